@@ -1,0 +1,100 @@
+"""Errors as pages: one sentence that says what happened and one link that goes on. No query, no traceback.
+
+The templates are rendered without context processors, so that a page can be shown while the database is away.
+"""
+from __future__ import annotations
+
+import logging
+
+from django.http import HttpRequest, HttpResponse
+from django.template import loader
+
+from gs2admin.dashboard.context import theme_of
+from gs2admin.errors import (
+    Conflict,
+    Denied,
+    DomainError,
+    Invalid,
+    NotFound,
+    Quota,
+    Unavailable,
+)
+
+log = logging.getLogger(__name__)
+
+STATUS: dict[type[DomainError], int] = {
+    Invalid: 400, NotFound: 404, Conflict: 409, Denied: 403, Quota: 402, Unavailable: 503,
+}
+TITLES = {
+    400: "That request cannot be carried out",
+    402: "A limit was reached",
+    403: "You may not do this here",
+    404: "There is nothing here",
+    405: "That is not how this page is opened",
+    409: "Something changed meanwhile",
+    500: "Something broke on our side",
+    503: "Not available just now",
+}
+
+
+def error_page(request: HttpRequest, status: int, sentence: str, *, title: str = "") -> HttpResponse:
+    """An error as a page for people; a fragment's request gets the sentence alone."""
+    if request.headers.get("HX-Request"):
+        return HttpResponse(sentence, status=status, content_type="text/plain; charset=utf-8")
+    request_id = str(getattr(request, "request_id", "") or "") if status >= 500 else ""
+    context = {
+        **theme_of(request),
+        "status": status,
+        "title": title or TITLES.get(status, "That did not work"),
+        "sentence": sentence,
+        "request_id": request_id,
+        "retry": request.get_full_path() if request.method == "GET" and status >= 500 else "",
+    }
+    try:
+        body = loader.render_to_string("errors/error.html", context)
+    except Exception:  # the error page must not be the second error
+        log.exception("the error page could not be rendered")
+        return HttpResponse(f"{context['title']}. {sentence}", status=status, content_type="text/plain; charset=utf-8")
+    return HttpResponse(body, status=status)
+
+
+def domain_error_page(request: HttpRequest, error: DomainError) -> HttpResponse:
+    """A refusal of the domain as a page with the status that browsers know."""
+    status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 400)
+    return error_page(request, status, error.sentence)
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """handler400"""
+    return error_page(request, 400, "The browser sent something this page does not understand. Go back and try again.")
+
+
+def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """handler403"""
+    return error_page(request, 403, "Your account may not open this page. Ask an admin of the project.")
+
+
+def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """handler404"""
+    return error_page(
+        request, 404, "The page does not exist, or it belongs to a project that you are not a member of."
+    )
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """handler500"""
+    return error_page(
+        request, 500,
+        "The server could not finish this page. It has been written to the log; try again, and if it stays, give the "
+        "administrator the number below.",
+    )
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """CSRF_FAILURE_VIEW: a form that is not ours, or that has been open for too long."""
+    return error_page(
+        request, 403,
+        "This form was open for too long or you signed in again meanwhile, so nothing was done. Go back, reload the "
+        "page and send it again.",
+        title="The form has expired",
+    )

@@ -1,0 +1,29 @@
+"""Turns what the domain refuses into a page with a sentence."""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+from gs2admin.dashboard.errors import domain_error_page, error_page
+from gs2admin.errors import DomainError
+
+
+class PageErrorsMiddleware:
+    """DomainError -> error page; a wrong method -> a page instead of an empty 405."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code == 405 and not response.content:
+            page = error_page(request, 405, "This address only takes what a button on a page sends. Go back to the page.")
+            page.headers["Allow"] = response.headers.get("Allow", "")
+            return page
+        return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, DomainError):
+            return domain_error_page(request, exception)
+        return None

@@ -1,0 +1,157 @@
+"""Tags that all pages share: icons, states, times, versions. Everything user-made goes through format_html."""
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+from django import template
+from django.conf import settings
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+register = template.Library()
+ICONS = settings.BASE_DIR / "static" / "vendor" / "tabler-icons-3.51.0"
+
+# tone: which of the five colours of gs.css; the icon says the same without colour.
+STAGE_TONES = {"Active": "ok", "Updating": "info", "UpdateFailed": "bad"}
+STAGE_WORDS = {"UpdateFailed": "Update failed"}
+STATE_TONES = {
+    "awaiting_approval": "warn", "queued": "info", "running": "info", "rolling_back": "warn", "canceling": "warn",
+    "canary_analyzing": "info", "canary_hold": "warn", "canary_rejecting": "warn", "canary_rejected": "muted",
+    "canary_timeout": "muted", "canceled": "muted", "rejected": "muted", "succeeded": "ok", "failed": "bad",
+    "errored": "bad",
+}
+MOVING = frozenset({"Updating", "queued", "running", "rolling_back", "canceling", "canary_analyzing", "canary_rejecting"})
+CHANGE_TONES = {
+    "added": "ok", "changed": "info", "redeployed": "info", "downgraded": "warn", "removed": "bad", "same": "muted",
+}
+
+
+@cache
+def _svg(name: str) -> str:
+    """The drawing inside an icon's file. The name comes from our templates only; a wrong one fails the page's test."""
+    if not re.fullmatch(r"[a-z0-9-]+", name):
+        raise template.TemplateSyntaxError(f"{name!r} is not the name of an icon")
+    text = (ICONS / f"{name}.svg").read_text(encoding="utf-8")
+    inner = text[text.index(">", text.index("<svg")) + 1 : text.rindex("</svg>")]
+    inner = inner.replace('<path stroke="none" d="M0 0h24v24H0z" fill="none" />', "")
+    return " ".join(inner.split())
+
+
+@cache
+def _icon(name: str, css: str) -> SafeString:
+    return mark_safe(
+        f'<svg class="icon{" " + css if css else ""}" viewBox="0 0 24 24" fill="none" stroke="currentColor" '
+        f'stroke-linecap="round" stroke-linejoin="round" aria-hidden="true" focusable="false">{_svg(name)}</svg>'
+    )
+
+
+@register.simple_tag
+def icon(name: str, css: str = "") -> SafeString:
+    """{% icon "rocket" %}: an inlined outline icon, hidden from screen readers; the text beside it speaks."""
+    if not re.fullmatch(r"[a-zA-Z0-9 _-]*", css):
+        raise template.TemplateSyntaxError(f"{css!r} is not a class")
+    return _icon(name, css)
+
+
+def _badge(word: str, tone: str, moving: bool) -> SafeString:
+    return format_html(
+        '<span class="gs-badge gs-badge--{}"><span class="gs-dot{}"></span>{}</span>',
+        tone, " gs-dot--moving" if moving else "", word,
+    )
+
+
+@register.simple_tag
+def stage_badge(status: Any) -> SafeString:
+    """{% stage_badge "Updating" %}"""
+    word = str(getattr(status, "value", status))
+    return _badge(STAGE_WORDS.get(word, word), STAGE_TONES.get(word, "muted"), word in MOVING)
+
+
+@register.simple_tag
+def state_badge(rollout: Any) -> SafeString:
+    """{% state_badge rollout %}: the state of a rollout in words."""
+    state = str(rollout.state)
+    return _badge(rollout.get_state_display(), STATE_TONES.get(state, "muted"), state in MOVING)
+
+
+@register.simple_tag
+def change_badge(kind: str) -> SafeString:
+    """{% change_badge "downgraded" %}"""
+    return format_html('<span class="gs-tag gs-tag--{}">{}</span>', CHANGE_TONES.get(kind, "muted"), kind)
+
+
+def _relative(then: datetime, now: datetime) -> str:
+    seconds = int((now - then).total_seconds())
+    if seconds < 5:
+        return "just now" if seconds > -60 else then.strftime("%d %b %Y %H:%M")
+    if seconds < 60:
+        return f"{seconds} s ago"
+    if seconds < 3600:
+        return f"{seconds // 60} min ago"
+    if seconds < 86400:
+        return f"{seconds // 3600} h ago"
+    if seconds < 7 * 86400:
+        return f"{seconds // 86400} day{'s' if seconds >= 172800 else ''} ago"
+    return f"{then.day} {then:%b}" if then.year == now.year else f"{then.day} {then:%b %Y}"
+
+
+@register.simple_tag
+def when(then: datetime | None) -> SafeString:
+    """{% when row.created_at %}: relative text, absolute time on hover (in the viewer's zone once script runs)."""
+    if then is None:
+        return SafeString("–")
+    return format_html(
+        '<time data-when datetime="{}" title="{} UTC">{}</time>',
+        then.isoformat(), then.strftime("%Y-%m-%d %H:%M:%S"), _relative(then, timezone.now()),
+    )
+
+
+@register.simple_tag
+def since(then: datetime | None) -> SafeString:
+    """{% since started_at %}: how long ago as a bare duration that counts on ("32 s")."""
+    if then is None:
+        return SafeString("")
+    return format_html(
+        '<time data-since datetime="{}" title="{} UTC">{}</time>',
+        then.isoformat(), then.strftime("%Y-%m-%d %H:%M:%S"), span(timezone.now() - then),
+    )
+
+
+@register.filter
+def span(value: timedelta | float | None) -> str:
+    """A duration for people: "0.4 s", "18 s", "2 min 5 s", "1 h 3 min"."""
+    if value is None:
+        return ""
+    seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
+    seconds = max(0.0, seconds)
+    if seconds < 10:
+        return f"{seconds:.1f} s" if seconds % 1 >= 0.05 else f"{int(seconds)} s"
+    if seconds < 60:
+        return f"{int(seconds)} s"
+    if seconds < 3600:
+        return f"{int(seconds) // 60} min {int(seconds) % 60} s"
+    return f"{int(seconds) // 3600} h {int(seconds) % 3600 // 60} min"
+
+
+@register.filter
+def initials(name: str) -> str:
+    """Two letters for the avatar."""
+    words = [word for word in re.split(r"[\s._-]+", str(name)) if word]
+    letters = words[0][0] + words[1][0] if len(words) > 1 else (words[0][:2] if words else "?")
+    return letters.upper()
+
+
+@register.filter
+def short_digest(digest: str) -> str:
+    """The first and last few characters of a digest."""
+    return f"{digest[:6]}…{digest[-4:]}" if len(digest) > 12 else digest
+
+
+@register.filter
+def plural(count: int, word: str) -> str:
+    """{{ 3|plural:"version" }} -> "3 versions"."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"

@@ -1,0 +1,11 @@
+"""Addresses of the shell."""
+from django.urls import path
+
+from gs2admin.dashboard import views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("login", views.SignIn.as_view(), name="login"),
+    path("logout", views.SignOut.as_view(), name="logout"),
+    path("theme", views.theme, name="theme"),
+]

@@ -1,0 +1,134 @@
+// What every page gets: relative times that stay true, menus that close, a form that is sent once.
+// Nothing here is needed to use the pages: without it times are absolute UTC on hover and menus are <details>.
+(function () {
+  "use strict";
+
+  // --- times: relative text, absolute time in the viewer's own zone on hover ---
+  var absolute = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
+  var clock = new Intl.DateTimeFormat(undefined, {
+    hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hourCycle: "h23",
+  });
+  var day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+  var dayYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
+
+  function relative(then, now) {
+    var s = Math.round((now - then) / 1000);
+    if (s < 0) return s > -60 ? "now" : absolute.format(then);
+    if (s < 5) return "just now";
+    if (s < 60) return s + " s ago";
+    if (s < 3600) return Math.floor(s / 60) + " min ago";
+    if (s < 86400) return Math.floor(s / 3600) + " h ago";
+    if (s < 86400 * 7) return Math.floor(s / 86400) + (s < 172800 ? " day ago" : " days ago");
+    return (new Date(then).getFullYear() === new Date(now).getFullYear() ? day : dayYear).format(then);
+  }
+  function span(ms) {
+    var s = Math.max(0, Math.floor(ms / 1000));
+    if (s < 60) return s + " s";
+    if (s < 3600) return Math.floor(s / 60) + " min " + (s % 60) + " s";
+    return Math.floor(s / 3600) + " h " + Math.floor((s % 3600) / 60) + " min";
+  }
+  function set(el, text) {
+    if (el.textContent !== text) el.textContent = text;
+  }
+  function times(root) {
+    var now = Date.now();
+    root.querySelectorAll("time[data-when]").forEach(function (el) {
+      var then = Date.parse(el.dateTime);
+      if (isNaN(then)) return;
+      if (!el.dataset.zoned) {
+        el.title = absolute.format(then);
+        el.dataset.zoned = "1";
+      }
+      set(el, relative(then, now));
+    });
+    root.querySelectorAll("time[data-since]").forEach(function (el) {
+      var then = Date.parse(el.dateTime);
+      if (!isNaN(then)) set(el, span(now - then));
+    });
+    root.querySelectorAll("time[data-clock]:not([data-zoned])").forEach(function (el) {
+      var then = Date.parse(el.dateTime);
+      if (isNaN(then)) return;
+      el.textContent = clock.format(then);
+      el.title = absolute.format(then);
+      el.dataset.zoned = "1";
+    });
+  }
+  window.gsTimes = times;
+  times(document);
+  window.setInterval(function () {
+    if (document.visibilityState === "visible") times(document);
+  }, 1000);
+  document.addEventListener("htmx:afterSwap", function () { times(document); });
+
+  // --- theme: the form posts without us; with us the page just changes ---
+  document.addEventListener("submit", function (event) {
+    var form = event.target;
+    if (!form.matches("form[data-theme-form]") || !window.gsTheme) return;
+    event.preventDefault();
+    var dark = document.documentElement.dataset.bsTheme === "dark";
+    var choice = dark ? "light" : "dark";
+    // Back on the system's own theme: follow it again instead of pinning it.
+    if (window.matchMedia("(prefers-color-scheme: dark)").matches === (choice === "dark")) choice = "auto";
+    window.gsTheme.set(choice);
+    document.cookie = "theme=" + choice + ";path=/;max-age=31536000;samesite=lax" +
+      (location.protocol === "https:" ? ";secure" : "");
+  });
+
+  // --- menus: one open at a time; Escape and a click outside close them ---
+  function closeMenus(except) {
+    document.querySelectorAll("details[data-menu][open]").forEach(function (el) {
+      if (el !== except) el.open = false;
+    });
+  }
+  document.addEventListener("click", function (event) {
+    closeMenus(event.target.closest("details[data-menu]"));
+  });
+  document.addEventListener("keydown", function (event) {
+    if (event.key !== "Escape") return;
+    var open = document.querySelector("details[data-menu][open]");
+    if (!open) return;
+    var inside = open.contains(document.activeElement);
+    closeMenus(null);
+    if (inside) open.querySelector("summary").focus();
+  });
+
+  // --- a form is sent once: the server is safe anyway, the button says so ---
+  document.addEventListener("submit", function (event) {
+    var form = event.target;
+    if (!form.matches("form[data-once]")) return;
+    if (form.dataset.sent) {
+      event.preventDefault();
+      return;
+    }
+    form.dataset.sent = "1";
+    var button = event.submitter || form.querySelector("button[type=submit]");
+    if (button) {
+      button.setAttribute("aria-disabled", "true");
+      button.classList.add("is-busy");
+    }
+  });
+  // Back from the browser's cache: the form may be sent again.
+  window.addEventListener("pageshow", function (event) {
+    if (!event.persisted) return;
+    document.querySelectorAll("form[data-sent]").forEach(function (form) {
+      delete form.dataset.sent;
+      form.querySelectorAll(".is-busy").forEach(function (el) {
+        el.classList.remove("is-busy");
+        el.removeAttribute("aria-disabled");
+      });
+    });
+  });
+
+  // --- copy buttons (a secret that is shown once) ---
+  document.addEventListener("click", function (event) {
+    var button = event.target.closest("button[data-copy]");
+    if (!button || !navigator.clipboard) return;
+    var source = document.getElementById(button.dataset.copy);
+    navigator.clipboard.writeText(source.value || source.textContent.trim()).then(function () {
+      var label = button.querySelector("span") || button;
+      var before = label.textContent;
+      label.textContent = "Copied";
+      window.setTimeout(function () { label.textContent = before; }, 1500);
+    });
+  });
+})();

@@ -1,0 +1,19 @@
+// Runs in <head>, before the first paint: a page whose viewer follows the system gets the system's theme
+// without a flash. A chosen theme came from the server already (cookie "theme").
+(function () {
+  "use strict";
+  var root = document.documentElement;
+  var dark = window.matchMedia("(prefers-color-scheme: dark)");
+  function apply() {
+    var choice = root.dataset.themeChoice;
+    root.dataset.bsTheme = choice === "light" || choice === "dark" ? choice : dark.matches ? "dark" : "light";
+  }
+  apply();
+  dark.addEventListener("change", apply);
+  window.gsTheme = {
+    set: function (choice) {
+      root.dataset.themeChoice = choice;
+      apply();
+    },
+  };
+})();
