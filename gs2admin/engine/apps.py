@@ -1,0 +1,13 @@
+"""The engine's Django app."""
+from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
+
+
+class EngineConfig(AppConfig):
+    name = "gs2admin.engine"
+    label = "engine"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        # Each domain registers its sweepers and cleaners in its tasks.py.
+        autodiscover_modules("tasks")

@@ -1,0 +1,122 @@
+"""django-q2 brokers for a doorbell: a task is gone when it is taken (our rows and the sweep repair a loss).
+
+Compared with the stock brokers: nothing is taken while no worker is idle or the cluster drains; a database or
+Redis that is away is waited for in half-second steps (stock: ten seconds and a new pusher); a task whose worker dies is not
+run again by the queue, so one that kills its worker is not run for ever; and every cluster has a private queue,
+looked at first, for the heartbeats of its own supervisor.
+"""
+from __future__ import annotations
+
+import logging
+import time
+
+import redis
+from django import db
+from django.utils import timezone
+from django_q.brokers.orm import ORM
+from django_q.brokers.redis_broker import Redis
+from django_q.conf import Conf
+from django_q.models import OrmQ
+
+from gs2admin.engine import inside
+
+log = logging.getLogger(__name__)
+AWAY_S = 0.5
+PRIVATE_EVERY_S = 0.25
+Taken = list[tuple[None, str | bytes]]
+
+
+def private_queue(cluster_id: str) -> str:
+    """The queue that only this cluster takes from."""
+    return f"beat:{cluster_id}"
+
+
+class _Doorbell:
+    """What both brokers share: when to take, and what to do when the store is away."""
+
+    _away = False
+
+    def dequeue(self) -> Taken | None:
+        if inside.draining() or not inside.take_slot(Conf.POLL):
+            time.sleep(Conf.POLL)
+            return None
+        taken: Taken | None = None
+        try:
+            taken = self._take()
+            if self._away:
+                self._away = False
+                log.info("the queue can be reached again")
+        except (db.Error, redis.RedisError, OSError) as problem:
+            if not self._away:
+                self._away = True
+                log.warning("the queue cannot be reached", extra={"problem": type(problem).__name__})
+            self._let_go()
+            time.sleep(AWAY_S)
+        finally:
+            if not taken:
+                inside.give_slot()
+        return taken
+
+    def _take(self) -> Taken | None:
+        raise NotImplementedError
+
+    def _let_go(self) -> None:
+        """Drop a broken connection."""
+
+    def ping(self) -> bool:
+        return True
+
+    # django-q2 would write its statistics to the cache twice a second, and its sentinel dies when that fails.
+    def set_stat(self, key: str, value: str, timeout: int) -> None:
+        return None
+
+    def get_stat(self, key: str) -> None:
+        return None
+
+    def get_stats(self, pattern: str) -> list:
+        return []
+
+
+class DatabaseDoorbell(_Doorbell, ORM):
+    """The queue in the database: a ring is part of the caller's transaction."""
+
+    _private_at = 0.0
+
+    def enqueue(self, task: str) -> int:
+        # Stock asks for the connection by closing stale ones, in the middle of the caller's work. Not needed.
+        return OrmQ.objects.using(Conf.ORM).create(key=self.list_key, payload=task, lock=timezone.now()).pk
+
+    def _take(self) -> Taken | None:
+        db.close_old_connections()
+        now = time.monotonic()
+        if inside.cluster_id() and now - self._private_at >= PRIVATE_EVERY_S:
+            self._private_at = now
+            taken = self._take_from(private_queue(inside.cluster_id()))
+            if taken:
+                return taken
+        taken = self._take_from(self.list_key)
+        if not taken:
+            time.sleep(Conf.POLL)
+        return taken
+
+    def _take_from(self, key: str) -> Taken | None:
+        rows = OrmQ.objects.using(Conf.ORM)
+        found = rows.filter(key=key).order_by("pk").values_list("pk", "payload").first()
+        # Whoever deletes the row has the task.
+        if found and rows.filter(pk=found[0]).delete()[0]:
+            return [(None, found[1])]
+        return None
+
+    def _let_go(self) -> None:
+        db.connections[Conf.ORM].close_if_unusable_or_obsolete()
+
+
+class RedisDoorbell(_Doorbell, Redis):
+    """The queue in Redis: quicker, and rung only after the commit."""
+
+    def _take(self) -> Taken | None:
+        keys = [self.list_key]
+        if inside.cluster_id():
+            keys.insert(0, f"django_q:{private_queue(inside.cluster_id())}:q")
+        found = self.connection.blpop(keys, timeout=1)
+        return [(None, found[1])] if found else None

@@ -1,0 +1,117 @@
+"""What the processes of a cluster do besides django-q's own work: know their supervisor, and say what they are.
+
+django-q2 forks main -> sentinel -> workers, monitor, pusher. `install` wraps the functions those run, in our
+`qcluster` command, before anything is forked.
+"""
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import wraps
+from typing import Any
+
+from gs2admin.processes.lifeline import Held
+
+CLUSTER_VARIABLE = "GS2ADMIN_CLUSTER"
+# How long the processes of a cluster whose supervisor is gone get to hand over.
+ORPHAN_S = 3.0
+BUSY, IDLE = "qc-busy", "qc-idle"
+
+_lifeline = Held(None)
+_asked_to_stop = threading.Event()
+_main_pid = 0
+_slots: Any = None
+
+
+def cluster_id() -> str:
+    """The cluster that this process is part of, as hex; empty outside a supervised one."""
+    return os.environ.get(CLUSTER_VARIABLE, "") if _main_pid else ""
+
+
+def draining() -> bool:
+    """True when this cluster shall take no new work and hand over what it has."""
+    return _asked_to_stop.is_set() or _lifeline.draining()
+
+
+def take_slot(timeout_s: float) -> bool:
+    """Wait for an idle worker. The pusher takes a task only when somebody can start it at once: what it takes
+    earlier would wait behind a long rollout while workers elsewhere are idle."""
+    return _slots is None or _slots.acquire(timeout=timeout_s)
+
+
+def give_slot() -> None:
+    """A worker is idle again, or the slot was not needed."""
+    if _slots is not None:
+        _slots.release()
+
+
+def call_myself(name: str) -> None:
+    """Show in `ps` and to the supervisor what this process is (15 characters)."""
+    with suppress(OSError), open("/proc/self/comm", "w") as file:
+        file.write(name)
+
+
+def install(workers: int) -> None:
+    """Prepare this process, which is about to become a cluster's main process."""
+    global _lifeline, _main_pid, _slots
+    from django_q import cluster
+    from django_q.signals import post_execute_in_worker, pre_execute
+
+    _main_pid = os.getpid()
+    _lifeline = Held.from_environment()
+    _slots = multiprocessing.get_context("fork").Semaphore(workers)
+    call_myself("qc-main")
+    _lifeline.on_cut(_end_family)
+
+    class Sentinel(cluster.Sentinel):
+        def start(self) -> None:
+            # Stock dies of a SIGTERM to the group, and the main process then hangs. The main process tells it to stop.
+            signal.signal(signal.SIGTERM, lambda *_: None)
+            super().start()
+
+    cluster.Sentinel = _enters("qc-sentinel", Sentinel)
+    cluster.worker = _enters(IDLE, cluster.worker)
+    cluster.monitor = _enters("qc-monitor", cluster.monitor)
+    cluster.pusher = _enters("qc-pusher", cluster.pusher)
+    pre_execute.connect(_task_starts, dispatch_uid="engine")
+    post_execute_in_worker.connect(_task_ended, dispatch_uid="engine")
+
+
+def _enters(name: str, run: Callable) -> Callable:
+    @wraps(run, updated=())
+    def in_child(*args: Any, **kwargs: Any) -> Any:
+        call_myself(name)
+        _lifeline.on_cut(_end_family)
+        if name != "qc-sentinel":
+            # A supervisor may signal the whole group (systemd does). The main process decides; a worker hands over.
+            # Not SIG_IGN, which the commands that a worker starts would inherit.
+            signal.signal(signal.SIGTERM, lambda *_: _asked_to_stop.set())
+            signal.signal(signal.SIGINT, lambda *_: None)
+        return run(*args, **kwargs)
+
+    return in_child
+
+
+def _task_starts(**_: Any) -> None:
+    call_myself(BUSY)
+
+
+def _task_ended(**_: Any) -> None:
+    from gs2admin.engine import presence
+
+    presence.rest()
+    call_myself(IDLE)
+    give_slot()
+
+
+def _end_family() -> None:
+    """The supervisor is gone: nobody would notice a failure of ours, so end after a moment to hand over."""
+    time.sleep(ORPHAN_S)
+    if os.getpgrp() == _main_pid:
+        os.killpg(_main_pid, signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,51 @@
+"""What the domains register for the sweep: plain lists, filled while Django starts."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Sweep = Callable[[], int]
+Bury = Callable[[str], int]
+
+
+@dataclass(frozen=True)
+class Cleaner:
+    """A cleaner and how often it runs, over all hosts together."""
+
+    name: str
+    every_s: float
+    run: Sweep
+
+
+SWEEPERS: dict[str, Sweep] = {}
+CLEANERS: dict[str, Cleaner] = {}
+UNDERTAKERS: dict[str, Bury] = {}
+
+
+def dotted(function: Callable) -> str:
+    """The function's full name."""
+    return f"{function.__module__}.{function.__qualname__}"
+
+
+def sweeper(function: Sweep) -> Sweep:
+    """Register fn() -> number of rows it woke. Every worker host calls it every few seconds, so it must be cheap
+    when there is nothing to do, and safe to run on several hosts at once (conditional updates)."""
+    SWEEPERS[dotted(function)] = function
+    return function
+
+
+def cleaner(*, every_s: float) -> Callable[[Sweep], Sweep]:
+    """Register fn() -> number of rows it removed, in small batches. One host runs it, once per every_s seconds."""
+
+    def register(function: Sweep) -> Sweep:
+        CLEANERS[dotted(function)] = Cleaner(dotted(function), every_s, function)
+        return function
+
+    return register
+
+
+def undertaker(function: Bury) -> Bury:
+    """Register fn(label) -> number of rows it freed, called once when the worker with that `engine.worker_label()`
+    is known to be dead together with all it had started. A quick help only: leases end by themselves too."""
+    UNDERTAKERS[dotted(function)] = function
+    return function

@@ -1,0 +1,79 @@
+"""/healthz: this process answers. /readyz: it can do its work. Asked by load balancers, and by `manage.py up`.
+
+A middleware before all others but the log, because a prober calls by address: no host check, no redirect to https, no session.
+"""
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from gs2admin import engine
+
+log = logging.getLogger(__name__)
+# Once true it stays true for this process: its code does not change.
+_migrated = False
+
+
+def healthz(request: HttpRequest) -> JsonResponse:
+    """200 while the process answers. No database."""
+    return _answer({"ok": True}, 200)
+
+
+def readyz(request: HttpRequest) -> JsonResponse:
+    """200 with {"ready": true, "checks": {...}} when database, tables and a worker are there, else 503."""
+    checks = {"database": False, "migrations": False, "worker": False}
+    try:
+        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+            cursor.execute("SELECT 1")
+        checks["database"] = True
+        checks["migrations"] = _is_migrated()
+        checks["worker"] = checks["migrations"] and engine.health().clusters > 0
+    except Exception:  # whatever is wrong, the answer is "not ready", and the reason is for the log only
+        log.warning("not ready", extra={"checks": checks}, exc_info=True)
+    ready = all(checks.values())
+    return _answer({"ready": ready, "checks": checks}, 200 if ready else 503)
+
+
+def summary() -> tuple[bool, str]:
+    """For the dot in the header: is a worker alive, and a few words for people."""
+    found = engine.health()
+    if not found.clusters:
+        return False, "No worker is running: nothing that is started will move on."
+    noun = "worker" if found.workers == 1 else "workers"
+    if found.latency_ms is None:
+        return True, f"{found.workers} {noun}"
+    return True, f"{found.workers} {noun}, queue {found.latency_ms} ms"
+
+
+def _is_migrated() -> bool:
+    global _migrated
+    if not _migrated:
+        executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
+        _migrated = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return _migrated
+
+
+def _answer(body: dict, status: int) -> JsonResponse:
+    return JsonResponse(body, status=status, headers={"Cache-Control": "no-store"})
+
+
+PATHS = {"/healthz": healthz, "/readyz": readyz}
+
+
+class HealthMiddleware:
+    """Answers the two paths."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        probe = PATHS.get(request.path_info)
+        if probe is None:
+            return self.get_response(request)
+        if request.method not in ("GET", "HEAD"):
+            return _answer({"message": "Ask with GET."}, 405)
+        return probe(request)

@@ -1,0 +1,111 @@
+"""Structured logs: one JSON object per line on stdout, each with the id of the request or task it belongs to.
+
+What never appears in them: secrets, request and response bodies, query strings, headers.
+"""
+from __future__ import annotations
+
+import logging
+import logging.config
+import re
+import time
+import uuid
+from collections.abc import Callable
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from pythonjsonlogger.json import JsonFormatter
+
+REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
+HEADER = "X-Request-ID"
+_SANE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_QUIET = ("/healthz", "/readyz", "/static/")
+
+access = logging.getLogger("gs2admin.access")
+
+
+class Formatter(JsonFormatter):
+    """time, level, logger, message, request_id, and whatever the call gave as `extra`."""
+
+    def __init__(self) -> None:
+        # Django gives the whole request to some of its lines; its text holds the query string.
+        super().__init__(reserved_attrs=[*_standard_attributes(), "request", "response"], json_ensure_ascii=False)
+
+    def add_fields(self, log_data: dict, record: logging.LogRecord, message_dict: dict) -> None:
+        log_data["time"] = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        log_data["level"] = record.levelname.lower()
+        log_data["logger"] = record.name
+        super().add_fields(log_data, record, message_dict)
+        log_data["message"] = record.getMessage()
+        if REQUEST_ID.get():
+            log_data["request_id"] = REQUEST_ID.get()
+
+
+def _standard_attributes() -> list[str]:
+    return [*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"]
+
+
+def config(level: str = "INFO") -> dict:
+    """The logging set-up, as dictConfig takes it."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": {"()": "gs2admin.logs.Formatter"}},
+        "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "json"}},
+        "root": {"handlers": ["stdout"], "level": level},
+        "loggers": {
+            # Every request has its line already; what remains here are crashes.
+            "django.request": {"level": "ERROR"},
+            # Three lines per task, and a heartbeat every two seconds.
+            "django-q": {"level": "DEBUG" if level == "DEBUG" else "WARNING"},
+        },
+    }
+
+
+def configure(settings: dict) -> None:
+    """Django's LOGGING_CONFIG: settings = {"level": "INFO"}."""
+    logging.captureWarnings(True)
+    logging.config.dictConfig(config(settings.get("level", "INFO")))
+
+
+def sane_request_id(given: str) -> str:
+    """The given id when it is harmless, else a new one (32 hex digits)."""
+    return given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+class RequestLogMiddleware:
+    """Gives every request an id (request.request_id, answered as X-Request-ID) and a line in the log."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        began = time.perf_counter()
+        request.request_id = sane_request_id(request.headers.get(HEADER, ""))
+        token = REQUEST_ID.set(request.request_id)
+        try:
+            response = self.get_response(request)
+            response.headers.setdefault(HEADER, request.request_id)
+            quiet = request.path_info.startswith(_QUIET) and response.status_code < 400
+            access.log(
+                logging.DEBUG if quiet else logging.INFO, "%s %s %s", request.method, request.path_info,
+                response.status_code, extra=_facts(request, response, began),
+            )
+            return response
+        finally:
+            REQUEST_ID.reset(token)
+
+
+def _facts(request: HttpRequest, response: HttpResponse, began: float) -> dict[str, Any]:
+    facts = {
+        "method": request.method,
+        "path": request.path_info,
+        "status": response.status_code,
+        "ms": round((time.perf_counter() - began) * 1000, 1),
+    }
+    # Only when somebody has looked already: asking would cost a query.
+    user = getattr(request, "_cached_user", None)
+    if user is not None and user.pk:
+        facts["user_id"] = user.pk
+    return facts
