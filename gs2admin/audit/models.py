@@ -1,0 +1,40 @@
+"""The activity log: one line per change, written in the change's own transaction, never changed afterwards."""
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.functions import Now
+
+from gs2admin.identity.models import Project
+
+
+class Activity(models.Model):
+    """Who did what, on what, before and after, why, from where."""
+
+    project = models.ForeignKey(Project, models.CASCADE, null=True, related_name="activity")
+    at = models.DateTimeField(db_default=Now())
+    actor_kind = models.CharField(max_length=16)
+    actor_id = models.CharField(max_length=64, blank=True)
+    actor_name = models.CharField(max_length=150)
+    action = models.CharField(max_length=64)
+    object_type = models.CharField(max_length=32)
+    object_id = models.CharField(max_length=64)
+    object_name = models.CharField(max_length=300)
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    reason = models.TextField(blank=True)
+    door = models.CharField(max_length=16)
+    ip = models.CharField(max_length=45, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "activity"
+        indexes = [
+            models.Index(fields=["project", "-id"], name="activity_newest"),
+            models.Index(fields=["project", "action", "-id"], name="activity_by_action"),
+            models.Index(fields=["project", "actor_name", "-id"], name="activity_by_actor"),
+            models.Index(fields=["project", "object_type", "object_id", "-id"], name="activity_by_object"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.actor_name} {self.action} {self.object_name}"

@@ -1,0 +1,138 @@
+"""Reads settings from the environment and collects every mistake, one sentence each.
+
+Considered django-environ and pydantic-settings: both report the first mistake as a traceback or in their own
+words, and the parsing that we need is a few lines.
+"""
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+TRUE = {"1", "true", "yes", "on"}
+FALSE = {"0", "false", "no", "off"}
+
+
+class SettingsError(Exception):
+    """The environment holds values that cannot be used; the text has one sentence per mistake."""
+
+
+class Env:
+    """Typed reads of environment variables. An empty value counts as unset."""
+
+    def __init__(self, values: Mapping[str, str] | None = None) -> None:
+        self.values = os.environ if values is None else values
+        self.mistakes: list[str] = []
+
+    def refuse(self, sentence: str) -> None:
+        """Note a mistake; `check` raises them all together."""
+        self.mistakes.append(sentence)
+
+    def check(self) -> None:
+        """Raise SettingsError when anything was refused."""
+        if self.mistakes:
+            raise SettingsError(
+                "gs2admin cannot start, because its environment has mistakes:\n"
+                + "\n".join(f"- {sentence}" for sentence in self.mistakes)
+            )
+
+    def text(self, name: str, default: str = "") -> str:
+        """The value without surrounding white space, or the default."""
+        return self.values.get(name, "").strip() or default
+
+    def flag(self, name: str, default: bool) -> bool:
+        """A yes/no value: 1, true, yes, on or 0, false, no, off."""
+        value = self.text(name).lower()
+        if not value:
+            return default
+        if value not in TRUE | FALSE:
+            self.refuse(f"{name} is {value!r}; it takes 1 (on) or 0 (off).")
+            return default
+        return value in TRUE
+
+    def number(self, name: str, default: int, low: int, high: int) -> int:
+        """A whole number from low to high."""
+        value = self.text(name)
+        if not value:
+            return default
+        if not re.fullmatch(r"-?\d{1,12}", value) or not low <= int(value) <= high:
+            self.refuse(f"{name} is {value!r}; it takes a whole number from {low} to {high}.")
+            return default
+        return int(value)
+
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        """One of the allowed words."""
+        value = self.text(name, default)
+        if value not in allowed:
+            self.refuse(f"{name} is {value!r}; it takes one of: {', '.join(allowed)}.")
+            return default
+        return value
+
+    def words(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
+        """A list separated by commas."""
+        return [word.strip() for word in self.text(name, ",".join(default)).split(",") if word.strip()]
+
+    def commands(self, name: str) -> dict[str, str]:
+        """`name=/absolute/path` pairs separated by commas: the executables that a rollout step may run."""
+        found: dict[str, str] = {}
+        for pair in self.words(name):
+            key, _, path = (part.strip() for part in pair.partition("="))
+            if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", key) or not path.startswith("/"):
+                self.refuse(f"{name} has {pair!r}; each entry is name=/absolute/path/of/an/executable.")
+            else:
+                found[key] = path
+        return found
+
+    def hosts_or_networks(self, name: str) -> list[str]:
+        """Host names, addresses or networks (10.0.0.0/8) separated by commas."""
+        found = []
+        for word in self.words(name):
+            try:
+                ipaddress.ip_network(word, strict=False)
+            except ValueError:
+                if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", word):
+                    self.refuse(f"{name} has {word!r}; each entry is a host name, an address or a network.")
+                    continue
+            found.append(word.lower())
+        return found
+
+    def directory(self, name: str, default: Path) -> Path:
+        """A directory that is made when it is missing and must be writable."""
+        path = Path(self.text(name, str(default))).expanduser().resolve()
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            writable = os.access(path, os.W_OK)
+        except OSError:
+            writable = False
+        if not writable:
+            self.refuse(f"{name} is {str(path)!r}, which cannot be made or written; name a writable directory.")
+        return path
+
+    def secret_key(self, name: str, keep_in: Path) -> str:
+        """The secret key: from the environment, else made once and kept in a file that only the owner reads."""
+        value = self.text(name)
+        if value:
+            if len(value) < 50 or len(set(value)) < 5:
+                self.refuse(f"{name} is too short to be safe; it takes at least 50 random characters.")
+            return value
+        path = keep_in / "secret_key"
+        try:
+            # Made under another name and linked, so that two first starts at once agree on one key.
+            made = keep_in / f".secret_key.{os.getpid()}"
+            if not path.exists():
+                descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(descriptor, "w") as file:
+                    file.write(secrets.token_urlsafe(64))
+                try:
+                    os.link(made, path)
+                except FileExistsError:
+                    pass
+                finally:
+                    made.unlink()
+            return path.read_text().strip()
+        except OSError as problem:
+            self.refuse(f"{name} is not set, and {path} cannot be made or read ({problem.strerror}).")
+            return "unusable"

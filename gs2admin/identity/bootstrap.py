@@ -1,0 +1,36 @@
+"""What an empty database gets: a project, an administrator, and a demo to look at."""
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+
+from django.db import transaction
+
+from gs2admin.identity.actors import SYSTEM
+from gs2admin.identity.models import Membership, Project, Role, User
+from gs2admin.identity.services import create_project
+
+
+def bootstrap(*, say: Callable[[str], None] = print) -> bool:
+    """Fill an empty database; True when it did. Its name and password come from the environment, else the password
+    is random and told once, through `say`. A database with a project or a person in it is left alone.
+    """
+    with transaction.atomic():
+        if Project.objects.exists() or User.objects.exists():
+            return False
+        project = create_project(actor=SYSTEM, name="default")
+        name = os.environ.get("DJANGO_SUPERUSER_USERNAME", "").strip() or "admin"
+        password = os.environ.get("DJANGO_SUPERUSER_PASSWORD", "")
+        told = password or secrets.token_urlsafe(12)
+        user = User.objects.create_superuser(
+            username=name, password=told, email=os.environ.get("DJANGO_SUPERUSER_EMAIL", "")
+        )
+        Membership.objects.create(project=project, user=user, role=Role.ADMIN)
+        if not password:
+            say(f"Sign in as {name} with the password {told} (shown once).")
+    if os.environ.get("GS2ADMIN_DEMO", "1") not in {"0", "false", "no", "off"}:
+        from stages.demo import build
+
+        build(project)
+    return True

@@ -1,0 +1,106 @@
+"""Tables of people, projects, members, credentials and tokens. Rules live in services; constraints live here."""
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractUser
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models.functions import Now
+
+NAME = r"^[A-Za-z0-9._-]{1,128}\Z"
+RESERVED_NAMES = frozenset({"null", "me", "system", "stamp"})
+
+
+class Role(models.TextChoices):
+    """What a member or a credential may do in one project; `rights.py` has the table."""
+
+    VIEWER = "viewer", "Viewer"
+    PRODUCER = "producer", "Producer"
+    SUPPORT = "support", "Support"
+    DEVELOPER = "developer", "Developer"
+    ADMIN = "admin", "Admin"
+    SERVICE = "service", "Service"
+
+
+MEMBER_ROLES = [role for role in Role if role != Role.SERVICE]
+
+
+class User(AbstractUser):
+    """A person who signs in."""
+
+
+class Project(models.Model):
+    """Everything belongs to a project. Its number is what SourceDeploy calls id, its name what ASM calls mesh."""
+
+    name = models.CharField(max_length=128, unique=True, validators=[RegexValidator(NAME)])
+    owner_id = models.CharField(max_length=128, help_text="Part of every GRN that clients see.")
+    region = models.CharField(max_length=64, default="ap-northeast-1", help_text="Part of every GRN that clients see.")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def project_id(self) -> int:
+        """Lets `can(actor, action, obj)` take a project like any row that belongs to one."""
+        return self.pk
+
+
+class Membership(models.Model):
+    """One person's role in one project."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=16, choices=[(r.value, r.label) for r in MEMBER_ROLES])
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["user__username"]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "user"], name="one_membership_per_person"),
+            models.CheckConstraint(condition=models.Q(role__in=MEMBER_ROLES), name="membership_role_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} is {self.role} of {self.project}"
+
+
+class Credential(models.Model):
+    """What a program signs in with. The secret is 256 random bits, kept as an HMAC and shown once."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="credentials")
+    name = models.CharField(max_length=128)
+    client_id = models.CharField(max_length=64, unique=True)
+    secret_hash = models.CharField(max_length=64)
+    role = models.CharField(max_length=16, choices=Role.choices, default=Role.SERVICE)
+    created_at = models.DateTimeField(db_default=Now())
+    created_by = models.CharField(max_length=150)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="credential_role_known"),
+            models.UniqueConstraint(
+                fields=["project", "name"], condition=models.Q(revoked_at=None), name="one_live_credential_per_name"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AccessToken(models.Model):
+    """A player's session: a row and not a signed text, because the contract allows its token only 128 characters."""
+
+    token_hash = models.CharField(max_length=64, primary_key=True)
+    project = models.ForeignKey(Project, models.CASCADE, related_name="access_tokens")
+    user_id = models.CharField(max_length=128)
+    time_offset_s = models.BigIntegerField(default=0)
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"access token of {self.user_id}"

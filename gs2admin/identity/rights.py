@@ -1,0 +1,75 @@
+"""The one table of rights, and the one question that services ask."""
+from __future__ import annotations
+
+from typing import Protocol
+
+from gs2admin.errors import Denied, NotFound
+from gs2admin.identity.actors import Actor
+from gs2admin.identity.models import Role
+
+_EVERYONE = frozenset(Role)
+_DELIVERY = frozenset({Role.PRODUCER, Role.ADMIN, Role.SERVICE})
+_BUILD = _DELIVERY | {Role.DEVELOPER}
+_ADMINS = frozenset({Role.ADMIN})
+
+RIGHTS: dict[str, frozenset[Role]] = {
+    "project.view": _EVERYONE,
+    "activity.view": _EVERYONE - {Role.SERVICE},
+    "stage.promote": _DELIVERY,
+    "stage.rollback": _DELIVERY,
+    "rollout.cancel": _DELIVERY,
+    "rollout.retry": _DELIVERY,
+    "version.register": _BUILD,
+    "version.withdraw": _BUILD,
+    "stage.edit": frozenset({Role.PRODUCER, Role.ADMIN}),
+    "credential.manage": _ADMINS,
+    "member.manage": _ADMINS,
+    "project.manage": _ADMINS,
+}
+
+WORDS = {
+    "project.view": "see this project",
+    "activity.view": "read the activity log",
+    "stage.promote": "promote stages",
+    "stage.rollback": "roll stages back",
+    "rollout.cancel": "cancel rollouts",
+    "rollout.retry": "retry rollouts",
+    "version.register": "register versions",
+    "version.withdraw": "withdraw versions",
+    "stage.edit": "change stages",
+    "credential.manage": "manage credentials",
+    "member.manage": "manage members",
+    "project.manage": "change the project",
+}
+
+
+class OfProject(Protocol):
+    """A project, or any row that belongs to one."""
+
+    project_id: int
+
+
+def can(actor: Actor, action: str, obj: OfProject) -> bool:
+    """Whether the actor may do this to an object of that project. An unknown action is a KeyError: a bug."""
+    allowed = RIGHTS[action]
+    return actor.superuser or actor.roles.get(obj.project_id) in allowed
+
+
+def require(actor: Actor, action: str, obj: OfProject) -> None:
+    """Refuse what `can` forbids.
+
+    Raises NotFound when the actor has no role in the project, so that its existence is not told, and Denied when
+    the role lacks the right.
+    """
+    if can(actor, action, obj):
+        return
+    if obj.project_id not in actor.roles:
+        raise NotFound("There is no such project, or you are not a member of it.", component="project",
+                       message="identifier.project.project.error.notFound")
+    role = actor.roles[obj.project_id]
+    allowed = ", ".join(sorted(role.value for role in RIGHTS[action] - {Role.SERVICE}))
+    raise Denied(
+        f"Your role here is {role}, which may not {WORDS[action]}. Ask an admin of the project for one of: {allowed}.",
+        component="permission",
+        message="identifier.permission.permission.error.require",
+    )

@@ -1,0 +1,200 @@
+"""What programs show to be let in: project tokens, access tokens and time-offset tokens.
+
+Project tokens and time-offset tokens are signed texts, so that checking one costs no query; each kind has a key of
+its own. An access token is a row, because the contract allows it only 128 characters; the row holds its hash.
+"""
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+
+from django.conf import settings
+from django.core.signing import BadSignature, Signer
+from django.db.models.signals import post_delete, post_save
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare, salted_hmac
+
+from gs2admin.errors import Unavailable
+from gs2admin.identity import throttle
+from gs2admin.identity.models import AccessToken, Credential, Project
+
+PROJECT_TOKEN_S = 3600
+ACCESS_TOKEN_S = 3600
+# A revoked credential must lose its tokens in every process within 1 s.
+_CREDENTIAL_TTL_S = 0.5
+_CREDENTIALS_KEPT = 10_000
+
+
+class BadToken(Exception):
+    """A token does not let its holder in. kind: require, invalid, expired, revoked or secret."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+
+
+@dataclass(frozen=True)
+class Offset:
+    """What a time-offset token says: this user's clock runs so many seconds ahead."""
+
+    user_id: str
+    time_offset_s: int
+
+
+# ── Project tokens ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def issue_project_token(credential: Credential) -> str:
+    """A token that lets the holder act as this credential for PROJECT_TOKEN_S seconds."""
+    expires = int(time.time()) + PROJECT_TOKEN_S
+    return _sign("project-token", f"{credential.project_id}:{expires}:{credential.client_id}")
+
+
+def credential_of(token: str) -> Credential:
+    """The live credential (with its project) that a project token stands for. Raises BadToken."""
+    project_id, expires, client_id = _unsign("project-token", token, 3)
+    if time.time() >= int(expires):
+        raise BadToken("expired")
+    credential = find_credential(client_id)
+    if credential is None or credential.revoked_at or credential.project_id != int(project_id):
+        raise BadToken("revoked")
+    return credential
+
+
+_found: dict[str, tuple[float, Credential | None]] = {}
+
+
+def find_credential(client_id: str) -> Credential | None:
+    """The credential of a client id, at most half a second old, with its project; also a revoked one."""
+    now = time.monotonic()
+    hit = _found.get(client_id)
+    if hit is not None and now < hit[0]:
+        return hit[1]
+    credential = Credential.objects.select_related("project").filter(client_id=client_id).first()
+    if len(_found) >= _CREDENTIALS_KEPT:
+        _found.clear()
+    _found[client_id] = (now + _CREDENTIAL_TTL_S, credential)
+    return credential
+
+
+def _forget(instance: Credential, **_: object) -> None:
+    _found.pop(instance.client_id, None)
+
+
+# The process that revokes forgets at once; the others within _CREDENTIAL_TTL_S.
+post_save.connect(_forget, sender=Credential, dispatch_uid="identity.tokens.forget")
+post_delete.connect(_forget, sender=Credential, dispatch_uid="identity.tokens.forget_deleted")
+
+
+# ── Client secrets ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def secret_hash(secret: str) -> str:
+    """What is stored of a client secret: an HMAC (64 hex digits). Secrets are 256 random bits, so none is guessed."""
+    return salted_hmac("gs2admin.identity.client-secret", secret, algorithm="sha256").hexdigest()
+
+
+def check_secret(client_id: str, client_secret: str, *, ip: str) -> Credential:
+    """The live credential with this id and secret.
+
+    An unknown id, a revoked one and a wrong secret take the same path and give the same answer. Raises BadToken,
+    and Unavailable after too many failures from this address in a minute.
+    """
+    if throttle.exhausted(client_id, ip):
+        raise Unavailable(
+            "Too many wrong secrets for this client id from this address; wait a minute.",
+            component="projectToken",
+            message="identifier.projectToken.login.error.tooMany",
+        )
+    credential = find_credential(client_id)
+    live = credential is not None and credential.revoked_at is None
+    stored = credential.secret_hash if live else "0" * 64
+    if constant_time_compare(secret_hash(client_secret), stored) and live:
+        return credential
+    throttle.note_failure(client_id, ip)
+    raise BadToken("secret")
+
+
+# ── Access tokens ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def issue_access_token(*, project: Project, user_id: str, time_offset_s: int) -> tuple[str, int]:
+    """A player's token (64 characters) and the time it ends, in Unix milliseconds."""
+    token = secrets.token_urlsafe(48)
+    expires_at = timezone.now() + timedelta(seconds=ACCESS_TOKEN_S)
+    AccessToken.objects.create(
+        token_hash=_digest(token),
+        project=project,
+        user_id=user_id,
+        time_offset_s=time_offset_s,
+        expires_at=expires_at,
+    )
+    return token, int(expires_at.timestamp() * 1000)
+
+
+def access_of(token: str, project: Project) -> AccessToken:
+    """The row of a player's token in this project. Raises BadToken."""
+    row = AccessToken.objects.filter(token_hash=_digest(token), project=project).first()
+    if row is None:
+        raise BadToken("invalid")
+    if row.expires_at <= timezone.now():
+        raise BadToken("expired")
+    return row
+
+
+def delete_expired_access_tokens(limit: int = 5000) -> int:
+    """Remove rows that ended more than an hour ago (until then they are told "expired"). Returns how many."""
+    old = AccessToken.objects.filter(expires_at__lt=timezone.now() - timedelta(hours=1))
+    keys = list(old.order_by("expires_at").values_list("pk", flat=True)[:limit])
+    return AccessToken.objects.filter(pk__in=keys).delete()[0] if keys else 0
+
+
+# ── Time-offset tokens ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def issue_time_offset_token(*, project: Project, user_id: str, time_offset_s: int) -> tuple[str, int]:
+    """A token (at most 1024 characters) that shifts this user's clock, and its end in Unix milliseconds."""
+    expires = int(time.time()) + ACCESS_TOKEN_S
+    return _sign("time-offset", f"{project.pk}:{expires}:{time_offset_s}:{user_id}"), expires * 1000
+
+
+def offset_of(token: str, project: Project) -> Offset:
+    """What a time-offset token of this project says. Raises BadToken."""
+    project_id, expires, offset, user_id = _unsign("time-offset", token, 4)
+    if int(project_id) != project.pk:
+        raise BadToken("invalid")
+    if time.time() >= int(expires):
+        raise BadToken("expired")
+    return Offset(user_id, int(offset))
+
+
+# ── Signing ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@lru_cache(maxsize=16)
+def _signer(purpose: str, key: str) -> Signer:
+    # The salt separates the keys: a token of one purpose never passes for another's.
+    return Signer(key=key, sep=".", salt=f"gs2admin.identity.{purpose}", fallback_keys=[])
+
+
+def _sign(purpose: str, text: str) -> str:
+    body = base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+    return _signer(purpose, settings.SECRET_KEY).sign(body)
+
+
+def _unsign(purpose: str, token: str, parts: int) -> list[str]:
+    try:
+        body = _signer(purpose, settings.SECRET_KEY).unsign(token)
+        return base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)).decode().split(":", parts - 1)
+    except (BadSignature, ValueError):
+        raise BadToken("invalid") from None
+
+
+def _digest(token: str) -> str:
+    # 384 random bits need no slow hash.
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,223 @@
+"""All settings, every value from the environment, checked at start with one sentence per mistake.
+
+docs/operations.md has the table of variables for administrators.
+"""
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import dj_database_url
+from csp.constants import NONE, SELF
+
+from gs2admin.env import Env
+
+env = Env()
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = env.directory("GS2ADMIN_DATA_DIR", BASE_DIR / "var")
+PROCESS = env.choice("GS2ADMIN_PROCESS", "command", ("command", "web", "worker"))
+
+SECRET_KEY = env.secret_key("SECRET_KEY", DATA_DIR)
+DEBUG = env.flag("DEBUG", False)
+HOST = env.text("HOST", "127.0.0.1")
+PORT = env.number("PORT", 8000, 1, 65535)
+_own_hosts = ("localhost", "127.0.0.1", "[::1]")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", _own_hosts if HOST in {"0.0.0.0", "::"} else (*_own_hosts, HOST))
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+for _origin in CSRF_TRUSTED_ORIGINS:
+    if not _origin.startswith(("http://", "https://")):
+        env.refuse(f"CSRF_TRUSTED_ORIGINS has {_origin!r}; each entry begins with https:// or http://.")
+
+# ── Database ────────────────────────────────────────────────────────────────────────────────────────────────
+_database_url = env.text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'gs2admin.sqlite3'}")
+try:
+    _database = dj_database_url.parse(_database_url)
+except Exception:  # noqa: BLE001  the library raises several kinds; the URL may hold a password, so it is not repeated
+    env.refuse("DATABASE_URL cannot be read; it looks like postgres://user:password@host:5432/name or sqlite:////path.")
+    _database = dj_database_url.parse("sqlite://:memory:")
+ON_SQLITE = _database["ENGINE"].endswith("sqlite3")
+ON_POSTGRES = _database["ENGINE"].endswith("postgresql")
+if not (ON_SQLITE or ON_POSTGRES):
+    env.refuse("DATABASE_URL names a database that is not supported; use postgres:// or sqlite://.")
+if ON_SQLITE:
+    # IMMEDIATE: a transaction that will write takes the write lock at its start, instead of failing in the middle.
+    _database["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000;",
+    }
+    # A file, so that tests of races use the same locking as production; the process id keeps parallel runs apart.
+    _database["TEST"] = {"NAME": str(DATA_DIR / f"test-{os.getpid()}.sqlite3")}
+else:
+    _database["TEST"] = {"NAME": f"test_gs2admin_{os.getpid()}"}
+    # A pool survives a server restart under load, but not the forks of the worker: in the web processes only.
+    if PROCESS == "web":
+        _database.setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": env.number("DB_POOL", 8, 1, 200)}
+_database["CONN_MAX_AGE"] = 0 if PROCESS == "web" and ON_POSTGRES else None
+_database["CONN_HEALTH_CHECKS"] = True
+DATABASES = {"default": _database}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# ── Cache, broker, worker ───────────────────────────────────────────────────────────────────────────────────
+REDIS_URL = env.text("REDIS_URL")
+if REDIS_URL and not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
+    env.refuse("REDIS_URL cannot be read; it looks like redis://host:6379/0.")
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "gs2admin"}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "gs2admin"}
+}
+BROKER = env.choice("GS2ADMIN_BROKER", "database", ("database", "redis"))
+if BROKER == "redis" and not REDIS_URL:
+    env.refuse("GS2ADMIN_BROKER is redis, but REDIS_URL is not set; set it, or leave the broker at database.")
+WORKERS = env.number("WORKERS", 4, 1, 64)
+# A worker renews its lease long before this many seconds; after them another may take its rollout over.
+LEASE_S = env.number("GS2ADMIN_LEASE_S", 20, 2, 600)
+# After so many seconds without a heartbeat through the queue, or without a beat of a busy worker, it is replaced;
+# its busy workers then get DRAIN_S to finish their step and hand over.
+LATE_S = env.number("GS2ADMIN_LATE_S", 20, 2, 600)
+DRAIN_S = env.number("GS2ADMIN_DRAIN_S", 300, 1, 86_400)
+SWEEP_S = env.number("GS2ADMIN_SWEEP_S", 3, 1, 60)
+Q_CLUSTER = {
+    "name": "gs2admin",
+    "workers": WORKERS,
+    "queue_limit": WORKERS,
+    "bulk": 1,
+    "poll": 0.05,
+    "guard_cycle": 0.5,
+    "save_limit": -1,
+    "catch_up": False,
+    # Its scheduler lives in the sentinel and dies with it; the sweep does that work.
+    "scheduler": False,
+    # A last resort only: rollouts take hours, have limits of their own per step, and say every second that they are alive.
+    "timeout": 86_400,
+    # Without effect: our brokers remove a task when they hand it out. django-q2 wants it larger than the timeout.
+    "retry": 400_000,
+    "max_attempts": 1,
+    "ack_failures": True,
+    "recycle": 10_000_000,
+    "label": "Queue",
+    "broker_class": f"gs2admin.engine.brokers.{'RedisDoorbell' if BROKER == 'redis' else 'DatabaseDoorbell'}",
+    **({"redis": REDIS_URL} if BROKER == "redis" else {"orm": "default"}),
+}
+
+# ── Rollouts and the GS2 doors ──────────────────────────────────────────────────────────────────────────────
+STEP_COMMANDS = env.commands("GS2ADMIN_COMMANDS")
+STEP_HTTP_ALLOW = env.hosts_or_networks("GS2ADMIN_HTTP_ALLOW")
+GS2_MAX_BODY = env.number("GS2ADMIN_MAX_BODY", 16 * 1024 * 1024, 1024, 1024**3)
+OUTPUT_KEEP_DAYS = env.number("GS2ADMIN_OUTPUT_DAYS", 30, 1, 3650)
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
+
+# ── Applications ────────────────────────────────────────────────────────────────────────────────────────────
+INSTALLED_APPS = [
+    "gs2admin.identity",
+    "gs2admin.audit",
+    "gs2admin.engine",
+    "gs2admin.wire",
+    "gs2admin.api",
+    "gs2admin.dashboard",
+    "stages",
+    "django_q",
+    "django_htmx",
+    "csp",
+    "gs2admin.apps.AdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+]
+MIDDLEWARE = [
+    "gs2admin.logs.RequestLogMiddleware",
+    "gs2admin.health.HealthMiddleware",
+    "gs2admin.wire.middleware.WireMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "gs2admin.urls"
+WSGI_APPLICATION = "gs2admin.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "gs2admin.dashboard.context.shell",
+            ]
+        },
+    }
+]
+
+# ── People ──────────────────────────────────────────────────────────────────────────────────────────────────
+AUTH_USER_MODEL = "identity.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "login"
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_HTTPONLY = False
+CSRF_FAILURE_VIEW = "gs2admin.dashboard.errors.csrf_failure"
+
+# ── Transport security. HTTPS=1 says that a proxy in front serves us over TLS. ───────────────────────────────
+HTTPS = env.flag("HTTPS", False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", 31_536_000 if HTTPS else 0, 0, 63_072_000)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    }
+}
+
+# ── Static files, time, logs ────────────────────────────────────────────────────────────────────────────────
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+# Tests render pages without collecting static files first.
+if "pytest" in sys.modules:
+    STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+LANGUAGE_CODE = "en"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
+LOGGING_CONFIG = "gs2admin.logs.configure"
+LOGGING = {"level": LOG_LEVEL}
+
+env.check()

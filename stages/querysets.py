@@ -1,0 +1,98 @@
+"""Every read of stages, versions and rollouts, as chainable queryset methods. No rights here: callers hold a project."""
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import models
+from django.db.models import OuterRef, Q, Subquery
+from django.db.models.functions import Now
+
+from stages.states import LIVE, WORKABLE, Kind, RolloutState
+
+
+class VersionQuerySet(models.QuerySet):
+    """Reads of registered versions."""
+
+    def of_project(self, project_id: int) -> VersionQuerySet:
+        """All versions of one project, newest first."""
+        return self.filter(microservice__project_id=project_id)
+
+    def latest(self, project_id: int) -> dict[str, str]:
+        """Per microservice the version registered last that is not withdrawn: {name: version}, one query.
+
+        This is the source of a stage without a source stage (contract: decisions, Freeze).
+        """
+        newest = Subquery(
+            self.model.objects.filter(microservice=OuterRef("pk"), withdrawn_at=None)
+            .order_by("-id")
+            .values("version")[:1]
+        )
+        from stages.models import Microservice
+
+        rows = Microservice.objects.filter(project_id=project_id).annotate(newest=newest).exclude(newest=None)
+        return dict(rows.order_by("name").values_list("name", "newest"))
+
+
+class StageQuerySet(models.QuerySet):
+    """Reads of stages."""
+
+    def existing(self, project_id: int) -> StageQuerySet:
+        """The project's stages that were not deleted, in display order."""
+        return self.filter(project_id=project_id, deleted_at=None).order_by("sort_number", "name")
+
+    def with_last_rollout(self) -> StageQuerySet:
+        """Annotate `last_rollout_id`, `last_state`, `last_consistent` of the rollout that decides the stage's status.
+
+        That is the live one, else the last that ever reached running (contract: rollout_states, section 2).
+        """
+        from stages.models import Rollout
+
+        deciding = (
+            Rollout.objects.filter(stage=OuterRef("pk"))
+            .filter(Q(started_at__isnull=False) | Q(state__in=sorted(LIVE)))
+            .order_by("-id")
+        )
+        return self.annotate(
+            last_rollout_id=Subquery(deciding.values("id")[:1]),
+            last_state=Subquery(deciding.values("state")[:1]),
+            last_consistent=Subquery(deciding.values("consistent")[:1]),
+        )
+
+
+class RolloutQuerySet(models.QuerySet):
+    """Reads of rollouts."""
+
+    def of_project(self, project_id: int) -> RolloutQuerySet:
+        """All rollouts of one project, newest first."""
+        return self.filter(project_id=project_id).order_by("-id")
+
+    def live(self) -> RolloutQuerySet:
+        """Past approval and not final; at most one per stage."""
+        return self.filter(state__in=sorted(LIVE))
+
+    def lost(self) -> RolloutQuerySet:
+        """Rollouts that a worker should hold and none does: the lease ran out, or nobody came for a while."""
+        waited = Q(rung_at=None, created_at__lt=Now() - timedelta(seconds=5)) | Q(rung_at__lt=Now() - timedelta(seconds=10))
+        return self.filter(state__in=sorted(WORKABLE)).filter(waited).filter(Q(lease_until=None) | Q(lease_until__lt=Now()))
+
+    def undoable(self, stage_id: int) -> RolloutQuerySet:
+        """Succeeded promotes that changed something, replaced something, and were not rolled back since; newest first.
+
+        The first is what a rollback undoes: rolling back twice goes two steps back, and promoting is the redo.
+        """
+        undone = self.model.objects.filter(undoes=OuterRef("pk"), state=RolloutState.SUCCEEDED)
+        return (
+            self.filter(stage_id=stage_id, kind=Kind.PROMOTE, state=RolloutState.SUCCEEDED, from_set__size__gt=0)
+            .exclude(from_set=models.F("to_set"))
+            .filter(~models.Exists(undone))
+            .order_by("-id")
+        )
+
+
+class OutputQuerySet(models.QuerySet):
+    """Reads of output."""
+
+    def kept(self) -> OutputQuerySet:
+        """Output that clients may still see: older pieces vanish, even before the cleaner comes."""
+        return self.filter(at__gt=Now() - timedelta(days=settings.OUTPUT_KEEP_DAYS))

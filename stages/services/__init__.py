@@ -1,0 +1,32 @@
+"""Every write of stages, versions and rollouts: the one function behind each door."""
+from stages.services.previews import (
+    Preview,
+    failing_step,
+    preview_promote,
+    preview_rollback,
+    source_versions,
+    versions_of,
+)
+from stages.services.rollouts import cancel_rollout, promote_stage, retry_rollout, rollback_stage
+from stages.services.stages import create_stage, delete_stage, rotate_target_key, set_targets, update_stage
+from stages.services.versions import register_version, withdraw_version
+
+__all__ = [
+    "Preview",
+    "cancel_rollout",
+    "create_stage",
+    "delete_stage",
+    "failing_step",
+    "preview_promote",
+    "preview_rollback",
+    "promote_stage",
+    "register_version",
+    "retry_rollout",
+    "rollback_stage",
+    "rotate_target_key",
+    "set_targets",
+    "source_versions",
+    "update_stage",
+    "versions_of",
+    "withdraw_version",
+]

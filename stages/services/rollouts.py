@@ -1,0 +1,242 @@
+"""The writes that people and programs ask of rollouts: promote, roll back, cancel, retry. Workers write in rollout/ledger.py."""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from gs2admin import engine
+from gs2admin.audit.services import record
+from gs2admin.errors import Conflict, NotFound
+from gs2admin.identity.actors import Actor
+from gs2admin.identity.rights import require
+from gs2admin.transitions import apply
+from stages.models import Rollout, Stage, Step
+from stages.rollout import journal
+from stages.services import ledger
+from stages.services.previews import Preview, preview_of, preview_promote, preview_rollback, versions_of
+from stages.states import Kind, RolloutState, StepState, move_for
+
+RUN = "stages.tasks.run_rollout"
+
+
+def promote_stage(
+    *, actor: Actor, stage: Stage, reason: str = "", preview_digest: str | None = None, request_key: str | None = None
+) -> Rollout:
+    """Start copying the source's versions onto the stage; asynchronous, the returned rollout is queued.
+
+    preview_digest: what the person saw; when anything moved since, nothing starts. request_key: the same key again
+    returns the rollout that it started.
+    Raises NotFound, Denied, Conflict (another rollout is live: extra["rollout"] is its number; or the preview
+    changed), Invalid.
+    """
+    return _start(actor, "stage.promote", stage, reason, preview_digest, request_key, preview_promote)
+
+
+def rollback_stage(
+    *,
+    actor: Actor,
+    stage: Stage,
+    to: str = "previous",
+    reason: str = "",
+    preview_digest: str | None = None,
+    request_key: str | None = None,
+) -> Rollout:
+    """Start going back, to "previous" or "pinned" (preview_rollback tells which versions); otherwise as promote_stage."""
+    return _start(
+        actor, "stage.rollback", stage, reason, preview_digest, request_key, lambda row: preview_rollback(row, to=to)
+    )
+
+
+def retry_rollout(*, actor: Actor, rollout: Rollout, reason: str = "", request_key: str | None = None) -> Rollout:
+    """Start a new rollout to the same versions as one that ended badly, linked to it.
+
+    Raises Conflict when the rollout did not end badly, or when the stage has moved since, so that a retry would
+    bring back an old plan.
+    """
+    require(actor, "rollout.retry", rollout)
+    stage = rollout.stage
+    if rollout.state not in {RolloutState.FAILED, RolloutState.ERRORED, RolloutState.CANCELED}:
+        raise Conflict(
+            f"Rollout {rollout.number} is {rollout.get_state_display().lower()}; only one that failed can be retried.",
+            component="stage",
+            message="freeze.stage.stage.error.conflict",
+            code="freeze.stage.notFailed",
+        )
+    newer = Rollout.objects.filter(stage=stage, id__gt=rollout.pk, started_at__isnull=False).order_by("-id").first()
+    if newer and newer.request_key != request_key:
+        raise Conflict(
+            f"Rollout {newer.number} ran on {stage.name} after rollout {rollout.number}, so retrying that would bring back "
+            "an old plan. Promote or roll back instead.",
+            component="stage",
+            message="freeze.stage.stage.error.conflict",
+            code="freeze.stage.retryTooLate",
+        )
+
+    def same_again(row: Stage) -> Preview:
+        if rollout.kind == Kind.ROLLBACK:
+            to = "previous" if rollout.undoes_id else "pinned"
+            return preview_rollback(row, to=to, retry_of=rollout)
+        return preview_of(row, Kind.PROMOTE, versions_of(rollout.to_set), rollout.source_name, retry_of=rollout)
+
+    return _start(actor, "rollout.retry", stage, reason, None, request_key, same_again)
+
+
+def _start(
+    actor: Actor,
+    action: str,
+    stage: Stage,
+    reason: str,
+    preview_digest: str | None,
+    request_key: str | None,
+    look: Callable[[Stage], Preview],
+) -> Rollout:
+    """The one way a rollout of a stage comes to be."""
+    require(actor, action, stage)
+    if request_key is None:
+        _refuse_if_live(stage)  # a plain read spares the hopeless ones the lock
+    try:
+        with transaction.atomic():
+            counters = ledger.lock(stage.project_id, rollouts_count=1)
+            row = Stage.objects.select_related("source", "current_set").filter(pk=stage.pk, deleted_at=None).first()
+            if row is None:
+                raise NotFound(
+                    f"There is no stage {stage.name}.", component="stage", message="freeze.stage.stage.error.notFound"
+                )
+            if request_key:
+                same = Rollout.objects.filter(stage=row, request_key=request_key).first()
+                if same:
+                    transaction.set_rollback(True)  # the number that was taken above is given back
+                    return same
+            _refuse_if_live(row)
+            preview = look(row)
+            if preview_digest is not None and preview_digest != preview.digest:
+                raise Conflict(
+                    f"{row.name} or its source moved after this preview was made, so nothing was started. "
+                    "Look at the new preview and confirm again.",
+                    component="stage",
+                    message="freeze.stage.stage.error.conflict",
+                    code="freeze.stage.previewChanged",
+                )
+            return _create(actor, action, preview, counters.rollouts_count, reason, request_key)
+    except IntegrityError:
+        # Two hosts at the same instant: the database let one through.
+        _refuse_if_live(stage)
+        same = Rollout.objects.filter(stage=stage, request_key=request_key).first() if request_key else None
+        if same:
+            return same
+        raise
+
+
+def _refuse_if_live(stage: Stage) -> None:
+    live = Rollout.objects.live().filter(stage=stage).first()
+    if live:
+        raise Conflict(
+            f"Rollout {live.number} by {live.requested_by} is already running on {stage.name}. "
+            "Wait for its end, or cancel it first.",
+            component="stage",
+            message="freeze.stage.stage.error.conflict",
+            code="freeze.stage.updating",
+            extra={"rollout": live.number},
+        )
+
+
+def _create(actor: Actor, action: str, preview: Preview, number: int, reason: str, request_key: str | None) -> Rollout:
+    stage = preview.stage
+    to_set = ledger.frozen(stage.project_id, preview.to_versions)
+    rollout = Rollout.objects.create(
+        project_id=stage.project_id,
+        stage=stage,
+        number=number,
+        kind=preview.kind,
+        from_set=preview.from_set,
+        to_set=to_set,
+        source_name=preview.source_name,
+        request_key=request_key,
+        requested_by_kind=actor.kind,
+        requested_by_id=actor.id,
+        requested_by=actor.name,
+        reason=reason.strip()[:2000],
+        undoes=preview.undoes,
+        retry_of=preview.retry_of,
+        steps_total=len(preview.steps),
+        changes_count=len(preview.effective),
+    )
+    Step.objects.bulk_create(
+        Step(
+            rollout=rollout,
+            position=position,
+            microservice=plan.microservice,
+            old_version=plan.old_version,
+            new_version=plan.new_version,
+            target_name=plan.target_name,
+            phase=plan.phase,
+            kind=plan.kind,
+            config=plan.config,
+        )
+        for position, plan in enumerate(preview.steps, start=1)
+    )
+    Stage.objects.filter(pk=stage.pk).update(revision=F("revision") + 1, updated_at=Now())
+    record(
+        actor=actor,
+        action=action,
+        obj=rollout,
+        before={"stage": stage.name, "set": preview.from_set.number if preview.from_set else None},
+        after={
+            "set": to_set.number,
+            "changes": [change.sentence for change in preview.effective][:200],
+            **({"retry_of": preview.retry_of.number} if preview.retry_of else {}),
+            **({"undoes": preview.undoes.number} if preview.undoes else {}),
+        },
+        reason=rollout.reason,
+    )
+    engine.ring(RUN, rollout.pk)
+    return rollout
+
+
+def cancel_rollout(*, actor: Actor, rollout: Rollout, reason: str = "") -> Rollout:
+    """Ask a rollout to stop. A queued one is canceled at once; a running one stops between or inside its steps.
+
+    Raises NotFound, Denied (who merely requested one may cancel it only while it waits for approval), Conflict
+    when it has ended or is already being canceled.
+    """
+    require(actor, "rollout.cancel", rollout)
+    with transaction.atomic():
+        ledger.lock(rollout.project_id)
+        now = Rollout.objects.select_related("stage").get(pk=rollout.pk)
+        move = move_for(now.state, "cancel")
+        if move is None or (now.leg == "full" and now.strategy == "canary" and now.state == RolloutState.RUNNING):
+            raise Conflict(
+                f"Rollout {now.number} is {now.get_state_display().lower()} and cannot be canceled.",
+                component="stage",
+                message="freeze.stage.stage.error.conflict",
+                code="freeze.stage.notCancelable",
+            )
+        changes = {
+            "cause": "user",
+            "cancel_requested_by": actor.name,
+            "cancel_requested_at": Now(),
+            "revision": F("revision") + 1,
+        }
+        if move.target == RolloutState.CANCELED:
+            changes |= {"ended_at": Now(), "lease_until": None}
+        if not apply(Rollout.objects.filter(pk=now.pk), move, **changes):
+            raise Conflict(
+                f"Rollout {now.number} ended just now.",
+                component="stage",
+                message="freeze.stage.stage.error.conflict",
+                code="freeze.stage.notCancelable",
+            )
+        if move.target == RolloutState.CANCELED:
+            now.steps.update(state=StepState.NO_PROGRESS)
+            journal.append(now.pk, now.stage_id, [journal.Line(f"Canceled by {actor.name} before it began.")])
+            Stage.objects.filter(pk=now.stage_id).update(revision=F("revision") + 1, updated_at=Now())
+        record(actor=actor, action="rollout.cancel", obj=now, before={"state": now.state},
+               after={"state": move.target}, reason=reason.strip()[:2000])
+        if move.target == RolloutState.CANCELING:
+            engine.ring(RUN, now.pk)  # in case that no worker holds it just now
+    return Rollout.objects.select_related("stage").get(pk=rollout.pk)
+
+

@@ -1,0 +1,153 @@
+"""Every state and every move of a rollout, once. Buttons, guards, refusals and the stage's status read this table.
+
+The contract's table of moves (C1 to X2) is declared whole; which strategies drive which part is the
+orchestrator's matter. C moves make a rollout; all others change one.
+"""
+from __future__ import annotations
+
+from django.db import models
+
+from gs2admin.transitions import Move
+
+
+class RolloutState(models.TextChoices):
+    """Where a rollout stands."""
+
+    AWAITING_APPROVAL = "awaiting_approval", "Waiting for approval"
+    REJECTED = "rejected", "Rejected"
+    QUEUED = "queued", "Queued"
+    RUNNING = "running", "Running"
+    ROLLING_BACK = "rolling_back", "Undoing"
+    CANARY_ANALYZING = "canary_analyzing", "Canary is judged"
+    CANARY_HOLD = "canary_hold", "Canary waits for a decision"
+    CANARY_REJECTING = "canary_rejecting", "Canary is withdrawn"
+    CANARY_REJECTED = "canary_rejected", "Canary withdrawn"
+    CANARY_TIMEOUT = "canary_timeout", "Canary timed out"
+    CANCELING = "canceling", "Canceling"
+    CANCELED = "canceled", "Canceled"
+    SUCCEEDED = "succeeded", "Succeeded"
+    FAILED = "failed", "Failed"
+    ERRORED = "errored", "Errored"
+
+
+S = RolloutState
+FINAL = frozenset({S.REJECTED, S.CANARY_REJECTED, S.CANARY_TIMEOUT, S.CANCELED, S.SUCCEEDED, S.FAILED, S.ERRORED})
+# Live: past approval and not final. At most one per stage, and the stage is Updating.
+LIVE = frozenset(S) - FINAL - {S.AWAITING_APPROVAL}
+# What a worker has to do something about.
+WORKABLE = frozenset({S.QUEUED, S.RUNNING, S.ROLLING_BACK, S.CANARY_REJECTING, S.CANCELING})
+
+
+class StageStatus(models.TextChoices):
+    """What clients see of a stage; derived from its rollouts, never stored."""
+
+    ACTIVE = "Active", "Active"
+    UPDATING = "Updating", "Updating"
+    UPDATE_FAILED = "UpdateFailed", "Update failed"
+
+
+class StepState(models.TextChoices):
+    """Where one phase of one microservice on one target stands."""
+
+    PENDING = "pending", "Waiting"
+    RUNNING = "running", "Running"
+    SUCCEEDED = "succeeded", "Done"
+    FAILED = "failed", "Failed"
+    CANCELED = "canceled", "Stopped"
+    NO_PROGRESS = "no_progress", "Not started"
+
+
+STEP_FINAL = frozenset(StepState) - {StepState.PENDING, StepState.RUNNING}
+PHASES = ("pre", "deploy", "post")
+
+
+class Kind(models.TextChoices):
+    """Why a rollout exists."""
+
+    PROMOTE = "promote", "Promote"
+    ROLLBACK = "rollback", "Roll back"
+    DEPLOY = "deploy", "Deploy"
+    RELEASE = "release", "Release"
+
+
+def _move(id: str, sources: str, target: str, action: str, who: str, note: str = "") -> Move:
+    return Move(id, action, frozenset(S(word) for word in sources.split()), S(target), who, note)
+
+
+# Moves that make a rollout: id, first state, action, who.
+CREATIONS = (
+    ("C1", S.AWAITING_APPROVAL, "request", "requester"),
+    ("C2", S.QUEUED, "deploy", "deployer"),
+    ("C3", S.QUEUED, "promote", "deployer"),
+    ("C4", S.QUEUED, "rollback", "deployer"),
+    ("C5", S.QUEUED, "release", "deployer"),
+)
+MOVES = (
+    _move("A1", "awaiting_approval", "queued", "approve", "approver"),
+    _move("A2", "awaiting_approval", "rejected", "reject", "approver"),
+    _move("A3", "awaiting_approval", "canceled", "cancel", "requester"),
+    _move("Q1", "queued", "running", "start", "system"),
+    _move("Q2", "queued", "canceled", "cancel", "deployer"),
+    _move("R1", "running", "succeeded", "succeed", "system", "every target ended well; the pins move"),
+    _move("R2", "running", "failed", "fail", "system", "a step failed and nothing is to be undone"),
+    _move("R3", "running", "rolling_back", "undo", "system", "a step failed and the scenario undoes"),
+    _move("R4", "running", "errored", "error", "system"),
+    _move("R5", "running", "canceling", "cancel", "deployer"),
+    _move("R6", "running", "canary_analyzing", "analyze", "system"),
+    _move("R7", "running", "canary_hold", "hold", "system"),
+    _move("B1", "rolling_back", "failed", "undone", "system"),
+    _move("B2", "rolling_back", "errored", "error", "system"),
+    _move("N1", "canary_analyzing", "running", "pass", "system"),
+    _move("N2", "canary_analyzing", "canary_rejecting", "score_low", "system"),
+    _move("N3", "canary_analyzing", "canceling", "cancel", "deployer"),
+    _move("N4", "canary_analyzing", "errored", "error", "system"),
+    _move("H1", "canary_hold", "running", "canary_accept", "deployer"),
+    _move("H2", "canary_hold", "canary_rejecting", "canary_reject", "deployer"),
+    _move("H3", "canary_hold", "canary_rejecting", "canary_expire", "system"),
+    _move("H4", "canary_hold", "running", "release_update", "deployer"),
+    _move("H5", "canary_hold", "canary_hold", "set_weight", "deployer"),
+    _move("H6", "canary_hold", "canceling", "cancel", "deployer"),
+    _move("J1", "canary_rejecting", "canary_rejected", "withdrawn", "system"),
+    _move("J2", "canary_rejecting", "canary_timeout", "withdrawn_late", "system"),
+    _move("J3", "canary_rejecting", "errored", "error", "system"),
+    _move("X1", "canceling", "canceled", "stopped", "system"),
+    _move("X2", "canceling", "errored", "error", "system"),
+)
+BY_ID = {move.id: move for move in MOVES}
+_BY_STATE = {(source, move.action): move for move in MOVES for source in move.sources}
+USER_ACTIONS = ("approve", "reject", "cancel", "canary_accept", "canary_reject", "set_weight", "release_update")
+
+
+def move_for(state: str, action: str) -> Move | None:
+    """The move that `action` makes from `state`, or None: then it is refused."""
+    return _BY_STATE.get((S(state), action))
+
+
+def user_actions(state: str, *, strategy: str = "normal", leg: str = "base", family: str = "freeze") -> tuple[str, ...]:
+    """What a person may do now: the buttons of the page. "retry" and "rollback" make a new rollout, after the end.
+
+    Cancel is refused in the full leg of a canary, whose gray part is already everyone's; weights belong to mesh
+    releases only.
+    """
+    found = [action for action in USER_ACTIONS if move_for(state, action)]
+    if leg == "full" and strategy == "canary" and state == S.RUNNING:
+        found = [action for action in found if action != "cancel"]
+    if family != "asm":
+        found = [action for action in found if action not in {"set_weight", "release_update"}]
+    if state in {S.FAILED, S.ERRORED, S.CANCELED}:
+        found += ["retry", "rollback"]
+    return tuple(found)
+
+
+def stage_status(state: str | None, consistent: bool = True) -> StageStatus:
+    """The stage's status from its live rollout, else from the last one that ever ran.
+
+    state: that rollout's state, None when there is none. consistent: whether it left all targets on one version.
+    """
+    if state is None:
+        return StageStatus.ACTIVE
+    if state in LIVE:
+        return StageStatus.UPDATING
+    if state in {S.FAILED, S.ERRORED} or (state == S.CANCELED and not consistent):
+        return StageStatus.UPDATE_FAILED
+    return StageStatus.ACTIVE

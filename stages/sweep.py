@@ -1,0 +1,38 @@
+"""Wakes rollouts that lost their worker, and cleans what is older than it may become."""
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+
+from gs2admin import engine
+from stages.models import Output, Rollout
+from stages.services.rollouts import RUN
+
+BATCH = 2_000
+
+
+@engine.sweeper
+def wake_lost_rollouts() -> int:
+    """Ring for each rollout that should move and has no worker; several hosts may sweep at once."""
+    woken = 0
+    for pk in list(Rollout.objects.lost().values_list("pk", flat=True)[:200]):
+        with transaction.atomic():
+            if Rollout.objects.lost().filter(pk=pk).update(rung_at=Now()):
+                engine.ring(RUN, pk)
+                woken += 1
+    return woken
+
+
+@engine.cleaner(every_s=3600)
+def remove_old_output() -> int:
+    """Remove output older than it is kept, in small batches, so that nobody waits for the cleaner."""
+    removed = 0
+    while True:
+        old = Output.objects.filter(at__lt=Now() - timedelta(days=settings.OUTPUT_KEEP_DAYS)).order_by("at")
+        ids = list(old.values_list("pk", flat=True)[:BATCH])
+        if not ids:
+            return removed
+        removed += Output.objects.filter(pk__in=ids).delete()[0]

@@ -1,0 +1,102 @@
+"""The fixed cast of every test: an owner, a producer, a viewer, a stranger, a credential, and another project."""
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from gs2admin.identity.actors import SYSTEM, person
+from gs2admin.identity.models import Membership, Project, Role, User
+from gs2admin.identity.services import create_credential
+
+CHROMIUM = "/usr/bin/chromium"
+PASSWORD = "correct horse battery"  # noqa: S105
+
+
+def pytest_collection_modifyitems(config, items) -> None:
+    """Browser tests are skipped only where there is no browser and nobody requires one."""
+    if Path(CHROMIUM).exists() or os.environ.get("REQUIRE_SERVICES") == "1":
+        return
+    skip = pytest.mark.skip(reason=f"{CHROMIUM} is missing; `make test` installs it when run as root")
+    for item in items:
+        if "e2e" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture
+def project(db) -> Project:
+    return Project.objects.create(name="isles", owner_id="isles-owner", region="ap-northeast-1")
+
+
+@pytest.fixture
+def other_project(db) -> Project:
+    return Project.objects.create(name="other", owner_id="other-owner", region="eu-west-1")
+
+
+def _member(name: str, project: Project | None, role: str) -> User:
+    user = User.objects.create_user(name, password=PASSWORD)
+    if project:
+        Membership.objects.create(project=project, user=user, role=role)
+    return user
+
+
+@pytest.fixture
+def owner(project) -> User:
+    return _member("olga", project, Role.ADMIN)
+
+
+@pytest.fixture
+def producer(project) -> User:
+    return _member("mika", project, Role.PRODUCER)
+
+
+@pytest.fixture
+def developer(project) -> User:
+    return _member("dan", project, Role.DEVELOPER)
+
+
+@pytest.fixture
+def support(project) -> User:
+    return _member("sora", project, Role.SUPPORT)
+
+
+@pytest.fixture
+def viewer(project) -> User:
+    return _member("vera", project, Role.VIEWER)
+
+
+@pytest.fixture
+def stranger(other_project) -> User:
+    """Admin of another project; of this one she must not even learn that it exists."""
+    return _member("zoe", other_project, Role.ADMIN)
+
+
+@pytest.fixture
+def actor_of():
+    """actor_of(user) is that person at the browser."""
+    return lambda user: person(user, door="browser")
+
+
+@pytest.fixture
+def credential(project):
+    """(row, secret) of a credential with the role service."""
+    return create_credential(actor=SYSTEM, project=project, name="pipeline")
+
+
+@pytest.fixture
+def foreign_credential(other_project):
+    """(row, secret) of another project's credential."""
+    return create_credential(actor=SYSTEM, project=other_project, name="pipeline")
+
+
+@pytest.fixture
+def children():
+    """Processes that a test starts; whatever still runs is killed at its end, by id."""
+    started: list[subprocess.Popen] = []
+    yield started
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.wait(timeout=10)
