@@ -103,7 +103,10 @@ Q_CLUSTER = {
 }
 
 # ── Rollouts and the GS2 doors ──────────────────────────────────────────────────────────────────────────────
-STEP_COMMANDS = env.commands("GS2ADMIN_COMMANDS")
+DEMO = env.flag("GS2ADMIN_DEMO", True)
+STEP_COMMANDS = env.commands("GS2ADMIN_COMMANDS") or (
+    {"demo-step": str(BASE_DIR / "examples" / "demo-step")} if DEMO else {}
+)
 STEP_HTTP_ALLOW = env.hosts_or_networks("GS2ADMIN_HTTP_ALLOW")
 GS2_MAX_BODY = env.number("GS2ADMIN_MAX_BODY", 16 * 1024 * 1024, 1024, 1024**3)
 OUTPUT_KEEP_DAYS = env.number("GS2ADMIN_OUTPUT_DAYS", 30, 1, 3650)

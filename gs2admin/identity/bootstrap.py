@@ -5,6 +5,7 @@ import os
 import secrets
 from collections.abc import Callable
 
+from django.conf import settings
 from django.db import transaction
 
 from gs2admin.identity.actors import SYSTEM
@@ -29,7 +30,7 @@ def bootstrap(*, say: Callable[[str], None] = print) -> bool:
         Membership.objects.create(project=project, user=user, role=Role.ADMIN)
         if not password:
             say(f"Sign in as {name} with the password {told} (shown once).")
-    if os.environ.get("GS2ADMIN_DEMO", "1") not in {"0", "false", "no", "off"}:
+    if settings.DEMO:
         from stages.demo import build
 
         build(project)

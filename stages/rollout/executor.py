@@ -61,7 +61,7 @@ def _carry(claim: Claim) -> None:
                     return
         except (LeaseLost, OperationalError, InterfaceError):
             raise
-        except Exception:  # noqa: BLE001  whatever it is, the stage must not stay Updating with nothing behind it
+        except Exception:
             log.exception("rollout hit an internal fault", extra={"rollout_id": claim.rollout_id})
             sentence = f"gs2admin hit an internal fault; its log names rollout {rollout.number}."
             _finish(claim, errored(sentence, steps, patiently(lambda: journal.state(claim))))

@@ -1,0 +1,42 @@
+# make up: serve it. make test: check it. make bench: measure it. make lock: renew the lock files.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
+
+.PHONY: up test bench lock clean
+
+up: $(VENV)/.app
+	@exec $(BIN)/python manage.py up
+
+test: $(VENV)/.test
+	@exec sh tests/run.sh
+
+bench: $(VENV)/.test
+	@exec $(BIN)/python -m bench
+
+lock: $(VENV)/.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/app.in -o requirements/app.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/test.in -c requirements/app.txt -o requirements/test.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/lock.in -o requirements/lock.txt
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "gs2admin needs Python 3.11; say which with: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python cannot make a virtual environment; on Debian: apt-get install python3-venv"; exit 1; }
+
+$(VENV)/.app: requirements/app.txt | $(BIN)/python
+	@echo "Installing what the server needs (once) ..."
+	@$(PIP_INSTALL) -r requirements/app.txt
+	@touch $@
+
+$(VENV)/.test: requirements/test.txt $(VENV)/.app
+	@echo "Installing what the tests need (once) ..."
+	@$(PIP_INSTALL) -r requirements/test.txt
+	@touch $@
+
+$(VENV)/.lock: requirements/lock.txt | $(BIN)/python
+	@$(PIP_INSTALL) -r requirements/lock.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,46 @@
+#!/bin/sh
+# Everything that `make test` checks. TEST_POSTGRES_URL names the PostgreSQL server; REQUIRE_SERVICES=1 makes a missing one a failure.
+set -eu
+BIN=.venv/bin
+TEST_POSTGRES_URL=${TEST_POSTGRES_URL:-postgres://postgres@127.0.0.1:5432/postgres}
+REQUIRE_SERVICES=${REQUIRE_SERVICES:-0}
+export REQUIRE_SERVICES TEST_POSTGRES_URL
+# Nothing of the caller's own installation is used or touched.
+unset DATABASE_URL REDIS_URL SECRET_KEY DEBUG ALLOWED_HOSTS HOST PORT DJANGO_SETTINGS_MODULE || true
+GS2ADMIN_DATA_DIR=$(mktemp -d)
+export GS2ADMIN_DATA_DIR
+trap 'rm -rf "$GS2ADMIN_DATA_DIR"' EXIT
+
+if [ ! -x /usr/bin/chromium ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "Installing Debian's chromium for the browser tests (once) ..."
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; } >"$GS2ADMIN_DATA_DIR/apt.log" 2>&1 \
+        || tail -n 5 "$GS2ADMIN_DATA_DIR/apt.log"
+fi
+if [ ! -x /usr/bin/chromium ]; then
+    [ "$REQUIRE_SERVICES" = 1 ] && { echo "chromium is missing and REQUIRE_SERVICES=1"; exit 1; }
+    echo "chromium is missing: the browser tests are skipped"
+fi
+postgres=$($BIN/python - <<'PY'
+import os, psycopg
+try:
+    psycopg.connect(os.environ["TEST_POSTGRES_URL"], connect_timeout=5).close()
+    print("yes")
+except psycopg.Error:
+    print("no")
+PY
+)
+if [ "$postgres" = no ]; then
+    [ "$REQUIRE_SERVICES" = 1 ] && { echo "PostgreSQL does not answer at TEST_POSTGRES_URL and REQUIRE_SERVICES=1"; exit 1; }
+    echo "PostgreSQL does not answer at TEST_POSTGRES_URL: its half of the tests is skipped"
+fi
+
+echo "== style and architecture"
+$BIN/ruff check --quiet .
+$BIN/lint-imports --no-cache >"$GS2ADMIN_DATA_DIR/imports.log" || { cat "$GS2ADMIN_DATA_DIR/imports.log"; exit 1; }
+$BIN/python -W error manage.py makemigrations --check --dry-run >/dev/null
+echo "== tests on SQLite"
+$BIN/python -m pytest -q -p no:cacheprovider
+if [ "$postgres" = yes ]; then
+    echo "== tests on PostgreSQL"
+    DATABASE_URL=$TEST_POSTGRES_URL $BIN/python -m pytest -q -p no:cacheprovider -m "not e2e"
+fi
