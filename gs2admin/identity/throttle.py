@@ -24,7 +24,7 @@ def exhausted(client_id: str, ip: str) -> bool:
     """Whether this client id may not be tried from this address for the rest of the minute."""
     try:
         return cache.get(_key(client_id, ip), 0) >= FAILURES
-    except Exception:  # noqa: BLE001  any cache fault: signing in must not depend on Redis; secrets are 256 random bits
+    except Exception:
         log.warning("the cache does not answer, login guesses are not counted", exc_info=True)
         return False
 
@@ -38,5 +38,5 @@ def note_failure(client_id: str, ip: str) -> None:
     except ValueError:
         # It expired between the two calls: a new window begins with the next failure.
         pass
-    except Exception:  # noqa: BLE001  as above
+    except Exception:
         log.warning("the cache does not answer, login guesses are not counted", exc_info=True)

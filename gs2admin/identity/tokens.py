@@ -17,11 +17,12 @@ from django.conf import settings
 from django.core.signing import BadSignature, Signer
 from django.db.models.signals import post_delete, post_save
 from django.utils import timezone
-from django.utils.crypto import constant_time_compare, salted_hmac
+from django.utils.crypto import constant_time_compare
 
 from gs2admin.errors import Unavailable
 from gs2admin.identity import throttle
 from gs2admin.identity.models import AccessToken, Credential, Project
+from gs2admin.identity.services import secret_hash
 
 PROJECT_TOKEN_S = 3600
 ACCESS_TOKEN_S = 3600
@@ -92,11 +93,6 @@ post_delete.connect(_forget, sender=Credential, dispatch_uid="identity.tokens.fo
 
 
 # ── Client secrets ──────────────────────────────────────────────────────────────────────────────────────────
-
-
-def secret_hash(secret: str) -> str:
-    """What is stored of a client secret: an HMAC (64 hex digits). Secrets are 256 random bits, so none is guessed."""
-    return salted_hmac("gs2admin.identity.client-secret", secret, algorithm="sha256").hexdigest()
 
 
 def check_secret(client_id: str, client_secret: str, *, ip: str) -> Credential:

@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import AliasChoices, Field
 
-from gs2admin import __version__
-from gs2admin.identity import tokens
+from gs2admin.identity import tokens, wire_auth
+from gs2admin.wire.common import ServiceVersion, service_version
 from gs2admin.wire.dispatch import Call
 from gs2admin.wire.failures import refuse
 from gs2admin.wire.shapes import Nothing, Result, Shape, Text, field
@@ -41,13 +41,6 @@ class LoginResult(Result):
     owner_id: str = Field(alias="owner_id", description="Owner id of the project, part of its GRNs.")
 
 
-class ServiceVersion(Result):
-    """SDKs read one or the other."""
-
-    item: str
-    status: str
-
-
 def login(call: Call, request: LoginRequest) -> dict[str, Any]:
     """Raises Failure 401 alike for an unknown id, a revoked one and a wrong secret; Unavailable when throttled."""
     try:
@@ -65,11 +58,6 @@ def login(call: Call, request: LoginRequest) -> dict[str, Any]:
         "expires_in": tokens.PROJECT_TOKEN_S,
         "owner_id": credential.project.owner_id,
     }
-
-
-def service_version(call: Call, request: Nothing) -> dict[str, Any]:
-    """The version of this server."""
-    return {"item": __version__, "status": __version__}
 
 
 METHODS = [
@@ -96,4 +84,5 @@ METHODS = [
         handler=service_version,
         summary="Version of this server",
     ),
+    *wire_auth.METHODS,
 ]

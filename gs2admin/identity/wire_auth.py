@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import Any
 
 from gs2admin.identity import tokens
-from gs2admin.identity.wire import ServiceVersion, service_version
+from gs2admin.wire.common import ServiceVersion, service_version
 from gs2admin.wire.dispatch import Call
 from gs2admin.wire.shapes import Integer, Nothing, Result, Shape, Text, field
 from gs2admin.wire.table import Method

@@ -1,0 +1,5 @@
+"""What the workers do for identity: nothing but cleaning."""
+from gs2admin import engine
+from gs2admin.identity import tokens
+
+engine.cleaner(every_s=3600)(tokens.delete_expired_access_tokens)

@@ -1,0 +1,8 @@
+"""The GS2 protocol."""
+from django.apps import AppConfig
+
+
+class WireConfig(AppConfig):
+    name = "gs2admin.wire"
+    label = "wire"
+    verbose_name = "GS2 protocol"

@@ -1,0 +1,127 @@
+"""Carries one call out: who calls, what they ask, the handler, its answer. Every door ends here."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from gs2admin.errors import DomainError
+from gs2admin.identity import tokens
+from gs2admin.identity.actors import Actor, from_credential
+from gs2admin.wire.failures import Failure, from_domain, refuse
+from gs2admin.wire.shapes import parse
+from gs2admin.wire.table import Answer, Auth, Method
+
+if TYPE_CHECKING:
+    from gs2admin.identity.models import Credential, Project
+
+
+@dataclass(frozen=True)
+class CallContext:
+    """What a door read around the fields, before anything of it is believed. Missing texts are empty."""
+
+    door: str
+    ip: str = ""
+    request_id: str = ""
+    project_token: str = ""
+    basic: tuple[str, str] | None = None
+    access_token: str = ""
+    time_offset_token: str = ""
+    duplication_avoider: str = ""
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a handler may rely on.
+
+    actor, project, credential: None only for methods without authentication. user_id: the player of the access
+    token. time_offset_s: from the access token or the time-offset token. offset: the latter as it was sent.
+    """
+
+    context: CallContext
+    actor: Actor | None = None
+    project: Project | None = None
+    credential: Credential | None = None
+    user_id: str | None = None
+    time_offset_s: int = 0
+    offset: tokens.Offset | None = None
+    duplication_avoider: str = ""
+
+
+def authenticate(method: Method, context: CallContext) -> Call:
+    """Who calls. Raises Failure 401 when the tokens that the method asks for are missing or not good."""
+    if method.auth is Auth.NONE:
+        return Call(context)
+    try:
+        credential = _credential(context)
+    except tokens.BadToken as bad:
+        raise _unauthorised("projectToken", "identifier.projectToken.projectToken", bad.kind) from None
+    except DomainError as error:
+        raise from_domain(error, service=method.words, component=method.component) from None
+    project = credential.project
+    actor = from_credential(credential, door=context.door, ip=context.ip, request_id=context.request_id)
+    user_id, time_offset_s, offset = None, 0, None
+    if method.auth is Auth.ACCESS:
+        try:
+            if not context.access_token:
+                raise tokens.BadToken("require")
+            access = tokens.access_of(context.access_token, project)
+        except tokens.BadToken as bad:
+            raise _unauthorised("accessToken", "auth.accessToken.accessToken", bad.kind) from None
+        user_id, time_offset_s = access.user_id, access.time_offset_s
+    if method.takes_time_offset and context.time_offset_token:
+        try:
+            offset = tokens.offset_of(context.time_offset_token, project)
+        except tokens.BadToken as bad:
+            raise _unauthorised("timeOffsetToken", "auth.accessToken.timeOffsetToken", bad.kind) from None
+        time_offset_s = offset.time_offset_s
+    avoider = context.duplication_avoider if method.takes_duplication_avoider else ""
+    return Call(context, actor, project, credential, user_id, time_offset_s, offset, avoider)
+
+
+def dispatch(method: Method, call: Call, fields: dict[str, Any]) -> Answer:
+    """Check the fields, run the handler and return its answer.
+
+    A dry run of a writing method does everything in a transaction that is rolled back: rights, limits and conflicts
+    are answered as they would be, and nothing stays. Raises Failure.
+    """
+    request = parse(method.request, fields)
+    # The method's user is the one that a time-offset token must have been issued for.
+    if call.offset is not None and getattr(request, "user_id", call.offset.user_id) != call.offset.user_id:
+        raise _unauthorised("timeOffsetToken", "auth.accessToken.timeOffsetToken", "invalid")
+    try:
+        if call.context.dry_run and method.writes:
+            with transaction.atomic():
+                answer = method.handler(call, request)
+                transaction.set_rollback(True)
+        else:
+            answer = method.handler(call, request)
+    except DomainError as error:
+        denied = 403 if call.context.door == "api" else 401
+        raise from_domain(error, service=method.words, component=method.component, denied=denied) from None
+    return answer if isinstance(answer, Answer) else Answer(answer)
+
+
+def _credential(context: CallContext) -> Credential:
+    if context.basic is not None:
+        return tokens.check_secret(*context.basic, ip=context.ip)
+    if not context.project_token:
+        raise tokens.BadToken("require")
+    return tokens.credential_of(context.project_token)
+
+
+_SENTENCES = {
+    "require": "Sign in first: this call needs a token.",
+    "invalid": "This token is not one of ours, or not for this project or user.",
+    "expired": "This token has expired; sign in again.",
+    "secret": "The client id or the client secret is wrong.",
+    "revoked": "The credential behind this token was revoked.",
+}
+
+
+def _unauthorised(component: str, word: str, kind: str) -> Failure:
+    error = "require" if kind == "require" else "invalid"
+    special = f"{word}.{kind}" if kind in {"expired", "revoked"} else ""
+    return refuse(401, component, f"{word}.error.{error}", _SENTENCES[kind], code=special)

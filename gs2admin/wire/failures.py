@@ -1,0 +1,65 @@
+"""Refusals on their way to a client: a status and a list of problems, decisive one first.
+
+A door turns them into its own body: GS2 clients get {"message": "<JSON text of the list>"} (contract: transport,
+section 8), our own API gets one sentence.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gs2admin import errors
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One element of an error list. message: service.model.field.error.kind; code: equal unless special.
+
+    sentence: for people, where a door has room for one.
+    """
+
+    component: str
+    message: str
+    code: str = ""
+    sentence: str = ""
+
+    def as_element(self) -> dict[str, str]:
+        """The element that GS2 clients read: three strings, none missing."""
+        return {"component": self.component, "message": self.message, "code": self.code or self.message}
+
+
+class Failure(Exception):
+    """A call is refused: status (400, 401, 402, 404, 409, 500, 503) and at least one problem."""
+
+    def __init__(self, status: int, *problems: Problem) -> None:
+        super().__init__(problems[0].message)
+        self.status = status
+        self.problems = problems
+
+
+def refuse(status: int, component: str, message: str, sentence: str = "", *, code: str = "") -> Failure:
+    """A failure with one problem."""
+    return Failure(status, Problem(component, message, code, sentence))
+
+
+_STATUS: tuple[tuple[type[errors.DomainError], int, str], ...] = (
+    (errors.NotFound, 404, "notFound"),
+    (errors.Conflict, 409, "conflict"),
+    (errors.Denied, 401, "denied"),
+    (errors.Quota, 402, "tooMany"),
+    (errors.Unavailable, 503, "unavailable"),
+    (errors.Invalid, 400, "invalid"),
+)
+
+
+def from_domain(error: errors.DomainError, *, service: str, component: str, denied: int = 401) -> Failure:
+    """What a domain error is to a client.
+
+    service, component: of the method that was called; they fill in where the domain did not say its own words.
+    denied: the status for a missing right; GS2 clients do not know 403.
+    """
+    status, kind = next(((s, k) for cls, s, k in _STATUS if isinstance(error, cls)), (400, "invalid"))
+    if isinstance(error, errors.Denied):
+        status = denied
+    component = error.component or component
+    message = error.message or f"{service}.{component}.{component}.error.{kind}"
+    return Failure(status, Problem(component, message, error.code or message, error.sentence))

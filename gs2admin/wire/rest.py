@@ -1,0 +1,139 @@
+"""The REST door: HTTP in, (method, fields, context) to dispatch, HTTP out. Serves the GS2 services and our own API."""
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import logging
+from typing import Any
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+
+from gs2admin.wire import bodies, location
+from gs2admin.wire.dispatch import CallContext, authenticate, dispatch
+from gs2admin.wire.failures import Failure, refuse
+from gs2admin.wire.location import Location
+from gs2admin.wire.table import API, Answer, table
+
+log = logging.getLogger(__name__)
+
+_GZIP_FROM = 2048
+_NO_TOKEN = frozenset({"null", "none", "undefined"})
+
+
+def serve(request: HttpRequest, where: Location) -> HttpResponse:
+    """Answer a request for one of our services; never raises, never redirects, sets no cookies."""
+    meta = request.META
+    try:
+        answer = _call(request, where)
+    except Failure as failure:
+        answer = _refusal(where, failure)
+    except (OperationalError, InterfaceError):
+        log.exception("the database did not answer")
+        answer = _refusal(where, _fault(where, 503, "unavailable", "The server is busy; try again."))
+    except Exception:  # the outermost frame of this door: nothing of the fault may reach the client
+        log.exception("a call failed")
+        answer = _refusal(where, _fault(where, 500, "failed", "Something went wrong here; it was logged."))
+    return _response(answer, meta)
+
+
+def _call(request: HttpRequest, where: Location) -> Answer:
+    meta, service = request.META, where.service
+    verb = request.method or "GET"
+    found = table().find(service, verb, where.path)
+    if found is None:
+        verbs = table().verbs(service, where.path)
+        what = f"This path answers to {', '.join(verbs)} only." if verbs else "There is no such path."
+        raise refuse(404, "method", f"{service}.request.method.error.notFound", what)
+    method, names, values = found
+    request.wire_method = method.name  # for the access log
+    has_body = verb in {"POST", "PUT", "PATCH"}
+    raw = bodies.read_raw(meta, method.words, method.body_cap) if has_body else b""
+    # Who calls is settled before the body is inflated and parsed: a stranger costs nothing.
+    call = authenticate(method, _context(request, where))
+    if has_body:
+        body = bodies.decode(raw, meta.get("HTTP_CONTENT_ENCODING", ""), method.words, method.body_cap)
+        fields = bodies.parse_object(body, method.words)
+    else:
+        fields = location.query(meta, method.words)
+    for name, value in zip(names, values, strict=True):
+        fields[name] = location.piece(value, where.encoded, method.words)
+    return dispatch(method, call, fields)
+
+
+def _context(request: HttpRequest, where: Location) -> CallContext:
+    meta = request.META
+    scheme, _, credentials = meta.get("HTTP_AUTHORIZATION", "").partition(" ")
+    own_api = where.service == API
+    return CallContext(
+        door="api" if own_api else "gs2",
+        ip=meta.get("REMOTE_ADDR", ""),
+        request_id=getattr(request, "request_id", ""),
+        project_token=_token(credentials) if scheme.lower() == "bearer" else "",
+        basic=_basic(credentials) if own_api and scheme.lower() == "basic" else None,
+        access_token=_token(meta.get("HTTP_X_GS2_ACCESS_TOKEN", "")),
+        time_offset_token=_token(meta.get("HTTP_X_GS2_TIME_OFFSET_TOKEN", "")),
+        duplication_avoider=_token(meta.get("HTTP_X_GS2_DUPLICATION_AVOIDER", "")),
+        dry_run=meta.get("HTTP_X_GS2_DRY_RUN", "").strip().lower() == "true",
+    )
+
+
+def _token(value: str) -> str:
+    value = value.strip()
+    return "" if value.lower() in _NO_TOKEN else value
+
+
+def _basic(credentials: str) -> tuple[str, str]:
+    try:
+        text = base64.b64decode(credentials, validate=True).decode()
+    except ValueError:
+        return "", ""
+    client_id, _, secret = text.partition(":")
+    return client_id, secret
+
+
+def _fault(where: Location, status: int, kind: str, sentence: str) -> Failure:
+    return refuse(status, "server", f"{where.service}.server.server.error.{kind}", sentence)
+
+
+def _refusal(where: Location, failure: Failure) -> Answer:
+    if where.service == API:
+        return _own_refusal(failure)
+    elements = [problem.as_element() for problem in failure.problems]
+    return Answer({"message": json.dumps(elements)}, failure.status)
+
+
+def _own_refusal(failure: Failure) -> Answer:
+    first = failure.problems[0]
+    sentence = " ".join(problem.sentence or problem.message for problem in failure.problems)
+    return Answer({"error": {"code": first.code or first.message, "message": sentence}}, failure.status)
+
+
+def _response(answer: Answer, meta: dict[str, Any]) -> HttpResponse:
+    content = json.dumps(answer.body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    response = HttpResponse(content, status=answer.status, content_type="application/json")
+    if len(content) >= _GZIP_FROM:
+        response["Vary"] = "Accept-Encoding"
+        if _wants_gzip(meta.get("HTTP_ACCEPT_ENCODING", "")):
+            response.content = content = gzip.compress(content, compresslevel=1, mtime=0)
+            response["Content-Encoding"] = "gzip"
+    response["Cache-Control"] = "no-store"
+    response["X-Content-Type-Options"] = "nosniff"
+    if answer.status == 401:
+        # Not Basic: a browser would ask for a password and then send it along from other sites.
+        response["WWW-Authenticate"] = "Bearer"
+    if meta.get("REQUEST_METHOD") == "HEAD":
+        response.content = content = b""
+    response["Content-Length"] = str(len(content))
+    return response
+
+
+def _wants_gzip(accept: str) -> bool:
+    for choice in accept.lower().split(","):
+        name, _, quality = choice.strip().partition(";")
+        if name.strip() in {"gzip", "x-gzip"}:
+            return quality.replace(" ", "") not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
+    return False
+
+

@@ -1,0 +1,162 @@
+"""The table of methods: one declaration each, from which every door is made.
+
+Each app lists its methods in its `wire.py` (GS2 protocol) or `api.py` (our own JSON API) as METHODS.
+"""
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.utils.module_loading import module_has_submodule
+from pydantic import BaseModel
+
+from gs2admin.wire.shapes import Shape
+
+if TYPE_CHECKING:
+    from gs2admin.wire.dispatch import Call
+
+# Service segments that GS2 clients use. All of them answer in the GS2 error shape, also before they have methods.
+GS2_SERVICES = ("freeze", "job-queue", "lock", "identifier", "auth", "script", "gateway")
+API = "api"
+
+
+class Auth(Enum):
+    """What a caller must show."""
+
+    NONE = "none"
+    PROJECT = "project token"
+    ACCESS = "project token and access token"
+
+
+@dataclass(frozen=True)
+class Method:
+    """One method of one service.
+
+    service: REST segment, such as job-queue. component, function: as in a WebSocket frame. path: below the service;
+    `{name}` is one piece, `{+name}` takes slashes too. request, result: shapes; path pieces, query and body are all
+    fields of the request. handler: gets (Call, request) and calls one service or queryset function; returns the
+    answer as a dict, or an Answer for another status (own API only). writes: a dry run of it is rolled back.
+    takes_*: special headers. body_cap: bytes after decompression.
+    """
+
+    service: str
+    component: str
+    function: str
+    verb: str
+    path: str
+    request: type[Shape]
+    result: type[BaseModel]
+    handler: Callable[[Call, Any], dict[str, Any] | Answer]
+    summary: str
+    auth: Auth = Auth.PROJECT
+    writes: bool = False
+    takes_duplication_avoider: bool = False
+    takes_time_offset: bool = False
+    body_cap: int = 256 * 1024
+    statuses: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """`freeze.stage.getStage`: unique."""
+        return f"{self.service}.{self.component}.{self.function}"
+
+    @property
+    def words(self) -> str:
+        """The service as error messages spell it: jobQueue for job-queue."""
+        head, *tail = self.service.split("-")
+        return head + "".join(part.capitalize() for part in tail)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer with a status of its own."""
+
+    body: dict[str, Any]
+    status: int = 200
+
+
+@dataclass(frozen=True)
+class Route:
+    """A method with its compiled path."""
+
+    method: Method
+    pattern: re.Pattern[str]
+    names: tuple[str, ...]
+
+
+_PIECE = re.compile(r"\{(\+?)([A-Za-z]+)\}")
+
+
+def _compile(method: Method) -> Route:
+    names: list[str] = []
+    pattern = ""
+    for segment in method.path.lstrip("/").split("/"):
+        piece = _PIECE.fullmatch(segment)
+        if piece:
+            names.append(piece[2])
+            pattern += "/(.*)" if piece[1] else "/([^/]*)"
+        else:
+            pattern += "/" + re.escape(segment)
+    return Route(method, re.compile(pattern, re.DOTALL), tuple(names))
+
+
+def _specificity(route: Route) -> tuple[int, ...]:
+    """Sorts fixed segments before names before greedy names, from the left: `/system/version` wins over a name."""
+    ranks = []
+    for segment in route.method.path.lstrip("/").split("/"):
+        piece = _PIECE.fullmatch(segment)
+        ranks.append(0 if not piece else 2 if piece[1] else 1)
+    # Of two greedy routes, the one that goes on after the greedy piece (…/lock) is the special one.
+    return (*ranks, 3)
+
+
+class Table:
+    """All methods, refused when two share a name, a route or when a path piece is no field of the request."""
+
+    def __init__(self, methods: Iterable[Method]) -> None:
+        self.methods = list(methods)
+        self.by_name: dict[tuple[str, str, str], Method] = {}
+        self._routes: dict[str, list[Route]] = {}
+        seen: dict[tuple[str, str, str], Method] = {}
+        for method in self.methods:
+            key = (method.service, method.component, method.function)
+            shape_of_path = (method.service, method.verb, _PIECE.sub("{}", method.path))
+            if key in self.by_name or shape_of_path in seen:
+                raise ValueError(f"{method.name} ({method.verb} {method.path}) is declared twice")
+            self.by_name[key] = seen[shape_of_path] = method
+            route = _compile(method)
+            aliases = {info.alias for info in method.request.model_fields.values()}
+            if missing := set(route.names) - aliases:
+                raise ValueError(f"{method.name} has {missing} in its path but not in its request")
+            self._routes.setdefault(method.service, []).append(route)
+        for routes in self._routes.values():
+            routes.sort(key=_specificity)
+
+    def find(self, service: str, verb: str, path: str) -> tuple[Method, tuple[str, ...], tuple[str, ...]] | None:
+        """The method for a path below a service, with the names and raw values of its path pieces."""
+        for route in self._routes.get(service, ()):
+            if route.method.verb == verb and (match := route.pattern.fullmatch(path)):
+                return route.method, route.names, match.groups()
+        return None
+
+    def verbs(self, service: str, path: str) -> list[str]:
+        """The verbs that this path would answer to."""
+        routes = self._routes.get(service, ())
+        return sorted({route.method.verb for route in routes if route.pattern.fullmatch(path)})
+
+
+@cache
+def table() -> Table:
+    """The table of this server, assembled once from the apps' `wire` and `api` modules."""
+    methods: list[Method] = []
+    for config in apps.get_app_configs():
+        for name in ("wire", "api"):
+            if config.module and module_has_submodule(config.module, name):
+                methods += getattr(import_module(f"{config.name}.{name}"), "METHODS", [])
+    return Table(methods)
