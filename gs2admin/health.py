@@ -58,7 +58,10 @@ def _is_migrated() -> bool:
 
 
 def _answer(body: dict, status: int) -> JsonResponse:
-    return JsonResponse(body, status=status, headers={"Cache-Control": "no-store"})
+    response = JsonResponse(body, status=status, headers={"Cache-Control": "no-store"})
+    # "Not ready" is an answer, not a crash; Django would log each as an error.
+    response._has_been_logged = True
+    return response
 
 
 PATHS = {"/healthz": healthz, "/readyz": readyz}

@@ -87,7 +87,7 @@ class RequestLogMiddleware:
         try:
             response = self.get_response(request)
             response.headers.setdefault(HEADER, request.request_id)
-            quiet = request.path_info.startswith(_QUIET) and response.status_code < 400
+            quiet = request.path_info.startswith(_QUIET)
             access.log(
                 logging.DEBUG if quiet else logging.INFO, "%s %s %s", request.method, request.path_info,
                 response.status_code, extra=_facts(request, response, began),

@@ -22,7 +22,7 @@ from gs2admin.engine import inside
 
 log = logging.getLogger(__name__)
 AWAY_S = 0.5
-PRIVATE_EVERY_S = 0.25
+PRIVATE_EVERY_S = 0.1
 Taken = list[tuple[None, str | bytes]]
 
 

@@ -59,11 +59,3 @@ def clean_clusters() -> int:
 def clean_sessions() -> int:
     """Browser sessions that have ended."""
     return _remove(Session.objects.filter(expire_date__lt=timezone.now()))
-
-
-@cleaner(every_s=3600)
-def clean_tokens() -> int:
-    """Access tokens that have expired."""
-    from gs2admin.identity.models import AccessToken
-
-    return _remove(AccessToken.objects.filter(expires_at__lt=timezone.now()))

@@ -1,0 +1,136 @@
+"""`manage.py up`: everything, with one command, in the foreground."""
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import sys
+import time
+from contextlib import suppress
+from typing import Any
+
+from django.conf import settings
+from django.core.management import CommandError, call_command
+from django.core.management.base import BaseCommand
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
+from django.db.migrations.executor import MigrationExecutor
+
+from gs2admin.processes.family import Family, Member
+from gs2admin.processes.lifeline import Held
+from gs2admin.processes.supervisor import stop_on_signals, terminate_myself
+
+BACKLOG = 2048
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take the port. Raises CommandError with a sentence when it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except PermissionError:
+        raise CommandError(f"Port {port} needs more rights than this user has; choose another with PORT=8080.") from None
+    except OSError as problem:
+        if problem.errno == 98:  # EADDRINUSE
+            raise CommandError(
+                f"Port {port} on {host} is taken by another program; end that, or choose another with PORT={port + 1}."
+            ) from None
+        raise CommandError(f"gs2admin cannot listen on {host} port {port}: {problem.strerror}.") from None
+
+
+class Readiness:
+    """Asks /readyz until it says yes once."""
+
+    def __init__(self, host: str, port: int, say) -> None:
+        self.host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+        self.port = port
+        self.say = say
+        self.ready = False
+        self.hint_at = time.monotonic() + 30
+
+    def ask(self) -> None:
+        """One question, at most a second."""
+        if self.ready:
+            return
+        if self._answer() == 200:
+            self.ready = True
+            name = f"[{self.host}]" if ":" in self.host else self.host
+            self.say(f"gs2admin is ready on http://{name}:{self.port}")
+        elif time.monotonic() > self.hint_at:
+            self.hint_at = float("inf")
+            self.say("gs2admin is still starting; the lines above may say what it waits for.")
+
+    def _answer(self) -> int:
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=1)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status
+        except (OSError, http.client.HTTPException):
+            return 0
+        finally:
+            connection.close()
+
+
+class Command(BaseCommand):
+    help = "Prepares the database and the static files, then serves web and worker until Ctrl-C."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser) -> None:
+        parser.add_argument("--end-with-parent", action="store_true", help="end when the starting process (make) is gone")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        stop = Held.from_environment()
+        self.check()
+        with listen(settings.HOST, settings.PORT) as server:
+            self.prepare()
+            family = Family(self.members(server))
+            stop_on_signals(family.stop)
+            stop.on_cut(terminate_myself)
+            family.run(Ticks(options["end_with_parent"], Readiness(settings.HOST, settings.PORT, self.say)))
+
+    def say(self, sentence: str) -> None:
+        self.stdout.write(sentence)
+        self.stdout.flush()
+
+    def prepare(self) -> None:
+        """Tables, static files, first contents."""
+        from gs2admin.identity.bootstrap import bootstrap
+        from gs2admin.processes import static
+
+        try:
+            executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
+            if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+                self.say("Preparing the database ...")
+                call_command("migrate", interactive=False, verbosity=0)
+        except OperationalError as problem:
+            # The message of the driver names host and user, never the password.
+            raise CommandError(f"The database does not answer: {str(problem).strip().splitlines()[0]}") from None
+        static.collect()
+        bootstrap(say=self.say)
+        connections.close_all()
+
+    def members(self, server: socket.socket) -> list[Member]:
+        """The worker first: it takes longer until it is ready."""
+        manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
+        gunicorn = [sys.executable, "-m", "gunicorn", "--config", str(settings.BASE_DIR / "gunicorn.conf.py"),
+                    "--chdir", str(settings.BASE_DIR)]
+        fd = server.fileno()
+        return [
+            Member("worker", [*manage, "worker"], variables={"GS2ADMIN_PROCESS": "worker"}),
+            Member("web", gunicorn, variables={"GS2ADMIN_PROCESS": "web", "GS2ADMIN_LISTEN_FD": str(fd)}, pass_fds=(fd,)),
+        ]
+
+
+class Ticks:
+    """What happens between looks at the members."""
+
+    def __init__(self, end_with_parent: bool, readiness: Readiness) -> None:
+        self.parent = os.getppid() if end_with_parent else None
+        self.readiness = readiness
+
+    def __call__(self) -> None:
+        if self.parent is not None and os.getppid() != self.parent:
+            self.parent = None
+            os.kill(os.getpid(), signal.SIGTERM)
+        with suppress(OSError):  # nobody reads what we say any more
+            self.readiness.ask()

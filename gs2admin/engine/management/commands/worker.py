@@ -1,0 +1,49 @@
+"""`manage.py worker`: supervises the clusters that run rollouts, and sweeps."""
+from __future__ import annotations
+
+import threading
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from gs2admin.engine import sweep
+from gs2admin.engine.pulse import DatabasePulse
+from gs2admin.processes.cluster import Cluster
+from gs2admin.processes.lifeline import Held
+from gs2admin.processes.supervisor import Supervisor, stop_on_signals, terminate_myself
+
+
+def queues() -> list[dict[str, Any]]:
+    """The clusters of this host. One for now; a second queue is an entry in ALT_CLUSTERS and here."""
+    return [{"queue": settings.Q_CLUSTER["name"], "workers": settings.WORKERS, "variables": {}}]
+
+
+class Command(BaseCommand):
+    help = "Runs what is to be done in the background, and replaces whatever of it fails. Ends on Ctrl-C or SIGTERM."
+    requires_system_checks = ()
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        lifeline = Held.from_environment()
+        pulse, ended = DatabasePulse(), threading.Event()
+        starts = [
+            partial(Cluster, manage_py=str(settings.BASE_DIR / "manage.py"),
+                    **{**queue, "variables": {"GS2ADMIN_PROCESS": "worker", **queue["variables"]}})
+            for queue in queues()
+        ]
+        supervisor = Supervisor(starts, pulse, late_s=settings.LATE_S, drain_s=settings.DRAIN_S)
+        stop_on_signals(supervisor.stop)
+        lifeline.on_cut(terminate_myself)
+        threads = [
+            threading.Thread(target=pulse.serve, args=[ended], name="pulse", daemon=True),
+            threading.Thread(target=sweep.sweep_for_ever, args=[ended, settings.SWEEP_S], name="sweep", daemon=True),
+            threading.Thread(target=sweep.clean_for_ever, args=[ended], name="clean", daemon=True),
+        ]
+        for thread in threads:
+            thread.start()
+        supervisor.run()
+        pulse.stop(ended)
+        for thread in threads:
+            # A database that is away must not keep us; they are daemons.
+            thread.join(1.0)

@@ -1,0 +1,97 @@
+"""Looking at processes through Linux's /proc, safe against reused process ids.
+
+Considered psutil: it compiles where no wheel fits, and these are the few lines of it that we need.
+"""
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+PR_SET_CHILD_SUBREAPER = 36
+FROZEN = "Tt"
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process for good: the kernel reuses the pid, but not together with the start time (clock ticks since boot)."""
+
+    pid: int
+    started: int
+
+
+@dataclass(frozen=True)
+class Look:
+    """What /proc said at one moment. state: one letter, T is stopped, Z is ended but not reaped."""
+
+    process: Process
+    name: str
+    state: str
+    parent: int
+    group: int
+
+
+def look(pid: int) -> Look | None:
+    """The process with that pid, or None when there is none (an ended one that nobody has reaped counts as none)."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return None
+    # The name stands in brackets and may itself hold brackets and spaces.
+    name, _, rest = text.partition("(")[2].rpartition(") ")
+    fields = rest.split()
+    if fields[0] in "ZX":
+        return None
+    return Look(Process(pid, int(fields[19])), name, fields[0], int(fields[1]), int(fields[2]))
+
+
+def alive(process: Process) -> bool:
+    """True while exactly this process runs."""
+    seen = look(process.pid)
+    return seen is not None and seen.process == process
+
+
+def children(pid: int) -> list[int]:
+    """Direct children, of all its threads; ended ones that were not reaped are among them."""
+    found: list[int] = []
+    with suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with suppress(OSError):
+                found += map(int, Path(f"/proc/{pid}/task/{task}/children").read_text().split())
+    return found
+
+
+def descendants(pid: int) -> list[Look]:
+    """Everything below a process that is still connected to it, parents before children."""
+    found, todo = [], children(pid)
+    while todo:
+        below = todo.pop(0)
+        seen = look(below)
+        if seen:
+            found.append(seen)
+            todo += children(below)
+    return found
+
+
+def kill(process: Process, number: int = signal.SIGKILL) -> None:
+    """Signal exactly this process, if it still runs."""
+    if alive(process):
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, number)
+
+
+def adopt_orphans() -> None:
+    """Make this process the parent of whatever its descendants leave behind, so that it can be found and ended."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def reap_orphans(keep: set[int]) -> None:
+    """Reap ended children that we adopted. keep: pids of children that somebody else waits for."""
+    for pid in children(os.getpid()):
+        if pid not in keep and look(pid) is None:
+            with suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)

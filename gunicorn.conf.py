@@ -1,0 +1,54 @@
+"""gunicorn's settings, all from the environment. docs/operations.md has the measurements behind the defaults."""
+import os
+import resource
+
+# Before the application reads its settings: the connection pool belongs to web processes.
+os.environ["GS2ADMIN_PROCESS"] = "web"
+
+
+def _number(name: str, default: int) -> int:
+    text = os.environ.get(name, "").strip()
+    return int(text) if text.isdigit() and int(text) > 0 else default
+
+
+wsgi_app = "gs2admin.wsgi"
+_listening = os.environ.get("GS2ADMIN_LISTEN_FD", "")
+if _listening:
+    # `manage.py up` listens itself, so that clients wait, instead of being refused, while we are started again.
+    bind = [f"fd://{_listening}"]
+else:
+    _host = os.environ.get("HOST", "").strip() or "127.0.0.1"
+    bind = [f"{f'[{_host}]' if ':' in _host else _host}:{_number('PORT', 8000)}"]
+
+worker_class = "gs2admin.processes.web.Worker"
+workers = _number("WEB_WORKERS", 2)
+threads = _number("WEB_THREADS", 4)
+# One worker may get all the connections of a thousand open pages.
+worker_connections = 10_000
+backlog = 2048
+# Longer than the pages' one-second poll by far; behind a proxy, longer than the proxy's own.
+keepalive = _number("WEB_KEEPALIVE", 75)
+timeout = 60
+graceful_timeout = 6
+# The application is read once; a worker is a fork.
+preload_app = True
+limit_request_line = 8190
+limit_request_field_size = 8190
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+control_socket_disable = True
+forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "").strip() or "127.0.0.1,::1"
+logger_class = "gs2admin.processes.web.Logger"
+loglevel = os.environ.get("LOG_LEVEL", "").strip().lower() or "info"
+
+_soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+_wanted = 65_536 if _hard == resource.RLIM_INFINITY else min(_hard, 65_536)
+if _soft != resource.RLIM_INFINITY and _soft < _wanted:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_wanted, _hard))
+
+
+def on_starting(server):
+    """End when the process that started us is gone, however it went."""
+    from gs2admin.processes.lifeline import Held
+    from gs2admin.processes.supervisor import terminate_myself
+
+    Held.from_environment().on_cut(terminate_myself)
