@@ -12,7 +12,7 @@ from gs2admin.identity.models import Membership, Project, Role, User
 from gs2admin.identity.services import create_credential
 
 CHROMIUM = "/usr/bin/chromium"
-PASSWORD = "correct horse battery"  # noqa: S105
+PASSWORD = "correct horse battery"
 
 
 def pytest_collection_modifyitems(config, items) -> None:

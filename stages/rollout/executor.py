@@ -126,8 +126,9 @@ def _run_step(claim: Claim, rollout: Rollout, step: Step, again: bool) -> str:
         return f"{step.phase} of {step.microservice}{where}: {fault}"
     context.flush()
     word = {StepState.SUCCEEDED: "done", StepState.FAILED: "failed", StepState.CANCELED: "stopped"}[to]
-    took = f"{step.phase} {word}{where} in {time.monotonic() - began:.1f} s"
-    text = f"{took}: {summary}" if summary else took
+    text = f"{step.phase} {word}{where} in {time.monotonic() - began:.1f} s"
+    if summary and to != StepState.SUCCEEDED:
+        text = f"{text}: {summary}"
     patiently(lambda: journal.finish_step(claim, step, to, summary, [line(text)]))
     step.state, step.summary = to, summary
     return ""

@@ -62,8 +62,7 @@ def source_versions(stage: Stage) -> dict[str, str]:
     """What the next promote would apply: the source stage's pins, or the latest versions when there is no source."""
     if stage.source_id is None:
         return Version.objects.latest(stage.project_id)
-    source = Stage.objects.select_related("current_set").get(pk=stage.source_id)
-    return versions_of(source.current_set)
+    return versions_of(stage.source.current_set)
 
 
 def unsure_services(stage: Stage) -> set[str]:
@@ -77,13 +76,16 @@ def unsure_services(stage: Stage) -> set[str]:
     )
 
 
+def _fresh(stage: Stage) -> Stage:
+    return Stage.objects.select_related("current_set", "source__current_set").get(pk=stage.pk)
+
+
 def _targets(stage: Stage) -> list[TargetPlan]:
     return [TargetPlan(t.name, t.kind, t.config, str(t.uid), t.rotation) for t in stage.targets.all()]
 
 
 def preview_of(stage: Stage, kind: str, to_versions: Mapping[str, str], source_name: str, **more) -> Preview:
     """What bringing the stage to these versions would do now; the callers below decide which versions."""
-    stage = Stage.objects.select_related("current_set", "source").get(pk=stage.pk)
     from_versions = versions_of(stage.current_set)
     targets = _targets(stage)
     changes = differences(from_versions, to_versions, unsure_services(stage))
@@ -110,6 +112,7 @@ def preview_promote(stage: Stage, *, retry_of: Rollout | None = None) -> Preview
 
     Raises Invalid when the source stage has never been deployed while this one has: that would remove everything.
     """
+    stage = _fresh(stage)
     to_versions = source_versions(stage)
     if stage.source_id and not to_versions and stage.current_set_id:
         raise Invalid(
@@ -129,6 +132,7 @@ def preview_rollback(stage: Stage, *, to: str = "previous", retry_of: Rollout | 
     to="pinned": what is pinned, deployed again where an unfinished rollout left something else.
     Raises Invalid when there is nothing to go back to.
     """
+    stage = _fresh(stage)
     if to == "pinned":
         if stage.current_set_id is None or not unsure_services(stage):
             raise Invalid(

@@ -66,7 +66,7 @@ def retry_rollout(*, actor: Actor, rollout: Rollout, reason: str = "", request_k
             code="freeze.stage.notFailed",
         )
     newer = Rollout.objects.filter(stage=stage, id__gt=rollout.pk, started_at__isnull=False).order_by("-id").first()
-    if newer and newer.request_key != request_key:
+    if newer and (request_key is None or newer.request_key != request_key):
         raise Conflict(
             f"Rollout {newer.number} ran on {stage.name} after rollout {rollout.number}, so retrying that would bring back "
             "an old plan. Promote or roll back instead.",
