@@ -1,0 +1,71 @@
+"""What a step kind is, what it is given, and the four ways in which it can end.
+
+A step ends well (``run`` returns a one-line summary), *failed* (the business said no: exit code, 4xx/5xx,
+time is up), *broken* (technical: the executable is missing or no longer allowed), or it is told to stop
+through ``StepCanceled`` or ``LeaseLost``, which ``tick`` raises.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+
+class StepFailed(Exception):
+    """The step was carried out and said no. ``str()`` is a sentence for people. The rollout ends *failed*."""
+
+
+class StepBroken(Exception):
+    """The step could not be carried out at all. ``str()`` is a sentence. The rollout ends *errored*."""
+
+
+class StepCanceled(BaseException):
+    """Somebody asked for the rollout to stop. A BaseException, so that no ``except Exception`` swallows it."""
+
+
+class LeaseLost(BaseException):
+    """This worker no longer owns the rollout: stop everything at once, another worker may be at it already."""
+
+
+class StepContext(Protocol):
+    """What the executor gives to a running step."""
+
+    project: str
+    rollout_number: int
+    stage: str
+    microservice: str
+    old_version: str | None
+    new_version: str | None
+    target: str
+    phase: str
+    attempt: int
+    #: Stable over all attempts of this step, for example ``default/415/12``.
+    key: str
+    #: What ``StepKind.validate`` returned (plus ``signing`` for the http kind).
+    config: Mapping[str, Any]
+    #: What an earlier attempt remembered.
+    memo: Mapping[str, Any]
+
+    def emit(self, text: str, stream: str = "stdout") -> None:
+        """One line of output; shown within a second as long as ``tick`` is called."""
+
+    def tick(self) -> None:
+        """Call at least once a second while waiting. Raises StepCanceled or LeaseLost: never swallow them."""
+
+    def remember(self, **memo: Any) -> None:
+        """Persist at once what another attempt needs in order to go on instead of starting again."""
+
+
+@runtime_checkable
+class StepKind(Protocol):
+    """One way of carrying out a step."""
+
+    name: str
+    label: str
+
+    def validate(self, config: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The config with its defaults filled in. Raises ``Invalid`` with a sentence that says what to do."""
+
+    def repeatable(self, config: Mapping[str, Any], memo: Mapping[str, Any]) -> bool:
+        """Whether another attempt may run after a worker died in the middle of this step."""
+
+    def run(self, ctx: StepContext) -> str:
+        """Carry out the step; the answer is one line for people. Raises StepFailed or StepBroken."""

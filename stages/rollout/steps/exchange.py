@@ -1,0 +1,145 @@
+"""One HTTP request and its answer in a helper thread, so that the worker stays awake while it hangs."""
+
+import http.client
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from .addresses import AddressRefused, resolve
+from .urls import Url
+
+#: More of an answer is not read. Bytes.
+MAX_BODY_BYTES = 64 * 1024
+
+
+@dataclass
+class Answer:
+    """What has arrived so far; ``complete`` once the whole body (or MAX_BODY_BYTES of it) is there."""
+
+    status: int
+    location: str | None
+    body: bytes = b""
+    complete: bool = False
+
+
+class Exchange:
+    """Sends at once on construction. No redirects, no proxies, one connection, made to an address that was checked."""
+
+    def __init__(
+        self,
+        method: str,
+        url: Url,
+        *,
+        headers: Mapping[str, str],
+        body: bytes,
+        allow: Iterable[str],
+        timeout_s: float,
+    ) -> None:
+        """``timeout_s`` bounds each single wait of the thread; whoever waits for the whole uses ``abort``."""
+        self.answer: Answer | None = None
+        self.error: Exception | None = None
+        self.began = time.monotonic()
+        self._request = (method, url, {"Host": url.host_header, **headers}, body)
+        self._allow = list(allow)
+        self._timeout_s = timeout_s
+        self._done = threading.Event()
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        self._aborted = False
+        threading.Thread(target=self._work, name="step-http", daemon=True).start()
+
+    def wait(self, seconds: float) -> bool:
+        """True once there is an answer or an error."""
+        return self._done.wait(seconds)
+
+    def abort(self) -> None:
+        """Hang up, wherever it is; the thread ends by itself."""
+        with self._lock:
+            self._aborted = True
+            if self._socket is not None:
+                try:
+                    # The base class's: SSLSocket.shutdown would pull the rug from under the reading thread.
+                    socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+                except OSError:
+                    pass
+
+    def _work(self) -> None:
+        try:
+            self._talk(*self._request)
+        except Exception as error:  # noqa: BLE001 - handed to the thread that waits
+            if self.answer is None:
+                self.error = error
+        finally:
+            with self._lock:
+                if self._socket is not None:
+                    self._socket.close()
+                    self._socket = None
+            self._done.set()
+
+    def _talk(self, method: str, url: Url, headers: Mapping[str, str], body: bytes) -> None:
+        self._connect(url)
+        connection = http.client.HTTPConnection(url.host, url.port, timeout=self._timeout_s)
+        connection.sock = self._socket
+        connection.request(method, url.target, body=body or None, headers=headers)
+        with connection.getresponse() as response:
+            answer = self.answer = Answer(response.status, response.headers.get("Location"))
+            while len(answer.body) < MAX_BODY_BYTES:
+                data = response.read1(MAX_BODY_BYTES - len(answer.body))
+                if not data:
+                    answer.complete = not response.length
+                    return
+                answer.body += data
+            answer.complete = True
+
+    def _connect(self, url: Url) -> None:
+        problem: OSError | None = None
+        for family, address in resolve(url.host, url.port, self._allow):
+            self._hold(socket.socket(family, socket.SOCK_STREAM))
+            try:
+                self._socket.connect(address)
+            except OSError as error:
+                problem = error
+                continue
+            if url.scheme == "https":
+                self._hold(
+                    ssl.create_default_context().wrap_socket(
+                        self._socket, server_hostname=url.host, do_handshake_on_connect=False
+                    )
+                )
+                self._socket.do_handshake()
+            return
+        raise problem
+
+    def _hold(self, new: socket.socket) -> None:
+        """Keep the socket where ``abort`` finds it, and close the one before."""
+        new.settimeout(self._timeout_s)
+        with self._lock:
+            if self._socket is not None:
+                self._socket.close()
+            self._socket = new
+            if self._aborted:
+                raise ConnectionAbortedError("aborted")
+
+
+def explain(error: Exception, url: Url) -> str:
+    """Why there was no answer, as the end of a sentence."""
+    if isinstance(error, AddressRefused):
+        return str(error)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the certificate of {url.host} was not accepted: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"no TLS connection with {url.host}: {error.reason or error}"
+    if isinstance(error, socket.gaierror):
+        return f"the name {url.host} is not known: {error.strerror}"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, http.client.RemoteDisconnected):
+        return "the connection was closed without an answer"
+    if isinstance(error, http.client.HTTPException):
+        return f"what came back is not HTTP ({type(error).__name__})"
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    raise error

@@ -1,0 +1,223 @@
+"""The step that calls a URL: POST once, signed; a 202 with a Location is polled until it is something else."""
+
+import ipaddress
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from django.conf import settings
+
+from . import exchange
+from .addresses import AddressRefused, check
+from .base import StepBroken, StepContext, StepFailed
+from .options import known_fields, refuse, text, whole_number, yes_or_no
+from .signing import signature, signing_key
+from .text import clean_line
+from .urls import LONGEST, Url, follow, parse
+
+#: How long one turn of a wait loop may take. s.
+TURN_S = 0.1
+_FIELDS = ("url", "timeout_s", "request_timeout_s", "poll_interval_s", "repeatable")
+
+
+class Http:
+    """Calls a URL of the team's own deployment service; the answer's status decides."""
+
+    name = "http"
+    label = "HTTP call"
+
+    def validate(self, config: Mapping[str, Any] | None) -> dict[str, Any]:
+        """``{"url", "timeout_s": 1..3600, "request_timeout_s": 1..10, "poll_interval_s": 1..60, "repeatable"}``.
+
+        Raises Invalid with a sentence. ``signing`` is not among them: see ``signing.with_signing``.
+        """
+        config = known_fields(config, kind=self.name, fields=_FIELDS)
+        raw = text(config, "url", hint="write the https:// URL that is to be called.", longest=LONGEST)
+        try:
+            url = parse(raw.strip())
+            if url.host == "localhost" or url.host.endswith(".localhost"):
+                check(url.host, "127.0.0.1", settings.STEP_HTTP_ALLOW)
+            elif _is_address(url.host):
+                check(url.host, url.host, settings.STEP_HTTP_ALLOW)
+        except (ValueError, AddressRefused) as error:
+            raise refuse("url", str(error)) from None
+        return {
+            "url": url.text,
+            "timeout_s": whole_number(config, "timeout_s", default=60, low=1, high=3600),
+            "request_timeout_s": whole_number(config, "request_timeout_s", default=10, low=1, high=10),
+            "poll_interval_s": whole_number(config, "poll_interval_s", default=2, low=1, high=60),
+            "repeatable": yes_or_no(config, "repeatable", default=False),
+        }
+
+    def repeatable(self, config: Mapping[str, Any], memo: Mapping[str, Any]) -> bool:
+        """As its owner said; and always once there is a Location, because then it is only asked again."""
+        return bool(config.get("repeatable", False)) or bool(memo.get("location"))
+
+    def run(self, ctx: StepContext) -> str:
+        """Call it and wait for its end. Raises StepFailed (status, no answer, time) or StepBroken (not allowed)."""
+        return _Call(ctx).run()
+
+
+class _Call:
+    """One attempt of one step."""
+
+    def __init__(self, ctx: StepContext) -> None:
+        self.ctx = ctx
+        self.began = time.monotonic()
+        self.timeout_s = float(ctx.config["timeout_s"])
+        self.deadline = self.began + self.timeout_s
+        try:
+            self.url = parse(ctx.config["url"])
+        except ValueError as error:
+            raise StepBroken(f"The URL of this step can not be called: {error}") from None
+        reference = ctx.config.get("signing")
+        if not reference:
+            raise StepBroken("This step has no signing key, so it was not called: save its target again.")
+        self.key = signing_key(reference["target_uid"], reference["rotation"])
+
+    def run(self) -> str:
+        remembered = self.ctx.memo.get("location")
+        if remembered:
+            place = self._location(self.url, remembered)
+            self.ctx.emit(f"An earlier attempt has called already: asking {place.shown} how it goes.")
+        else:
+            answer, problem = self._request("POST", self.url, self._body())
+            if answer is None:
+                raise StepFailed(f"POST {self.url.shown} failed: {problem}.")
+            place = self._judge("POST", self.url, answer)
+            if place is not None:
+                self._pause()
+        problem = ""
+        while place is not None:
+            if time.monotonic() >= self.deadline:
+                raise StepFailed(
+                    f"{place.shown} was still at work when the {self.timeout_s:g} s of this step were over."
+                    + (f" The last time it was asked: {problem}." if problem else "")
+                )
+            answer, problem = self._request("GET", place, b"")
+            if answer is not None:
+                place = self._judge("GET", place, answer)
+            if place is not None:
+                self._pause()
+        return f"{self.url.shown} was done after {time.monotonic() - self.began:.1f} s."
+
+    def _request(self, method: str, url: Url, body: bytes) -> tuple[exchange.Answer | None, str]:
+        """(answer, "") or (None, why there is none). One line of output either way."""
+        limit = min(float(self.ctx.config["request_timeout_s"]), max(0.1, self.deadline - time.monotonic()))
+        call = exchange.Exchange(
+            method,
+            url,
+            headers=self._headers(method, body),
+            body=body,
+            allow=settings.STEP_HTTP_ALLOW,
+            timeout_s=limit,
+        )
+        try:
+            while not call.wait(TURN_S) and time.monotonic() - call.began < limit:
+                self.ctx.tick()
+        finally:
+            call.abort()
+        seconds = time.monotonic() - call.began
+        answer = call.answer
+        if answer is not None:
+            self.ctx.emit(f"{method} {url.shown} -> {answer.status} in {seconds:.1f} s")
+            return answer, ""
+        if isinstance(call.error, AddressRefused):
+            raise StepBroken(f"{method} {url.shown} was not sent: {call.error}")
+        problem = (
+            f"no answer within {limit:.3g} s"
+            if call.error is None or seconds >= limit
+            else clean_line(exchange.explain(call.error, url))
+        )
+        self.ctx.emit(f"{method} {url.shown} -> {problem} after {seconds:.1f} s", "stderr")
+        return None, problem
+
+    def _judge(self, method: str, url: Url, answer: exchange.Answer) -> Url | None:
+        """None when it is done, the place to ask when it is still going on; else StepFailed with the real reason."""
+        what = f"{method} {url.shown} answered {answer.status}"
+        if answer.status == 202 and (answer.location or method == "GET"):
+            place = self._location(url, answer.location) if answer.location else url
+            if place.text != self.ctx.memo.get("location"):
+                self.ctx.remember(location=place.text)
+            return place
+        if 200 <= answer.status < 300:
+            if not answer.complete:
+                raise StepFailed(f"{what} but did not finish its answer in time.")
+            return None
+        if 300 <= answer.status < 400:
+            raise StepFailed(f"{what}, a redirect, which is not followed: set the final URL.")
+        said = _first_lines(answer.body)
+        raise StepFailed(f"{what}: {said}" if said else f"{what}.")
+
+    def _location(self, base: Url, location: str) -> Url:
+        try:
+            return follow(base, location)
+        except ValueError as error:
+            raise StepFailed(f"{base.shown} named a Location that is not followed. {error}") from None
+
+    def _pause(self) -> None:
+        until = min(time.monotonic() + self.ctx.config["poll_interval_s"], self.deadline)
+        while (left := until - time.monotonic()) > 0:
+            self.ctx.tick()
+            time.sleep(min(TURN_S, left))
+
+    def _headers(self, method: str, body: bytes) -> dict[str, str]:
+        timestamp = str(int(time.time()))
+        headers = {
+            "User-Agent": "gs2admin",
+            "Accept": "*/*",
+            "Accept-Encoding": "identity",
+            "Connection": "close",
+            "X-Gs2admin-Timestamp": timestamp,
+            "X-Gs2admin-Signature": signature(self.key, timestamp, body),
+        }
+        if method == "POST":
+            headers["Content-Type"] = "application/json"
+            headers["Idempotency-Key"] = quote(self.ctx.key, safe="/:._-~")
+        return headers
+
+    def _body(self) -> bytes:
+        """JSON in UTF-8; ``sentAt`` is Unix ms, versions are null where there is none."""
+        ctx = self.ctx
+        return json.dumps(
+            {
+                "project": ctx.project,
+                "stage": ctx.stage,
+                "microservice": ctx.microservice,
+                "oldVersion": ctx.old_version,
+                "newVersion": ctx.new_version,
+                "phase": ctx.phase,
+                "target": ctx.target,
+                "rollout": ctx.rollout_number,
+                "attempt": ctx.attempt,
+                "key": ctx.key,
+                "sentAt": time.time_ns() // 1_000_000,
+            },
+            ensure_ascii=False,
+            separators=(",", ":"),
+        ).encode()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _first_lines(body: bytes, *, lines: int = 3, longest: int = 400) -> str:
+    """The beginning of an answer as one harmless line."""
+    found = []
+    for raw in body.splitlines():
+        if line := clean_line(raw).strip():
+            found.append(line)
+            if len(found) == lines:
+                break
+    joined = " / ".join(found)
+    return joined if len(joined) <= longest else joined[: longest - 1] + "…"
+
+
+KIND = Http()

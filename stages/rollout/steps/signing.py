@@ -1,0 +1,35 @@
+"""How a step's HTTP request proves where it comes from. Nothing secret is stored: the key is derived."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+
+
+def signing_key(target_uid: str, rotation: int) -> str:
+    """The text ``whsec_…`` that the receiver keeps; another one for every target and every rotation number.
+
+    HKDF (RFC 5869) with HMAC-SHA256 over the server's SECRET_KEY: whoever has one key learns nothing of the others.
+    """
+    extracted = hmac.digest(b"gs2admin/step-signing/v1", settings.SECRET_KEY.encode(), hashlib.sha256)
+    info = json.dumps([str(target_uid), int(rotation)]).encode()
+    return "whsec_" + hmac.digest(extracted, info + b"\x01", hashlib.sha256).hex()
+
+
+def with_signing(config: Mapping[str, Any], *, target_uid: str, rotation: int) -> dict[str, Any]:
+    """A validated http config plus the reference to its key, for the moment in which a step is created.
+
+    Never taken from users: ``validate`` refuses it, or one target could sign as another.
+    """
+    return {**config, "signing": {"target_uid": str(target_uid), "rotation": int(rotation)}}
+
+
+def signature(key: str, timestamp: str, body: bytes) -> str:
+    """The X-Gs2admin-Signature header: ``v1=`` and hex HMAC-SHA256 over timestamp, a dot and the body.
+
+    The key's bytes are the whole text, prefix included; the timestamp is the text of X-Gs2admin-Timestamp.
+    """
+    return "v1=" + hmac.digest(key.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hex()
