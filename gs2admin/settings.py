@@ -134,6 +134,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
 ]
 MIDDLEWARE = [
+    "stages.live.LiveMiddleware",
     "gs2admin.logs.RequestLogMiddleware",
     "gs2admin.health.HealthMiddleware",
     "gs2admin.wire.middleware.WireMiddleware",
@@ -147,6 +148,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "gs2admin.dashboard.middleware.PageErrorsMiddleware",
 ]
 ROOT_URLCONF = "gs2admin.urls"
 WSGI_APPLICATION = "gs2admin.wsgi.application"

@@ -15,7 +15,7 @@ from stages.models import Rollout, Stage, Version, VersionSet
 from stages.services import ledger
 from stages.states import FINAL, StageStatus, stage_status
 from stages.usual import overdue_after, usual_seconds
-from stages.versions import Change, differences, effective
+from stages.versions import Change, differences, digest, effective
 
 SHOWN = 6
 FOLDED_LIMIT = 40
@@ -77,13 +77,6 @@ class Board:
         return [card for card in self.cards if card.overdue(moment)]
 
 
-@lru_cache(maxsize=512)
-def _between(before: VersionKey, after: VersionKey) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
-    changes = differences(before.versions, after.versions)
-    changed = effective(changes)
-    return tuple(changed), tuple(change for change in changes if change.kind == "same")
-
-
 class VersionKey:
     """A set of versions that compares by its digest: sets are immutable, so their differences are kept."""
 
@@ -97,6 +90,13 @@ class VersionKey:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, VersionKey) and self.digest == other.digest
+
+
+@lru_cache(maxsize=512)
+def _between(before: VersionKey, after: VersionKey) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
+    changes = differences(before.versions, after.versions)
+    changed = effective(changes)
+    return tuple(changed), tuple(change for change in changes if change.kind == "same")
 
 
 EMPTY = VersionKey("", {})
@@ -129,8 +129,6 @@ def _sets(stages: list[Stage], rollouts) -> dict[int | None, VersionKey]:
 
 
 def _latest(project: Project) -> VersionKey:
-    from stages.versions import digest
-
     versions = Version.objects.latest(project.pk)
     return VersionKey(digest(dict(sorted(versions.items()))), versions)
 
@@ -177,15 +175,9 @@ def drift_sentence(changed, source: str, deployed: bool, source_deployed: bool) 
         return f"Same versions as {source}" if source else "Has the latest versions"
     ahead = sum(change.kind == "downgraded" for change in changed)
     behind = len(changed) - ahead
-    parts = []
-    if behind:
-        if source:
-            parts.append(f"{behind} version{'' if behind == 1 else 's'} behind")
-        else:
-            parts.append(f"{behind} new version{'' if behind == 1 else 's'}")
-    if ahead:
-        parts.append(f"{ahead} ahead of" if source else f"{ahead} withdrawn since")
-    text = ", ".join(parts)
+    versions = f"version{'' if len(changed) == 1 else 's'}"
     if not source:
-        return text
-    return text + ("" if ahead else "") + f" {source}"
+        return f"{behind} new {versions}" if not ahead else f"{len(changed)} {versions} differ from the latest"
+    if not ahead:
+        return f"{behind} {versions} behind {source}"
+    return f"{behind} behind, {ahead} ahead of {source}" if behind else f"{ahead} {versions} ahead of {source}"

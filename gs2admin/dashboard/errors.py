@@ -69,12 +69,12 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
     return error_page(request, 400, "The browser sent something this page does not understand. Go back and try again.")
 
 
-def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """handler403"""
     return error_page(request, 403, "Your account may not open this page. Ask an admin of the project.")
 
 
-def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """handler404"""
     return error_page(
         request, 404, "The page does not exist, or it belongs to a project that you are not a member of."

@@ -5,6 +5,10 @@ import threading
 import time
 from dataclasses import dataclass
 
+from django.db import DatabaseError
+
+from gs2admin.health import summary
+
 TTL_S = 3.0
 
 
@@ -22,11 +26,9 @@ _seen: tuple[float, Health] | None = None
 
 def _ask() -> Health:
     try:
-        from gs2admin import health
-        summary = health.summary
-    except (ImportError, AttributeError):
-        return Health(True, "")
-    return Health(*summary())
+        return Health(*summary())
+    except DatabaseError:
+        return Health(False, "The database does not answer.")
 
 
 def snapshot() -> Health:

@@ -1,5 +1,5 @@
 """Addresses of the shell."""
-from django.urls import path
+from django.urls import include, path
 
 from gs2admin.dashboard import views
 
@@ -8,4 +8,6 @@ urlpatterns = [
     path("login", views.SignIn.as_view(), name="login"),
     path("logout", views.SignOut.as_view(), name="logout"),
     path("theme", views.theme, name="theme"),
+    path("", include("gs2admin.identity.urls")),
+    path("", include("gs2admin.audit.urls")),
 ]

@@ -8,6 +8,7 @@
   var clock = new Intl.DateTimeFormat(undefined, {
     hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hourCycle: "h23",
   });
+  var seconds = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
   var day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
   var dayYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
 
@@ -48,7 +49,7 @@
     root.querySelectorAll("time[data-clock]:not([data-zoned])").forEach(function (el) {
       var then = Date.parse(el.dateTime);
       if (isNaN(then)) return;
-      el.textContent = clock.format(then);
+      el.textContent = (el.dataset.clock === "s" ? seconds : clock).format(then);
       el.title = absolute.format(then);
       el.dataset.zoned = "1";
     });

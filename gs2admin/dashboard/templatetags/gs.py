@@ -137,6 +137,23 @@ def span(value: timedelta | float | None) -> str:
     return f"{int(seconds) // 3600} h {int(seconds) % 3600 // 60} min"
 
 
+@register.simple_tag
+def clock(then: datetime | None) -> SafeString:
+    """{% clock lease_until %}: the time of day."""
+    if then is None:
+        return SafeString("")
+    return format_html(
+        '<time data-clock="s" datetime="{}" title="{} UTC">{}</time>',
+        then.isoformat(), then.strftime("%Y-%m-%d %H:%M:%S"), then.strftime("%H:%M:%S"),
+    )
+
+
+@register.filter
+def took(row: Any) -> timedelta | None:
+    """From the start to the end of a rollout or step; None while it runs or when it never did."""
+    return row.ended_at - row.started_at if row.started_at and row.ended_at else None
+
+
 @register.filter
 def initials(name: str) -> str:
     """Two letters for the avatar."""

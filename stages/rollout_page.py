@@ -1,0 +1,156 @@
+"""What the page of a rollout says, as four parts that the live answer replaces one by one when they change."""
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.urls import reverse
+
+from gs2admin.identity.actors import Actor
+from gs2admin.identity.rights import OfProject, can
+from stages.models import Output, Rollout, Step
+from stages.services.previews import failing_step
+from stages.states import FINAL, PHASES, RolloutState, StepState, user_actions
+from stages.usual import usual_seconds
+
+PARTS = ("head", "progress", "steps", "details")
+RIGHTS = ("rollout.cancel", "rollout.retry", "stage.promote", "stage.rollback")
+# More rows than this are folded, apart from the ones that run or failed.
+MATRIX_OPEN = 12
+FAILED_LINES = 12
+
+
+def rights_of(actor: Actor, project: OfProject) -> tuple[str, ...]:
+    """The actions on a rollout that this person may do; people with the same ones share one rendering."""
+    return tuple(action for action in RIGHTS if can(actor, action, project))
+
+
+@dataclass
+class Row:
+    """One microservice on one target: its three phases."""
+
+    microservice: str
+    old_version: str
+    new_version: str
+    target: str
+    steps: dict[str, Step] = field(default_factory=dict)
+
+    @property
+    def cells(self) -> list[Step | None]:
+        """pre, deploy, post."""
+        return [self.steps.get(phase) for phase in PHASES]
+
+    @property
+    def busy(self) -> bool:
+        """Something here runs or went wrong."""
+        return any(s.state in {StepState.RUNNING, StepState.FAILED, StepState.CANCELED} for s in self.steps.values())
+
+    @property
+    def took(self):
+        """From the first start to the last end, when all phases have ended."""
+        starts = [s.started_at for s in self.steps.values() if s.started_at]
+        ends = [s.ended_at for s in self.steps.values()]
+        return max(ends) - min(starts) if starts and all(ends) else None
+
+    @property
+    def began(self):
+        """The first start, while something is still to do."""
+        running = any(s.state == StepState.RUNNING for s in self.steps.values())
+        starts = [s.started_at for s in self.steps.values() if s.started_at]
+        return min(starts) if running and starts else None
+
+
+def matrix(steps: Iterable[Step]) -> list[Row]:
+    """The steps as rows of microservice x target, in the order in which they run."""
+    rows: dict[tuple[str, str], Row] = {}
+    for step in steps:
+        key = (step.microservice, step.target_name)
+        if key not in rows:
+            rows[key] = Row(step.microservice, step.old_version, step.new_version, step.target_name)
+        rows[key].steps[step.phase] = step
+    return list(rows.values())
+
+
+def current_sentence(rollout: Rollout, steps: list[Step]) -> str:
+    """What happens now, in a few words."""
+    where = lambda step: f" on {step.target_name}" if step.target_name else ""  # noqa: E731
+    if rollout.state == RolloutState.QUEUED:
+        return "Waiting for a worker"
+    running = next((step for step in steps if step.state == StepState.RUNNING), None)
+    if rollout.state == RolloutState.CANCELING:
+        return f"Stopping {running.phase} of {running.microservice}{where(running)}" if running else "Stopping"
+    if rollout.state == RolloutState.RUNNING:
+        if running is None:
+            return "Starting"
+        verb = {"pre": "Preparing", "deploy": "Deploying", "post": "Checking"}[running.phase]
+        return f"{verb} {running.microservice}{where(running)}"
+    if rollout.state == RolloutState.SUCCEEDED:
+        return f"{rollout.stage.name} runs these versions now" if steps else "Nothing differed, so nothing had to be done"
+    if rollout.state == RolloutState.CANCELED:
+        return "Canceled; the pinned versions did not move"
+    if rollout.state in FINAL:
+        return "Stopped; the pinned versions did not move"
+    return rollout.get_state_display()
+
+
+def buttons(rollout: Rollout, rights: tuple[str, ...], *, newest: bool) -> list[dict[str, Any]]:
+    """The buttons by state and right. newest: no later rollout ran on the stage, so retry and undo make sense."""
+    at = {"project": rollout.project.name, "number": rollout.number}
+    found = []
+    actions = user_actions(rollout.state, strategy=rollout.strategy, leg=rollout.leg, family=rollout.family)
+    if "cancel" in actions and "rollout.cancel" in rights:
+        found.append({"id": "do-cancel", "label": "Cancel…", "icon": "ban", "css": "btn", "url": reverse("rollout-cancel", kwargs=at)})
+    if "retry" in actions and "rollout.retry" in rights and newest:
+        found.append({"id": "do-retry", "label": "Retry…", "icon": "refresh", "css": "btn btn-primary",
+                      "url": reverse("rollout-retry", kwargs=at)})
+    if "rollback" in actions and "stage.rollback" in rights and newest:
+        url = reverse("stage-rollback", kwargs={"project": rollout.project.name, "stage": rollout.stage.name})
+        to = "" if rollout.consistent else "?to=pinned"
+        found.append({"id": "do-rollback", "label": "Roll back…", "icon": "arrow-back-up", "css": "btn", "url": url + to})
+    return found
+
+
+def parts_context(rollout: Rollout, rights: tuple[str, ...]) -> dict[str, Any]:
+    """Everything the four parts show. At most six queries; `rollout` has stage, from_set and to_set loaded.
+
+    Nothing in it depends on the moment or on the reader but `rights`, so that one rendering serves all watchers.
+    """
+    steps = list(rollout.steps.order_by("position").defer("config", "memo"))
+    rows = matrix(steps)
+    final = rollout.state in FINAL
+    bad = rollout.state in {RolloutState.FAILED, RolloutState.ERRORED}
+    failing = failing_step(rollout) if bad else None
+    newer = (
+        Rollout.objects.filter(stage_id=rollout.stage_id, id__gt=rollout.pk).order_by("-id").values_list("number", flat=True).first()
+        if final else None
+    )
+    return {
+        "rollout": rollout,
+        "stage": rollout.stage,
+        "final": final,
+        "bad": bad,
+        "sentence": current_sentence(rollout, steps),
+        "rows": rows,
+        "folded": len(rows) > MATRIX_OPEN,
+        "busy_rows": [row for row in rows if row.busy],
+        "has_targets": any(row.target for row in rows),
+        "failing": failing,
+        "failing_lines": _last_lines(rollout, failing) if failing else [],
+        "buttons": buttons(rollout, rights, newest=newer is None),
+        "newer": newer,
+        "usual_s": None if final else usual_seconds([rollout.stage_id]).get(rollout.stage_id),
+        "undo": _undo(rollout, rows),
+        "tone": "bad" if bad else "ok" if rollout.state == RolloutState.SUCCEEDED else "muted" if final else "info",
+    }
+
+
+def _last_lines(rollout: Rollout, step: Step) -> list[Output]:
+    """The last lines that the failing step wrote."""
+    rows = Output.objects.filter(rollout=rollout, step_position=step.position).order_by("-seq")
+    return list(rows[:FAILED_LINES])[::-1]
+
+
+def _undo(rollout: Rollout, rows: list[Row]) -> list[tuple[str, str]]:
+    """What a rollback of this rollout would bring back: (microservice, old version), each once."""
+    return list({row.microservice: row.old_version for row in rows}.items())

@@ -1,0 +1,40 @@
+"""How long rollouts of a stage usually take: the median of the last five that succeeded."""
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from statistics import median
+
+from django.db.models import F, Window
+from django.db.models.functions import RowNumber
+
+from stages.models import Rollout
+from stages.states import RolloutState
+
+LAST = 5
+# A rollout is overdue when it runs twice as long as usual, and never before this many seconds.
+OVERDUE_MIN_S = 60.0
+
+
+def usual_seconds(stage_ids: Iterable[int]) -> dict[int, float]:
+    """{stage id: median seconds}; a stage without a succeeded rollout is absent. One query."""
+    wanted = list(stage_ids)
+    if not wanted:
+        return {}
+    rows = (
+        Rollout.objects.filter(
+            stage_id__in=wanted, state=RolloutState.SUCCEEDED, started_at__isnull=False, steps_total__gt=0
+        )
+        .annotate(rank=Window(RowNumber(), partition_by=F("stage_id"), order_by=F("id").desc()))
+        .filter(rank__lte=LAST)
+        .values_list("stage_id", "started_at", "ended_at")
+    )
+    took = defaultdict(list)
+    for stage_id, started, ended in rows:
+        took[stage_id].append((ended - started).total_seconds())
+    return {stage_id: median(values) for stage_id, values in took.items()}
+
+
+def overdue_after(usual_s: float | None) -> float | None:
+    """Seconds after which a running rollout deserves a look; None when nothing is known yet."""
+    return None if usual_s is None else max(OVERDUE_MIN_S, 2 * usual_s)

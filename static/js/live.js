@@ -1,0 +1,142 @@
+// Live parts. One poller per page: an element with data-live (address), data-after (integer cursor), optionally
+// data-seq (last line seen) and data-every (milliseconds). It asks only while the tab is visible.
+//   200: swap what is new (htmx does the out-of-band parts)   204: nothing new   286: the end
+//   401: go where HX-Redirect says   anything else: say so, and ask again more and more slowly
+(function () {
+  "use strict";
+  var SLOWEST = 15000, TIMEOUT = 8000, KEEP_LINES = 4000;
+  var failures = 0, timer = null, asking = false, stopped = false, said = null;
+
+  function poller() { return document.querySelector("[data-live]"); }
+
+  function address(el) {
+    var url = new URL(el.dataset.live, location.href);
+    url.searchParams.set("after", el.dataset.after);
+    if (el.dataset.seq !== undefined) url.searchParams.set("seq", el.dataset.seq);
+    return url;
+  }
+
+  function lost(text) {
+    var place = document.querySelector("#connection-lost .gs-alert");
+    if (!place) return;
+    place.hidden = !text;
+    var words = place.querySelector("div");
+    if (words.textContent !== text) words.textContent = text;
+  }
+
+  function badge(on) {
+    var el = document.getElementById("live-badge");
+    if (el) el.hidden = !on;
+  }
+
+  function later(ms) {
+    window.clearTimeout(timer);
+    if (!stopped && document.visibilityState === "visible") timer = window.setTimeout(ask, ms);
+  }
+
+  // --- keep what the reader did: open folds stay open, the end stays in view while following ---
+  var log = document.getElementById("log"), follow = document.getElementById("follow");
+  function atEnd() { return log.scrollHeight - log.scrollTop - log.clientHeight < 40; }
+  function toEnd() { log.scrollTop = log.scrollHeight; }
+  function trim() {
+    var lines = document.getElementById("lines");
+    if (!lines || !follow || !follow.checked) return;
+    var extra = lines.childElementCount - KEEP_LINES;
+    for (; extra > 0; extra--) lines.firstElementChild.remove();
+  }
+  function swap(el, html) {
+    var open = Array.from(document.querySelectorAll("details[open][id]"), function (d) { return d.id; });
+    var focused = document.activeElement && document.activeElement.id;
+    var had = document.activeElement;
+    window.htmx.swap(el, html, { swapStyle: "outerHTML", swapDelay: 0, settleDelay: 0 }, {});
+    open.forEach(function (id) {
+      var d = document.getElementById(id);
+      if (d) d.open = true;
+    });
+    if (focused && had !== document.activeElement) {
+      var again = document.getElementById(focused);
+      if (again) again.focus({ preventScroll: true });
+    }
+    var none = document.getElementById("no-lines"), lines = document.getElementById("lines");
+    if (none && lines && lines.childElementCount) none.remove();
+    if (window.gsTimes) window.gsTimes(document);
+    if (log && follow && follow.checked) {
+      trim();
+      toEnd();
+    }
+    var now = poller();
+    if (now && now.dataset.say && now.dataset.say !== said) {
+      said = now.dataset.say;
+      var say = document.getElementById("say");
+      if (say) say.textContent = said;
+    }
+  }
+
+  function ask() {
+    var el = poller();
+    if (!el || asking || stopped || document.visibilityState !== "visible") return;
+    asking = true;
+    var every = Number(el.dataset.every) || 0;
+    var abort = new AbortController();
+    var limit = window.setTimeout(function () { abort.abort(); }, TIMEOUT);
+    fetch(address(el), {
+      headers: { "HX-Request": "true", "HX-Current-URL": location.href }, credentials: "same-origin",
+      cache: "no-store", signal: abort.signal,
+    }).then(function (answer) {
+      if (answer.status === 401) {
+        stopped = true;
+        location.assign(answer.headers.get("HX-Redirect") || "/login");
+        return null;
+      }
+      if (answer.status === 404 || answer.status === 403) {
+        stopped = true;
+        badge(false);
+        lost("You can no longer see this. Reload the page to find out why.");
+        return null;
+      }
+      if (answer.status === 204) return "";
+      if (answer.status === 200 || answer.status === 286) {
+        return answer.text().then(function (html) {
+          var from = poller();
+          if (from) swap(from, html);
+          if (answer.status === 286) {
+            stopped = true;
+            badge(false);
+            var end = poller();
+            if (end) end.removeAttribute("data-live");
+          }
+          return html;
+        });
+      }
+      throw new Error("status " + answer.status);
+    }).then(function (html) {
+      if (html === null) return;
+      if (failures) lost("");
+      failures = 0;
+      var now = poller();
+      later(html && now && now.dataset.every !== undefined ? Number(now.dataset.every) : every || 1000);
+    }).catch(function () {
+      failures += 1;
+      if (failures > 1) lost("The connection was lost, retrying. What you see may be old.");
+      later(Math.min(SLOWEST, 1000 * Math.pow(2, Math.min(failures, 4)) * (0.75 + Math.random() / 2)));
+    }).finally(function () {
+      window.clearTimeout(limit);
+      asking = false;
+    });
+  }
+
+  document.addEventListener("visibilitychange", function () {
+    if (document.visibilityState === "visible") ask();
+    else window.clearTimeout(timer);
+  });
+  window.addEventListener("online", ask);
+
+  if (log && follow) {
+    follow.closest("[hidden]").hidden = false;
+    log.addEventListener("scroll", function () { follow.checked = atEnd(); }, { passive: true });
+    follow.addEventListener("change", function () { if (follow.checked) toEnd(); });
+    toEnd();
+  }
+  var first = poller();
+  if (first) later(Number(first.dataset.every) || 1000);
+})();
