@@ -121,7 +121,7 @@ class Env:
         path = keep_in / "secret_key"
         try:
             # Made under another name and linked, so that two first starts at once agree on one key.
-            made = keep_in / f".secret_key.{os.getpid()}"
+            made = keep_in / f".secret_key.{secrets.token_hex(8)}"
             if not path.exists():
                 descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 with os.fdopen(descriptor, "w") as file:

@@ -66,7 +66,9 @@ def _run(rollout: Rollout, *, days: float) -> None:
     )
     Step.objects.filter(rollout=rollout).update(started_at=F("started_at") - back, ended_at=F("ended_at") - back)
     Output.objects.filter(rollout=rollout).update(at=F("at") - back)
-    Activity.objects.filter(object_type="rollout", object_id=str(rollout.pk)).update(at=F("at") - back)
+    # Everything since the step before belongs to this day: registering the versions, making the stages.
+    fresh = Activity.objects.filter(project=rollout.project_id, at__gte=rollout.created_at - timedelta(minutes=10))
+    fresh.update(at=F("at") - back)
     fresh = Version.objects.filter(
         microservice__project=rollout.project_id, registered_at__gte=rollout.created_at - timedelta(minutes=10)
     )
