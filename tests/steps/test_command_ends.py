@@ -111,7 +111,7 @@ def test_time_up_ends_everything_and_is_said_with_the_seconds(stubborn):
     with pytest.raises(StepFailed) as caught:
         run(ctx)
     assert str(caught.value) == "The command deploy did not end within 1 s and was stopped."
-    assert "The 1 s of this command are over: it is stopped." in ctx.texts("stderr")
+    assert "The 1 s of this command are over: it is stopped." in ctx.texts("note")
     assert len(ctx.parts()) == 3 and not any(running(pid) for pid in ctx.parts())
     assert ctx.longest_silence() < 1  # the lease was renewed all the time
 
@@ -146,7 +146,7 @@ def test_stubborn_processes_left_behind_are_ended_too(allow_python, command):
     assert "ended well" in run(ctx)
     for part in ("child", "daemon"):
         assert not running(ctx.word_after(part))
-    assert "left processes behind" in ctx.texts("stderr")[-1]
+    assert "left processes behind" in ctx.texts("note")[-1]
 
 
 def test_a_launcher_that_is_killed_leaves_nothing_either(stubborn):

@@ -150,8 +150,8 @@ def test_a_flood_is_cut_off_and_said_so_and_the_command_still_ends(allow, comman
     with pytest.raises(StepFailed, match="exit code 3"):
         run(ctx)
     assert sum(len(text) for text in ctx.texts("stdout")) <= 20_000_000
-    assert any("what follows is not kept" in text for text in ctx.texts("stderr"))
-    assert ctx.texts("stderr")[-1].endswith("bytes of further output were not kept.")
+    assert any("what follows is not kept" in text for text in ctx.texts("note"))
+    assert ctx.texts("note")[-1].endswith("bytes of further output were not kept.")
 
 
 def test_a_command_can_not_run_ahead_of_whoever_stores_its_output(allow_python, command):
@@ -227,7 +227,7 @@ def test_what_it_leaves_behind_is_ended_and_said_so(allow, command):
     assert "ended well" in run(ctx)
     pid = ctx.word_after("sleeper")
     assert not running(pid)
-    assert ctx.texts("stderr") == [f"deploy left processes behind, which were ended: sleep ({pid})."]
+    assert ctx.texts("note") == [f"deploy left processes behind, which were ended: sleep ({pid})."]
 
 
 def test_the_last_words_of_a_helper_are_not_lost(allow, command):

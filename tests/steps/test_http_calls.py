@@ -231,7 +231,7 @@ def test_nobody_there_is_a_failure_with_the_reason(call):
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         ctx = call(url)
         assert failure(ctx) == f"POST {url}/ failed: Connection refused."
-    assert re.fullmatch(rf"POST {url}/ -> Connection refused after \d\.\d s", ctx.texts("stderr")[0])
+    assert re.fullmatch(rf"POST {url}/ -> Connection refused after \d\.\d s", ctx.texts("note")[0])
 
 
 def test_an_unknown_name_is_a_failure_with_the_reason(call, monkeypatch):
@@ -314,7 +314,7 @@ def test_a_hiccup_while_polling_is_survived_and_at_the_end_not_hidden(receiver, 
     server, recovers = receiver(answer), True
     ctx = call(server.url, poll_interval_s=1)
     run(ctx)
-    assert "closed without an answer" in ctx.texts("stderr")[0]
+    assert "closed without an answer" in ctx.texts()[1]
     recovers = False
     said = failure(call(server.url, timeout_s=2, poll_interval_s=1))
     assert said.endswith("The last time it was asked: the connection was closed without an answer.")

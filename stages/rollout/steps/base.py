@@ -8,6 +8,9 @@ through ``StepCanceled`` or ``LeaseLost``, which ``tick`` raises.
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
+#: The stream of what a step says itself, beside stdout and stderr of its command.
+NOTE = "note"
+
 
 class StepFailed(Exception):
     """The step was carried out and said no. ``str()`` is a sentence for people. The rollout ends *failed*."""
@@ -45,7 +48,7 @@ class StepContext(Protocol):
     memo: Mapping[str, Any]
 
     def emit(self, text: str, stream: str = "stdout") -> None:
-        """One line of output; shown within a second as long as ``tick`` is called."""
+        """One line of output (stream: stdout, stderr or NOTE); shown within a second as long as ``tick`` is called."""
 
     def tick(self) -> None:
         """Call at least once a second while waiting. Raises StepCanceled or LeaseLost: never swallow them."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
-from .base import StepBroken, StepCanceled, StepContext, StepFailed
+from .base import NOTE, StepBroken, StepCanceled, StepContext, StepFailed
 from .options import known_fields, refuse, text, whole_number, yes_or_no
 from .output import StepOutput
 from .process import CommandProcess
@@ -60,8 +60,9 @@ class Command:
         if reason := _unusable(name, path):
             raise StepBroken(reason)
         began = time.monotonic()
-        # A lease that is not renewed runs out after LEASE_S; nothing of ours may run by then.
-        process = CommandProcess(path, _environment(ctx), patience_s=0.75 * settings.LEASE_S)
+        # A lease that is not renewed runs out after LEASE_S, and may be a quarter of that old already: nothing of ours
+        # may run by then.
+        process = CommandProcess(path, _environment(ctx), patience_s=0.65 * settings.LEASE_S)
         try:
             timed_out = _follow(ctx, process, name=name, timeout_s=float(ctx.config["timeout_s"]))
         finally:
@@ -119,14 +120,14 @@ def _follow(ctx: StepContext, process: CommandProcess, *, name: str, timeout_s: 
             process.beat()
             if not timed_out and not process.ended and time.monotonic() >= deadline:
                 timed_out = True
-                ctx.emit(f"The {timeout_s:g} s of this command are over: it is stopped.", "stderr")
+                ctx.emit(f"The {timeout_s:g} s of this command are over: it is stopped.", NOTE)
                 process.stop()
     except StepCanceled:
         _stop_politely(process, output)
         raise
     output.close()
     if process.left:
-        ctx.emit(f"{name} left processes behind, which were ended: {process.left}.", "stderr")
+        ctx.emit(f"{name} left processes behind, which were ended: {process.left}.", NOTE)
     return timed_out
 
 

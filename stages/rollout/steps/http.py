@@ -11,7 +11,7 @@ from django.conf import settings
 
 from . import exchange
 from .addresses import AddressRefused, check
-from .base import StepBroken, StepContext, StepFailed
+from .base import NOTE, StepBroken, StepContext, StepFailed
 from .options import known_fields, refuse, text, whole_number, yes_or_no
 from .signing import signature, signing_key
 from .text import clean_line
@@ -81,7 +81,7 @@ class _Call:
         remembered = self.ctx.memo.get("location")
         if remembered:
             place = self._location(self.url, remembered)
-            self.ctx.emit(f"An earlier attempt has called already: asking {place.shown} how it goes.")
+            self.ctx.emit(f"An earlier attempt has called already: asking {place.shown} how it goes.", NOTE)
         else:
             answer, problem = self._request("POST", self.url, self._body())
             if answer is None:
@@ -122,7 +122,7 @@ class _Call:
         seconds = time.monotonic() - call.began
         answer = call.answer
         if answer is not None:
-            self.ctx.emit(f"{method} {url.shown} -> {answer.status} in {seconds:.1f} s")
+            self.ctx.emit(f"{method} {url.shown} -> {answer.status} in {seconds:.1f} s", NOTE)
             return answer, ""
         if isinstance(call.error, AddressRefused):
             raise StepBroken(f"{method} {url.shown} was not sent: {call.error}")
@@ -131,7 +131,7 @@ class _Call:
             if call.error is None or seconds >= limit
             else clean_line(exchange.explain(call.error, url))
         )
-        self.ctx.emit(f"{method} {url.shown} -> {problem} after {seconds:.1f} s", "stderr")
+        self.ctx.emit(f"{method} {url.shown} -> {problem} after {seconds:.1f} s", NOTE)
         return None, problem
 
     def _judge(self, method: str, url: Url, answer: exchange.Answer) -> Url | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from .base import NOTE
 from .text import LineSplitter, clean_line
 
 #: What one step may print; afterwards output is dropped, and said so. Bytes and lines (empty lines cost rows too).
@@ -37,7 +38,7 @@ class StepOutput:
         """Emit the last unfinished lines, and how much was dropped."""
         self._finish_lines()
         if self._dropped:
-            self._emit(f"{self._dropped:,} bytes of further output were not kept.", "stderr")
+            self._emit(f"{self._dropped:,} bytes of further output were not kept.", NOTE)
 
     def _finish_lines(self) -> None:
         splitters, self._splitters = self._splitters, {}
@@ -60,5 +61,5 @@ class StepOutput:
             self._emit(
                 f"This step has printed more than {self._max_bytes / 1e6:,.3g} MB or {self._max_lines:,} lines:"
                 " what follows is not kept.",
-                "stderr",
+                NOTE,
             )

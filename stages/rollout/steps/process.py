@@ -19,7 +19,7 @@ GRACE_S = 3.0
 #: What is left when the command has ended gets so long to end by itself. s.
 LINGER_S = 0.5
 #: How long ending everything may take before the worker stops waiting for it (the launcher goes on). s.
-END_S = 15.0
+END_S = 10.0
 READ_BYTES = 64 * 1024
 MARK = "GS2ADMIN_RUN_MARK"
 
