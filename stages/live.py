@@ -24,6 +24,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.views.decorators.http import require_GET
 
 from gs2admin.dashboard.sessions import cache as sessions
 from gs2admin.identity.rights import can
@@ -197,7 +198,8 @@ class Watches:
 watches = Watches()
 
 
-def respond(request: HttpRequest, project: str, number: int) -> HttpResponse:
+@require_GET
+def rollout_live(request: HttpRequest, project: str, number: int) -> HttpResponse:
     """The live answer: 204 nothing new, 200 what is new, 286 the end, 401 signed out, 404 not yours or not there."""
     actor = sessions.actor(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
     if actor is None:
@@ -227,5 +229,5 @@ class LiveMiddleware:
         if path.endswith("/live") and request.method == "GET":
             found = PATH.match(path)
             if found:
-                return respond(request, found[1], int(found[2]))
+                return rollout_live(request, found[1], int(found[2]))
         return self.get_response(request)

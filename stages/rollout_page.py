@@ -97,17 +97,19 @@ def current_sentence(rollout: Rollout, steps: list[Step]) -> str:
 def buttons(rollout: Rollout, rights: tuple[str, ...], *, newest: bool) -> list[dict[str, Any]]:
     """The buttons by state and right. newest: no later rollout ran on the stage, so retry and undo make sense."""
     at = {"project": rollout.project.name, "number": rollout.number}
-    found = []
     actions = user_actions(rollout.state, strategy=rollout.strategy, leg=rollout.leg, family=rollout.family)
+    found = []
+
+    def add(name: str, label: str, icon: str, css: str, url: str) -> None:
+        found.append({"id": f"do-{name}", "label": label, "icon": icon, "css": css, "url": url})
+
     if "cancel" in actions and "rollout.cancel" in rights:
-        found.append({"id": "do-cancel", "label": "Cancel…", "icon": "ban", "css": "btn", "url": reverse("rollout-cancel", kwargs=at)})
+        add("cancel", "Cancel…", "ban", "btn", reverse("rollout-cancel", kwargs=at))
     if "retry" in actions and "rollout.retry" in rights and newest:
-        found.append({"id": "do-retry", "label": "Retry…", "icon": "refresh", "css": "btn btn-primary",
-                      "url": reverse("rollout-retry", kwargs=at)})
+        add("retry", "Retry…", "refresh", "btn btn-primary", reverse("rollout-retry", kwargs=at))
     if "rollback" in actions and "stage.rollback" in rights and newest:
         url = reverse("stage-rollback", kwargs={"project": rollout.project.name, "stage": rollout.stage.name})
-        to = "" if rollout.consistent else "?to=pinned"
-        found.append({"id": "do-rollback", "label": "Roll back…", "icon": "arrow-back-up", "css": "btn", "url": url + to})
+        add("rollback", "Roll back…", "arrow-back-up", "btn", url if rollout.consistent else url + "?to=pinned")
     return found
 
 
@@ -121,10 +123,8 @@ def parts_context(rollout: Rollout, rights: tuple[str, ...]) -> dict[str, Any]:
     final = rollout.state in FINAL
     bad = rollout.state in {RolloutState.FAILED, RolloutState.ERRORED}
     failing = failing_step(rollout) if bad else None
-    newer = (
-        Rollout.objects.filter(stage_id=rollout.stage_id, id__gt=rollout.pk).order_by("-id").values_list("number", flat=True).first()
-        if final else None
-    )
+    later = Rollout.objects.filter(stage_id=rollout.stage_id, id__gt=rollout.pk).order_by("-id")
+    newer = later.values_list("number", flat=True).first() if final else None
     return {
         "rollout": rollout,
         "stage": rollout.stage,
@@ -134,7 +134,8 @@ def parts_context(rollout: Rollout, rights: tuple[str, ...]) -> dict[str, Any]:
         "rows": rows,
         "folded": len(rows) > MATRIX_OPEN,
         "busy_rows": [row for row in rows if row.busy],
-        "has_targets": any(row.target for row in rows),
+        "target_names": (names := sorted({row.target for row in rows if row.target})),
+        "only_target": names[0] if len(names) == 1 else "",
         "failing": failing,
         "failing_lines": _last_lines(rollout, failing) if failing else [],
         "buttons": buttons(rollout, rights, newest=newer is None),

@@ -1,6 +1,7 @@
 """Addresses inside one project, below /p/<project>/."""
 from django.urls import path
 
+from stages import live
 from stages.views import board, moves, rollouts, stage
 
 urlpatterns = [
@@ -11,7 +12,7 @@ urlpatterns = [
     path("stages/<str:stage>/rollback", moves.rollback, name="stage-rollback"),
     path("rollouts", rollouts.rollouts, name="rollouts"),
     path("rollouts/<int:number>", rollouts.rollout, name="rollout"),
-    path("rollouts/<int:number>/live", rollouts.rollout_live, name="rollout-live"),
+    path("rollouts/<int:number>/live", live.rollout_live, name="rollout-live"),
     path("rollouts/<int:number>/lines", rollouts.rollout_lines, name="rollout-lines"),
     path("rollouts/<int:number>/output.txt", rollouts.rollout_text, name="rollout-text"),
     path("rollouts/<int:number>/cancel", moves.cancel, name="rollout-cancel"),

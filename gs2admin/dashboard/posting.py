@@ -59,6 +59,11 @@ def link(**words: Any) -> str:
     return "?" + urlencode({key: value for key, value in words.items() if value not in ("", None)})
 
 
+def text_of(request: HttpRequest, name: str, longest: int = 128) -> str:
+    """A word from the address: trimmed, cut, without NUL, which no database takes."""
+    return request.GET.get(name, "").replace("\x00", "").strip()[:longest]
+
+
 def number_of(request: HttpRequest, name: str = "before") -> int | None:
     """A cursor from the address; None when it is absent or nonsense."""
     value = request.GET.get(name, "")

@@ -13,7 +13,6 @@ from django.views.decorators.http import require_GET
 from gs2admin.dashboard.pages import project_page
 from gs2admin.errors import NotFound
 from gs2admin.identity.models import Project
-from stages import live
 from stages.lines import line_html, line_text
 from stages.models import Output, Rollout, Stage
 from stages.rollout_page import parts_context, rights_of
@@ -108,12 +107,6 @@ def rollout(request: HttpRequest, project: Project, number: int) -> HttpResponse
         "seq": lines[-1].seq if lines else 0,
         "watch": before is None and not context["final"],
     })
-
-
-@require_GET
-def rollout_live(request: HttpRequest, project: str, number: int) -> HttpResponse:
-    """What is new since ?after=<revision>&seq=<last line>; the light path in stages.live answers it."""
-    return live.respond(request, project, number)
 
 
 @require_GET

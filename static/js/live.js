@@ -27,6 +27,7 @@
   function badge(on) {
     var el = document.getElementById("live-badge");
     if (el) el.hidden = !on;
+    if (!on && follow) follow.closest("label").hidden = true;
   }
 
   function later(ms) {
@@ -132,7 +133,7 @@
   window.addEventListener("online", ask);
 
   if (log && follow) {
-    follow.closest("[hidden]").hidden = false;
+    follow.closest("label").hidden = false;
     log.addEventListener("scroll", function () { follow.checked = atEnd(); }, { passive: true });
     follow.addEventListener("change", function () { if (follow.checked) toEnd(); });
     toEnd();

@@ -169,6 +169,13 @@ def short_digest(digest: str) -> str:
 
 
 @register.filter
+def worker_name(label: str) -> str:
+    """"host:cluster:pid" as a person reads it."""
+    parts = str(label).rsplit(":", 2)
+    return f"{parts[0]}, process {parts[2]}" if len(parts) == 3 else str(label)
+
+
+@register.filter
 def plural(count: int, word: str) -> str:
     """{{ 3|plural:"version" }} -> "3 versions"."""
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
