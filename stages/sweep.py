@@ -26,6 +26,19 @@ def wake_lost_rollouts() -> int:
     return woken
 
 
+@engine.undertaker
+def free_rollouts_of(label: str) -> int:
+    """A worker is dead together with all it had started: its rollouts need not wait for their leases to end."""
+    freed = 0
+    for pk in list(Rollout.objects.live().filter(leased_by=label).values_list("pk", flat=True)):
+        with transaction.atomic():
+            held = Rollout.objects.live().filter(pk=pk, leased_by=label, lease_until__isnull=False)
+            if held.update(lease_until=None, rung_at=Now()):
+                engine.ring(RUN, pk)
+                freed += 1
+    return freed
+
+
 @engine.cleaner(every_s=3600)
 def remove_old_output() -> int:
     """Remove output older than it is kept, in small batches, so that nobody waits for the cleaner."""

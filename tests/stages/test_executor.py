@@ -23,7 +23,7 @@ from stages.services import (
     rollback_stage,
 )
 from stages.status import status_of
-from stages.sweep import remove_old_output, wake_lost_rollouts
+from stages.sweep import free_rollouts_of, remove_old_output, wake_lost_rollouts
 
 pytestmark = pytest.mark.django_db
 
@@ -250,6 +250,16 @@ def test_the_sweep_wakes_what_lost_its_worker_once(stage, kind, rings):
     assert wake_lost_rollouts() == 0, "somebody holds it"
     Rollout.objects.update(lease_until=Now() - timedelta(seconds=1))
     assert wake_lost_rollouts() == 1
+
+
+def test_a_worker_known_to_be_dead_is_replaced_without_waiting_for_its_lease(stage, kind, rings):
+    rollout = promote_stage(actor=SYSTEM, stage=stage)
+    journal.claim(rollout.pk, "host:cluster:1")
+    rings.clear()
+    assert free_rollouts_of("host:cluster:2") == 0
+    assert free_rollouts_of("host:cluster:1") == 1
+    assert rings == [("stages.tasks.run_rollout", rollout.pk)]
+    assert journal.claim(rollout.pk, "host:cluster:3") is not None
 
 
 def test_a_passing_database_fault_does_not_end_a_step(stage, kind, run, monkeypatch):
