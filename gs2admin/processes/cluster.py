@@ -1,6 +1,7 @@
-"""One `manage.py qcluster` as its supervisor sees it: started, looked at, signalled, killed with all it started."""
+"""One `manage.py qcluster` as its supervisor sees it: started, looked at, signalled, killed."""
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -13,8 +14,10 @@ from gs2admin.processes import proc
 from gs2admin.processes.judge import Beats, Facts
 from gs2admin.processes.lifeline import VARIABLE, Lifeline
 
-MAIN, SENTINEL, PUSHER, MONITOR, BUSY, IDLE = "qc-main", "qc-sentinel", "qc-pusher", "qc-monitor", "qc-busy", "qc-idle"
-ROLES = {SENTINEL: "sentinel", PUSHER: "pusher", MONITOR: "monitor", BUSY: "worker", IDLE: "worker"}
+log = logging.getLogger(__name__)
+# What the processes of a cluster call themselves (gs2admin.engine.inside).
+BUSY = "qc-busy"
+ROLES = {"qc-sentinel": "sentinel", "qc-pusher": "pusher", "qc-monitor": "monitor", BUSY: "worker", "qc-idle": "worker"}
 
 
 class Cluster:
@@ -28,9 +31,8 @@ class Cluster:
         self.draining_since: float | None = None
         self.beats: Beats | None = None
         self.complete = False
-        # Every part ever seen, with its role; the workers' own children; who has died.
+        # Every part ever seen, with its role; who has died.
         self.parts: dict[proc.Process, str] = {}
-        self.offspring: dict[proc.Process, set[proc.Process]] = {}
         self.dead: set[proc.Process] = set()
         self._frozen_since: dict[proc.Process, float] = {}
         self._busy: frozenset[int] = frozenset()
@@ -47,37 +49,41 @@ class Cluster:
         seen = proc.look(self.popen.pid)
         self.main = seen.process if seen else proc.Process(self.popen.pid, 0)
 
+    def members(self) -> list[proc.Look]:
+        """What runs in its group, wherever it hangs: an orphan of it is our own child. Without what its workers start."""
+        roots = [self.main.pid, *proc.children(os.getpid())]
+        found = [seen for root in roots if (seen := proc.look(root)) and seen.group == self.main.pid]
+        for root in list(found):
+            found += [seen for seen in proc.descendants(root.process.pid) if seen.group == self.main.pid]
+        return found
+
     def refresh(self) -> list[proc.Process]:
         """Look at all parts. Returns the workers that have died since the last look."""
         now = time.monotonic()
         self.popen.poll()
-        # After its sentinel's death a part is our own child, and is known already.
-        found = proc.descendants(self.main.pid) if self.popen.returncode is None else []
-        for seen in found:
-            if seen.group == self.main.pid and seen.name in ROLES:
-                self.parts.setdefault(seen.process, ROLES[seen.name])
-        busy, died = set(), []
-        for part, role in self.parts.items():
-            seen = proc.look(part.pid)
-            if seen is None or seen.process != part:
-                if part not in self.dead:
-                    self.dead.add(part)
-                    died += [part] if role == "worker" else []
+        busy, running = set(), set()
+        for seen in self.members():
+            if seen.name not in ROLES:
                 continue
+            part = seen.process
+            running.add(part)
+            # Always anew: a process has its parent's name for a moment after the fork.
+            self.parts[part] = ROLES[seen.name]
             if seen.state in proc.FROZEN:
                 self._frozen_since.setdefault(part, now)
             else:
                 self._frozen_since.pop(part, None)
-            if role == "worker":
-                busy |= {part.pid} if seen.name == BUSY else set()
-                # What a finished command left running on purpose is no longer below the worker, and not ours to kill.
-                self.offspring[part] = {below.process for below in proc.descendants(part.pid)}
+            if seen.name == BUSY:
+                busy.add(part.pid)
+        died = self.parts.keys() - running - self.dead
+        self.dead |= died
         self._busy = frozenset(busy)
-        roles = [role for part, role in self.parts.items() if part not in self.dead]
-        self.complete = self.complete or (
-            roles.count("worker") >= self.workers and {"sentinel", "monitor", "pusher"} <= set(roles)
-        )
-        return died
+        roles = [self.parts[part] for part in running]
+        if not self.complete and roles.count("worker") >= self.workers and {"sentinel", "monitor", "pusher"} <= set(roles):
+            self.complete = True
+            log.info("cluster is whole", extra={"cluster": self.id.hex, "pid": self.main.pid,
+                                                "after_s": round(now - self.started, 2)})
+        return [part for part in died if self.parts[part] == "worker"]
 
     def facts(self) -> Facts:
         """What `refresh` saw last."""
@@ -102,32 +108,13 @@ class Cluster:
         self.drain()
         proc.kill(self.main, signal.SIGTERM)
 
-    def bury_offspring(self, worker: proc.Process) -> None:
-        """Kill what a dead worker had started: its row goes on elsewhere, and nothing may act for it twice."""
-        for process in self.offspring.pop(worker, ()):
-            for below in proc.descendants(process.pid):
-                proc.kill(below.process)
-            proc.kill(process)
-
-    def left(self) -> list[proc.Process]:
-        """What is still running of it, workers' children included."""
-        known = {self.main, *self.parts, *(child for family in self.offspring.values() for child in family)}
-        known |= {seen.process for seen in proc.descendants(self.main.pid)} if self.popen.returncode is None else set()
-        for pid in proc.children(os.getpid()):
-            seen = proc.look(pid)
-            if seen and seen.group == self.main.pid:
-                known.add(seen.process)
-        for process in list(known):
-            known |= {seen.process for seen in proc.descendants(process.pid)} if proc.alive(process) else set()
-        return [process for process in known if proc.alive(process)]
-
     def kill(self, patience_s: float = 2.0) -> bool:
         """Kill all of it. False when something is left after patience_s (stuck in the kernel)."""
         deadline = time.monotonic() + patience_s
-        while left := self.left():
+        while left := self.members():
             # Parents first, so that nothing is started again.
-            for process in sorted(left, key=lambda process: process.started):
-                proc.kill(process)
+            for seen in left:
+                proc.kill(seen.process)
             self.popen.poll()
             if time.monotonic() > deadline:
                 return False

@@ -89,9 +89,23 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def reap_orphans(keep: set[int]) -> None:
-    """Reap ended children that we adopted. keep: pids of children that somebody else waits for."""
+def end_orphans(keep: set[int], groups: set[int]) -> bool:
+    """Kill and reap the orphans that we adopted, with all below them; True when there were any.
+
+    keep: pids of our own children, for which somebody else waits. groups: orphans of these process groups are left
+    running, and are only reaped.
+    """
+    found = False
     for pid in children(os.getpid()):
-        if pid not in keep and look(pid) is None:
+        if pid in keep:
+            continue
+        seen = look(pid)
+        if seen is None:
             with suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)
+        elif seen.group not in groups:
+            found = True
+            for below in descendants(pid):
+                kill(below.process)
+            kill(seen.process)
+    return found

@@ -72,7 +72,8 @@ class Supervisor:
         try:
             while not self._stopping.is_set():
                 self.tick()
-                self._stopping.wait(TICK_S)
+                starting = any(slot.current and not slot.current.complete for slot in self.slots)
+                self._stopping.wait(TICK_S / 5 if starting else TICK_S)
         finally:
             self._end()
 
@@ -82,7 +83,7 @@ class Supervisor:
             self._serve(slot)
             for cluster in list(slot.draining):
                 self._wait_for(slot, cluster)
-        proc.reap_orphans({cluster.popen.pid for slot in self.slots for cluster in slot.clusters()})
+        self._end_orphans()
 
     def _serve(self, slot: Slot) -> None:
         now = time.monotonic()
@@ -119,16 +120,25 @@ class Supervisor:
 
     def _refresh(self, cluster: Cluster) -> None:
         died = cluster.refresh()
-        for worker in died:
-            cluster.bury_offspring(worker)
         if died:
+            self._end_orphans()
             self.pulse.bury(cluster, [worker.pid for worker in died])
+
+    def _end_orphans(self) -> None:
+        """What a dead worker had started: its row goes on elsewhere, and nothing may act for it twice."""
+        mains = {cluster.popen.pid for slot in self.slots for cluster in slot.clusters()}
+        # Killing one may leave us its children.
+        for _ in range(10):
+            if not proc.end_orphans(keep=mains, groups=mains):
+                return
+            time.sleep(0.005)
 
     def _bury(self, cluster: Cluster) -> None:
         workers = [part for part, role in cluster.parts.items() if role == "worker" and part not in cluster.dead]
         if not cluster.kill():
             log.error("something of a cluster cannot be killed", extra={"cluster": cluster.id.hex,
-                                                                     "pids": [left.pid for left in cluster.left()]})
+                                                                     "pids": [left.process.pid for left in cluster.members()]})
+        self._end_orphans()
         self.pulse.bury(cluster, [worker.pid for worker in workers if not proc.alive(worker)])
         self.pulse.forget(cluster)
 
@@ -140,7 +150,7 @@ class Supervisor:
         while not self._at_once and time.monotonic() < deadline:
             for cluster in clusters:
                 self._refresh(cluster)
-            if not any(cluster.left() for cluster in clusters):
+            if not any(cluster.members() for cluster in clusters):
                 break
             time.sleep(0.05)
         for cluster in clusters:

@@ -1,0 +1,83 @@
+"""Jobs as a domain writes them: claimed with a lease, beating, handed over when asked, woken by a sweeper."""
+import os
+import subprocess
+import time
+from pathlib import Path
+
+from gs2admin import engine
+
+LEASE_S = 2.0
+
+
+def ledger() -> Path:
+    return Path(os.environ["TEST_LEDGER"])
+
+
+def note(job: str, event: str) -> None:
+    """One line, appended at once: "<job> <event> <worker's pid>"."""
+    descriptor = os.open(ledger() / "events", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(descriptor, f"{job} {event} {os.getpid()}\n".encode())
+    os.close(descriptor)
+
+
+def fresh(job: str) -> bool:
+    try:
+        return time.time() - (ledger() / f"{job}.lease").stat().st_mtime < LEASE_S
+    except FileNotFoundError:
+        return False
+
+
+def run(job: str) -> None:
+    """Work until the file <job>.stop appears, or the seconds in <job>.todo are over."""
+    todo, lease = ledger() / f"{job}.todo", ledger() / f"{job}.lease"
+    try:
+        seconds = float(todo.read_text())
+    except FileNotFoundError:
+        return
+    if fresh(job):
+        return
+    lease.touch()
+    note(job, "start")
+    if (ledger() / f"{job}.child").exists():
+        child = subprocess.Popen(["sleep", "60"], start_new_session=True)
+        note(job, f"child:{child.pid}")
+    deaf = (ledger() / f"{job}.deaf").exists()
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and not (ledger() / f"{job}.stop").exists():
+        lease.touch()
+        if engine.beat(f"job {job}") and not deaf:
+            note(job, "handover")
+            lease.unlink()
+            engine.ring("tests.engine.workapp.tasks.run", job)
+            return
+        time.sleep(0.05)
+    todo.unlink()
+    note(job, "end")
+
+
+def silent(job: str) -> None:
+    """A short task that does not beat."""
+    note(job, "end")
+
+
+def fail(job: str) -> None:
+    raise ValueError("as asked")
+
+
+@engine.sweeper
+def wake() -> int:
+    lost = [todo.stem for todo in ledger().glob("*.todo") if not fresh(todo.stem)]
+    for job in lost:
+        engine.ring("tests.engine.workapp.tasks.run", job)
+    return len(lost)
+
+
+@engine.sweeper
+def broken() -> int:
+    raise RuntimeError("one broken sweeper must not stop the others")
+
+
+@engine.undertaker
+def bury(label: str) -> int:
+    note(label, "buried")
+    return 0
