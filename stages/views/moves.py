@@ -21,10 +21,11 @@ from stages.models import Rollout, Stage
 from stages.services.previews import Preview, failing_step, preview_promote, preview_rollback, unsure_services, versions_of
 from stages.services.rollouts import cancel_rollout, promote_stage, retry_rollout, rollback_stage
 from stages.states import PHASES, StageStatus, user_actions
+from stages.status import status_of
 from stages.usual import usual_seconds
 from stages.versions import differences, effective
 from stages.views.rollouts import rollout_of
-from stages.views.stage import stage_of, status_of
+from stages.views.stage import stage_of
 
 get_and_post = require_http_methods(["GET", "POST"])
 

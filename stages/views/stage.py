@@ -11,7 +11,8 @@ from gs2admin.identity.models import Project
 from gs2admin.identity.rights import can
 from stages.models import Rollout, Stage
 from stages.services.previews import source_versions, unsure_services, versions_of
-from stages.states import StageStatus, stage_status, user_actions
+from stages.states import StageStatus, user_actions
+from stages.status import status_of
 from stages.usual import usual_seconds
 from stages.versions import differences, effective
 
@@ -26,11 +27,6 @@ def stage_of(project: Project, name: str) -> Stage:
     if row is None:
         raise NotFound(f"There is no stage {name} in {project.name}. It may have been deleted or renamed.")
     return row
-
-
-def status_of(stage: Stage) -> StageStatus:
-    """The derived status of a stage that `stage_of` read."""
-    return stage_status(stage.last_state, True if stage.last_consistent is None else stage.last_consistent)
 
 
 @require_GET

@@ -1,0 +1,125 @@
+"""A project that has everything a page can show: done, failed, running and queued rollouts, with and without targets."""
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from django.core.cache import cache
+
+from gs2admin import engine
+from gs2admin.dashboard import health, sessions
+from gs2admin.identity.actors import SYSTEM
+from gs2admin.identity.services import create_credential
+from stages import live as live_answers
+from stages.models import Rollout
+from stages.rollout import executor, journal
+from stages.rollout.steps import KINDS
+from stages.rollout.steps.base import StepFailed
+from stages.services import create_stage, promote_stage, register_version, set_targets
+from stages.views import board
+from tests.conftest import PASSWORD
+
+PHASE = {"command": "deploy", "timeout_s": 5}
+
+
+class ScriptedSteps:
+    """Stands in for the command kind: prints, and fails when told to."""
+
+    name, label = "command", "Command"
+    fails = False
+
+    def validate(self, config):
+        return dict(config or {})
+
+    def repeatable(self, config, memo):
+        return True
+
+    def run(self, ctx):
+        ctx.emit(f"{ctx.phase} of {ctx.microservice} <b>not bold</b>")
+        if self.fails and ctx.phase == "deploy":
+            raise StepFailed("the command ended with code 3")
+        return "all good"
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch):
+    """Nothing that a process keeps outlives a test; no worker is woken."""
+    monkeypatch.setattr(engine, "ring", lambda task, pk: None)
+    monkeypatch.setattr(engine, "beat", lambda *_: False)
+    monkeypatch.setattr(engine, "worker_label", lambda: "host:cluster:77")
+    monkeypatch.setattr(health, "_ask", lambda: health.Health(True, "4 workers"))
+    _forget()
+    yield
+    _forget()
+
+
+def _forget() -> None:
+    cache.clear()
+    health._seen = None
+    live_answers.watches.clear()
+    sessions.cache.__init__()
+    board._kept.__init__()
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """The scripted command kind; steps.fails = True makes every deploy fail."""
+    kind = ScriptedSteps()
+    monkeypatch.setitem(KINDS, "command", kind)
+    return kind
+
+
+@pytest.fixture
+def run():
+    """run(rollout) carries it to its end in this process and returns it fresh."""
+
+    def act(rollout: Rollout) -> Rollout:
+        executor.run(rollout.pk)
+        return Rollout.objects.select_related("stage", "project").get(pk=rollout.pk)
+
+    return act
+
+
+@pytest.fixture
+def world(project, steps, run):
+    """dev (succeeded), stg (succeeded, a target), live (failed), canary (running): with .done .failed .running rollouts."""
+    for name in ("auth", "chat", "quest"):
+        register_version(actor=SYSTEM, project=project, microservice=name, version="1.0.0")
+    dev = create_stage(actor=SYSTEM, project=project, name="dev", sort_number=0)
+    stg = create_stage(actor=SYSTEM, project=project, name="stg", source=dev, sort_number=10)
+    live = create_stage(actor=SYSTEM, project=project, name="live", source=stg, sort_number=20)
+    canary = create_stage(actor=SYSTEM, project=project, name="canary", source=dev, sort_number=30)
+    targets = [{"name": "cluster", "kind": "command", "config": {"pre": PHASE, "deploy": PHASE, "post": None}}]
+    for stage in (stg, live, canary):
+        set_targets(actor=SYSTEM, stage=stage, targets=targets)
+    for stage in (dev, stg, live):
+        run(promote_stage(actor=SYSTEM, stage=stage, reason="first"))
+    register_version(actor=SYSTEM, project=project, microservice="auth", version="1.1.0")
+    register_version(actor=SYSTEM, project=project, microservice="chat", version="0.9.0")
+    run(promote_stage(actor=SYSTEM, stage=dev, reason="nightly"))
+    done = run(promote_stage(actor=SYSTEM, stage=stg, reason="Season <7>"))
+    steps.fails = True
+    failed = run(promote_stage(actor=SYSTEM, stage=live, reason="try"))
+    steps.fails = False
+    running = promote_stage(actor=SYSTEM, stage=canary, reason="look")
+    claim = journal.claim(running.pk, "host:cluster:77")
+    journal.start(claim, [journal.Line("Promote canary")])
+    journal.start_step(claim, running.steps.order_by("position")[0], [journal.Line("pre started", "auth", 1)])
+    running = Rollout.objects.select_related("stage", "project").get(pk=running.pk)
+    register_version(actor=SYSTEM, project=project, microservice="quest", version="1.0.1")
+    row, _ = create_credential(actor=SYSTEM, project=project, name="pipeline")
+    return SimpleNamespace(project=project, dev=dev, stg=stg, live=live, canary=canary, done=done, failed=failed,
+                           running=running, claim=claim, credential=row)
+
+
+@pytest.fixture
+def sign_in(client):
+    """sign_in(user) signs the test client in as that person; sign_in(None) signs out."""
+
+    def act(user):
+        client.logout()
+        if user is not None:
+            assert client.login(username=user.get_username(), password=PASSWORD)
+        return client
+
+    return act

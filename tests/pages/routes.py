@@ -1,0 +1,68 @@
+"""Every address of the pages and what each role gets there. tests/pages/test_routes.py fails for a route without a line.
+
+GET: the status for who may; who may not gets 403. POST lines send `data` by the people who may not, to see it refused.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+EVERYONE = frozenset({"owner", "producer", "viewer"})
+DELIVERY = frozenset({"owner", "producer"})
+OWNER = frozenset({"owner"})
+
+
+@dataclass(frozen=True)
+class Route:
+    """get: status of GET for those in `may` (405: takes POST only). posts: whether POST is a write, for `may_post` only.
+
+    args: attribute paths in the `world` fixture. public: needs no sign-in. queries: at most so many for a GET.
+    """
+
+    get: int = 200
+    may: frozenset[str] = EVERYONE
+    args: dict[str, str] = field(default_factory=dict)
+    posts: bool = False
+    may_post: frozenset[str] | None = None
+    of_project: bool = True
+    public: bool = False
+    query: str = ""
+    queries: int = 20
+    fragment: bool = False
+
+
+P = {"project": "project.name"}
+STG = {**P, "stage": "stg.name"}
+DONE = {**P, "number": "done.number"}
+RUNNING = {**P, "number": "running.number"}
+FAILED = {**P, "number": "failed.number"}
+
+ROUTES: dict[str, Route] = {
+    "home": Route(get=302, of_project=False),
+    "login": Route(of_project=False, public=True),
+    "logout": Route(get=405, of_project=False, public=True, posts=True),
+    "theme": Route(get=405, of_project=False, public=True, posts=True),
+    "board": Route(args=P, queries=14),
+    "board-live": Route(args=P, queries=14, fragment=True),
+    "stage": Route(args=STG, queries=20),
+    "stage-promote": Route(args=STG, may=DELIVERY, posts=True, queries=18),
+    "stage-rollback": Route(args=STG, may=DELIVERY, posts=True, queries=18),
+    "rollouts": Route(args=P, queries=8),
+    "rollout": Route(args=DONE, queries=12),
+    "rollout-live": Route(get=200, args=RUNNING, queries=12, fragment=True),
+    "rollout-lines": Route(args=DONE, queries=8, fragment=True),
+    "rollout-text": Route(args=DONE, queries=10, fragment=True),
+    "rollout-cancel": Route(args=RUNNING, may=DELIVERY, posts=True, queries=9),
+    "rollout-retry": Route(args=FAILED, may=DELIVERY, posts=True, queries=14),
+}
+
+
+def arguments(route: Route, world: Any) -> dict[str, Any]:
+    """The route's keyword arguments from the world."""
+    found = {}
+    for name, dotted in route.args.items():
+        value: Any = world
+        for part in dotted.split("."):
+            value = getattr(value, part)
+        found[name] = value
+    return found
