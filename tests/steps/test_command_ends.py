@@ -113,7 +113,7 @@ def test_time_up_ends_everything_and_is_said_with_the_seconds(stubborn):
     assert str(caught.value) == "The command deploy did not end within 1 s and was stopped."
     assert "The 1 s of this command are over: it is stopped." in ctx.texts("note")
     assert len(ctx.parts()) == 3 and not any(running(pid) for pid in ctx.parts())
-    assert ctx.longest_silence() < 1  # the lease was renewed all the time
+    assert ctx.longest_silence() < 2  # the lease was renewed all the time
 
 
 def test_ending_well_on_the_stop_is_still_time_up(allow, command):
@@ -217,12 +217,12 @@ def test_kill_9_of_the_worker_ends_everything_before_another_may_run_it_again(wo
 
 
 def test_a_frozen_worker_s_command_ends_before_its_lease(worker):
-    main = worker(lease_s=2)
+    main = worker(lease_s=4)
     os.kill(main.worker_pid, signal.SIGSTOP)
     frozen = time.monotonic()
     try:
-        wait_until(lambda: not any(running(pid) for pid in main.parts()), 5, what="the end of all parts")
-        assert time.monotonic() - frozen < 2
+        wait_until(lambda: not any(running(pid) for pid in main.parts()), 8, what="the end of all parts")
+        assert time.monotonic() - frozen < 4
     finally:
         os.kill(main.worker_pid, signal.SIGCONT)
     result = wait_until(lambda: main.lines().get("result"))
@@ -230,6 +230,6 @@ def test_a_frozen_worker_s_command_ends_before_its_lease(worker):
 
 
 def test_a_worker_that_is_awake_keeps_its_command_beyond_the_lease(worker):
-    main = worker(lease_s=2, timeout_s=5)
+    main = worker(lease_s=4, timeout_s=5)
     result = wait_until(lambda: main.lines().get("result"), 15)
     assert result == "StepFailed The command deploy did not end within 5 s and was stopped."
