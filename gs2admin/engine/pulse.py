@@ -19,9 +19,8 @@ from gs2admin.processes.cluster import Cluster
 from gs2admin.processes.judge import Beats
 
 log = logging.getLogger(__name__)
-BEAT_S = 2.0
-# A heartbeat that has not arrived is sent again after so long: Redis may have lost it.
-AGAIN_S = 6.0
+# A heartbeat that has not arrived is sent again after so many turns: Redis may have lost it.
+AGAIN = 3
 
 
 @dataclass
@@ -37,7 +36,8 @@ class Watched:
 class DatabasePulse:
     """Implements `processes.supervisor.Pulse`. All methods return at once; `serve` runs in a thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, every_s: float) -> None:
+        self._every_s = every_s
         self._lock = threading.Lock()
         self._watched: dict[str, Watched] = {}
         self._gone: list[Cluster] = []
@@ -71,7 +71,7 @@ class DatabasePulse:
             if last:
                 db.connections.close_all()
                 return
-            self._wake.wait(BEAT_S)
+            self._wake.wait(self._every_s)
 
     def stop(self, ended: threading.Event) -> None:
         """Make `serve` finish."""
@@ -127,7 +127,7 @@ class DatabasePulse:
         age = (row["now"] - row["beat_at"]).total_seconds() if row["beat_at"] else None
         # The supervisor's thread replaces nothing in it: one assignment, no lock.
         cluster.beats = Beats(at=time.monotonic(), heartbeat_age=age, workers=busy)
-        if not draining and (row["beat_at"] != one.arrived or not one.sent_at or now - one.sent_at > AGAIN_S):
+        if not draining and (row["beat_at"] != one.arrived or not one.sent_at or now - one.sent_at > AGAIN * self._every_s):
             queue = private_queue(cluster.id.hex)
             if one.sent_at and row["beat_at"] == one.arrived:
                 doorbell.broker(queue).purge_queue()

@@ -81,6 +81,7 @@ class Cluster:
         roles = [self.parts[part] for part in running]
         if not self.complete and roles.count("worker") >= self.workers and {"sentinel", "monitor", "pusher"} <= set(roles):
             self.complete = True
+            self.fair_since = now
             log.info("cluster is whole", extra={"cluster": self.id.hex, "pid": self.main.pid,
                                                 "after_s": round(now - self.started, 2)})
         return [part for part in died if self.parts[part] == "worker"]

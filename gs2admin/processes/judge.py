@@ -39,13 +39,16 @@ class Facts:
 
 
 START_S = 60.0
-# Observations older than this many seconds say that the database is away; then nobody is judged by them.
-STALE_S = 6.0
 
 
-def blind(facts: Facts) -> bool:
+def beat_every(late_s: float) -> float:
+    """How often the database is asked and a heartbeat sent, in seconds: so often that some may be lost."""
+    return min(2.0, late_s / 8)
+
+
+def blind(facts: Facts, late_s: float) -> bool:
     """True while the database does not answer: heartbeats and beats cannot be judged."""
-    return facts.beats is None or facts.now - facts.beats.at > STALE_S
+    return facts.beats is None or facts.now - facts.beats.at > 3 * beat_every(late_s)
 
 
 def all_busy(facts: Facts, late_s: float) -> bool:
@@ -66,7 +69,7 @@ def fault(facts: Facts, late_s: float) -> str:
             return f"frozen: {part}"
     if not facts.complete:
         return "it did not start" if facts.now - facts.started > START_S else ""
-    if blind(facts) or facts.now - facts.fair_since <= late_s:
+    if blind(facts, late_s) or facts.now - facts.fair_since <= late_s:
         return ""
     for pid in facts.busy:
         if facts.beats.workers.get(pid, 0.0) > late_s:
@@ -83,7 +86,7 @@ def may_kill(facts: Facts, *, draining_for: float, late_s: float, drain_s: float
         return True
     for pid in facts.busy:
         age = facts.beats.workers.get(pid) if facts.beats else None
-        if blind(facts) or (age is not None and age <= late_s):
+        if blind(facts, late_s) or (age is not None and age <= late_s):
             return False
         # A short task that does not beat gets as long as a beat may be late.
         if age is None and draining_for <= late_s:

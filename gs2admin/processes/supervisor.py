@@ -97,7 +97,7 @@ class Supervisor:
         self._refresh(cluster)
         facts = cluster.facts()
         # While the database is away, or nobody is free, no heartbeat is missed; afterwards it has its full time again.
-        if judge.blind(facts) or judge.all_busy(facts, self.late_s):
+        if judge.blind(facts, self.late_s) or judge.all_busy(facts, self.late_s):
             cluster.fair_since = now
         why = judge.fault(facts, self.late_s)
         if why:

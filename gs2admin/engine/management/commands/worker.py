@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand
 from gs2admin.engine import sweep
 from gs2admin.engine.pulse import DatabasePulse
 from gs2admin.processes.cluster import Cluster
+from gs2admin.processes.judge import beat_every
 from gs2admin.processes.lifeline import Held
 from gs2admin.processes.supervisor import Supervisor, stop_on_signals, terminate_myself
 
@@ -26,7 +27,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         lifeline = Held.from_environment()
-        pulse, ended = DatabasePulse(), threading.Event()
+        pulse, ended = DatabasePulse(beat_every(settings.LATE_S)), threading.Event()
         starts = [
             partial(Cluster, manage_py=str(settings.BASE_DIR / "manage.py"),
                     **{**queue, "variables": {"GS2ADMIN_PROCESS": "worker", **queue["variables"]}})
