@@ -2,7 +2,7 @@
 from django.urls import path
 
 from stages import live
-from stages.views import board, moves, rollouts, stage
+from stages.views import board, manage, moves, rollouts, stage, targets, versions
 
 urlpatterns = [
     path("", board.board, name="board"),
@@ -17,4 +17,18 @@ urlpatterns = [
     path("rollouts/<int:number>/output.txt", rollouts.rollout_text, name="rollout-text"),
     path("rollouts/<int:number>/cancel", moves.cancel, name="rollout-cancel"),
     path("rollouts/<int:number>/retry", moves.retry, name="rollout-retry"),
+    # Not stages/new: that is the page of a stage called new.
+    path("new-stage", manage.create, name="stage-new"),
+    path("stages/<str:stage>/edit", manage.edit, name="stage-edit"),
+    path("stages/<str:stage>/delete", manage.delete, name="stage-delete"),
+    path("stages/<str:stage>/targets", targets.targets, name="stage-targets"),
+    path("stages/<str:stage>/targets/new", targets.create, name="target-new"),
+    path("stages/<str:stage>/targets/<str:target>/edit", targets.edit, name="target-edit"),
+    path("stages/<str:stage>/targets/<str:target>/move", targets.move, name="target-move"),
+    path("stages/<str:stage>/targets/<str:target>/rotate", targets.rotate, name="target-rotate"),
+    path("stages/<str:stage>/targets/<str:target>/delete", targets.delete, name="target-delete"),
+    path("versions/", versions.versions, name="versions"),
+    path("versions/register", versions.register, name="version-register"),
+    path("versions/<str:service>/", versions.service, name="version-service"),
+    path("versions/<str:service>/<int:pk>/withdraw", versions.withdraw, name="version-withdraw"),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models.functions import Now
 
+from gs2admin.audit import querysets
 from gs2admin.identity.models import Project
 
 
@@ -25,6 +26,8 @@ class Activity(models.Model):
     door = models.CharField(max_length=16)
     ip = models.CharField(max_length=45, blank=True)
     request_id = models.CharField(max_length=64, blank=True)
+
+    objects = querysets.ActivityQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]

@@ -28,6 +28,8 @@ MEMBER_ROLES = [role for role in Role if role != Role.SERVICE]
 class User(AbstractUser):
     """A person who signs in."""
 
+    project_id = None  # people belong to no project, and neither do the audit lines about their accounts
+
 
 class Project(models.Model):
     """Everything belongs to a project. Its number is what SourceDeploy calls id, its name what ASM calls mesh."""

@@ -80,7 +80,7 @@ def add_member(*, actor: Actor, project: Project, username: str, role: str) -> M
                        message="identifier.member.user.error.duplicate") from None
 
 
-def change_member_role(*, actor: Actor, membership: Membership, role: str) -> Membership:
+def change_member_role(*, actor: Actor, membership: Membership, role: str, reason: str = "") -> Membership:
     """Change a role. Raises NotFound, Denied, Invalid, Conflict (the last admin)."""
     require(actor, "member.manage", membership)
     _check_role(role)
@@ -91,17 +91,18 @@ def change_member_role(*, actor: Actor, membership: Membership, role: str) -> Me
             before, row.role = row.role, role
             row.save(update_fields=["role"])
             record(actor=actor, action="member.role", obj=row, before={"role": before},
-                   after={"user": row.user.username, "role": role})
+                   after={"user": row.user.username, "role": role}, reason=reason)
         return row
 
 
-def remove_member(*, actor: Actor, membership: Membership) -> None:
+def remove_member(*, actor: Actor, membership: Membership, reason: str = "") -> None:
     """Take a person's role away. Raises NotFound, Denied, Conflict (the last admin)."""
     require(actor, "member.manage", membership)
     with transaction.atomic():
         row = _locked(membership)
         _keep_one_admin(row)
-        record(actor=actor, action="member.remove", obj=row, before={"user": row.user.username, "role": row.role})
+        record(actor=actor, action="member.remove", obj=row, before={"user": row.user.username, "role": row.role},
+               reason=reason)
         row.delete()
 
 

@@ -9,21 +9,26 @@ from stages.services.previews import (
 )
 from stages.services.rollouts import cancel_rollout, promote_stage, retry_rollout, rollback_stage
 from stages.services.stages import create_stage, delete_stage, rotate_target_key, set_targets, update_stage
-from stages.services.versions import register_version, withdraw_version
+from stages.services.targets import move_target, remove_target, save_target
+from stages.services.versions import change_note, register_version, withdraw_version
 
 __all__ = [
     "Preview",
     "cancel_rollout",
+    "change_note",
     "create_stage",
     "delete_stage",
     "failing_step",
+    "move_target",
     "preview_promote",
     "preview_rollback",
     "promote_stage",
     "register_version",
+    "remove_target",
     "retry_rollout",
     "rollback_stage",
     "rotate_target_key",
+    "save_target",
     "set_targets",
     "source_versions",
     "update_stage",

@@ -35,9 +35,7 @@ def register_version(
     if not re.match(VERSION, version) or not version.isprintable():
         raise Invalid("A version has no spaces or control characters.", component="microservice",
                       message="freeze.microservice.version.error.invalid")
-    if len(note) > 1024:
-        raise Invalid("A note has at most 1024 characters.", component="microservice",
-                      message="freeze.microservice.note.error.tooLong")
+    _check_note(note)
     existing = _find(project, microservice, version)
     if existing is None:
         try:
@@ -72,6 +70,26 @@ def withdraw_version(*, actor: Actor, version: Version, reason: str = "") -> Ver
         if Version.objects.filter(pk=version.pk, withdrawn_at=None).update(withdrawn_at=Now()):
             record(actor=actor, action="version.withdraw", obj=version, reason=reason)
     return Version.objects.select_related("microservice").get(pk=version.pk)
+
+
+def change_note(*, actor: Actor, version: Version, note: str, reason: str = "") -> Version:
+    """Say something else about a version. Raises NotFound, Denied, Invalid (at most 1024 characters)."""
+    require(actor, "version.register", version)
+    _check_note(note)
+    with transaction.atomic():
+        ledger.lock(version.project_id)
+        before = Version.objects.values_list("note", flat=True).get(pk=version.pk)
+        if before != note:
+            Version.objects.filter(pk=version.pk).update(note=note)
+            record(actor=actor, action="version.note", obj=version, before={"note": before}, after={"note": note},
+                   reason=reason)
+    return Version.objects.select_related("microservice").get(pk=version.pk)
+
+
+def _check_note(note: str) -> None:
+    if len(note) > 1024:
+        raise Invalid("A note has at most 1024 characters.", component="microservice",
+                      message="freeze.microservice.note.error.tooLong")
 
 
 def _find(project: Project, microservice: str, version: str) -> Version | None:

@@ -1,0 +1,50 @@
+"""Before and after of one line, as a table that people read."""
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One property. old, new: text, empty where there was none. long: whether it needs lines of its own."""
+
+    name: str
+    old: str
+    new: str
+    changed: bool
+    long: bool
+
+
+def facts(before: Any, after: Any) -> list[Fact]:
+    """The properties of both sides in the order in which they were written, first the changed ones."""
+    old = before if isinstance(before, dict) else {} if before is None else {"value": before}
+    new = after if isinstance(after, dict) else {} if after is None else {"value": after}
+    found = []
+    for name in [*old, *(name for name in new if name not in old)]:
+        was, now = _text(old.get(name)), _text(new.get(name))
+        found.append(Fact(str(name).replace("_", " "), was, now, was != now, "\n" in was + now))
+    return sorted(found, key=lambda fact: not fact.changed)
+
+
+def brief(found: list[Fact], *, two_sides: bool) -> str:
+    """The changed properties in one line, when they are few and short; else how many there are."""
+    changed = [fact for fact in found if fact.changed]
+    if not changed:
+        return ""
+    if len(changed) > 3 or any(fact.long or len(fact.old) + len(fact.new) > 60 for fact in changed):
+        return f"{len(changed)} propert{'y' if len(changed) == 1 else 'ies'}"
+    if two_sides:
+        return ", ".join(f"{fact.name}: {fact.old or 'none'} → {fact.new or 'none'}" for fact in changed)
+    return ", ".join(f"{fact.name}: {fact.new or fact.old}" for fact in changed)
+
+
+def _text(value: Any) -> str:
+    if value is None or value == "":
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (dict, list)):
+        return json.dumps(value, indent=2, ensure_ascii=False) if value else "none"
+    return str(value)

@@ -1,0 +1,76 @@
+"""Forms of projects, members and credentials. They shape the input; services judge it."""
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django import forms
+
+from gs2admin.dashboard.forms import PageForm
+from gs2admin.identity.models import MEMBER_ROLES, Role
+
+REASON_HELP = "Goes to the activity log, for the people who look later."
+MEMBER_CHOICES = [(role.value, role.label) for role in MEMBER_ROLES]
+ROLE_WORDS = {
+    Role.VIEWER: "sees everything, changes nothing",
+    Role.PRODUCER: "changes stages, promotes and rolls back",
+    Role.SUPPORT: "looks after players; sees stages and rollouts",
+    Role.DEVELOPER: "registers and withdraws versions",
+    Role.ADMIN: "everything, also members, credentials and settings",
+    Role.SERVICE: "what a GS2 client may do: promote, roll back, register versions",
+}
+CREDENTIAL_CHOICES = [
+    (role.value, f"{role.label}: {ROLE_WORDS[role]}") for role in [Role.SERVICE, *MEMBER_ROLES]
+]
+
+
+def reason_field() -> forms.CharField:
+    """Why somebody does it, on one line."""
+    return forms.CharField(label="Why", required=False, max_length=1024, help_text=REASON_HELP)
+
+
+class CredentialForm(PageForm):
+    """A new credential. `key` makes sending the same form twice harmless."""
+
+    name = forms.CharField(
+        max_length=128, help_text="Who will use it, such as build-server or game-backend.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    role = forms.ChoiceField(choices=CREDENTIAL_CHOICES, initial=Role.SERVICE.value)
+    key = forms.UUIDField(widget=forms.HiddenInput)
+
+    @classmethod
+    def fresh(cls) -> CredentialForm:
+        """An empty form with a key of its own."""
+        return cls(initial={"key": uuid.uuid4()})
+
+
+class MemberForm(PageForm):
+    """A person to add."""
+
+    username = forms.CharField(
+        label="Name", max_length=150, help_text="The name that the person signs in with.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+    )
+    role = forms.ChoiceField(choices=MEMBER_CHOICES, initial=Role.VIEWER.value)
+
+
+class RoleForm(PageForm):
+    """Another role for a member."""
+
+    role = forms.ChoiceField(choices=MEMBER_CHOICES)
+    reason = reason_field()
+
+
+class ProjectForm(PageForm):
+    """Name and addresses of a project."""
+
+    name = forms.CharField(max_length=128, help_text="Part of every address here. Letters, digits, dots, hyphens, underscores.")
+    owner_id = forms.CharField(label="Owner id", max_length=64, help_text="Part of every GRN that clients see.")
+    region = forms.CharField(max_length=64, initial="ap-northeast-1", help_text="Part of every GRN that clients see.")
+
+    def __init__(self, *args: Any, new: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if new:
+            self.fields["owner_id"].required = False
+            self.fields["owner_id"].help_text += " Left empty, one is made."

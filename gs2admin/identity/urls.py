@@ -1,0 +1,17 @@
+"""Addresses of projects, members and credentials."""
+from django.urls import path
+
+from gs2admin.identity.views import account, credentials, members, projects
+
+urlpatterns = [
+    path("account/password", account.password, name="password"),
+    path("projects/", projects.projects, name="projects"),
+    path("projects/new", projects.create, name="project-new"),
+    path("p/<str:project>/settings", projects.settings, name="settings"),
+    path("p/<str:project>/credentials/", credentials.credentials, name="credentials"),
+    path("p/<str:project>/credentials/new", credentials.create, name="credential-new"),
+    path("p/<str:project>/credentials/<int:pk>/revoke", credentials.revoke, name="credential-revoke"),
+    path("p/<str:project>/members/", members.members, name="members"),
+    path("p/<str:project>/members/<int:pk>/role", members.role, name="member-role"),
+    path("p/<str:project>/members/<int:pk>/remove", members.remove, name="member-remove"),
+]
