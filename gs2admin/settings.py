@@ -110,6 +110,10 @@ STEP_COMMANDS = env.commands("GS2ADMIN_COMMANDS") or (
 STEP_HTTP_ALLOW = env.hosts_or_networks("GS2ADMIN_HTTP_ALLOW")
 GS2_MAX_BODY = env.number("GS2ADMIN_MAX_BODY", 16 * 1024 * 1024, 1024, 1024**3)
 OUTPUT_KEEP_DAYS = env.number("GS2ADMIN_OUTPUT_DAYS", 30, 1, 3650)
+# A player's queue is held for so long by whoever runs its jobs; longer than any script may take.
+JOB_LEASE_S = env.number("GS2ADMIN_JOB_LEASE_S", 30, 10, 600)
+JOB_RESULT_KEEP_DAYS = env.number("GS2ADMIN_JOB_RESULT_DAYS", 30, 1, 3650)
+JOB_GIVEN_UP_KEEP_DAYS = env.number("GS2ADMIN_JOB_GIVEN_UP_DAYS", 30, 1, 3650)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 
@@ -122,6 +126,7 @@ INSTALLED_APPS = [
     "gs2admin.api",
     "gs2admin.dashboard",
     "stages",
+    "jobqueue",
     "django_q",
     "django_htmx",
     "csp",
@@ -217,6 +222,8 @@ STORAGES = {
 # Tests render pages without collecting static files first.
 if "pytest" in sys.modules:
     STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise warns when it is missing
+    PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the cast of a test signs in in no time
 LANGUAGE_CODE = "en"
 USE_I18N = False
 USE_TZ = True

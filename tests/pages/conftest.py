@@ -17,7 +17,6 @@ from stages.rollout.steps import KINDS
 from stages.rollout.steps.base import StepFailed
 from stages.services import create_stage, promote_stage, register_version, set_targets
 from stages.views import board
-from tests.conftest import PASSWORD
 
 PHASE = {"command": "deploy", "timeout_s": 5}
 
@@ -119,7 +118,7 @@ def sign_in(client):
     def act(user):
         client.logout()
         if user is not None:
-            assert client.login(username=user.get_username(), password=PASSWORD)
+            client.force_login(user)
         return client
 
     return act
