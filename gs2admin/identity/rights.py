@@ -10,6 +10,7 @@ from gs2admin.identity.models import Role
 _EVERYONE = frozenset(Role)
 _DELIVERY = frozenset({Role.PRODUCER, Role.ADMIN, Role.SERVICE})
 _BUILD = _DELIVERY | {Role.DEVELOPER}
+_CARE = frozenset({Role.SUPPORT, Role.DEVELOPER, Role.ADMIN, Role.SERVICE})
 _ADMINS = frozenset({Role.ADMIN})
 
 RIGHTS: dict[str, frozenset[Role]] = {
@@ -22,6 +23,14 @@ RIGHTS: dict[str, frozenset[Role]] = {
     "version.register": _BUILD,
     "version.withdraw": _BUILD,
     "stage.edit": frozenset({Role.PRODUCER, Role.ADMIN}),
+    "job.push": frozenset({Role.DEVELOPER, Role.ADMIN, Role.SERVICE}),
+    "job.run": _CARE,
+    "job.delete": _CARE,
+    "job.replay": _CARE,
+    "queue.manage": frozenset({Role.DEVELOPER, Role.ADMIN, Role.SERVICE}),
+    "script.run": frozenset({Role.DEVELOPER, Role.ADMIN, Role.SERVICE}),
+    "script.edit": frozenset({Role.DEVELOPER, Role.ADMIN, Role.SERVICE}),
+    "user_data.manage": _CARE,
     "credential.manage": _ADMINS,
     "member.manage": _ADMINS,
     "project.manage": _ADMINS,
@@ -37,6 +46,14 @@ WORDS = {
     "version.register": "register versions",
     "version.withdraw": "withdraw versions",
     "stage.edit": "change stages",
+    "job.push": "push jobs",
+    "job.run": "run jobs",
+    "job.delete": "delete jobs",
+    "job.replay": "replay jobs",
+    "queue.manage": "change queue namespaces",
+    "script.run": "try scripts",
+    "script.edit": "change scripts",
+    "user_data.manage": "export, erase or import a player's data",
     "credential.manage": "manage credentials",
     "member.manage": "manage members",
     "project.manage": "change the project",

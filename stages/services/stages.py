@@ -1,7 +1,6 @@
 """Writes of stages and their targets."""
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -11,29 +10,15 @@ from django.db.models.functions import Now
 from gs2admin.audit.services import record
 from gs2admin.errors import Conflict, Invalid, NotFound
 from gs2admin.identity.actors import Actor
-from gs2admin.identity.models import NAME, RESERVED_NAMES, Project
+from gs2admin.identity.models import Project
 from gs2admin.identity.rights import require
+from gs2admin.names import check_name
 from stages.models import Rollout, Stage, Target
 from stages.rollout.steps import KINDS
 from stages.services import ledger
 from stages.states import PHASES
 
 KEEP: Any = object()
-
-
-def check_name(name: str, *, component: str, word: str) -> str:
-    """The name, or Invalid: letters, digits, dot, underscore, hyphen, 1 to 128, none of the reserved words."""
-    if not name:
-        raise Invalid("A name is needed.", component=component, message=f"{word}.error.require")
-    if len(name) > 128:
-        raise Invalid("A name has at most 128 characters.", component=component, message=f"{word}.error.tooLong")
-    if not re.match(NAME, name) or name.lower() in RESERVED_NAMES:
-        raise Invalid(
-            "A name is made of letters, digits, dots, hyphens and underscores, and is not null, me, system or stamp.",
-            component=component,
-            message=f"{word}.error.invalid",
-        )
-    return name
 
 
 def _check_sort_number(value: int) -> int:

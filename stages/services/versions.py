@@ -11,9 +11,9 @@ from gs2admin.errors import Conflict, Invalid
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import require
+from gs2admin.names import check_name
 from stages.models import VERSION, Microservice, Version
 from stages.services import ledger
-from stages.services.stages import check_name
 
 
 def register_version(

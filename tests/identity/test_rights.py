@@ -9,20 +9,19 @@ from gs2admin.identity.models import Membership, Role
 from gs2admin.identity.rights import RIGHTS, WORDS, can, require
 
 pytestmark = pytest.mark.django_db
+CARE = {"job.run", "job.delete", "job.replay", "user_data.manage"}
+CODE = {"job.push", "queue.manage", "script.run", "script.edit"}
+VERSIONS = {"version.register", "version.withdraw"}
+DELIVERY = {"stage.promote", "stage.rollback", "rollout.cancel", "rollout.retry"}
+SEE = {"project.view", "activity.view"}
 MAY = {
-    "viewer": {"project.view", "activity.view"},
-    "support": {"project.view", "activity.view"},
-    "developer": {"project.view", "activity.view", "version.register", "version.withdraw"},
-    "producer": {
-        "project.view", "activity.view", "version.register", "version.withdraw", "stage.promote", "stage.rollback",
-        "rollout.cancel", "rollout.retry", "stage.edit",
-    },
-    "service": {
-        "project.view", "version.register", "version.withdraw", "stage.promote", "stage.rollback", "rollout.cancel",
-        "rollout.retry",
-    },
+    "viewer": SEE,
+    "support": SEE | CARE,
+    "developer": SEE | VERSIONS | CARE | CODE,
+    "producer": SEE | VERSIONS | DELIVERY | {"stage.edit"},
+    "service": {"project.view"} | VERSIONS | DELIVERY | CARE | CODE,
     "admin": set(RIGHTS),
-}  # fmt: skip
+}
 
 
 def test_the_table_names_every_role_and_every_action_has_words():

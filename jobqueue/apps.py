@@ -1,0 +1,10 @@
+"""Job queues, their scripts, and their results."""
+from django.apps import AppConfig
+
+
+class JobQueueConfig(AppConfig):
+    name = "jobqueue"
+    verbose_name = "Job queues"
+
+    def ready(self) -> None:
+        from jobqueue import sweep  # noqa: F401  registers the sweeper and the cleaners

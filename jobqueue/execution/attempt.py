@@ -1,0 +1,73 @@
+"""One attempt at a job: find its script, run it with its arguments, say how it ended. Writes nothing."""
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from gs2admin.identity.actors import Actor
+from gs2admin.identity.models import Project
+from jobqueue.execution import calls
+from jobqueue.execution.scripts import BuiltIn, Source, find
+from jobqueue.models import Namespace
+
+MAX_RESULT = 5_242_880
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How an attempt ended. result: JSON text, an object on success and a list of errors else. output: printed lines."""
+
+    status_code: int
+    result: str
+    output: str = ""
+    may_retry: bool = True
+    took_ms: int = 0
+
+
+def errors(component: str, message: str, code: str = "") -> str:
+    """The error list that clients read, as JSON text."""
+    return json.dumps([{"component": component, "message": message, "code": code or message}])
+
+
+def perform(
+    *, namespace: Namespace, project: Project, user_id: str, script_id: str, args: str, tick: Callable[[], None]
+) -> Ended:
+    """Run a job's script. tick is called about twice a second and may raise to stop everything at once."""
+    began = time.monotonic()
+    found = find(project, script_id)
+    if found is None:
+        ended = Ended(404, errors("script", "script.script.script.error.notFound"))
+    elif isinstance(found, BuiltIn):
+        ended = _built_in(found, project, args)
+    else:
+        ended = _script(found, project, user_id, args, tick)
+    return Ended(ended.status_code, ended.result, ended.output, ended.may_retry, int((time.monotonic() - began) * 1000))
+
+
+def _built_in(found: BuiltIn, project: Project, args: str) -> Ended:
+    actor = Actor("script", "", f"execute_{found.service}_{found.method}", {project.pk: "service"}, door="script")
+    status, text = calls.call(actor, project, found.service, found.method, args)
+    return Ended(status, text)
+
+
+def _script(found: Source, project: Project, user_id: str, args: str, tick: Callable[[], None]) -> Ended:
+    actor = Actor("script", str(found.pk), found.label, {project.pk: "service"}, door="script")
+    from jobqueue.scripting.pool import runner  # late: only processes that run scripts start a runner
+
+    outcome = runner().run(
+        source=found.source,
+        args=args,
+        user_id=user_id,
+        call=lambda service, method, text: calls.call(actor, project, service, method, text),
+        tick=tick,
+        methods=calls.methods(),
+        disable_number_strings=found.disable_number_strings,
+    )
+    result = outcome.result
+    if len(result) > MAX_RESULT:
+        return Ended(500, errors("script", "script.execution.result", "script.execution.result"), "\n".join(outcome.output))
+    return Ended(outcome.status_code, result, "\n".join(outcome.output)[: settings.SCRIPT_OUTPUT_BYTES], outcome.retry)

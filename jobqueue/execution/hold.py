@@ -1,0 +1,91 @@
+"""Holding a queue: whoever runs jobs of a player holds that player's queue, alone, for a lease."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from jobqueue import sql
+from jobqueue.models import Job, Queue
+from jobqueue.states import JobState, after_attempt
+
+LOST = '[{"component": "job", "message": "jobQueue.execution.lost", "code": "jobQueue.execution.lost"}]'
+
+
+class HoldLost(Exception):
+    """Somebody else holds the queue now; nothing may be written any more."""
+
+
+@dataclass(frozen=True)
+class Hold:
+    """The right to run jobs of one queue."""
+
+    queue_id: int
+    fence: int
+
+    @property
+    def rows(self):
+        """The queue, if the hold is still ours."""
+        return Queue.objects.filter(pk=self.queue_id, fence=self.fence)
+
+
+def take(queue_id: int) -> Hold | None:
+    """Hold the queue; None while somebody else does. Clears up after a holder that was lost in the middle of a job."""
+    with transaction.atomic():
+        free = Q(lease_until=None) | Q(lease_until__lt=Now())
+        lease = Now() + timedelta(seconds=settings.JOB_LEASE_S)
+        if not Queue.objects.filter(free, pk=queue_id).update(lease_until=lease, fence=F("fence") + 1, rev=F("rev") + 1):
+            return None
+        fence = Queue.objects.values_list("fence", flat=True).get(pk=queue_id)
+        _clear_up(queue_id)
+        return Hold(queue_id, fence)
+
+
+def _clear_up(queue_id: int) -> None:
+    """An attempt that is still running belongs to a holder that is gone: it counts as a try, with a result of its own."""
+    lost = Job.objects.filter(queue_id=queue_id, state=JobState.RUNNING).first()
+    if lost is None:
+        return
+    then = after_attempt(status_code=500, tries=lost.try_count, max_tries=lost.max_try_count, may_retry=True)
+    sql.settle(
+        job_id=lost.pk, tries=lost.try_count, to=then.state, status_code=500, result=LOST, output="", took_ms=0, next_id=None
+    )
+    recount(queue_id)
+
+
+def recount(queue_id: int) -> None:
+    """Put the counter right from the rows."""
+    waiting = Job.objects.filter(queue_id=queue_id, state__in=[JobState.WAITING, JobState.RUNNING]).count()
+    Queue.objects.filter(pk=queue_id).update(waiting=waiting, rev=F("rev") + 1)
+
+
+def renew(hold: Hold) -> None:
+    """Hold it for another lease. Raises HoldLost."""
+    if not hold.rows.update(lease_until=Now() + timedelta(seconds=settings.JOB_LEASE_S)):
+        raise HoldLost
+
+
+def let_go(hold: Hold, *, finished: int, wait_s: float = 0.0) -> bool:
+    """End holding; finished: jobs that left the queue meanwhile. Returns whether jobs are still waiting.
+
+    The queue's row is locked first and the jobs are looked at after that: a push either sees that nobody drains any
+    more, or its jobs are seen here. Without the lock both may look away at once, and the job waits for ever.
+    """
+    with transaction.atomic():
+        row = hold.rows.select_for_update().first()
+        if row is None:
+            return False
+        left = Job.objects.filter(queue_id=hold.queue_id, state=JobState.WAITING).exists()
+        hold.rows.update(
+            lease_until=None,
+            waiting=F("waiting") - finished,
+            rev=F("rev") + 1,
+            draining=row.draining and left,
+            next_at=Now() + timedelta(seconds=wait_s) if wait_s and left else None,
+            rung_at=Now(),
+        )
+        return left

@@ -1,0 +1,210 @@
+"""Tables and constraints of job queues and scripts; nothing else."""
+from __future__ import annotations
+
+import uuid
+
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from gs2admin.identity.models import NAME, Project
+from jobqueue.states import QUEUED, JobState, NamespaceStatus
+
+
+class Namespace(models.Model):
+    """Holds the queues of one purpose. What clients set is stored whole and given back."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="job_namespaces")
+    name = models.CharField(max_length=128, validators=[RegexValidator(NAME)])
+    description = models.CharField(max_length=1024, blank=True)
+    enable_auto_run = models.BooleanField(default=False)
+    transaction_setting = models.JSONField(null=True, blank=True)
+    transaction_setting_v2 = models.JSONField(null=True, blank=True)
+    push_notification = models.JSONField(null=True, blank=True)
+    run_notification = models.JSONField(null=True, blank=True)
+    log_setting = models.JSONField(null=True, blank=True)
+    status = models.CharField(max_length=16, choices=NamespaceStatus.choices, default=NamespaceStatus.ACTIVE)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+    revision = models.BigIntegerField(default=1)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["project", "name"], name="job_namespace_name_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Queue(models.Model):
+    """One player's queue in one namespace. At most one job of it runs at a time, whoever runs it.
+
+    rev: rises with every change, for pages. waiting: jobs not yet done; written by push and at the end of a slice,
+    counted anew when a holder is lost. draining: some drain is under way or rung for; started_rev is the rev of the
+    push that began it. lease_until, fence: who holds the queue; a fence rises with every taking. next_at: auto-run
+    leaves the queue alone until then, because the job at its head failed.
+    """
+
+    namespace = models.ForeignKey(Namespace, models.CASCADE, related_name="queues")
+    user_id = models.CharField(max_length=128)
+    rev = models.BigIntegerField(default=1)
+    waiting = models.IntegerField(default=0)
+    draining = models.BooleanField(default=False)
+    started_rev = models.BigIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True)
+    fence = models.BigIntegerField(default=0)
+    next_at = models.DateTimeField(null=True)
+    rung_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["namespace", "user_id"], name="one_queue_per_user")]
+        indexes = [
+            models.Index(fields=["namespace", "waiting"], condition=Q(waiting__gt=0), name="queue_with_work"),
+            models.Index(fields=["user_id"], name="queue_by_user"),
+            models.Index(fields=["next_at", "rung_at"], condition=Q(draining=True), name="queue_draining"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.namespace} / {self.user_id}"
+
+
+class Job(models.Model):
+    """A script to run for a player. Rows stay after the job left the queue, for its results, until they are cleaned.
+
+    try_count: attempts begun; it is raised when an attempt is claimed, before any work, and with the state it fences
+    the attempt's end. args is text and is kept byte for byte.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    queue = models.ForeignKey(Queue, models.CASCADE, related_name="jobs")
+    name = models.UUIDField(default=uuid.uuid4, unique=True)
+    script_id = models.CharField(max_length=1024)
+    args = models.TextField(default="{}")
+    max_try_count = models.PositiveSmallIntegerField(default=3)
+    try_count = models.PositiveSmallIntegerField(default=0)
+    state = models.CharField(max_length=8, choices=JobState.choices, default=JobState.WAITING)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+    replay_of = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="replays")
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["queue"], condition=Q(state="running"), name="one_running_job_per_queue"),
+            models.CheckConstraint(condition=Q(try_count__lte=F("max_try_count")), name="job_tries_within_limit"),
+            models.CheckConstraint(condition=Q(state__in=sorted(JobState)), name="job_state_known"),
+            models.CheckConstraint(condition=~Q(state="running", try_count=0), name="job_runs_by_a_try"),
+        ]
+        indexes = [
+            models.Index(fields=["queue", "id"], condition=Q(state__in=sorted(QUEUED)), name="job_first_in_first_out"),
+            models.Index(fields=["queue", "-id"], condition=Q(state="given_up"), name="job_given_up"),
+            models.Index(fields=["state", "updated_at"], condition=Q(state__in=["done", "given_up"]), name="job_by_age"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.name)
+
+
+class JobResult(models.Model):
+    """How one attempt ended. try_number is 0 for the first (contract: job_queue, numbering)."""
+
+    job = models.ForeignKey(Job, models.CASCADE, related_name="results")
+    try_number = models.PositiveSmallIntegerField()
+    status_code = models.PositiveSmallIntegerField()
+    result = models.TextField(default="{}")
+    output = models.TextField(blank=True, default="")
+    tried_at = models.DateTimeField(db_default=Now())
+    took_ms = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["job_id", "try_number"]
+        constraints = [models.UniqueConstraint(fields=["job", "try_number"], name="one_result_per_attempt")]
+
+    def __str__(self) -> str:
+        return f"attempt {self.try_number + 1} of {self.job_id}"
+
+
+class ScriptNamespace(models.Model):
+    """Holds scripts."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="script_namespaces")
+    name = models.CharField(max_length=128, validators=[RegexValidator(NAME)])
+    description = models.CharField(max_length=1024, blank=True)
+    transaction_setting = models.JSONField(null=True, blank=True)
+    transaction_setting_v2 = models.JSONField(null=True, blank=True)
+    log_setting = models.JSONField(null=True, blank=True)
+    status = models.CharField(max_length=16, choices=NamespaceStatus.choices, default=NamespaceStatus.ACTIVE)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+    revision = models.BigIntegerField(default=1)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["project", "name"], name="script_namespace_name_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Script(models.Model):
+    """A Lua script. revision counts its versions; every version stays readable."""
+
+    namespace = models.ForeignKey(ScriptNamespace, models.CASCADE, related_name="scripts")
+    name = models.CharField(max_length=128, validators=[RegexValidator(NAME)])
+    description = models.CharField(max_length=1024, blank=True)
+    source = models.TextField()
+    disable_string_number_to_number = models.BooleanField(default=False)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+    revision = models.BigIntegerField(default=1)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["namespace", "name"], name="script_name_once")]
+
+    def __str__(self) -> str:
+        return f"{self.namespace.name}/{self.name}"
+
+    @property
+    def project_id(self) -> int:
+        """The project, for rights and the audit log."""
+        return self.namespace.project_id
+
+
+class ScriptVersion(models.Model):
+    """A script's text as it was: revision 1, 2, 3 …"""
+
+    script = models.ForeignKey(Script, models.CASCADE, related_name="versions")
+    revision = models.BigIntegerField()
+    source = models.TextField()
+    by = models.CharField(max_length=150)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["-revision"]
+        constraints = [models.UniqueConstraint(fields=["script", "revision"], name="script_revision_once")]
+
+    def __str__(self) -> str:
+        return f"{self.script} revision {self.revision}"
+
+
+class Notification(models.Model):
+    """Something that a player's connection is to be told, until the gateway has told it."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="notifications")
+    job = models.ForeignKey(Job, models.SET_NULL, null=True, related_name="notifications")
+    gateway_namespace_id = models.CharField(max_length=1024)
+    user_id = models.CharField(max_length=128)
+    subject = models.CharField(max_length=128)
+    payload = models.CharField(max_length=1024)
+    created_at = models.DateTimeField(db_default=Now())
+    delivered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [models.Index(fields=["id"], condition=Q(delivered_at=None), name="notification_to_send")]
+
+    def __str__(self) -> str:
+        return f"{self.subject} to {self.user_id}"

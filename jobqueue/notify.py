@@ -1,0 +1,43 @@
+"""Rows for what players' connections are to be told; the gateway delivers them once it exists."""
+from __future__ import annotations
+
+import json
+
+from jobqueue.models import Job, Namespace, Notification
+
+
+def _wanted(setting: dict | None) -> bool:
+    return bool(setting) and setting.get("enable", "Enabled") != "Disabled"
+
+
+def _gateway(namespace: Namespace, setting: dict) -> str:
+    project = namespace.project
+    return setting.get("gatewayNamespaceId") or f"grn:gs2:{project.region}:{project.owner_id}:gateway:default"
+
+
+def pushed(namespace: Namespace, user_id: str) -> None:
+    """Jobs wait for the player's client to run them; only without auto-run (contract: job_queue, Notifications)."""
+    if namespace.enable_auto_run or not _wanted(namespace.push_notification):
+        return
+    Notification.objects.create(
+        project_id=namespace.project_id,
+        gateway_namespace_id=_gateway(namespace, namespace.push_notification),
+        user_id=user_id,
+        subject="Gs2JobQueue:Push",
+        payload=json.dumps({"namespaceName": namespace.name, "userId": user_id}),
+    )
+
+
+def finished(namespace: Namespace, user_id: str, job_id: int) -> None:
+    """An attempt ended, well or not."""
+    if not _wanted(namespace.run_notification):
+        return
+    name = Job.objects.values_list("name", flat=True).get(pk=job_id)
+    Notification.objects.create(
+        project_id=namespace.project_id,
+        job_id=job_id,
+        gateway_namespace_id=_gateway(namespace, namespace.run_notification),
+        user_id=user_id,
+        subject="Gs2JobQueue:RunNotification",
+        payload=json.dumps({"namespaceName": namespace.name, "userId": user_id, "jobName": str(name)}),
+    )

@@ -1,0 +1,195 @@
+"""Writes of jobs: push, run by hand, delete, replay."""
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from gs2admin import engine
+from gs2admin.audit.services import record
+from gs2admin.errors import Conflict, Invalid, NotFound, Quota
+from gs2admin.identity.actors import Actor
+from gs2admin.identity.rights import require
+from jobqueue import notify, sql
+from jobqueue.execution import attempt, hold
+from jobqueue.execution.drain import DRAIN
+from jobqueue.models import Job, JobResult, Namespace, Queue
+from jobqueue.states import DEFAULT_TRIES, QUEUED, JobState, NamespaceStatus, after_attempt
+
+MAX_ENTRIES = 10
+MAX_REPLAYED = 1000
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One job to push. args: JSON text, kept as it is. max_try_count: 0 means the default."""
+
+    script_id: str
+    args: str = "{}"
+    max_try_count: int = DEFAULT_TRIES
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What `run` did. job and result are None when nothing waited. last: nothing of this user waits any more."""
+
+    job: Job | None
+    result: JobResult | None
+    last: bool
+
+
+def push_jobs(
+    *, actor: Actor, namespace: Namespace, user_id: str, entries: Sequence[Entry], replay_of: Sequence[Job] = ()
+) -> tuple[list[Job], bool]:
+    """Append jobs to a player's queue, in order. Returns them and whether the server runs them by itself.
+
+    Raises NotFound, Denied, Invalid (more than 10, args that are not JSON), Conflict (the namespace is being deleted).
+    """
+    require(actor, "job.push", namespace)
+    if len(entries) > MAX_ENTRIES:
+        raise Invalid("At most 10 jobs can be pushed at once.", component="job", message="jobQueue.job.jobs.error.tooMany")
+    for entry in entries:
+        check_args(entry.args)
+    auto = namespace.enable_auto_run
+    if namespace.status != NamespaceStatus.ACTIVE:
+        raise Conflict(
+            f"{namespace.name} is being deleted and takes no more jobs.",
+            component="namespace",
+            message="jobQueue.namespace.namespace.error.conflict",
+        )
+    if not entries:
+        return [], auto
+    now = timezone.now()
+    rows = [(uuid.uuid4(), e.script_id, e.args, e.max_try_count or DEFAULT_TRIES) for e in entries]
+    with transaction.atomic():
+        queue_id, begins = sql.push(namespace.pk, user_id, len(rows), auto)
+        ids = sql.insert_jobs(queue_id, rows, now)
+        if begins:
+            engine.ring(DRAIN, queue_id)
+        notify.pushed(namespace, user_id)
+    return [
+        Job(id=pk, queue_id=queue_id, name=name, script_id=script, args=args, max_try_count=tries, created_at=now, updated_at=now)
+        for pk, (name, script, args, tries) in zip(sorted(ids), rows, strict=True)
+    ], auto
+
+
+def check_args(text: str) -> None:
+    """Refuse arguments that are not JSON. They are parsed to be checked and stored as they came."""
+    def refuse(word: str) -> None:
+        raise ValueError(word)
+
+    try:
+        json.loads(text, parse_constant=refuse)  # NaN and Infinity are Python's, not JSON's
+    except (ValueError, RecursionError):
+        raise Invalid(
+            "The arguments are not JSON text.", component="jobEntry", message="jobQueue.jobEntry.args.error.invalid"
+        ) from None
+
+
+def run_next(*, actor: Actor, namespace: Namespace, user_id: str) -> Ran:
+    """Run the player's next job now and wait for it. With auto-run on, the server does that by itself.
+
+    Raises NotFound, Denied, Conflict with code jobQueue.execution.conflict while another run of that player goes on.
+    """
+    require(actor, "job.run", namespace)
+    if namespace.enable_auto_run:
+        return Ran(None, None, True)
+    queue = Queue.objects.filter(namespace=namespace, user_id=user_id).first()
+    if queue is None:
+        return Ran(None, None, True)
+    held = hold.take(queue.pk)
+    if held is None:
+        raise Conflict(
+            f"A job of {user_id} is running already.",
+            component="job",
+            message="jobQueue.job.job.error.conflict",
+            code="jobQueue.execution.conflict",
+        )
+    finished = 0
+    try:
+        job = _claim_first(queue.pk)
+        if job is None:
+            return Ran(None, None, True)
+        ended = attempt.perform(
+            namespace=namespace,
+            project=namespace.project,
+            user_id=user_id,
+            script_id=job.script_id,
+            args=job.args,
+            tick=lambda: hold.renew(held),
+        )
+        then = after_attempt(
+            status_code=ended.status_code, tries=job.try_count, max_tries=job.max_try_count, may_retry=ended.may_retry
+        )
+        with transaction.atomic():
+            settled, _ = sql.settle(
+                job_id=job.pk, tries=job.try_count, to=then.state, status_code=ended.status_code, result=ended.result,
+                output=ended.output, took_ms=ended.took_ms, next_id=None,
+            )  # fmt: skip
+            if settled:
+                notify.finished(namespace, user_id, job.pk)
+                finished = int(then.state != JobState.WAITING)
+        result = JobResult.objects.filter(job_id=job.pk, try_number=job.try_count - 1).first()
+        last = not Job.objects.filter(queue_id=queue.pk, state__in=sorted(QUEUED)).exists()
+        return Ran(job, result, last)
+    finally:
+        hold.let_go(held, finished=finished)
+
+
+def _claim_first(queue_id: int) -> Job | None:
+    while True:
+        job = Job.objects.filter(queue_id=queue_id, state=JobState.WAITING).order_by("id").first()
+        if job is None:
+            return None
+        if sql.claim_job(job.pk):
+            job.refresh_from_db()
+            return job
+
+
+def delete_job(*, actor: Actor, namespace: Namespace, job: Job, reason: str = "") -> Job:
+    """Take a job away, whatever it is doing; a running attempt's result is dropped. Raises NotFound, Denied."""
+    require(actor, "job.delete", namespace)
+    with transaction.atomic():
+        counted = Job.objects.filter(pk=job.pk, state__in=sorted(QUEUED)).count()
+        if not Job.objects.filter(pk=job.pk).delete()[0]:
+            raise NotFound("This job is gone.", component="job", message="jobQueue.job.job.error.notFound")
+        Queue.objects.filter(pk=job.queue_id).update(waiting=F("waiting") - counted, rev=F("rev") + 1)
+        if actor.kind == "person":
+            record(actor=actor, action="job.delete", obj=job, project_id=namespace.project_id,
+                   before={"user": job.queue.user_id, "script": job.script_id, "state": job.state}, reason=reason)
+    return job
+
+
+def replay_job(*, actor: Actor, namespace: Namespace, job: Job, reason: str = "") -> Job:
+    """Push a given-up job again, as a new job linked to the old one. Raises NotFound, Denied, Conflict (not given up)."""
+    return replay_jobs(actor=actor, namespace=namespace, jobs=[job], reason=reason)[0]
+
+
+def replay_jobs(*, actor: Actor, namespace: Namespace, jobs: Sequence[Job], reason: str = "") -> list[Job]:
+    """Push given-up jobs again, at most 1,000 at once, each player's in their old order. All or none."""
+    require(actor, "job.replay", namespace)
+    if len(jobs) > MAX_REPLAYED:
+        raise Quota(f"At most {MAX_REPLAYED:,} jobs are replayed at once; narrow the filter.", component="job",
+                    message="jobQueue.job.jobs.error.tooMany")
+    made: list[Job] = []
+    now = timezone.now()
+    with transaction.atomic():
+        for job in sorted(jobs, key=lambda row: row.pk):
+            if not Job.objects.filter(pk=job.pk, state=JobState.GIVEN_UP).exists():
+                raise Conflict(f"Job {job.name} is not given up.", component="job",
+                               message="jobQueue.job.job.error.conflict")
+            queue_id, begins = sql.push(namespace.pk, job.queue.user_id, 1, namespace.enable_auto_run)
+            (pk,) = sql.insert_jobs(queue_id, [(uuid.uuid4(), job.script_id, job.args, job.max_try_count)], now)
+            Job.objects.filter(pk=pk).update(replay_of=job)
+            if begins:
+                engine.ring(DRAIN, queue_id)
+            row = Job.objects.select_related("queue").get(pk=pk)
+            record(actor=actor, action="job.replay", obj=row, project_id=namespace.project_id,
+                   before={"job": str(job.name)}, after={"user": job.queue.user_id}, reason=reason)
+            made.append(row)
+    return made

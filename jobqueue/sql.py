@@ -1,0 +1,95 @@
+"""The statements of the hot path, written once for both databases.
+
+One statement each where the ORM needs several or a select first; bench/ has the difference. Times are the database's.
+Everything that comes from outside is a parameter.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection
+
+from jobqueue.states import JobState
+
+_NOW = {"sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')", "postgresql": "STATEMENT_TIMESTAMP()"}
+_UPSERT = """
+    INSERT INTO jobqueue_queue (namespace_id, user_id, rev, waiting, draining, started_rev, fence, rung_at)
+    VALUES (%s, %s, 1, %s, %s, 1, 0, {now})
+    ON CONFLICT (namespace_id, user_id) DO UPDATE SET
+        rev = jobqueue_queue.rev + 1,
+        waiting = jobqueue_queue.waiting + excluded.waiting,
+        started_rev = CASE WHEN jobqueue_queue.draining OR NOT excluded.draining
+                           THEN jobqueue_queue.started_rev ELSE jobqueue_queue.rev + 1 END,
+        rung_at = CASE WHEN jobqueue_queue.draining THEN jobqueue_queue.rung_at ELSE {now} END,
+        draining = jobqueue_queue.draining OR excluded.draining
+    RETURNING id, draining AND started_rev = rev
+"""
+_INSERT_JOB = "(%s, %s, %s, %s, %s, 0, 'waiting', %s, %s)"
+_RESULT = """
+    INSERT INTO jobqueue_jobresult (job_id, try_number, status_code, result, output, tried_at, took_ms)
+    VALUES (%s, %s, %s, %s, %s, {now}, %s)
+"""
+_SETTLE = "UPDATE jobqueue_job SET state = %s, updated_at = {now} WHERE id = %s AND state = 'running' AND try_count = %s"
+_CLAIM = """
+    UPDATE jobqueue_job SET state = 'running', try_count = try_count + 1, updated_at = {now}
+    WHERE id = %s AND state = 'waiting' AND try_count < max_try_count
+"""
+
+
+def _text(statement: str) -> str:
+    return statement.replace("{now}", _NOW[connection.vendor])
+
+
+def push(namespace_id: int, user_id: str, count: int, auto: bool) -> tuple[int, bool]:
+    """Make or find the queue and count `count` jobs in. Returns its id, and whether this push has to begin a drain."""
+    with connection.cursor() as cursor:
+        cursor.execute(_text(_UPSERT), [namespace_id, user_id, count, auto])
+        queue_id, begins = cursor.fetchone()
+    return queue_id, bool(begins)
+
+
+def insert_jobs(queue_id: int, rows: Sequence[tuple[UUID, str, str, int]], at: datetime) -> list[int]:
+    """Insert waiting jobs: (name, script id, args, max tries) each, in order. Returns their ids, in the same order."""
+    adapt = connection.ops
+    moment = adapt.adapt_datetimefield_value(at)
+    values = []
+    for name, script_id, args, max_tries in rows:
+        key = name if connection.features.has_native_uuid_field else name.hex
+        values += [queue_id, key, script_id, args, max_tries, moment, moment]
+    text = (
+        "INSERT INTO jobqueue_job"
+        " (queue_id, name, script_id, args, max_try_count, try_count, state, created_at, updated_at) VALUES "
+        + ", ".join([_INSERT_JOB] * len(rows))
+        + " RETURNING id"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(text, values)
+        return [row[0] for row in cursor.fetchall()]
+
+
+def settle(
+    *, job_id: int, tries: int, to: JobState, status_code: int, result: str, output: str, took_ms: int, next_id: int | None
+) -> tuple[bool, bool]:
+    """Write an attempt's result, move its job on, and claim the next job; the caller's transaction holds all three.
+
+    Returns (settled, claimed). Not settled: the attempt was not ours any more, and the transaction must be rolled
+    back. Not claimed: the next job went away meanwhile.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_text(_SETTLE), [str(to), job_id, tries])
+        if cursor.rowcount != 1:
+            return False, False
+        cursor.execute(_text(_RESULT), [job_id, tries - 1, status_code, result, output, took_ms])
+        if next_id is None:
+            return True, False
+        cursor.execute(_text(_CLAIM), [next_id])
+        return True, cursor.rowcount == 1
+
+
+def claim_job(job_id: int) -> bool:
+    """waiting -> running, and one try more; before any work of the attempt."""
+    with connection.cursor() as cursor:
+        cursor.execute(_text(_CLAIM), [job_id])
+        return cursor.rowcount == 1

@@ -1,0 +1,52 @@
+"""Where a job can stand, and the one decision after an attempt; all pure."""
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from django.db import models
+
+
+class JobState(models.TextChoices):
+    """A job's life: waiting -> running -> done, or back to waiting, or given up."""
+
+    WAITING = "waiting", "Waiting"
+    RUNNING = "running", "Running"
+    DONE = "done", "Done"
+    GIVEN_UP = "given_up", "Given up"
+
+
+QUEUED = frozenset({JobState.WAITING, JobState.RUNNING})
+
+
+class NamespaceStatus(models.TextChoices):
+    """What clients see of a namespace."""
+
+    ACTIVE = "ACTIVE", "Active"
+    DELETING = "DELETING", "Deleting"
+
+
+FIRST_BACKOFF_S = 1.0
+MAX_BACKOFF_S = 60.0
+DEFAULT_TRIES = 3
+
+
+@dataclass(frozen=True)
+class Next:
+    """What becomes of a job after an attempt. wait_s: how long auto-run leaves its queue alone; `run` does not wait."""
+
+    state: JobState
+    wait_s: float = 0.0
+
+
+def after_attempt(*, status_code: int, tries: int, max_tries: int, may_retry: bool, chance: float | None = None) -> Next:
+    """Done on 2xx; else waiting again while tries are left and the script does not forbid it; else given up.
+
+    tries: attempts made, this one included. chance: 0 to 1, for the jitter of the back-off: 1 s, 2 s, 4 s … 60 s.
+    """
+    if 200 <= status_code < 300:
+        return Next(JobState.DONE)
+    if not may_retry or tries >= max_tries:
+        return Next(JobState.GIVEN_UP)
+    backoff = min(FIRST_BACKOFF_S * 2 ** (tries - 1), MAX_BACKOFF_S)
+    return Next(JobState.WAITING, backoff * (0.75 + 0.25 * (random.random() if chance is None else chance)))

@@ -1,0 +1,63 @@
+"""Wakes queues whose drain was lost or whose time has come, and cleans what is older than it may become."""
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from gs2admin import engine
+from jobqueue.execution.drain import DRAIN
+from jobqueue.models import Job, Notification, Queue
+from jobqueue.states import JobState
+
+BATCH = 1_000
+LOST_S = 10
+
+
+def _due():
+    """Queues that should be drained now and that nobody holds: their wait is over, or nobody came for a while."""
+    free = Q(lease_until=None) | Q(lease_until__lt=Now())
+    over = Q(next_at__lte=Now())
+    lost = Q(next_at=None, rung_at__lt=Now() - timedelta(seconds=LOST_S)) | Q(next_at=None, rung_at=None)
+    return Queue.objects.filter(free, over | lost, draining=True)
+
+
+@engine.sweeper
+def wake_due_queues() -> int:
+    """Ring for each queue that is due; several hosts may sweep at once."""
+    woken = 0
+    for pk in list(_due().values_list("pk", flat=True)[:500]):
+        with transaction.atomic():
+            if _due().filter(pk=pk).update(rung_at=Now(), next_at=None):
+                engine.ring(DRAIN, pk)
+                woken += 1
+    return woken
+
+
+@engine.cleaner(every_s=600)
+def remove_old_jobs() -> int:
+    """Remove jobs that left their queue long ago, with their results, in small batches."""
+    periods = {JobState.DONE: settings.JOB_RESULT_KEEP_DAYS, JobState.GIVEN_UP: settings.JOB_GIVEN_UP_KEEP_DAYS}
+    removed = 0
+    for state, days in periods.items():
+        while True:
+            old = Job.objects.filter(state=state, updated_at__lt=Now() - timedelta(days=days)).order_by("updated_at")
+            ids = list(old.values_list("pk", flat=True)[:BATCH])
+            if not ids:
+                break
+            removed += Job.objects.filter(pk__in=ids).delete()[0]
+    return removed
+
+
+@engine.cleaner(every_s=3600)
+def remove_old_notifications() -> int:
+    """Nobody wants to be told of last month's jobs."""
+    removed = 0
+    while True:
+        ids = list(Notification.objects.filter(created_at__lt=Now() - timedelta(days=1)).values_list("pk", flat=True)[:BATCH])
+        if not ids:
+            return removed
+        removed += Notification.objects.filter(pk__in=ids).delete()[0]
