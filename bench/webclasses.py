@@ -1,0 +1,125 @@
+"""`python -m bench.webclasses`: which gunicorn worker class answers a page with one query best. Not part of `make bench`.
+
+Uses wrk when it is installed (less load of its own), else our client. gevent is measured where it can be imported.
+The first figure is requests per second, then the p99 in ms. Besides the plain page, a page that waits 20 ms
+outside Python (as for a remote database) tells how many requests a process serves at once.
+"""
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager, suppress
+
+from bench.server import ROOT, free_port, until
+
+PAGES = ("/one", "/wait")
+OURS = "gs2admin.processes.web.Worker"
+# name -> worker class, threads
+SETUPS = {
+    "sync": ("sync", 1),
+    "gthread, 2 threads": (OURS, 2),
+    "gthread, 4 threads": (OURS, 4),
+    "gthread, 8 threads": (OURS, 8),
+    "gevent": ("gevent", 1),
+}
+
+
+@contextmanager
+def served(worker_class: str, threads: int, environ: dict[str, str]):
+    """A gunicorn with two workers; yields its port."""
+    port = free_port()
+    process = subprocess.Popen(
+        # Away from our gunicorn.conf.py: it loads the application before the fork, which gevent cannot follow.
+        [sys.executable, "-m", "gunicorn", "--pythonpath", str(ROOT), "--worker-class", worker_class, "--workers", "2",
+         "--threads", str(threads), "--bind", f"127.0.0.1:{port}", "--worker-connections", "10000", "--keep-alive", "75",
+         "--no-control-socket", "--log-level", "critical", "bench.webpages:application"],
+        cwd=environ["GS2ADMIN_DATA_DIR"], env=environ,
+    )
+    try:
+        until(lambda: answers(port), 20, "gunicorn answers")
+        yield port
+    finally:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+        process.kill()
+        process.wait()
+
+
+def answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/one", timeout=5) as answer:
+            return answer.status == 200
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def load(port: int, path: str, connections: int, seconds: int) -> tuple[float, float, int]:
+    """Requests per second, p99 in ms, errors."""
+    if wrk := shutil.which("wrk"):
+        command = [wrk, "--threads", "1", "--connections", str(connections), "--duration", f"{seconds}s", "--latency"]
+        text = subprocess.run([*command, f"http://127.0.0.1:{port}{path}"], capture_output=True, text=True, check=True).stdout
+        value, unit = re.search(r"99%\s+([\d.]+)(us|ms|s|m)", text).groups()
+        errors = sum(map(int, re.findall(r"(?:connect|read|write|timeout|Non-2xx or 3xx responses:) (\d+)", text)))
+        return (float(re.search(r"Requests/sec:\s+([\d.]+)", text).group(1)),
+                float(value) * {"us": 0.001, "ms": 1, "s": 1000, "m": 60_000}[unit], errors)
+    return asyncio.run(_load(port, path, connections, seconds))
+
+
+async def _load(port: int, path: str, connections: int, seconds: int) -> tuple[float, float, int]:
+    from bench.client import Broken, Link
+
+    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    deadline, took, errors = time.monotonic() + seconds, [], 0
+
+    async def one() -> None:
+        nonlocal errors
+        link = await Link.open("127.0.0.1", port)
+        while (began := time.monotonic()) < deadline:
+            try:
+                answer = await link.send(request)
+                errors += answer.status != 200
+                took.append(time.monotonic() - began)
+            except Broken:  # a server without keep-alive
+                link = await Link.open("127.0.0.1", port)
+        link.close()
+
+    await asyncio.gather(*(one() for _ in range(connections)))
+    return len(took) / seconds, sorted(took)[len(took) * 99 // 100] * 1000, errors
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.webclasses", description=__doc__)
+    parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument("--connections", type=int, default=64)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        environ = {**os.environ, "GS2ADMIN_DATA_DIR": directory, "DJANGO_SETTINGS_MODULE": "bench.websettings"}
+        environ.setdefault("LOG_LEVEL", "WARNING")
+        os.mkdir(os.path.join(directory, "static"))
+        subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=ROOT, env=environ, check=True)
+        print(f"{asked.connections} connections, 2 workers, {asked.seconds} s each: requests/s (p99 ms, errors)")
+        for name, (worker_class, threads) in SETUPS.items():
+            if worker_class == "gevent" and not importlib.util.find_spec("gevent"):
+                print(f"{name:20} not installed")
+                continue
+            with served(worker_class, threads, environ) as port:
+                cells = []
+                for path in PAGES:
+                    rate, p99, errors = load(port, path, asked.connections, asked.seconds)
+                    cells.append(f"{path} {rate:7.0f} ({p99:.0f}, {errors})")
+            print(f"{name:20} {'   '.join(cells)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
