@@ -1,7 +1,14 @@
 """The admin site: for data fixes, without the tables whose edit would run code."""
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from django.contrib import admin
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+from gs2admin.errors import Denied
 
 
 class AdminSite(admin.AdminSite):
@@ -20,3 +27,12 @@ class AdminSite(admin.AdminSite):
     def unregister(self, model_or_iterable) -> None:
         models = [model_or_iterable] if isinstance(model_or_iterable, type) else list(model_or_iterable)
         super().unregister([model for model in models if model._meta.app_label != "django_q"])
+
+    def login(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
+        """The one sign-in page of the server, with its brakes; who is signed in already but may not enter is told so."""
+        if self.has_permission(request):
+            return HttpResponseRedirect(reverse("admin:index"))
+        if request.user.is_authenticated:
+            raise Denied("Data fixes are for administrators of the server. Your account is not one of theirs.")
+        back = request.GET.get(REDIRECT_FIELD_NAME) or reverse("admin:index")
+        return HttpResponseRedirect(f"{reverse('login')}?{urlencode({REDIRECT_FIELD_NAME: back})}")

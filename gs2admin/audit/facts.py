@@ -29,15 +29,19 @@ def facts(before: Any, after: Any) -> list[Fact]:
 
 
 def brief(found: list[Fact], *, two_sides: bool) -> str:
-    """The changed properties in one line, when they are few and short; else how many there are."""
+    """What changed in one line: short values are shown, of long ones the name; of many properties the count."""
     changed = [fact for fact in found if fact.changed]
-    if not changed:
-        return ""
-    if len(changed) > 3 or any(fact.long or len(fact.old) + len(fact.new) > 60 for fact in changed):
-        return f"{len(changed)} propert{'y' if len(changed) == 1 else 'ies'}"
+    if len(changed) > 3:
+        return f"{len(changed)} properties"
+    return ", ".join(_brief(fact, two_sides) for fact in changed)
+
+
+def _brief(fact: Fact, two_sides: bool) -> str:
+    if fact.long or len(fact.old) + len(fact.new) > 60:
+        return fact.name
     if two_sides:
-        return ", ".join(f"{fact.name}: {fact.old or 'none'} → {fact.new or 'none'}" for fact in changed)
-    return ", ".join(f"{fact.name}: {fact.new or fact.old}" for fact in changed)
+        return f"{fact.name}: {fact.old or 'none'} → {fact.new or 'none'}"
+    return f"{fact.name}: {fact.new or fact.old}"
 
 
 def _text(value: Any) -> str:

@@ -47,14 +47,19 @@ def activity(request: HttpRequest, project: Project) -> HttpResponse:
 
 def _line(row: Activity) -> dict[str, Any]:
     before, after = row.before, row.after
-    if row.object_type == "rollout" and isinstance(before, dict) and isinstance(after, dict):
-        after = before | after  # a rollout's line repeats only what its move changed
+    if isinstance(before, dict) and isinstance(after, dict):
+        # These lines name their surroundings on one side only.
+        if row.object_type == "rollout":
+            after = before | after
+        elif row.object_type == "membership":
+            before = after | before
     found = facts(before, after)
+    where = f"{before['stage']}, " if row.object_type == "rollout" and "stage" in (before or {}) else ""
     return {
         "row": row,
         "verb": verb(row.action),
         "facts": found,
-        "brief": brief(found, two_sides=before is not None and after is not None),
+        "brief": f"{where}{brief(found, two_sides=before is not None and after is not None)}",
         "door": DOORS.get(row.door, row.door),
         "same_actor": link(actor=row.actor_name),
         "same_object": link(type=row.object_type if row.object_type in OBJECTS else "", object=row.object_id),
