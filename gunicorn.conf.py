@@ -2,14 +2,11 @@
 import os
 import resource
 
+from gs2admin.env import Env
+
 # Before the application reads its settings: the connection pool belongs to web processes.
 os.environ["GS2ADMIN_PROCESS"] = "web"
-
-
-def _number(name: str, default: int) -> int:
-    text = os.environ.get(name, "").strip()
-    return int(text) if text.isdigit() and int(text) > 0 else default
-
+env = Env()
 
 wsgi_app = "gs2admin.wsgi"
 _listening = os.environ.get("GS2ADMIN_LISTEN_FD", "")
@@ -17,17 +14,17 @@ if _listening:
     # `manage.py up` listens itself, so that clients wait, instead of being refused, while we are started again.
     bind = [f"fd://{_listening}"]
 else:
-    _host = os.environ.get("HOST", "").strip() or "127.0.0.1"
-    bind = [f"{f'[{_host}]' if ':' in _host else _host}:{_number('PORT', 8000)}"]
+    _host = env.text("HOST", "127.0.0.1")
+    bind = [f"{f'[{_host}]' if ':' in _host else _host}:{env.number('PORT', 8000, 1, 65535)}"]
 
 worker_class = "gs2admin.processes.web.Worker"
-workers = _number("WEB_WORKERS", 2)
-threads = _number("WEB_THREADS", 4)
+workers = env.number("WEB_WORKERS", 2, 1, 64)
+threads = env.number("WEB_THREADS", 4, 1, 64)
 # One worker may get all the connections of a thousand open pages.
 worker_connections = 10_000
 backlog = 2048
 # Longer than the pages' one-second poll by far; behind a proxy, longer than the proxy's own.
-keepalive = _number("WEB_KEEPALIVE", 75)
+keepalive = env.number("WEB_KEEPALIVE", 75, 2, 3600)
 timeout = 60
 graceful_timeout = 6
 # The application is read once; a worker is a fork.
@@ -36,14 +33,15 @@ limit_request_line = 8190
 limit_request_field_size = 8190
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 control_socket_disable = True
-forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "").strip() or "127.0.0.1,::1"
+forwarded_allow_ips = env.text("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
 logger_class = "gs2admin.processes.web.Logger"
-loglevel = os.environ.get("LOG_LEVEL", "").strip().lower() or "info"
+loglevel = env.text("LOG_LEVEL", "INFO").lower()
 
 _soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 _wanted = 65_536 if _hard == resource.RLIM_INFINITY else min(_hard, 65_536)
 if _soft != resource.RLIM_INFINITY and _soft < _wanted:
     resource.setrlimit(resource.RLIMIT_NOFILE, (_wanted, _hard))
+env.check()
 
 
 def on_starting(server):

@@ -72,6 +72,10 @@ BROKER = env.choice("GS2ADMIN_BROKER", "database", ("database", "redis"))
 if BROKER == "redis" and not REDIS_URL:
     env.refuse("GS2ADMIN_BROKER is redis, but REDIS_URL is not set; set it, or leave the broker at database.")
 WORKERS = env.number("WORKERS", 4, 1, 64)
+# Used in gunicorn.conf.py, which cannot tell `manage.py up` about a mistake.
+WEB_WORKERS = env.number("WEB_WORKERS", 2, 1, 64)
+WEB_THREADS = env.number("WEB_THREADS", 4, 1, 64)
+WEB_KEEPALIVE = env.number("WEB_KEEPALIVE", 75, 2, 3600)
 # A worker renews its lease long before this many seconds; after them another may take its rollout over.
 LEASE_S = env.number("GS2ADMIN_LEASE_S", 20, 2, 600)
 # After so many seconds without a heartbeat through the queue, or without a beat of a busy worker, it is replaced;

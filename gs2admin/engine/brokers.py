@@ -18,7 +18,7 @@ from django_q.brokers.redis_broker import Redis
 from django_q.conf import Conf
 from django_q.models import OrmQ
 
-from gs2admin.engine import inside
+from gs2admin.engine import connections, inside
 
 log = logging.getLogger(__name__)
 AWAY_S = 0.5
@@ -63,8 +63,11 @@ class _Doorbell:
     def _let_go(self) -> None:
         """Drop a broken connection."""
 
+    def reach(self) -> None:
+        """Raise when the queue cannot be reached."""
+
     def ping(self) -> bool:
-        return True
+        return True  # django-q2 asks once, before it starts, and gives up when the answer is no
 
     def fail(self, task_id: None) -> None:
         """The pusher could not read what we gave it (another secret key): no worker will see it."""
@@ -91,7 +94,7 @@ class DatabaseDoorbell(_Doorbell, ORM):
         return OrmQ.objects.using(Conf.ORM).create(key=self.list_key, payload=task, lock=timezone.now()).pk
 
     def _take(self) -> Taken | None:
-        db.close_old_connections()
+        connections.refresh()
         now = time.monotonic()
         if inside.cluster_id() and now - self._private_at >= PRIVATE_EVERY_S:
             self._private_at = now
@@ -112,11 +115,14 @@ class DatabaseDoorbell(_Doorbell, ORM):
         return None
 
     def _let_go(self) -> None:
-        db.connections[Conf.ORM].close_if_unusable_or_obsolete()
+        connections.refresh()
 
 
 class RedisDoorbell(_Doorbell, Redis):
     """The queue in Redis: quicker, and rung only after the commit."""
+
+    def reach(self) -> None:
+        self.connection.ping()
 
     def _take(self) -> Taken | None:
         keys = [self.list_key]

@@ -6,14 +6,15 @@ import socket
 import threading
 import time
 from dataclasses import dataclass
+from datetime import datetime
 
 import redis
 from django import db
 from django.db.models.functions import Now
 
-from gs2admin.engine import doorbell
+from gs2admin.engine import connections, doorbell
 from gs2admin.engine.brokers import private_queue
-from gs2admin.engine.models import EngineCluster
+from gs2admin.engine.models import EngineCluster, EngineWorker
 from gs2admin.engine.registry import UNDERTAKERS
 from gs2admin.processes.cluster import Cluster
 from gs2admin.processes.judge import Beats
@@ -29,7 +30,7 @@ class Watched:
 
     cluster: Cluster
     sent_at: float = 0.0
-    arrived: object = None
+    arrived: datetime | None = None
     known: bool = False
 
 
@@ -80,7 +81,7 @@ class DatabasePulse:
 
     def _once(self) -> None:
         try:
-            db.close_old_connections()
+            connections.refresh()
             self._tidy()
             with self._lock:
                 watched = list(self._watched.values())
@@ -123,22 +124,26 @@ class DatabasePulse:
         if row is None:  # somebody cleaned it away
             one.known = False
             return
-        busy = cluster_workers(cluster, row["now"])
+        if not draining:
+            self._send(one, row["beat_at"], now)
         age = (row["now"] - row["beat_at"]).total_seconds() if row["beat_at"] else None
-        # The supervisor's thread replaces nothing in it: one assignment, no lock.
-        cluster.beats = Beats(at=time.monotonic(), heartbeat_age=age, workers=busy)
-        if not draining and (row["beat_at"] != one.arrived or not one.sent_at or now - one.sent_at > AGAIN * self._every_s):
-            queue = private_queue(cluster.id.hex)
-            if one.sent_at and row["beat_at"] == one.arrived:
-                doorbell.broker(queue).purge_queue()
-            one.sent_at, one.arrived = now, row["beat_at"]
-            doorbell.push("gs2admin.engine.tasks.heartbeat", now, queue)
+        # Last, so that a queue that is away leaves the old, stale answer. One assignment: no lock.
+        cluster.beats = Beats(at=time.monotonic(), heartbeat_age=age, workers=cluster_workers(cluster, row["now"]))
+
+    def _send(self, one: Watched, beat_at: datetime | None, now: float) -> None:
+        broker = doorbell.broker(private_queue(one.cluster.id.hex))
+        broker.reach()
+        missing = one.sent_at and beat_at == one.arrived
+        if missing and now - one.sent_at <= AGAIN * self._every_s:
+            return
+        if missing:
+            broker.purge_queue()
+        one.sent_at, one.arrived = now, beat_at
+        doorbell.push("gs2admin.engine.tasks.heartbeat", now, private_queue(one.cluster.id.hex))
 
 
-def cluster_workers(cluster: Cluster, now) -> dict[int, float]:
+def cluster_workers(cluster: Cluster, now: datetime) -> dict[int, float]:
     """pid -> age in s of the last beat, of the workers that say they are busy."""
-    from gs2admin.engine.models import EngineWorker
-
     rows = EngineWorker.objects.filter(cluster_id=cluster.id).exclude(doing="").values_list("pid", "busy_at")
     return {pid: (now - busy_at).total_seconds() for pid, busy_at in rows}
 

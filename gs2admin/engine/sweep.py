@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from django import db
 from django.db.models.functions import Now
 
+from gs2admin.engine import connections
 from gs2admin.engine.models import EngineChore
 from gs2admin.engine.registry import CLEANERS, SWEEPERS, Cleaner
 
@@ -62,7 +63,7 @@ def _claim(cleaner: Cleaner) -> bool:
 def _guarded(kind: str, name: str, run: Callable[[], int]) -> int:
     began = time.monotonic()
     try:
-        db.close_old_connections()
+        connections.refresh()
         rows = run() or 0
     except db.OperationalError as problem:
         # Said once; the pulse says when it is back.

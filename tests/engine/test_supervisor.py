@@ -1,8 +1,6 @@
 """The supervisor itself: how it ends, what survives it (nothing), and what it does not mistake for a failure."""
 import os
 import signal
-import socket
-import threading
 import time
 from contextlib import suppress
 
@@ -13,6 +11,7 @@ from gs2admin import engine
 from gs2admin.engine.models import EngineCluster
 from gs2admin.processes import proc
 from tests.engine.conftest import Host, database_url, until
+from tests.engine.proxy import Proxy
 
 pytestmark = pytest.mark.processes
 SOON = 8
@@ -77,7 +76,7 @@ def test_when_the_supervisor_is_killed_its_cluster_ends_by_itself_frozen_parts_t
     host.ring("job", 60)
     host.wait("job", "start", SOON)
     host.processes()
-    os.kill(host.roles("qc-idle", main)[0], signal.SIGSTOP)
+    os.kill(until(lambda: host.roles("qc-idle", main), 5)[0], signal.SIGSTOP)
     host.popen.kill()
     record_property("seconds", round(ended(host, SOON), 2))
     # It got the time to hand over.
@@ -137,7 +136,7 @@ def test_two_hosts_share_the_work_and_each_proves_its_own_cluster(new_host):
     one.ready()
     two.ready()
     until(lambda: EngineCluster.objects.filter(beat_at__isnull=False).count() == 2, SOON)
-    idle_for(4)
+    idle_for(3.5)
     assert one.log.read_text().count("cluster started") == two.log.read_text().count("cluster started") == 1
 
 
@@ -148,57 +147,10 @@ def test_a_database_that_cannot_be_written_is_waited_for_on_sqlite(host):
     until(lambda: engine.health().clusters, SOON)
     with transaction.atomic():
         EngineCluster.objects.update(host="held")
-        idle_for(6)
+        idle_for(4.5)
     host.ring("job", 0)
     host.wait("job", "end", SOON)
     assert host.roles("qc-main") == [main]
-
-
-class Proxy:
-    """A TCP proxy in front of PostgreSQL that can be cut."""
-
-    def __init__(self, port: int) -> None:
-        self.target = port
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.port = self.server.getsockname()[1]
-        self.open = True
-        self.sockets: list[socket.socket] = []
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                client, _ = self.server.accept()
-            except OSError:
-                return
-            if not self.open:
-                client.close()
-                continue
-            upstream = socket.create_connection(("127.0.0.1", self.target))
-            self.sockets += [client, upstream]
-            for source, sink in ((client, upstream), (upstream, client)):
-                threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
-
-    @staticmethod
-    def _pump(source: socket.socket, sink: socket.socket) -> None:
-        with suppress(OSError):
-            while data := source.recv(65536):
-                sink.sendall(data)
-        for end in (source, sink):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-
-    def cut(self) -> None:
-        self.open = False
-        for one in self.sockets:
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-                one.close()
-        self.sockets.clear()
-
-    def close(self) -> None:
-        self.cut()
-        self.server.close()
 
 
 @pytest.mark.skipif("connection.vendor != 'postgresql'")
@@ -210,13 +162,13 @@ def test_a_database_that_is_away_is_waited_for_on_postgresql(new_host, record_pr
         main = host.ready()
         until(lambda: engine.health().clusters, SOON)
         proxy.cut()
-        idle_for(6)
+        idle_for(4.5)
         proxy.open = True
         at = time.monotonic()
         host.ring("job", 0)
         host.wait("job", "end", SOON)
         record_property("seconds", round(time.monotonic() - at, 2))
-        idle_for(4)
+        idle_for(3.5)
         assert host.roles("qc-main") == [main], host.log.read_text()[-3000:]
         assert proc.look(main)
     finally:

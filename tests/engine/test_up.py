@@ -16,7 +16,10 @@ from django.conf import settings
 from gs2admin.processes import proc
 from tests.engine.conftest import until
 
-pytestmark = pytest.mark.processes
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif("not settings.ON_SQLITE", reason="it brings its own SQLite database; once is enough"),
+]
 
 
 def free_port() -> int:

@@ -1,0 +1,144 @@
+"""The queue as a doorbell: taken once, by whoever can start at once, in the database or in Redis."""
+import multiprocessing
+import os
+import time
+
+import pytest
+import redis
+from django.db import OperationalError
+from django_q.models import OrmQ
+
+from gs2admin import engine
+from gs2admin.engine import brokers, doorbell, inside
+from tests.engine.conftest import until
+from tests.engine.proxy import Proxy
+
+REDIS_PORT = 6379
+DATABASE = 9
+
+
+def redis_answers() -> bool:
+    try:
+        with redis.Redis(port=REDIS_PORT) as connection:
+            return bool(connection.ping())
+    except redis.RedisError:
+        if os.environ.get("REQUIRE_SERVICES") == "1":
+            raise
+        return False
+
+
+with_redis = pytest.mark.skipif("not redis_answers()", reason="no Redis at 127.0.0.1:6379")
+
+
+@pytest.fixture
+def broker(monkeypatch):
+    monkeypatch.setattr(brokers.Conf, "POLL", 0.001)
+    return brokers.DatabaseDoorbell("gs2admin")
+
+
+@pytest.fixture
+def slots(monkeypatch):
+    """One idle worker."""
+    made = multiprocessing.get_context("fork").Semaphore(1)
+    monkeypatch.setattr(inside, "_slots", made)
+    return made
+
+
+def test_a_ring_carries_an_id_and_is_taken_once_in_order(db, broker):
+    engine.ring("stages.tasks.run_rollout", 1)
+    engine.ring("stages.tasks.run_rollout", 2)
+    assert [(row.task["func"], row.task["args"]) for row in OrmQ.objects.order_by("pk")] == [
+        ("stages.tasks.run_rollout", (1,)), ("stages.tasks.run_rollout", (2,))]
+    payloads = [row.payload for row in OrmQ.objects.order_by("pk")]
+    assert [broker.dequeue(), broker.dequeue(), broker.dequeue()] == [[(None, payloads[0])], [(None, payloads[1])], None]
+    assert not OrmQ.objects.exists()
+
+
+def test_nothing_is_taken_while_no_worker_is_idle(db, broker, slots):
+    engine.ring("a.b", 1)
+    engine.ring("a.b", 2)
+    assert broker.dequeue()
+    assert broker.dequeue() is None
+    inside.give_slot()
+    assert broker.dequeue()
+
+
+def test_looking_into_an_empty_queue_uses_up_no_worker(db, broker, slots):
+    assert [broker.dequeue() for _ in range(3)] == [None] * 3
+    engine.ring("a.b", 1)
+    assert broker.dequeue()
+
+
+def test_an_unreadable_task_uses_up_no_worker(db, broker, slots):
+    engine.ring("a.b", 1)
+    assert broker.dequeue()
+    broker.fail(None)
+    engine.ring("a.b", 2)
+    assert broker.dequeue()
+
+
+def test_a_draining_cluster_takes_nothing(db, broker, monkeypatch):
+    engine.ring("a.b", 1)
+    monkeypatch.setattr(inside, "draining", lambda: True)
+    assert broker.dequeue() is None
+    assert OrmQ.objects.count() == 1
+
+
+def test_a_database_that_is_away_does_not_end_the_pusher(db, broker, slots, monkeypatch):
+    def away():
+        raise OperationalError("away")
+
+    monkeypatch.setattr(brokers, "AWAY_S", 0.001)
+    with monkeypatch.context() as gone:
+        gone.setattr(broker, "_take", away)
+        assert broker.dequeue() is None
+    engine.ring("a.b", 1)
+    assert broker.dequeue()
+
+
+def test_the_heartbeat_comes_before_waiting_work_and_only_to_its_own_cluster(db, broker, monkeypatch):
+    engine.ring("a.b", 1)
+    for cluster in ("aa", "bb"):
+        doorbell.push("gs2admin.engine.tasks.heartbeat", 1.0, brokers.private_queue(cluster))
+    monkeypatch.setattr(inside, "cluster_id", lambda: "bb")
+    monkeypatch.setattr(brokers, "PRIVATE_EVERY_S", 0)
+    assert broker.dequeue()
+    assert set(OrmQ.objects.values_list("key", flat=True)) == {"gs2admin", "beat:aa"}
+
+
+def test_with_redis_a_ring_waits_for_the_commit_and_its_failure_is_not_the_callers(
+    db, settings, monkeypatch, django_capture_on_commit_callbacks
+):
+    settings.BROKER = "redis"
+    pushed = []
+
+    def away(*arguments):
+        pushed.append(arguments)
+        raise redis.ConnectionError("away")
+
+    monkeypatch.setattr(doorbell, "push", away)
+    with django_capture_on_commit_callbacks(execute=True):
+        engine.ring("a.b", 1)
+        assert pushed == []
+    assert pushed == [("a.b", 1, None)]
+
+
+@with_redis
+@pytest.mark.processes
+def test_with_redis_the_work_goes_on_and_redis_may_be_away_for_a_while(new_host):
+    proxy = Proxy(REDIS_PORT)
+    try:
+        host = new_host(GS2ADMIN_BROKER="redis", REDIS_URL=f"redis://127.0.0.1:{proxy.port}/{DATABASE}").start()
+        main = host.ready()
+        host.ring("first", 0, sweep_only=True)
+        host.wait("first", "end", 8)
+        until(lambda: engine.health().latency_ms is not None, 8)
+        proxy.cut()
+        deadline = time.monotonic() + 5
+        until(lambda: time.monotonic() > deadline, 6)
+        proxy.open = True
+        host.ring("second", 0, sweep_only=True)
+        host.wait("second", "end", 8)
+        assert host.roles("qc-main") == [main], host.log.read_text()[-3000:]
+    finally:
+        proxy.close()
