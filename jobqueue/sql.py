@@ -5,11 +5,14 @@ Everything that comes from outside is a parameter.
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import datetime
+from functools import cache
+from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 
 from jobqueue.states import JobState
 
@@ -38,8 +41,26 @@ _CLAIM = """
 """
 
 
+@cache
 def _text(statement: str) -> str:
+    """The statement for Django's cursor on this process's database."""
     return statement.replace("{now}", _NOW[connection.vendor])
+
+
+@cache
+def _raw_text(statement: str) -> str:
+    """The same for the driver's own cursor, which on SQLite knows ? and no %%."""
+    text = _text(statement)
+    return text.replace("%s", "?").replace("%%", "%") if connection.vendor == "sqlite" else text
+
+
+@contextmanager
+def _raw() -> Iterator[Any]:
+    """The driver's own cursor on Django's connection: Django's wrappers cost as much as these statements themselves."""
+    ours = connections[DEFAULT_DB_ALIAS]
+    ours.ensure_connection()
+    with ours.wrap_database_errors, closing(ours.connection.cursor()) as cursor:
+        yield cursor
 
 
 def push(namespace_id: int, user_id: str, count: int, auto: bool) -> tuple[int, bool]:
@@ -77,19 +98,19 @@ def settle(
     Returns (settled, claimed). Not settled: the attempt was not ours any more, and the transaction must be rolled
     back. Not claimed: the next job went away meanwhile.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_text(_SETTLE), [str(to), job_id, tries])
+    with _raw() as cursor:
+        cursor.execute(_raw_text(_SETTLE), (str(to), job_id, tries))
         if cursor.rowcount != 1:
             return False, False
-        cursor.execute(_text(_RESULT), [job_id, tries - 1, status_code, result, output, took_ms])
+        cursor.execute(_raw_text(_RESULT), (job_id, tries - 1, status_code, result, output, took_ms))
         if next_id is None:
             return True, False
-        cursor.execute(_text(_CLAIM), [next_id])
+        cursor.execute(_raw_text(_CLAIM), (next_id,))
         return True, cursor.rowcount == 1
 
 
 def claim_job(job_id: int) -> bool:
     """waiting -> running, and one try more; before any work of the attempt."""
-    with connection.cursor() as cursor:
-        cursor.execute(_text(_CLAIM), [job_id])
+    with _raw() as cursor:
+        cursor.execute(_raw_text(_CLAIM), (job_id,))
         return cursor.rowcount == 1

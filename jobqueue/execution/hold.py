@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from jobqueue import sql
 from jobqueue.models import Job, Queue
-from jobqueue.states import JobState, after_attempt
+from jobqueue.states import QUEUED, JobState, after_attempt
 
 LOST = '[{"component": "job", "message": "jobQueue.execution.lost", "code": "jobQueue.execution.lost"}]'
 
@@ -59,7 +59,8 @@ def _clear_up(queue_id: int) -> None:
 
 def recount(queue_id: int) -> None:
     """Put the counter right from the rows."""
-    waiting = Job.objects.filter(queue_id=queue_id, state__in=[JobState.WAITING, JobState.RUNNING]).count()
+    # One question per state, each with a partial index of its own.
+    waiting = sum(Job.objects.filter(queue_id=queue_id, state=state).count() for state in QUEUED)
     Queue.objects.filter(pk=queue_id).update(waiting=waiting, rev=F("rev") + 1)
 
 

@@ -135,7 +135,7 @@ def run_next(*, actor: Actor, namespace: Namespace, user_id: str) -> Ran:
                 notify.finished(namespace, user_id, job.pk)
                 finished = int(then.state != JobState.WAITING)
         result = JobResult.objects.filter(job_id=job.pk, try_number=job.try_count - 1).first()
-        last = not Job.objects.filter(queue_id=queue.pk, state__in=sorted(QUEUED)).exists()
+        last = not any(Job.objects.filter(queue_id=queue.pk, state=state).exists() for state in QUEUED)
         return Ran(job, result, last)
     finally:
         hold.let_go(held, finished=finished)
