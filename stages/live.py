@@ -89,6 +89,8 @@ class Watch:
     def answer(self, rights: tuple[str, ...], after: int, seq: int) -> tuple[int, bytes]:
         """(status, body) for a watcher who has everything up to revision `after` and line `seq`."""
         now = self.look()
+        if self.gone:
+            return 404, b""
         final = now.state in FINAL
         if not final and after == now.revision and seq >= now.last_seq:
             return 204, b""
@@ -206,10 +208,12 @@ def rollout_live(request: HttpRequest, project: str, number: int) -> HttpRespons
         page = f"/p/{quote(project)}/rollouts/{number}"
         return HttpResponse(status=401, headers={**NO_STORE, "HX-Redirect": f"{resolve_url('login')}?next={quote(page)}"})
     watch = watches.get(project, number)
-    if watch is None or watch.gone or not can(actor, "project.view", watch):
+    status, body = 404, b""
+    if watch is not None and can(actor, "project.view", watch):
+        status, body = watch.answer(rights_of(actor, watch), _number(request, "after"), _number(request, "seq"))
+    if status == 404:
         return HttpResponse("There is no such rollout, or you are not a member of its project.", status=404,
                             content_type="text/plain; charset=utf-8", headers=NO_STORE)
-    status, body = watch.answer(rights_of(actor, watch), _number(request, "after"), _number(request, "seq"))
     return HttpResponse(body, status=status, headers=NO_STORE)
 
 

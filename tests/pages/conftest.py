@@ -11,7 +11,7 @@ from gs2admin.dashboard import health, sessions
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.services import create_credential
 from stages import live as live_answers
-from stages.models import Rollout
+from stages.models import Rollout, Version
 from stages.rollout import executor, journal
 from stages.rollout.steps import KINDS
 from stages.rollout.steps.base import StepFailed
@@ -80,7 +80,7 @@ def run():
 
 
 @pytest.fixture
-def world(project, steps, run):
+def world(project, producer, steps, run):
     """dev (succeeded), stg (succeeded, a target), live (failed), canary (running): with .done .failed .running rollouts."""
     for name in ("auth", "chat", "quest"):
         register_version(actor=SYSTEM, project=project, microservice=name, version="1.0.0")
@@ -89,8 +89,9 @@ def world(project, steps, run):
     live = create_stage(actor=SYSTEM, project=project, name="live", source=stg, sort_number=20)
     canary = create_stage(actor=SYSTEM, project=project, name="canary", source=dev, sort_number=30)
     targets = [{"name": "cluster", "kind": "command", "config": {"pre": PHASE, "deploy": PHASE, "post": None}}]
+    hook = {"name": "hook", "kind": "http", "config": {"deploy": {"url": "https://deploy.example.com/hook"}}}
     for stage in (stg, live, canary):
-        set_targets(actor=SYSTEM, stage=stage, targets=targets)
+        set_targets(actor=SYSTEM, stage=stage, targets=[*targets, hook] if stage == canary else targets)
     for stage in (dev, stg, live):
         run(promote_stage(actor=SYSTEM, stage=stage, reason="first"))
     register_version(actor=SYSTEM, project=project, microservice="auth", version="1.1.0")
@@ -107,8 +108,12 @@ def world(project, steps, run):
     running = Rollout.objects.select_related("stage", "project").get(pk=running.pk)
     register_version(actor=SYSTEM, project=project, microservice="quest", version="1.0.1")
     row, _ = create_credential(actor=SYSTEM, project=project, name="pipeline")
-    return SimpleNamespace(project=project, dev=dev, stg=stg, live=live, canary=canary, done=done, failed=failed,
-                           running=running, claim=claim, credential=row)
+    return SimpleNamespace(
+        project=project, dev=dev, stg=stg, live=live, canary=canary,
+        done=done, failed=failed, running=running, claim=claim,
+        credential=row, member=project.memberships.get(user=producer), version=Version.objects.get(version="1.1.0"),
+        target=stg.targets.get(), hook=canary.targets.get(name="hook"),
+    )
 
 
 @pytest.fixture

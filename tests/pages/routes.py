@@ -36,6 +36,8 @@ STG = {**P, "stage": "stg.name"}
 DONE = {**P, "number": "done.number"}
 RUNNING = {**P, "number": "running.number"}
 FAILED = {**P, "number": "failed.number"}
+TARGET = {**STG, "target": "target.name"}
+VERSION = {**P, "service": "version.microservice.name", "pk": "version.pk"}
 
 ROUTES: dict[str, Route] = {
     "home": Route(get=302, of_project=False),
@@ -54,6 +56,31 @@ ROUTES: dict[str, Route] = {
     "rollout-text": Route(args=DONE, queries=10, fragment=True),
     "rollout-cancel": Route(args=RUNNING, may=DELIVERY, posts=True, queries=9),
     "rollout-retry": Route(args=FAILED, may=DELIVERY, posts=True, queries=14),
+    "stage-new": Route(args=P, may=DELIVERY, posts=True, queries=10),
+    "stage-edit": Route(args=STG, may=DELIVERY, posts=True, queries=12),
+    "stage-delete": Route(args=STG, may=DELIVERY, posts=True, queries=12),
+    "stage-targets": Route(args=STG, may=DELIVERY, queries=12),
+    "target-new": Route(args=STG, may=DELIVERY, posts=True, queries=12),
+    "target-edit": Route(args=TARGET, may=DELIVERY, posts=True, queries=12),
+    "target-move": Route(get=405, args=TARGET, may=DELIVERY, posts=True),
+    "target-rotate": Route(args={**P, "stage": "canary.name", "target": "hook.name"}, may=DELIVERY, posts=True, queries=12),
+    "target-delete": Route(args=TARGET, may=DELIVERY, posts=True, queries=12),
+    "versions": Route(args=P, queries=12),
+    "version-register": Route(args=P, may=DELIVERY, posts=True, queries=12),
+    "version-service": Route(args={**P, "service": "version.microservice.name"}, posts=True, may_post=DELIVERY, queries=12),
+    "version-withdraw": Route(args=VERSION, may=DELIVERY, posts=True, queries=14),
+    "activity": Route(args=P, queries=10),
+    "activity-export": Route(args=P, queries=10, fragment=True),
+    "credentials": Route(args=P, may=OWNER, queries=8),
+    "credential-new": Route(args=P, may=OWNER, posts=True, queries=8),
+    "credential-revoke": Route(args={**P, "pk": "credential.pk"}, may=OWNER, posts=True, queries=8),
+    "members": Route(args=P, posts=True, may_post=OWNER, queries=8),
+    "member-role": Route(args={**P, "pk": "member.pk"}, may=OWNER, posts=True, queries=9),
+    "member-remove": Route(args={**P, "pk": "member.pk"}, may=OWNER, posts=True, queries=9),
+    "settings": Route(args=P, may=OWNER, posts=True, queries=10),
+    "password": Route(of_project=False, posts=True),
+    "projects": Route(of_project=False),
+    "project-new": Route(get=403, of_project=False, posts=True),
 }
 
 

@@ -1,0 +1,163 @@
+"""Promote, roll back, cancel and retry in the browser, without a browser."""
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.urls import reverse
+
+from gs2admin.audit.models import Activity
+from gs2admin.identity.actors import SYSTEM
+from stages.models import Rollout
+from stages.services import promote_stage, register_version
+from stages.states import RolloutState
+
+pytestmark = pytest.mark.django_db
+
+
+def at(name: str, world, **args) -> str:
+    return reverse(name, kwargs={"project": world.project.name, **args})
+
+
+def fields(html: str) -> dict[str, list[str]]:
+    """The hidden inputs of the page's confirm form, as the browser would send them."""
+    found: dict[str, list[str]] = {}
+    form = html[html.index("data-once"):]
+    for tag in re.findall(r"<input[^>]*type=\"hidden\"[^>]*>", form):
+        name, value = re.search(r'name="([^"]*)"', tag)[1], re.search(r'value="([^"]*)"', tag)
+        found.setdefault(name, []).append(value[1].replace("&gt;", ">") if value else "")
+    return found
+
+
+def test_the_preview_shows_the_change_the_warning_and_the_rest_folded(world, producer, sign_in):
+    world.failed.stage.refresh_from_db()
+    html = sign_in(producer).get(at("stage-promote", world, stage="live")).content.decode()
+    assert "Promote stg to live" in html and "Nothing has started yet" in html
+    assert "chat goes back from 1.0.0 to 0.9.0." in html
+    assert "Show 1 unchanged" in html
+    assert "not needed" in html and "cluster" in html
+
+
+def test_confirming_starts_exactly_one_rollout_however_often_it_is_sent(world, producer, sign_in):
+    client = sign_in(producer)
+    url = at("stage-promote", world, stage="dev")
+    sent = fields(client.get(url).content.decode()) | {"reason": ["Friday"]}
+    before = Rollout.objects.count()
+    first = client.post(url, sent)
+    again = client.post(url, sent)
+    assert first.status_code == again.status_code == 302
+    assert first.headers["Location"] == again.headers["Location"]
+    assert Rollout.objects.count() == before + 1
+    rollout = Rollout.objects.latest("id")
+    assert (rollout.requested_by, rollout.reason, rollout.state) == ("mika", "Friday", RolloutState.QUEUED)
+    line = Activity.objects.filter(action="stage.promote").latest("id")
+    assert line.reason == "Friday"
+
+
+def test_a_preview_that_is_old_starts_nothing_and_shows_what_moved(world, producer, sign_in):
+    client = sign_in(producer)
+    url = at("stage-promote", world, stage="dev")
+    sent = fields(client.get(url).content.decode()) | {"reason": ["Friday"]}
+    before = Rollout.objects.count()
+    register_version(actor=SYSTEM, project=world.project, microservice="auth", version="1.2.0")
+    answer = client.post(url, sent)
+    html = answer.content.decode()
+    assert answer.status_code == 409 and Rollout.objects.count() == before
+    assert "nothing was started" in html and "New in this preview: auth 1.1.0 -&gt; 1.2.0" in html
+    assert "Friday</textarea>" in html, "the reason is not lost"
+    assert client.post(url, fields(html)).status_code == 302, "the new preview can be confirmed at once"
+    assert Rollout.objects.latest("id").to_set.versions["auth"] == "1.2.0"
+
+
+def test_while_a_rollout_runs_both_opening_and_confirming_lead_to_it(world, producer, sign_in):
+    client = sign_in(producer)
+    url = at("stage-promote", world, stage="dev")
+    sent = fields(client.get(url).content.decode())
+    live = promote_stage(actor=SYSTEM, stage=world.dev)
+    page = at("rollout", world, number=live.number)
+    answer = client.post(url, sent)
+    assert answer.status_code == 302 and answer.headers["Location"] == page
+    assert "Nothing new was started." in client.get(page).content.decode()
+    assert client.get(url).headers["Location"] == page
+
+
+def test_an_incomplete_form_starts_nothing_and_shows_the_preview_again(world, producer, sign_in):
+    before = Rollout.objects.count()
+    answer = sign_in(producer).post(at("stage-promote", world, stage="dev"), {"reason": "x", "request_key": "no key"})
+    assert answer.status_code == 400 and "Reload it and confirm again" in answer.content.decode()
+    assert Rollout.objects.count() == before
+
+
+def test_rolling_back_says_which_rollout_it_takes_back(world, producer, sign_in):
+    client = sign_in(producer)
+    url = at("stage-rollback", world, stage="stg")
+    html = client.get(url).content.decode()
+    assert f"rollout {world.done.number}" in html and "Roll back stg" in html
+    assert client.post(url, fields(html)).status_code == 302
+    rollout = Rollout.objects.latest("id")
+    assert (rollout.kind, rollout.undoes_id) == ("rollback", world.done.pk)
+
+
+def test_after_a_failure_what_is_pinned_can_be_put_back(world, producer, sign_in):
+    client = sign_in(producer)
+    html = client.get(at("rollout", world, number=world.failed.number)).content.decode()
+    url = at("stage-rollback", world, stage="live") + "?to=pinned"
+    assert url in html
+    html = client.get(url).content.decode()
+    assert "Put live back to what it pins" in html and "redeployed" in html
+    assert client.post(url, fields(html)).status_code == 302
+
+
+def test_with_nothing_to_go_back_to_the_page_says_so(project, producer, sign_in, world):
+    html = sign_in(producer).get(at("stage-rollback", world, stage="canary")).status_code
+    assert html == 302, "canary is updating: the page leads to its rollout"
+    Rollout.objects.filter(stage=world.dev).exclude(from_set=None).delete()
+    answer = sign_in(producer).get(at("stage-rollback", world, stage="dev"))
+    assert answer.status_code == 200
+    assert "dev has no earlier versions to go back to." in answer.content.decode()
+
+
+def test_cancel_says_what_will_happen_and_leaves_an_audit_line(world, producer, sign_in):
+    client = sign_in(producer)
+    url = at("rollout-cancel", world, number=world.running.number)
+    html = client.get(url).content.decode()
+    assert "nothing is undone by itself" in html and "pre of auth on cluster is stopped" in html
+    assert client.post(url, {"reason": "wrong build"}).status_code == 302
+    world.running.refresh_from_db()
+    assert world.running.state == RolloutState.CANCELING
+    assert Activity.objects.filter(action="rollout.cancel").latest("id").reason == "wrong build"
+    assert client.get(url).status_code == 302, "there is nothing to cancel twice"
+    assert "Stopping pre of auth on cluster" in client.get(at("rollout", world, number=world.running.number)).content.decode()
+
+
+def test_retry_starts_the_same_again_once(world, producer, sign_in):
+    client = sign_in(producer)
+    url = at("rollout-retry", world, number=world.failed.number)
+    html = client.get(url).content.decode()
+    assert "Retry rollout" in html and "stays as it is in the history" in html
+    sent = fields(html)
+    first, again = client.post(url, sent), client.post(url, sent)
+    assert first.status_code == again.status_code == 302
+    assert Rollout.objects.filter(retry_of=world.failed).count() == 1
+    assert first.headers["Location"] == again.headers["Location"]
+
+
+def test_what_did_not_fail_cannot_be_retried(world, producer, sign_in):
+    client = sign_in(producer)
+    url = at("rollout-retry", world, number=world.done.number)
+    assert client.get(url).headers["Location"] == at("rollout", world, number=world.done.number)
+    assert "only one that failed can be retried" in client.get(at("rollout", world, number=world.done.number)).content.decode()
+
+
+def test_the_failed_page_names_the_step_its_output_and_the_ways_on(world, producer, viewer, sign_in):
+    html = sign_in(producer).get(at("rollout", world, number=world.failed.number)).content.decode()
+    assert "deploy of auth on cluster failed: the command ended with code 3" in html
+    assert "Last output of deploy of auth on cluster" in html
+    assert "Retry…" in html and "Roll back…" in html
+    html = sign_in(viewer).get(at("rollout", world, number=world.failed.number)).content.decode()
+    assert "Retry…" not in html and "Roll back…" not in html
+
+
+def test_a_stage_of_another_project_does_not_exist_here(world, producer, sign_in):
+    answer = sign_in(producer).get(at("stage", world, stage="nowhere"))
+    assert answer.status_code == 404 and "There is no stage nowhere" in answer.content.decode()
