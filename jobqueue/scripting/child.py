@@ -1,0 +1,249 @@
+"""The script runner: a process of its own that runs Lua for one worker, one script at a time.
+
+Started as `python -I -S -B child.py <socket> <where lupa is> <memory bytes> <1: die with the starting thread>` with an
+empty environment, so that nothing of the project, of its settings or of its memory is in here. It gets sources and
+arguments, and answers with results; a call of gs2() goes back through the same socket.
+"""
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+NOBODY = 65534
+# host's operations; sandbox.lua has the same numbers
+LATE, KNOWN, CALL_OUT, BODY, RELIMIT = 1, 2, 3, 4, 5
+
+
+def harden(channel: socket.socket, memory_bytes: int, dies_with_thread: bool) -> None:
+    """Give up every right that running a script does not need. Raises OSError when a basic one cannot be given up."""
+    import ctypes
+    import select
+    import threading
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    if os.getuid() == 0:
+        os.setgroups([])
+        os.setresgid(NOBODY, NOBODY, NOBODY)
+        os.setresuid(NOBODY, NOBODY, NOBODY)
+    pr_set_pdeathsig, pr_set_dumpable, pr_set_no_new_privs = 1, 4, 38
+    for option, value in ((pr_set_no_new_privs, 1), (pr_set_dumpable, 0)):
+        if libc.prctl(option, value, 0, 0, 0):
+            raise OSError(ctypes.get_errno(), "prctl")
+    if dies_with_thread and libc.prctl(pr_set_pdeathsig, signal.SIGKILL, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
+
+    def watch() -> None:
+        """End as soon as nobody holds the other end, whatever the script is doing (Lua runs without Python's lock)."""
+        poller = select.poll()
+        poller.register(channel.fileno(), 0)
+        poller.poll()
+        os._exit(0)
+
+    threading.stack_size(128 * 1024)
+    threading.Thread(target=watch, daemon=True).start()
+    with open("/proc/self/statm") as statm:
+        mapped = int(statm.read().split()[0]) * resource.getpagesize()
+    # Room for the script's memory and for the frames that carry its arguments and its result.
+    _lower(resource.RLIMIT_AS, mapped + memory_bytes + 128 * 1024 * 1024)
+    for limit, value in (
+        (resource.RLIMIT_NOFILE, channel.fileno() + 1),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NPROC, 0),
+        (resource.RLIMIT_MEMLOCK, 0),
+    ):
+        _lower(limit, value)
+    os.umask(0o777)
+
+
+def _lower(limit: int, value: int) -> None:
+    hard = resource.getrlimit(limit)[1]
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(limit, (value, value))
+
+
+class Runner:
+    """Reads frames, runs scripts, each in a Lua state that was made for it."""
+
+    def __init__(self, channel: socket.socket, lua: object, frames: object) -> None:
+        self.channel, self.frames = channel, frames
+        self.make_state = lua.LuaRuntime
+        self.sources: dict[int, list] = {}
+        self.known: set[tuple[bytes, bytes]] = set()
+        self.body = self.rest = b""
+        self.cpu_granted = 0.0
+        self.wall_end = self.cpu_end = 0.0
+        self.memory_bytes = 0
+        self.setup = self._compile()
+
+    def _compile(self) -> bytes:
+        """Both Lua files as one piece of bytecode; reading it is several times quicker than compiling it."""
+        with open(os.path.join(HERE, "json.lua"), "rb") as file:
+            json_source = file.read()
+        with open(os.path.join(HERE, "sandbox.lua"), "rb") as file:
+            sandbox_source = file.read()
+        # One line each, so that the lines of the errors fit the files.
+        lua = self._state()
+        both = (
+            b"local host = ...\nlocal function make_json()\n" + json_source + b"\nend\n"
+            b"local function make_run(...)\n" + sandbox_source + b"\nend\nreturn make_run(host, make_json())"
+        )
+        return lua.eval(b"string.dump")(lua.compile(both, name=b"=sandbox"), True)
+
+    def _state(self) -> object:
+        return self.make_state(encoding=None, register_eval=False, register_builtins=False, max_memory=0)
+
+    def prepare(self) -> None:
+        """A fresh state for the next script."""
+        self.lua = self.run_lua = None
+        self.lua = self._state()
+        self.run_lua = self.lua.execute(self.setup, self.host, mode=b"b")
+
+    # ── the only door out of Lua ────────────────────────────────────────────────────────────────────────────
+    def host(self, operation, *given):
+        """Called by sandbox.lua alone. Gets and returns texts and numbers; never raises into Lua."""
+        if operation == LATE:
+            if time.thread_time() > self.cpu_end:
+                return 2
+            return 1 if time.monotonic() > self.wall_end else 0
+        if operation == KNOWN:
+            return given in self.known
+        if operation == CALL_OUT:
+            service, method, params = given
+            # Lua must not run out of memory while Python hands it the answer: no limit until it has it.
+            self.lua.set_max_memory(0)
+            frames = self.frames
+            self.channel.sendall(
+                frames.frame(frames.CALL, frames.CALL_HEAD.pack(len(service), len(method)), service, method, params)
+            )
+            answer = self.receive()
+            if answer[:1] != frames.ANSWER:
+                os._exit(3)
+            (status,) = frames.ANSWER_HEAD.unpack_from(answer, 1)
+            self.body = answer[1 + frames.ANSWER_HEAD.size :]
+            return status
+        if operation == BODY:
+            body, self.body = self.body, b""
+            return body
+        self.lua.set_max_memory(self.memory_bytes)
+        return 0
+
+    # ── frames ──────────────────────────────────────────────────────────────────────────────────────────────
+    def receive(self) -> bytes:
+        """The next frame without its length. Ends the process when the other end is closed."""
+        recv = self.channel.recv
+        data = self.rest or recv(262144)
+        while len(data) < 4:
+            more = recv(262144)
+            if not more:
+                os._exit(0)
+            data += more
+        size = int.from_bytes(data[:4], "little") + 4
+        missing = size - len(data)
+        if missing <= 0:
+            self.rest = data[size:]
+            return data[4:size]
+        parts = [data[4:]]
+        while missing:
+            more = recv(min(missing, 1048576))
+            if not more:
+                os._exit(0)
+            parts.append(more)
+            missing -= len(more)
+        self.rest = b""
+        return b"".join(parts)
+
+    def serve(self) -> None:
+        """Frame after frame, for ever."""
+        frames = self.frames
+        self.prepare()
+        self.channel.sendall(frames.frame(frames.READY))
+        while True:
+            data = self.receive()
+            kind = data[:1]
+            if kind == frames.RUN:
+                self.run(data)
+                self.prepare()
+            elif kind == frames.LIMITS:
+                self.wall_s, self.cpu_s, self.memory_bytes, *self.caps = frames.LIMITS_HEAD.unpack_from(data, 1)
+            elif kind == frames.METHODS:
+                self.known = {tuple(line.split(b" ")) for line in data[1:].split(b"\n")}
+            else:
+                os._exit(3)
+
+    def run(self, data: bytes) -> None:
+        """Run one script and send its outcome."""
+        frames = self.frames
+        wall, cpu = time.monotonic(), time.thread_time()
+        self.wall_end, self.cpu_end = wall + self.wall_s, cpu + self.cpu_s
+        if self.cpu_end + 1 > self.cpu_granted:
+            # The kernel's own limit follows at a distance, for C code that never looks at the clock.
+            self.cpu_granted = self.cpu_end + 60
+            resource.setrlimit(resource.RLIMIT_CPU, (int(self.cpu_granted) + 1, resource.RLIM_INFINITY))
+        slot, flags, seed, skip, user_size, args_size = frames.RUN_HEAD.unpack_from(data, 1)
+        at = 1 + frames.RUN_HEAD.size
+        user = None
+        if user_size != frames.NO_USER:
+            user = data[at : at + user_size]
+            at += user_size
+        args = data[at : at + args_size]
+        if flags & frames.FORGET:
+            self.sources.clear()
+        if flags & frames.HAS_SOURCE:
+            self.sources[slot] = [data[at + args_size :], None]
+        entry = self.sources[slot]
+        source, bytecode = entry
+        if not flags & frames.HAS_SEED:
+            seed = int.from_bytes(os.urandom(4), "little")
+        output, calls, result_chars = self.caps
+        try:
+            if bytecode is None and (len(source) + args_size) * 2 > self.memory_bytes or args_size * 2 > self.memory_bytes:
+                raise MemoryError
+            self.lua.set_max_memory(self.memory_bytes)
+            status, retry, result, lines, text, moves, seed, draws, kept = self.run_lua(
+                None if bytecode else source, bytecode, bytecode is None, args, bool(flags & frames.AS_TEXT), user,
+                seed, skip, output, calls, result_chars,
+            )  # fmt: skip
+            if kept:
+                entry[1], entry[0] = kept, b""
+        except Exception as problem:  # noqa: BLE001  whatever goes wrong with one script must not end the runner
+            status, retry, lines, text, moves, draws = 500, 1, 0, b"", False, 0
+            memory = isinstance(problem, MemoryError) or "not enough memory" in str(problem)
+            word, sentence = ("memory", "the script used up its memory") if memory else ("error", "the script broke its runner")
+            result = f'[{{"component":"script","message":"{sentence}","code":"script.execution.{word}"}}]'.encode()
+        moves = moves or b""
+        head = frames.DONE_HEAD.pack(
+            status, retry, int((time.monotonic() - wall) * 1e6), int((time.thread_time() - cpu) * 1e6),
+            max(0, self.lua.get_memory_used(total=True)), seed, min(draws, 0xFFFFFFFF), lines, len(text), len(moves),
+        )  # fmt: skip
+        self.channel.sendall(frames.frame(frames.DONE, head, text, moves, result))
+
+
+def main() -> None:
+    """Load what is needed, give up the rest, serve."""
+    channel = socket.socket(fileno=int(sys.argv[1]))
+    channel.setblocking(True)
+    sys.path.append(HERE)
+    sys.path.append(sys.argv[2])
+    import frames
+    from lupa import lua54
+
+    runner = Runner(channel, lua54, frames)
+    harden(channel, int(sys.argv[3]), sys.argv[4] == "1")
+    import gc
+
+    gc.collect()
+    gc.disable()
+    try:
+        runner.serve()
+    except (OSError, KeyboardInterrupt):
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,288 @@
+"""One runner process as its worker sees it: start it, talk to it, read its clock, kill it."""
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+from jobqueue.scripting import frames
+from jobqueue.scripting.outcome import Limits, Outcome, RunnerDied, failure
+
+TICK_S = 0.25
+# The runner ends a script itself and says where it was; only when it cannot is it killed, this much later.
+GRACE_S = 0.3
+START_S = 20
+SOURCES_BYTES = 32 * 1024 * 1024
+TIMEOUT = "script.execution.timeout"
+_RECEIVE_TIMEOUT = struct.pack("ll", 0, int(TICK_S * 1_000_000))
+
+Call = Callable[[str, str, str], tuple[int, str]]
+Methods = Mapping[str, object]
+
+
+class _Killed(Exception):
+    """The script was stopped from outside; carries its outcome."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+
+
+class RunnerProcess:
+    """A started runner. Not for two threads at once. After an exception from `run` it is gone: check `alive`."""
+
+    def __init__(self, limits: Limits) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self.memory_mb = limits.memory_mb
+            here = Path(__file__).resolve().parent
+            lupa = Path(find_spec("lupa").origin).resolve().parent.parent
+            in_main = threading.current_thread() is threading.main_thread()
+            self.process = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-B", str(here / "child.py"), str(theirs.fileno()), str(lupa),
+                 str(limits.memory_mb * 1024 * 1024), "1" if in_main else "0"],
+                env={"TZ": "UTC0", "LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "1"},
+                cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                close_fds=True, pass_fds=(theirs.fileno(),), start_new_session=True,
+            )  # fmt: skip
+        self.channel = ours
+        # One system call waits and reads; poll() before every read would be a second one.
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _RECEIVE_TIMEOUT)
+        self.alive, self.ready, self.scripts = True, False, 0
+        self.slots: dict[str, int] = {}
+        self.slot_bytes = 0
+        self.limits: Limits | None = None
+        self.methods: Methods | None = None
+
+    # ── life ────────────────────────────────────────────────────────────────────────────────────────────────
+    def kill(self) -> int:
+        """End it now and collect it; the exit code."""
+        self.alive = False
+        self.channel.close()
+        try:
+            self.process.kill()
+        except ProcessLookupError:
+            pass
+        return self.process.wait()
+
+    def is_running(self) -> bool:
+        """False when it ended while nobody used it."""
+        try:
+            self.channel.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        # READY of a runner that was never used may be waiting; the end of the stream reads as nothing.
+        return not self.ready and self.process.poll() is None
+
+    def let_go(self) -> None:
+        """In a forked copy of our process: forget the runner without ending it."""
+        self.alive = False
+        self.channel.close()
+        self.process.returncode = 0
+
+    def cpu_s(self) -> float:
+        """CPU seconds that the runner used in its life, read from outside."""
+        try:
+            return time.clock_gettime(~self.process.pid << 3 | 2)
+        except OSError:
+            return 0.0
+
+    def memory_kb(self) -> int:
+        """Resident memory in KiB; 0 when it cannot be read."""
+        try:
+            pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
+        except (OSError, IndexError):
+            return 0
+        return int(pages) * (os.sysconf("SC_PAGESIZE") // 1024)
+
+    # ── frames ──────────────────────────────────────────────────────────────────────────────────────────────
+    def _receive(self, wait: Callable[[], None], cap: int) -> bytes:
+        """The next frame without its length; `wait` is called whenever nothing came for TICK_S. Raises RunnerDied."""
+        recv = self.channel.recv
+        data, need = b"", 0
+        parts: list[bytes] = []
+        have = 0
+        while True:
+            try:
+                data = recv(262144)
+            except BlockingIOError:
+                wait()
+                continue
+            except OSError as problem:
+                self._died(problem)
+            if not data:
+                self._died(None)
+            have += len(data)
+            parts.append(data)
+            if not need and have >= 4:
+                data = b"".join(parts)
+                parts = [data]
+                need = 4 + int.from_bytes(data[:4], "little")
+                if need > cap:
+                    raise RunnerDied("the script runner sent more than a script may answer")
+            if need and have >= need:
+                # It never speaks twice before it is answered.
+                if have > need:
+                    raise RunnerDied("the script runner sent something unexpected")
+                return (b"".join(parts) if len(parts) > 1 else data)[4:]
+
+    def _died(self, problem: OSError | None) -> None:
+        code = self.kill()
+        if code == -signal.SIGXCPU:
+            raise _Killed(failure(504, TIMEOUT, "the script used up its CPU time"))
+        raise RunnerDied(f"the script runner ended in the middle of a script (exit code {code})") from problem
+
+    def _send(self, *parts: bytes) -> None:
+        try:
+            self.channel.sendall(b"".join(parts) if len(parts) > 1 else parts[0])
+        except OSError as problem:
+            self._died(problem)
+
+    def start_up(self, tick: Callable[[], object] | None) -> None:
+        """Wait until it has started. Raises RunnerDied when it does not."""
+        end = time.monotonic() + START_S
+
+        def wait() -> None:
+            if tick:
+                tick()
+            if time.monotonic() > end:
+                self.kill()
+                raise RunnerDied(f"the script runner did not start within {START_S} s")
+
+        if self._receive(wait, 1024)[:1] != frames.READY:
+            self.kill()
+            raise RunnerDied("the script runner did not greet")
+        self.ready = True
+
+    # ── scripts ─────────────────────────────────────────────────────────────────────────────────────────────
+    def _run_frame(
+        self, source: str, args: str, user_id: str | None, limits: Limits, methods: Methods, as_text: bool, random_status: dict | None
+    ) -> list[bytes]:
+        out = []
+        if limits is not self.limits:
+            out.append(
+                frames.frame(
+                    frames.LIMITS,
+                    frames.LIMITS_HEAD.pack(
+                        limits.wall_s, limits.cpu_s, limits.memory_mb * 1024 * 1024,
+                        limits.output_bytes, limits.calls, limits.result_chars,
+                    ),
+                )
+            )  # fmt: skip
+            self.limits = limits
+        if methods is not self.methods:
+            lines = [f"{service} {method}" for service, names in methods.items() for method in ("", *names)]
+            out.append(frames.frame(frames.METHODS, "\n".join(lines).encode()))
+            self.methods = methods
+        flags, seed, skip = 0, 0, 0
+        if as_text:
+            flags |= frames.AS_TEXT
+        if random_status and random_status.get("seed") is not None:
+            flags |= frames.HAS_SEED
+            seed = int(random_status["seed"]) & 0xFFFFFFFF
+            skip = sum(int(entry.get("used") or 0) for entry in random_status.get("used") or ()) & 0xFFFFFFFF
+        text = b""
+        slot = self.slots.get(source)
+        if slot is None:
+            text = source.encode("utf-8", "surrogatepass")
+            flags |= frames.HAS_SOURCE
+            self.slot_bytes += len(text) + 200
+            if self.slot_bytes > SOURCES_BYTES:
+                flags |= frames.FORGET
+                self.slots.clear()
+                self.slot_bytes = len(text) + 200
+            slot = self.slots[source] = len(self.slots)
+        user = None if user_id is None else user_id.encode("utf-8", "surrogatepass")
+        given = args.encode("utf-8", "surrogatepass")
+        head = frames.RUN_HEAD.pack(slot, flags, seed, skip, frames.NO_USER if user is None else len(user), len(given))
+        out.append(frames.frame(frames.RUN, head, user or b"", given, text))
+        return out
+
+    def run(
+        self, *, source: str, args: str, user_id: str | None, call: Call | None, tick: Callable[[], object] | None,
+        methods: Methods, limits: Limits, disable_number_strings: bool, random_status: dict | None,
+    ) -> Outcome:  # fmt: skip
+        """Run one script to its end. Raises RunnerDied, and whatever `tick` or `call` raise (then the runner is killed)."""
+        try:
+            if not self.ready:
+                self.start_up(tick)
+            out = self._run_frame(source, args, user_id, limits, methods, disable_number_strings, random_status)
+            began = time.monotonic()
+            end = began + limits.wall_s + GRACE_S
+            # Its CPU clock runs on while it prepares the state for the next script, so it is read only while waiting.
+            cpu_end: float | None = None
+
+            def wait() -> None:
+                nonlocal cpu_end
+                if tick:
+                    tick()
+                used = self.cpu_s()
+                if cpu_end is None:
+                    cpu_end = used + limits.cpu_s + GRACE_S
+                if time.monotonic() > end:
+                    raise _Killed(failure(504, TIMEOUT, "the script took too long"))
+                if used > cpu_end:
+                    raise _Killed(failure(504, TIMEOUT, "the script used up its CPU time"))
+
+            self._send(*out)
+            cap = 4096 + limits.output_bytes * 2 + limits.result_chars * 4 + limits.memory_mb * 1024 * 1024
+            while True:
+                data = self._receive(wait, cap)
+                kind = data[:1]
+                if kind == frames.DONE:
+                    self.scripts += 1
+                    return self._outcome(data)
+                if kind != frames.CALL or call is None:
+                    raise RunnerDied("the script runner sent something unexpected")
+                service_size, method_size = frames.CALL_HEAD.unpack_from(data, 1)
+                at = 1 + frames.CALL_HEAD.size
+                service = data[at : at + service_size].decode()
+                at += service_size
+                method = data[at : at + method_size].decode()
+                if method not in methods.get(service, ()):
+                    raise RunnerDied("the script runner called a method that it was not given")
+                status, text = call(service, method, data[at + method_size :].decode())
+                if tick:
+                    tick()
+                if time.monotonic() > end:
+                    raise _Killed(failure(504, TIMEOUT, "the script took too long"))
+                self._send(frames.frame(frames.ANSWER, frames.ANSWER_HEAD.pack(status), text.encode("utf-8", "surrogatepass")))
+        except _Killed as killed:
+            if self.alive:
+                self.kill()
+            killed.outcome.execute_ms = (time.monotonic() - began) * 1000
+            return killed.outcome
+        except BaseException:
+            if self.alive:
+                self.kill()
+            raise
+
+    @staticmethod
+    def _outcome(data: bytes) -> Outcome:
+        (
+            status, retry, execute_us, cpu_us, memory, seed, draws, lines, lines_size, moves_size,
+        ) = frames.DONE_HEAD.unpack_from(data, 1)  # fmt: skip
+        at = 1 + frames.DONE_HEAD.size
+        output: list[str] = []
+        if lines:
+            # A zero character fits no PostgreSQL text.
+            output = data[at : at + lines_size].decode("utf-8", "replace").replace("\0", "\ufffd").split("\n")
+        at += lines_size
+        transaction = None
+        if moves_size:
+            from uuid import uuid4
+
+            transaction = f'{{"transactionId":"{uuid4()}",' + data[at + 1 : at + moves_size].decode()
+        return Outcome(
+            status, data[at + moves_size :].decode(), bool(retry), output, execute_us / 1000, cpu_us / 1000, memory, transaction,
+            {"seed": seed, "used": [{"category": "math.random", "used": draws}] if draws else []},
+        )  # fmt: skip
