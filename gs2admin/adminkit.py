@@ -52,11 +52,10 @@ class ServiceForm(forms.ModelForm):
     def validate_unique(self) -> None:
         """The service says it better."""
 
-    def validate_constraints(self) -> None:
-        """The service says it better."""
-
     def _post_clean(self) -> None:
+        self.instance.validate_constraints = lambda exclude=None: None  # here too
         super()._post_clean()
+        del self.instance.validate_constraints
         if self.errors:
             return
         try:
