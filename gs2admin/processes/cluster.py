@@ -36,6 +36,7 @@ class Cluster:
         self.dead: set[proc.Process] = set()
         self._frozen_since: dict[proc.Process, float] = {}
         self._busy: frozenset[int] = frozenset()
+        self._told_to_stop = False
         self.lifeline = Lifeline()
         self.popen = subprocess.Popen(
             [sys.executable, manage_py, "qcluster"],
@@ -105,9 +106,16 @@ class Cluster:
             self.lifeline.drain()
 
     def stop(self) -> None:
-        """Drain and end by itself. Only the main process is signalled: a signal to the group makes it hang."""
+        """Drain, and let it end by itself, once it is whole: while it starts, django-q2 loses the signal. May be called
+        again and again. Only the main process is signalled: a signal to the group makes it hang."""
         self.drain()
-        proc.kill(self.main, signal.SIGTERM)
+        if self.complete and not self._told_to_stop:
+            self._told_to_stop = True
+            proc.kill(self.main, signal.SIGTERM)
+
+    def ended(self) -> bool:
+        """True when nothing of it is left, or nothing but a start in which nobody works yet."""
+        return (not self.complete and not self._busy) or not self.members()
 
     def kill(self, patience_s: float = 2.0) -> bool:
         """Kill all of it. False when something is left after patience_s (stuck in the kernel)."""

@@ -13,6 +13,8 @@ from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36
 FROZEN = "Tt"
+# Some kernels are built without it; then every look costs a walk over all processes.
+LISTS_CHILDREN = os.path.exists(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,9 @@ def alive(process: Process) -> bool:
 
 def children(pid: int) -> list[int]:
     """Direct children, of all its threads; ended ones that were not reaped are among them."""
+    if not LISTS_CHILDREN:
+        everybody = (look(int(name)) for name in os.listdir("/proc") if name.isdigit())
+        return [seen.process.pid for seen in everybody if seen and seen.parent == pid]
     found: list[int] = []
     with suppress(OSError):
         for task in os.listdir(f"/proc/{pid}/task"):

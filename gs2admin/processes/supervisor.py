@@ -145,12 +145,13 @@ class Supervisor:
     def _end(self) -> None:
         clusters = [cluster for slot in self.slots for cluster in slot.clusters()]
         for cluster in clusters:
-            cluster.stop()
+            cluster.drain()
         deadline = time.monotonic() + SHUTDOWN_S
         while not self._at_once and time.monotonic() < deadline:
             for cluster in clusters:
                 self._refresh(cluster)
-            if not any(cluster.members() for cluster in clusters):
+                cluster.stop()
+            if all(cluster.ended() for cluster in clusters):
                 break
             time.sleep(0.05)
         for cluster in clusters:

@@ -27,7 +27,7 @@ def replaced(host: Host, old: int, seconds: float) -> int:
 
 
 @pytest.mark.parametrize("part", ["qc-idle", "qc-monitor", "qc-pusher", "qc-sentinel", "qc-main"])
-def test_killing_a_part_replaces_the_cluster_and_harms_no_running_work(host, part, record_property):
+def test_killing_a_part_replaces_the_cluster_and_harms_no_running_work(host, part):
     """qc-idle is the worker that holds the queue's read lock: the only idle one. Stock, each of these ends in silence."""
     main = host.ready()
     host.ring("innocent", 60)
@@ -36,19 +36,19 @@ def test_killing_a_part_replaces_the_cluster_and_harms_no_running_work(host, par
     at = killed(host, until(lambda: host.roles(part, main), 5)[0])
     host.ring("next", 0)
     host.wait("next", "end", SOON)
-    record_property("seconds", round(time.monotonic() - at, 2))
+    print("seconds:", round(time.monotonic() - at, 2))
     replaced(host, main, SOON)
     # It was not killed in the middle: it was asked, it handed over, and another worker goes on with it.
     until(lambda: host.events("innocent")[:3] == ["start", "handover", "start"], SOON, lambda: host.events("innocent"))
 
 
-def test_killing_a_busy_worker_hands_its_work_to_another_as_soon_as_the_lease_ends(host, record_property):
+def test_killing_a_busy_worker_hands_its_work_to_another_as_soon_as_the_lease_ends(host):
     main = host.ready()
     host.ring("job", 60)
     host.wait("job", "start", SOON)
     at = killed(host, host.pid_of("job"))
     until(lambda: host.events("job") == ["start", "start"], SOON, "a second start")
-    record_property("seconds", round(time.monotonic() - at, 2))
+    print("seconds:", round(time.monotonic() - at, 2))
     replaced(host, main, SOON)
 
 
@@ -63,14 +63,14 @@ def test_a_dead_workers_label_is_given_to_the_undertakers(host):
     replaced(host, main, SOON)
 
 
-def test_sigterm_to_the_whole_group_while_idle_ends_it_and_a_new_one_serves(host, record_property):
+def test_sigterm_to_the_whole_group_while_idle_ends_it_and_a_new_one_serves(host):
     """systemd's default. Stock, the main process hangs in 17 of 18 cases."""
     main = host.ready()
     os.killpg(main, signal.SIGTERM)
     at = time.monotonic()
     host.ring("next", 0)
     host.wait("next", "end", SOON)
-    record_property("seconds", round(time.monotonic() - at, 2))
+    print("seconds:", round(time.monotonic() - at, 2))
     replaced(host, main, SOON)
 
 
@@ -84,7 +84,7 @@ def test_sigterm_to_the_whole_group_lets_busy_workers_hand_over(host):
 
 
 @pytest.mark.parametrize("part", ["qc-busy", "qc-idle", "qc-pusher", "qc-sentinel"])
-def test_freezing_a_part_counts_as_its_death_after_the_lateness(host, part, record_property):
+def test_freezing_a_part_counts_as_its_death_after_the_lateness(host, part):
     main = host.ready()
     host.ring("frozen" if part == "qc-busy" else "innocent", 60)
     until(lambda: host.roles("qc-busy", main), SOON)
@@ -92,7 +92,7 @@ def test_freezing_a_part_counts_as_its_death_after_the_lateness(host, part, reco
     new = replaced(host, main, 3 + SOON)
     host.ring("next", 0)
     host.wait("next", "end", SOON)
-    record_property("seconds", round(time.monotonic() - at, 2))
+    print("seconds:", round(time.monotonic() - at, 2))
     assert host.roles("qc-main") == [new]
 
 
