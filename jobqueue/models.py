@@ -43,7 +43,9 @@ class Queue(models.Model):
     rev: rises with every change, for pages. waiting: jobs not yet done; written by push and at the end of a slice,
     counted anew when a holder is lost. draining: some drain is under way or rung for; started_rev is the rev of the
     push that began it. lease_until, fence: who holds the queue; a fence rises with every taking. next_at: auto-run
-    leaves the queue alone until then, because the job at its head failed.
+    leaves the queue alone until then, because the job at its head failed. head_at, head_tries: when the first waiting
+    job was pushed and how often it was tried, for lists of who waits longest and of what is retried; written together
+    with waiting.
     """
 
     namespace = models.ForeignKey(Namespace, models.CASCADE, related_name="queues")
@@ -56,12 +58,18 @@ class Queue(models.Model):
     fence = models.BigIntegerField(default=0)
     next_at = models.DateTimeField(null=True)
     rung_at = models.DateTimeField(null=True)
+    head_at = models.DateTimeField(null=True)
+    head_tries = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
         ordering = ["id"]
         constraints = [models.UniqueConstraint(fields=["namespace", "user_id"], name="one_queue_per_user")]
         indexes = [
-            models.Index(fields=["namespace", "waiting"], condition=Q(waiting__gt=0), name="queue_with_work"),
+            # Serves the oldest, a page of the list, and the sum of what waits, from the index alone.
+            models.Index(
+                fields=["namespace", "head_at", "id", "waiting"], condition=Q(waiting__gt=0), name="queue_with_work"
+            ),
+            models.Index(fields=["namespace", "head_at", "id"], condition=Q(head_tries__gt=0), name="queue_retrying"),
             models.Index(fields=["user_id"], name="queue_by_user"),
             models.Index(fields=["next_at", "rung_at"], condition=Q(draining=True), name="queue_draining"),
         ]
@@ -128,6 +136,58 @@ class JobResult(models.Model):
 
     def __str__(self) -> str:
         return f"attempt {self.try_number + 1} of {self.job_id}"
+
+
+class GivenUp(models.Model):
+    """A line for each given-up job, written with its last result: what lists and filters need, without the hot path's rows.
+
+    script: the beginning of the job's script id. id rises with the time.
+    """
+
+    job = models.OneToOneField(Job, models.CASCADE, related_name="given_up")
+    namespace = models.ForeignKey(Namespace, models.CASCADE, related_name="given_up", db_index=False)
+    user_id = models.CharField(max_length=128)
+    script = models.CharField(max_length=200)
+    status_code = models.PositiveSmallIntegerField()
+    at = models.DateTimeField(db_default=Now())
+    replayed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["namespace", "-id"], name="given_up_newest"),
+            models.Index(fields=["namespace", "at"], name="given_up_when"),
+            models.Index(fields=["namespace", "user_id", "-id"], name="given_up_user"),
+            models.Index(fields=["namespace", "script", "-id"], name="given_up_script"),
+            models.Index(fields=["namespace", "status_code", "-id"], name="given_up_status"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.script} of {self.user_id}"
+
+
+class Tally(models.Model):
+    """How many attempts of a script ended how, in span_s seconds from `at`. shard keeps workers from waiting for a row."""
+
+    namespace = models.ForeignKey(Namespace, models.CASCADE, related_name="tallies", db_index=False, db_constraint=False)
+    at = models.DateTimeField()
+    span_s = models.PositiveSmallIntegerField(default=60)
+    script = models.CharField(max_length=200)
+    shard = models.PositiveSmallIntegerField(default=0)
+    ok = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    given_up = models.PositiveIntegerField(default=0)
+    took_ms = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        ordering = ["at"]
+        constraints = [
+            models.UniqueConstraint(fields=["namespace", "at", "span_s", "script", "shard"], name="one_tally_per_shard")
+        ]
+        indexes = [models.Index(fields=["span_s", "at"], name="tally_by_age")]
+
+    def __str__(self) -> str:
+        return f"{self.script} at {self.at:%H:%M}"
 
 
 class ScriptNamespace(models.Model):

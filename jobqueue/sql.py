@@ -18,14 +18,16 @@ from jobqueue.states import JobState
 
 _NOW = {"sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')", "postgresql": "STATEMENT_TIMESTAMP()"}
 _UPSERT = """
-    INSERT INTO jobqueue_queue (namespace_id, user_id, rev, waiting, draining, started_rev, fence, rung_at)
-    VALUES (%s, %s, 1, %s, %s, 1, 0, {now})
+    INSERT INTO jobqueue_queue (namespace_id, user_id, rev, waiting, draining, started_rev, fence, rung_at, head_at, head_tries)
+    VALUES (%s, %s, 1, %s, %s, 1, 0, {now}, {now}, 0)
     ON CONFLICT (namespace_id, user_id) DO UPDATE SET
         rev = jobqueue_queue.rev + 1,
         waiting = jobqueue_queue.waiting + excluded.waiting,
         started_rev = CASE WHEN jobqueue_queue.draining OR NOT excluded.draining
                            THEN jobqueue_queue.started_rev ELSE jobqueue_queue.rev + 1 END,
         rung_at = CASE WHEN jobqueue_queue.draining THEN jobqueue_queue.rung_at ELSE {now} END,
+        head_at = CASE WHEN jobqueue_queue.waiting > 0 THEN jobqueue_queue.head_at ELSE {now} END,
+        head_tries = CASE WHEN jobqueue_queue.waiting > 0 THEN jobqueue_queue.head_tries ELSE 0 END,
         draining = jobqueue_queue.draining OR excluded.draining
     RETURNING id, draining AND started_rev = rev
 """
@@ -35,6 +37,19 @@ _RESULT = """
     VALUES (%s, %s, %s, %s, %s, {now}, %s)
 """
 _SETTLE = "UPDATE jobqueue_job SET state = %s, updated_at = {now} WHERE id = %s AND state = 'running' AND try_count = %s"
+_GAVE_UP = """
+    INSERT INTO jobqueue_givenup (job_id, namespace_id, user_id, script, status_code, at)
+    SELECT job.id, queue.namespace_id, queue.user_id, SUBSTR(job.script_id, 1, 200), %s, {now}
+    FROM jobqueue_job job JOIN jobqueue_queue queue ON queue.id = job.queue_id WHERE job.id = %s
+    ON CONFLICT (job_id) DO NOTHING
+"""
+_TALLY_ROW = "(%s, %s, 60, %s, %s, %s, %s, %s, %s)"
+_TALLY = """
+    INSERT INTO jobqueue_tally (namespace_id, at, span_s, script, shard, ok, failed, given_up, took_ms) VALUES {rows}
+    ON CONFLICT (namespace_id, at, span_s, script, shard) DO UPDATE SET
+        ok = jobqueue_tally.ok + excluded.ok, failed = jobqueue_tally.failed + excluded.failed,
+        given_up = jobqueue_tally.given_up + excluded.given_up, took_ms = jobqueue_tally.took_ms + excluded.took_ms
+"""
 _CLAIM = """
     UPDATE jobqueue_job SET state = 'running', try_count = try_count + 1, updated_at = {now}
     WHERE id = %s AND state = 'waiting' AND try_count < max_try_count
@@ -103,6 +118,8 @@ def settle(
         if cursor.rowcount != 1:
             return False, False
         cursor.execute(_raw_text(_RESULT), (job_id, tries - 1, status_code, result, output, took_ms))
+        if to == JobState.GIVEN_UP:
+            cursor.execute(_raw_text(_GAVE_UP), (status_code, job_id))
         if next_id is None:
             return True, False
         cursor.execute(_raw_text(_CLAIM), (next_id,))
@@ -114,3 +131,18 @@ def claim_job(job_id: int) -> bool:
     with _raw() as cursor:
         cursor.execute(_raw_text(_CLAIM), (job_id,))
         return cursor.rowcount == 1
+
+
+def note_given_up(job_id: int, status_code: int) -> None:
+    """Write the line of a given-up job that came by another way than `settle`, such as an import."""
+    with _raw() as cursor:
+        cursor.execute(_raw_text(_GAVE_UP), (status_code, job_id))
+
+
+def tally(rows: Sequence[tuple[int, datetime, str, int, int, int, int, int]]) -> None:
+    """Count attempts in: (namespace id, minute, script, shard, ok, failed, given up, ms) each; one statement for all."""
+    values = []
+    for namespace_id, minute, *rest in rows:
+        values += [namespace_id, connection.ops.adapt_datetimefield_value(minute), *rest]
+    with connection.cursor() as cursor:
+        cursor.execute(_TALLY.format(rows=", ".join([_TALLY_ROW] * len(rows))), values)

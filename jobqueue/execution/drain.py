@@ -15,6 +15,7 @@ from jobqueue.execution.hold import Hold, HoldLost
 from jobqueue.models import Job, Namespace, Queue
 from jobqueue.notify import finished as notify_finished
 from jobqueue.states import JobState, NamespaceStatus, Next, after_attempt
+from jobqueue.stats import Counts
 
 log = logging.getLogger(__name__)
 DRAIN = "jobqueue.tasks.drain"
@@ -30,15 +31,16 @@ def drain(queue_id: int) -> None:
         return
     queue = Queue.objects.select_related("namespace__project").get(pk=queue_id)
     namespace = queue.namespace
-    finished, wait_s = 0, 0.0
+    finished, wait_s, counts = 0, 0.0, Counts()
     try:
         if namespace.enable_auto_run and namespace.status == NamespaceStatus.ACTIVE:
-            finished, wait_s = Slice(held, queue, namespace).run()
+            finished, wait_s = Slice(held, queue, namespace, counts).run()
     except HoldLost:
         log.warning("a queue was taken over", extra={"queue_id": queue_id})
         return
     with transaction.atomic():
         left = hold.let_go(held, finished=finished, wait_s=wait_s)
+        counts.write(namespace.pk)
         if left and not wait_s and namespace.enable_auto_run:
             engine.ring(DRAIN, queue_id)
 
@@ -46,8 +48,8 @@ def drain(queue_id: int) -> None:
 class Slice:
     """One turn of one queue."""
 
-    def __init__(self, held: Hold, queue: Queue, namespace: Namespace) -> None:
-        self.held, self.queue, self.namespace = held, queue, namespace
+    def __init__(self, held: Hold, queue: Queue, namespace: Namespace, counts: Counts) -> None:
+        self.held, self.queue, self.namespace, self.counts = held, queue, namespace, counts
         self.finished = 0
         self._ahead: list[Row] = []
         self._renewed = time.monotonic()
@@ -119,6 +121,7 @@ class Slice:
             if not settled and Job.objects.filter(pk=job[0]).exists():
                 raise HoldLost
             if settled:
+                self.counts.add(job[1], then.state, ended.took_ms)
                 notify_finished(self.namespace, self.queue.user_id, job[0])
         self._tick_if_due()
         if following and claimed:

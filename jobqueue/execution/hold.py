@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -12,6 +13,7 @@ from django.db.models.functions import Now
 from jobqueue import sql
 from jobqueue.models import Job, Queue
 from jobqueue.states import QUEUED, JobState, after_attempt
+from jobqueue.stats import count_one
 
 LOST = '[{"component": "job", "message": "jobQueue.execution.lost", "code": "jobQueue.execution.lost"}]'
 
@@ -54,6 +56,7 @@ def _clear_up(queue_id: int) -> None:
     sql.settle(
         job_id=lost.pk, tries=lost.try_count, to=then.state, status_code=500, result=LOST, output="", took_ms=0, next_id=None
     )
+    count_one(lost.queue.namespace_id, lost.script_id, then.state, took_ms=0)
     recount(queue_id)
 
 
@@ -61,7 +64,14 @@ def recount(queue_id: int) -> None:
     """Put the counter right from the rows."""
     # One question per state, each with a partial index of its own.
     waiting = sum(Job.objects.filter(queue_id=queue_id, state=state).count() for state in QUEUED)
-    Queue.objects.filter(pk=queue_id).update(waiting=waiting, rev=F("rev") + 1)
+    Queue.objects.filter(pk=queue_id).update(waiting=waiting, rev=F("rev") + 1, **head(queue_id))
+
+
+def head(queue_id: int) -> dict[str, Any]:
+    """What the queue's row says of its first waiting job: head_at, None when nothing waits, and head_tries."""
+    waiting = Job.objects.filter(queue_id=queue_id, state=JobState.WAITING).order_by("id")
+    at, tries = waiting.values_list("created_at", "try_count").first() or (None, 0)
+    return {"head_at": at, "head_tries": tries}
 
 
 def renew(hold: Hold) -> None:
@@ -80,7 +90,8 @@ def let_go(hold: Hold, *, finished: int, wait_s: float = 0.0) -> bool:
         row = hold.rows.select_for_update().first()
         if row is None:
             return False
-        left = Job.objects.filter(queue_id=hold.queue_id, state=JobState.WAITING).exists()
+        first = head(hold.queue_id)
+        left = first["head_at"] is not None
         hold.rows.update(
             lease_until=None,
             waiting=F("waiting") - finished,
@@ -88,5 +99,6 @@ def let_go(hold: Hold, *, finished: int, wait_s: float = 0.0) -> bool:
             draining=row.draining and left,
             next_at=Now() + timedelta(seconds=wait_s) if wait_s and left else None,
             rung_at=Now(),
+            **first,
         )
         return left

@@ -3,11 +3,12 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from gs2admin import engine
@@ -18,11 +19,14 @@ from gs2admin.identity.rights import require
 from jobqueue import notify, sql
 from jobqueue.execution import attempt, hold
 from jobqueue.execution.drain import DRAIN
-from jobqueue.models import Job, JobResult, Namespace, Queue
+from jobqueue.models import GivenUp, Job, JobResult, Namespace, Queue
 from jobqueue.states import DEFAULT_TRIES, QUEUED, JobState, NamespaceStatus, after_attempt
+from jobqueue.stats import count_one
 
 MAX_ENTRIES = 10
 MAX_REPLAYED = 1000
+# GS2 clients push and delete too many jobs for a line each.
+LOGGED = frozenset({"person", "script"})
 
 
 @dataclass(frozen=True)
@@ -66,16 +70,31 @@ def push_jobs(
         return [], auto
     now = timezone.now()
     rows = [(uuid.uuid4(), e.script_id, e.args, e.max_try_count or DEFAULT_TRIES) for e in entries]
-    with transaction.atomic():
-        queue_id, begins = sql.push(namespace.pk, user_id, len(rows), auto)
-        ids = sql.insert_jobs(queue_id, rows, now)
-        if begins:
-            engine.ring(DRAIN, queue_id)
-        notify.pushed(namespace, user_id)
-    return [
-        Job(id=pk, queue_id=queue_id, name=name, script_id=script, args=args, max_try_count=tries, created_at=now, updated_at=now)
-        for pk, (name, script, args, tries) in zip(sorted(ids), rows, strict=True)
-    ], auto
+    try:
+        with transaction.atomic():
+            queue_id, begins = sql.push(namespace.pk, user_id, len(rows), auto)
+            ids = sql.insert_jobs(queue_id, rows, now)
+            jobs = [
+                Job(id=pk, queue_id=queue_id, name=name, script_id=script, args=args, max_try_count=tries, created_at=now,
+                    updated_at=now)
+                for pk, (name, script, args, tries) in zip(sorted(ids), rows, strict=True)
+            ]  # fmt: skip
+            if begins:
+                engine.ring(DRAIN, queue_id)
+            notify.pushed(namespace, user_id)
+            if actor.kind in LOGGED:
+                record(actor=actor, action="job.push", obj=jobs[0], project_id=namespace.project_id,
+                       after={"namespace": namespace.name, "user": user_id, "jobs": [str(job.name) for job in jobs],
+                              "scripts": sorted({job.script_id[:200] for job in jobs})})  # fmt: skip
+    except IntegrityError:
+        raise _namespace_gone() from None
+    return jobs, auto
+
+
+def _namespace_gone() -> NotFound:
+    return NotFound(
+        "This namespace is gone.", component="namespace", message="jobQueue.namespace.namespace.error.notFound"
+    )
 
 
 def check_args(text: str) -> None:
@@ -91,9 +110,12 @@ def check_args(text: str) -> None:
         ) from None
 
 
-def run_next(*, actor: Actor, namespace: Namespace, user_id: str) -> Ran:
+def run_next(
+    *, actor: Actor, namespace: Namespace, user_id: str, settled: Callable[[Ran], object] = lambda ran: None
+) -> Ran:
     """Run the player's next job now and wait for it. With auto-run on, the server does that by itself.
 
+    settled: called with the outcome inside the transaction that writes it, when a job was run.
     Raises NotFound, Denied, Conflict with code jobQueue.execution.conflict while another run of that player goes on.
     """
     require(actor, "job.run", namespace)
@@ -132,6 +154,7 @@ def run_next(*, actor: Actor, namespace: Namespace, user_id: str) -> Ran:
                 output=ended.output, took_ms=ended.took_ms, next_id=None,
             )  # fmt: skip
             if settled:
+                count_one(namespace.pk, job.script_id, then.state, took_ms=ended.took_ms)
                 notify.finished(namespace, user_id, job.pk)
                 finished = int(then.state != JobState.WAITING)
         result = JobResult.objects.filter(job_id=job.pk, try_number=job.try_count - 1).first()
@@ -158,7 +181,9 @@ def delete_job(*, actor: Actor, namespace: Namespace, job: Job, reason: str = ""
         counted = Job.objects.filter(pk=job.pk, state__in=sorted(QUEUED)).count()
         if not Job.objects.filter(pk=job.pk).delete()[0]:
             raise NotFound("This job is gone.", component="job", message="jobQueue.job.job.error.notFound")
-        Queue.objects.filter(pk=job.queue_id).update(waiting=F("waiting") - counted, rev=F("rev") + 1)
+        queue = Queue.objects.filter(pk=job.queue_id)
+        queue.update(waiting=F("waiting") - counted, rev=F("rev") + 1)
+        queue.update(**hold.head(job.queue_id))  # looked at after the row is locked, so that no push is overlooked
         if actor.kind == "person":
             record(actor=actor, action="job.delete", obj=job, project_id=namespace.project_id,
                    before={"user": job.queue.user_id, "script": job.script_id, "state": job.state}, reason=reason)
@@ -186,6 +211,7 @@ def replay_jobs(*, actor: Actor, namespace: Namespace, jobs: Sequence[Job], reas
             queue_id, begins = sql.push(namespace.pk, job.queue.user_id, 1, namespace.enable_auto_run)
             (pk,) = sql.insert_jobs(queue_id, [(uuid.uuid4(), job.script_id, job.args, job.max_try_count)], now)
             Job.objects.filter(pk=pk).update(replay_of=job)
+            GivenUp.objects.filter(job=job).update(replayed_at=Now())
             if begins:
                 engine.ring(DRAIN, queue_id)
             row = Job.objects.select_related("queue").get(pk=pk)
