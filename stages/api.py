@@ -1,4 +1,5 @@
 """Our own JSON API of stages, versions and rollouts, for build pipelines and scripts: /api/v1/…"""
+
 from __future__ import annotations
 
 from datetime import UTC, datetime
@@ -213,9 +214,7 @@ def _find_rollout(call: Call, number: int) -> Rollout:
     rows = Rollout.objects.of_project(call.project.pk).select_related("stage", "from_set", "to_set")
     row = rows.filter(number=number).first()
     if row is None:
-        raise NotFound(
-            f"There is no rollout {number}.", component="rollout", message="freeze.rollout.rollout.error.notFound"
-        )
+        raise NotFound(f"There is no rollout {number}.", component="rollout", message="freeze.rollout.rollout.error.notFound")
     return row
 
 
@@ -292,7 +291,13 @@ def _method(component: str, function: str, verb: str, path: str, request, result
 _ACCEPTED = {"statuses": {202: "Accepted; the rollout runs."}}
 METHODS = [
     _method(
-        "version", "registerVersion", "POST", "/versions", RegisterRequest, VersionModel, register,
+        "version",
+        "registerVersion",
+        "POST",
+        "/versions",
+        RegisterRequest,
+        VersionModel,
+        register,
         "Register a version of a microservice",
         statuses={201: "Registered.", 200: "It was registered before."},
     ),
@@ -300,16 +305,36 @@ METHODS = [
     _method("stage", "listStages", "GET", "/stages", Nothing, StagesResult, list_stages, "All stages"),
     _method("stage", "getStage", "GET", "/stages/{name}", StageRequest, StageDetail, get_stage, "A stage and its versions"),
     _method(
-        "stage", "promoteStage", "POST", "/stages/{name}/promote", StartRequest, RolloutModel, promote,
-        "Start a promote", **_ACCEPTED,
+        "stage",
+        "promoteStage",
+        "POST",
+        "/stages/{name}/promote",
+        StartRequest,
+        RolloutModel,
+        promote,
+        "Start a promote",
+        **_ACCEPTED,
     ),
     _method(
-        "stage", "rollbackStage", "POST", "/stages/{name}/rollback", StartRequest, RolloutModel, rollback,
-        "Start a rollback", **_ACCEPTED,
+        "stage",
+        "rollbackStage",
+        "POST",
+        "/stages/{name}/rollback",
+        StartRequest,
+        RolloutModel,
+        rollback,
+        "Start a rollback",
+        **_ACCEPTED,
     ),
     _method("rollout", "getRollout", "GET", "/rollouts/{number}", RolloutRequest, RolloutModel, get_rollout, "A rollout"),
     _method(
-        "rollout", "cancelRollout", "POST", "/rollouts/{number}/cancel", CancelRequest, RolloutModel, cancel,
+        "rollout",
+        "cancelRollout",
+        "POST",
+        "/rollouts/{number}/cancel",
+        CancelRequest,
+        RolloutModel,
+        cancel,
         "Cancel a rollout",
     ),
 ]

@@ -1,4 +1,5 @@
 """What the GS2 door and our own API share: finding a stage, and opaque keyset page tokens."""
+
 from __future__ import annotations
 
 import base64

@@ -1,4 +1,5 @@
 """GS2-Freeze: its six methods, as the contract's page freeze fixes them."""
+
 from __future__ import annotations
 
 import re
@@ -248,23 +249,53 @@ def _method(component: str, function: str, verb: str, path: str, request, result
 METHODS = [
     _method("stage", "describeStages", "GET", "/", Nothing, StagesResult, describe_stages, "All stages"),
     _method(
-        "stage", "getStage", "GET", "/{stageName}", StageRequest, StageDetailResult, get_stage,
+        "stage",
+        "getStage",
+        "GET",
+        "/{stageName}",
+        StageRequest,
+        StageDetailResult,
+        get_stage,
         "A stage with its source's and its own versions",
     ),
     _method(
-        "stage", "promoteStage", "POST", "/{stageName}/promote", StageRequest, StageResult, promote,
+        "stage",
+        "promoteStage",
+        "POST",
+        "/{stageName}/promote",
+        StageRequest,
+        StageResult,
+        promote,
         "Copy the source's versions onto the stage",
     ),
     _method(
-        "stage", "rollbackStage", "POST", "/{stageName}/rollback", StageRequest, StageResult, rollback,
+        "stage",
+        "rollbackStage",
+        "POST",
+        "/{stageName}/rollback",
+        StageRequest,
+        StageResult,
+        rollback,
         "Return to the previously deployed versions",
     ),
     _method(
-        "output", "describeOutputs", "GET", "/{stageName}/progress/output", OutputsRequest, OutputsResult,
-        describe_outputs, "Output of promote and rollback, oldest first",
+        "output",
+        "describeOutputs",
+        "GET",
+        "/{stageName}/progress/output",
+        OutputsRequest,
+        OutputsResult,
+        describe_outputs,
+        "Output of promote and rollback, oldest first",
     ),
     _method(
-        "output", "getOutput", "GET", "/{stageName}/progress/output/{outputName}", OutputRequest, OutputResult,
-        get_output, "One piece of output",
+        "output",
+        "getOutput",
+        "GET",
+        "/{stageName}/progress/output/{outputName}",
+        OutputRequest,
+        OutputResult,
+        get_output,
+        "One piece of output",
     ),
 ]

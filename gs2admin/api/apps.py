@@ -1,4 +1,5 @@
 """Our own JSON API."""
+
 from django.apps import AppConfig
 
 

@@ -1,4 +1,5 @@
 """The OpenAPI document and its page."""
+
 from django.urls import path
 
 from gs2admin.api import views

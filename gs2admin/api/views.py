@@ -1,4 +1,5 @@
 """The OpenAPI document, and the page that makes it readable."""
+
 from __future__ import annotations
 
 import json

@@ -3,6 +3,7 @@
 The counters live in Django's cache, so with REDIS_URL they hold for all hosts, without it per process. Only failures
 count, so a fleet of servers behind one address that sign in rightly is never slowed.
 """
+
 from __future__ import annotations
 
 import hashlib

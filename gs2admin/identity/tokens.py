@@ -3,6 +3,7 @@
 Project tokens and time-offset tokens are signed texts, so that checking one costs no query; each kind has a key of
 its own. An access token is a row, because the contract allows it only 128 characters; the row holds its hash.
 """
+
 from __future__ import annotations
 
 import base64
@@ -85,6 +86,11 @@ def find_credential(client_id: str) -> Credential | None:
 
 def _forget(instance: Credential, **_: object) -> None:
     _found.pop(instance.client_id, None)
+
+
+def forget_all() -> None:
+    """Drop what this process remembers of credentials."""
+    _found.clear()
 
 
 # The process that revokes forgets at once; the others within _CREDENTIAL_TTL_S.

@@ -1,4 +1,5 @@
 """Identifier: programs sign in here and get a project token."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,4 +1,5 @@
 """Auth: trusted servers sign players in here and shift their clocks."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -29,9 +30,7 @@ class TimeOffsetRequest(Shape):
     """Fields of issueTimeOffsetTokenByUserId."""
 
     user_id: Text = field("auth.accessToken.userId", max_length=128, description="Whose clock is shifted.")
-    time_offset: Integer = field(
-        "auth.accessToken.timeOffset", 0, ge=0, le=MAX_OFFSET_S, description="Seconds ahead."
-    )
+    time_offset: Integer = field("auth.accessToken.timeOffset", 0, ge=0, le=MAX_OFFSET_S, description="Seconds ahead.")
 
 
 class TokenResult(Result):

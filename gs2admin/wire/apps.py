@@ -1,4 +1,5 @@
 """The GS2 protocol."""
+
 from django.apps import AppConfig
 
 
@@ -6,3 +7,6 @@ class WireConfig(AppConfig):
     name = "gs2admin.wire"
     label = "wire"
     verbose_name = "GS2 protocol"
+
+    def ready(self) -> None:
+        from gs2admin.wire import avoider  # noqa: F401  registers the cleaner

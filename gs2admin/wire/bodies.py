@@ -3,6 +3,7 @@
 The framework's own size limit sees compressed bytes only, and 1 MB of gzip can be 1 GB of zeros; here the inflater
 is stopped at the cap, so neither time nor memory follows what the sender claims.
 """
+
 from __future__ import annotations
 
 import json

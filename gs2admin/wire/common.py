@@ -1,4 +1,5 @@
 """What every service offers alike."""
+
 from __future__ import annotations
 
 from typing import Any

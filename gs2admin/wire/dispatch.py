@@ -1,7 +1,9 @@
 """Carries one call out: who calls, what they ask, the handler, its answer. Every door ends here."""
+
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -9,6 +11,7 @@ from django.db import transaction
 from gs2admin.errors import DomainError
 from gs2admin.identity import tokens
 from gs2admin.identity.actors import Actor, from_credential
+from gs2admin.wire import avoider
 from gs2admin.wire.failures import Failure, from_domain, refuse
 from gs2admin.wire.shapes import parse
 from gs2admin.wire.table import Answer, Auth, Method
@@ -38,6 +41,8 @@ class Call:
 
     actor, project, credential: None only for methods without authentication. user_id: the player of the access
     token. time_offset_s: from the access token or the time-offset token. offset: the latter as it was sent.
+    seal: a handler whose effect is not one transaction calls it with its answer inside the transaction that ends the
+    effect, so that a repeat with the same duplication avoider finds the answer exactly when the effect is there.
     """
 
     context: CallContext
@@ -48,6 +53,7 @@ class Call:
     time_offset_s: int = 0
     offset: tokens.Offset | None = None
     duplication_avoider: str = ""
+    seal: Callable[[dict[str, Any]], None] = avoider.no_seal
 
 
 def authenticate(method: Method, context: CallContext) -> Call:
@@ -60,8 +66,19 @@ def authenticate(method: Method, context: CallContext) -> Call:
         raise _unauthorised("projectToken", "identifier.projectToken.projectToken", bad.kind) from None
     except DomainError as error:
         raise from_domain(error, service=method.words, component=method.component) from None
-    project = credential.project
     actor = from_credential(credential, door=context.door, ip=context.ip, request_id=context.request_id)
+    return within(method, context, Call(context, actor, credential.project, credential))
+
+
+def within(method: Method, context: CallContext, call: Call) -> Call:
+    """The same call with what the other tokens and the duplication avoider of `context` say.
+
+    For calls whose actor and project are known already: made by a credential, or inside the server by a script, which
+    needs no project token. Raises Failure 401 when a token is not good.
+    """
+    if method.auth is Auth.NONE:
+        return call
+    project = call.project
     user_id, time_offset_s, offset = None, 0, None
     if method.auth is Auth.ACCESS:
         try:
@@ -77,8 +94,8 @@ def authenticate(method: Method, context: CallContext) -> Call:
         except tokens.BadToken as bad:
             raise _unauthorised("timeOffsetToken", "auth.accessToken.timeOffsetToken", bad.kind) from None
         time_offset_s = offset.time_offset_s
-    avoider = context.duplication_avoider if method.takes_duplication_avoider else ""
-    return Call(context, actor, project, credential, user_id, time_offset_s, offset, avoider)
+    token = context.duplication_avoider if method.takes_duplication_avoider else ""
+    return replace(call, user_id=user_id, time_offset_s=time_offset_s, offset=offset, duplication_avoider=token)
 
 
 def dispatch(method: Method, call: Call, fields: dict[str, Any]) -> Answer:
@@ -87,7 +104,7 @@ def dispatch(method: Method, call: Call, fields: dict[str, Any]) -> Answer:
     A dry run of a writing method does everything in a transaction that is rolled back: rights, limits and conflicts
     are answered as they would be, and nothing stays. Raises Failure.
     """
-    request = parse(method.request, fields)
+    request = parse(method.request, fields, numbers_are_text=call.context.door == "script")
     # The method's user is the one that a time-offset token must have been issued for.
     if call.offset is not None and getattr(request, "user_id", call.offset.user_id) != call.offset.user_id:
         raise _unauthorised("timeOffsetToken", "auth.accessToken.timeOffsetToken", "invalid")
@@ -96,6 +113,8 @@ def dispatch(method: Method, call: Call, fields: dict[str, Any]) -> Answer:
             with transaction.atomic():
                 answer = method.handler(call, request)
                 transaction.set_rollback(True)
+        elif call.duplication_avoider:
+            answer = avoider.once(method, call, request)
         else:
             answer = method.handler(call, request)
     except DomainError as error:

@@ -3,6 +3,7 @@
 A door turns them into its own body: GS2 clients get {"message": "<JSON text of the list>"} (contract: transport,
 section 8), our own API gets one sentence.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -3,6 +3,7 @@
 The raw request target is used where the server gives it, because a decoded path cannot tell `%2F` from a slash and
 has lost `//` and bare `%` (contract: transport, section 6).
 """
+
 from __future__ import annotations
 
 import re
@@ -16,9 +17,7 @@ from gs2admin.wire.table import API, GS2_SERVICES
 _PREFIXES = frozenset({*GS2_SERVICES, API})
 # Clients that can only change DNS ask {service}.{region}.gen2.gs2io.com or the like. A second label that is no region
 # leaves ordinary hosts such as auth.example.com alone.
-_HOST = re.compile(
-    rf"({'|'.join(GS2_SERVICES)})\.(?:[a-z]{{2,}}-[a-z]+-\d+\..+|[^.]+\.gen2\.gs2io\.com)", re.IGNORECASE
-)
+_HOST = re.compile(rf"({'|'.join(GS2_SERVICES)})\.(?:[a-z]{{2,}}-[a-z]+-\d+\..+|[^.]+\.gen2\.gs2io\.com)", re.IGNORECASE)
 _ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 _MAX_QUERY_FIELDS = 200
 
@@ -73,7 +72,5 @@ def query(meta: dict[str, Any], service: str) -> dict[str, str]:
     try:
         pairs = parse_qsl(text, keep_blank_values=True, errors="surrogateescape", max_num_fields=_MAX_QUERY_FIELDS)
     except ValueError:
-        raise refuse(
-            400, "query", f"{service}.request.query.error.tooMany", "The query string has too many fields."
-        ) from None
+        raise refuse(400, "query", f"{service}.request.query.error.tooMany", "The query string has too many fields.") from None
     return {key: value for key, value in pairs if value != "null"}

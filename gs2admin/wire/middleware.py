@@ -1,4 +1,5 @@
 """Takes the table's requests out of Django's stack before hosts, redirects, sessions and CSRF are looked at."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

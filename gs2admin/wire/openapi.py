@@ -1,4 +1,5 @@
 """The OpenAPI 3.1 document of the whole table."""
+
 from __future__ import annotations
 
 import re

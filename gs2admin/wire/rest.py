@@ -1,4 +1,5 @@
 """The REST door: HTTP in, (method, fields, context) to dispatch, HTTP out. Serves the GS2 services and our own API."""
+
 from __future__ import annotations
 
 import base64
@@ -135,5 +136,3 @@ def _wants_gzip(accept: str) -> bool:
         if name.strip() in {"gzip", "x-gzip"}:
             return quality.replace(" ", "") not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
     return False
-
-

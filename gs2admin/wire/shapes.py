@@ -3,6 +3,7 @@
 What every SDK does differently is made equal here (contract: transport, section 4): absent, null and empty are one;
 numbers may come as text; booleans may come as text in any case; unknown fields are ignored.
 """
+
 from __future__ import annotations
 
 import re
@@ -15,6 +16,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
@@ -26,7 +28,10 @@ from gs2admin.wire.failures import Failure, Problem
 _DECIMAL = re.compile(r"[+-]?\d{1,20}")
 
 
-def _as_text(value: Any) -> str:
+def _as_text(value: Any, info: ValidationInfo) -> str:
+    # Lua scripts see user ids that are all digits as numbers, and hand them on as such.
+    if info.context and info.context.get("numbers_are_text") and isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
     if not isinstance(value, str):
         raise PydanticCustomError("not_text", "is not text")
     # NUL cannot be stored in PostgreSQL; a lone surrogate cannot be stored or sent anywhere.
@@ -105,10 +110,13 @@ _KINDS = {
 S = TypeVar("S", bound=Shape)
 
 
-def parse(shape: type[S], fields: dict[str, Any]) -> S:
-    """The validated request. Raises Failure 400 with one problem per bad field, in the order of the fields."""
+def parse(shape: type[S], fields: dict[str, Any], *, numbers_are_text: bool = False) -> S:
+    """The validated request. numbers_are_text: a whole number will do where text is wanted.
+
+    Raises Failure 400 with one problem per bad field, in the order of the fields.
+    """
     try:
-        return shape.model_validate(fields)
+        return shape.model_validate(fields, context={"numbers_are_text": numbers_are_text})
     except ValidationError as error:
         raise Failure(400, *(_problem(shape, item) for item in error.errors(include_url=False))) from None
 

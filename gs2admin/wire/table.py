@@ -2,6 +2,7 @@
 
 Each app lists its methods in its `wire.py` (GS2 protocol) or `api.py` (our own JSON API) as METHODS.
 """
+
 from __future__ import annotations
 
 import re
@@ -42,7 +43,8 @@ class Method:
     `{name}` is one piece, `{+name}` takes slashes too. request, result: shapes; path pieces, query and body are all
     fields of the request. handler: gets (Call, request) and calls one service or queryset function; returns the
     answer as a dict, or an Answer for another status (own API only). writes: a dry run of it is rolled back.
-    takes_*: special headers. body_cap: bytes after decompression.
+    takes_*: special headers. runs_scripts: its effect is not one transaction, so the duplication avoider works by a
+    lease. body_cap: bytes after decompression.
     """
 
     service: str
@@ -58,6 +60,7 @@ class Method:
     writes: bool = False
     takes_duplication_avoider: bool = False
     takes_time_offset: bool = False
+    runs_scripts: bool = False
     body_cap: int = 256 * 1024
     statuses: dict[int, str] = field(default_factory=dict)
 

@@ -1,0 +1,77 @@
+"""What the job-queue and script samples need in the database of the test server."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from uuid import UUID
+
+from django.utils import timezone
+
+from gs2admin.identity.actors import SYSTEM
+from gs2admin.identity.models import AccessToken
+from jobqueue.models import GivenUp, Job, JobResult, Queue
+from jobqueue.services import Entry, push_jobs
+from jobqueue.services.namespaces import create_namespace
+from jobqueue.states import JobState
+
+ACCESS_TOKEN = "access-token-of-user-0001"
+WAITING = "00000000-0000-4000-8000-000000000001"
+TRIED = "00000000-0000-4000-8000-000000000002"
+DEAD = "00000000-0000-4000-8000-000000000003"
+
+
+def build(project) -> None:
+    """A namespace `queue-0001` in which user-0001 has waiting, tried and given-up jobs, and a token that signs him in."""
+    AccessToken.objects.create(
+        token_hash=hashlib.sha256(ACCESS_TOKEN.encode()).hexdigest(),
+        project=project,
+        user_id="user-0001",
+        expires_at=timezone.now() + timedelta(days=1),
+    )
+    namespace = create_namespace(actor=SYSTEM, project=project, name="queue-0001")
+    jobs = []
+    for name in (WAITING, TRIED, DEAD):
+        (job,), _ = push_jobs(actor=SYSTEM, namespace=namespace, user_id="user-0001", entries=[Entry("script-0001")])
+        Job.objects.filter(pk=job.pk).update(name=UUID(name))
+        jobs.append(Job.objects.get(pk=job.pk))
+    _, tried, dead = jobs
+    JobResult.objects.create(job=tried, try_number=0, status_code=500, result="[]")
+    Job.objects.filter(pk=tried.pk).update(try_count=1)
+    for number in range(3):
+        JobResult.objects.create(job=dead, try_number=number, status_code=404, result="[]")
+    Job.objects.filter(pk=dead.pk).update(try_count=3, state=JobState.GIVEN_UP)
+    GivenUp.objects.create(job=dead, namespace=namespace, user_id="user-0001", script="script-0001", status_code=404)
+    Queue.objects.update(waiting=2)
+
+
+_MINE = {"namespaceName": "queue-0001"}
+_HIS = _MINE | {"userId": "user-0001"}
+GOOD = {
+    "job-queue.namespace.describeNamespaces": {"limit": 5, "namePrefix": "queue"},
+    "job-queue.namespace.createNamespace": {
+        "name": "queue-0002",
+        "description": "d",
+        "enableAutoRun": True,
+        "transactionSetting": {"enableAutoRun": True, "keyId": "grn:gs2:r:o:key:k:key:k"},
+        "runNotification": {"gatewayNamespaceId": "grn:gs2:r:o:gateway:g", "enable": "Disabled"},
+        "logSetting": {"loggingNamespaceId": "grn:gs2:r:o:log:l"},
+    },
+    "job-queue.namespace.getNamespaceStatus": _MINE,
+    "job-queue.namespace.getNamespace": _MINE,
+    "job-queue.namespace.updateNamespace": _MINE | {"description": "new"},
+    "job-queue.namespace.deleteNamespace": _MINE,
+    "job-queue.namespace.getServiceVersion": {},
+    "job-queue.job.describeJobsByUserId": _HIS | {"limit": 7},
+    "job-queue.job.getJobByUserId": _HIS | {"jobName": WAITING},
+    "job-queue.job.pushByUserId": _HIS | {"jobs": [{"scriptId": "script-0001", "args": '{"n": 1}', "maxTryCount": 5}]},
+    "job-queue.job.run": _MINE,
+    "job-queue.job.runByUserId": _HIS,
+    "job-queue.job.deleteJob": _MINE | {"jobName": WAITING},
+    "job-queue.job.deleteJobByUserId": _HIS | {"jobName": TRIED},
+    "job-queue.jobResult.getJobResult": _MINE | {"jobName": TRIED},
+    "job-queue.jobResult.getJobResultByUserId": _HIS | {"jobName": TRIED, "tryNumber": 0},
+    "job-queue.deadLetterJob.describeDeadLetterJobsByUserId": _HIS | {"limit": 7},
+    "job-queue.deadLetterJob.getDeadLetterJobByUserId": _HIS | {"deadLetterJobName": DEAD},
+    "job-queue.deadLetterJob.deleteDeadLetterJobByUserId": _HIS | {"deadLetterJobName": DEAD},
+}

@@ -1,0 +1,131 @@
+"""Tokens: what they let in, for how long, and what never passes for one."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+import pytest
+from django.core.cache import cache
+from django.utils import timezone
+
+from gs2admin.errors import Unavailable
+from gs2admin.identity import throttle, tokens
+from gs2admin.identity.actors import SYSTEM
+from gs2admin.identity.models import AccessToken
+from gs2admin.identity.services import revoke_credential
+
+
+@pytest.fixture(autouse=True)
+def _fresh_counters():
+    cache.clear()
+
+
+def refused(kind, call, *args, **more):
+    with pytest.raises(tokens.BadToken) as bad:
+        call(*args, **more)
+    assert bad.value.kind == kind
+
+
+def test_a_project_token_lets_in_for_an_hour(credential, monkeypatch):
+    row, _ = credential
+    token = tokens.issue_project_token(row)
+    assert tokens.credential_of(token) == row
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 3599)
+    assert tokens.credential_of(token) == row
+    monkeypatch.setattr(time, "time", lambda: now + 3601)
+    refused("expired", tokens.credential_of, token)
+
+
+def test_a_token_is_refused_when_a_letter_changes_or_it_is_of_another_kind(credential, project):
+    row, _ = credential
+    token = tokens.issue_project_token(row)
+    for index in range(len(token)):
+        changed = token[:index] + ("A" if token[index] != "A" else "B") + token[index + 1 :]
+        refused("invalid", tokens.credential_of, changed)
+    offset, _ = tokens.issue_time_offset_token(project=project, user_id="u", time_offset_s=5)
+    access, _ = tokens.issue_access_token(project=project, user_id="u", time_offset_s=0)
+    for other in (offset, access, "", ".", "é", "\x00"):
+        refused("invalid", tokens.credential_of, other)
+    refused("invalid", tokens.offset_of, token, project)
+
+
+def test_checking_tokens_costs_one_query_in_half_a_second(credential, django_assert_num_queries):
+    token = tokens.issue_project_token(credential[0])
+    with django_assert_num_queries(1):
+        for _ in range(50):
+            tokens.credential_of(token).project.owner_id  # noqa: B018
+
+
+def test_revoking_ends_tokens_within_a_second(credential):
+    row, _ = credential
+    token = tokens.issue_project_token(row)
+    tokens.credential_of(token)
+    revoke_credential(actor=SYSTEM, credential=row)
+    deadline = time.monotonic() + 1
+    while time.monotonic() < deadline:
+        try:
+            tokens.credential_of(token)
+        except tokens.BadToken as bad:
+            assert bad.kind == "revoked"
+            return
+        time.sleep(0.02)
+    raise AssertionError("still let in after a second")
+
+
+def test_access_tokens_belong_to_one_project_and_end(project, other_project):
+    token, expire = tokens.issue_access_token(project=project, user_id="u" * 128, time_offset_s=60)
+    assert len(token) <= 128 and expire == pytest.approx(time.time() * 1000 + 3_600_000, abs=5000)
+    row = tokens.access_of(token, project)
+    assert (row.user_id, row.time_offset_s) == ("u" * 128, 60)
+    assert token not in row.token_hash
+    refused("invalid", tokens.access_of, token, other_project)
+    AccessToken.objects.update(expires_at=timezone.now())
+    refused("expired", tokens.access_of, token, project)
+    assert tokens.delete_expired_access_tokens() == 0
+    AccessToken.objects.update(expires_at=timezone.now() - timedelta(hours=2))
+    assert tokens.delete_expired_access_tokens() == 1
+
+
+def test_time_offset_tokens_carry_any_user_id(project, other_project):
+    for user_id in ("u", "a:b:c", "利用者" * 42, "😀" * 128):
+        token, _ = tokens.issue_time_offset_token(project=project, user_id=user_id, time_offset_s=315_360_000)
+        assert len(token) <= 1024
+        assert tokens.offset_of(token, project) == tokens.Offset(user_id, 315_360_000)
+        refused("invalid", tokens.offset_of, token, other_project)
+
+
+def test_guessing_is_slowed_for_one_client_and_address_only(credential):
+    row, secret = credential
+    for _ in range(throttle.FAILURES):
+        refused("secret", tokens.check_secret, row.client_id, "wrong", ip="10.0.0.1")
+    with pytest.raises(Unavailable):
+        tokens.check_secret(row.client_id, secret, ip="10.0.0.1")
+    assert tokens.check_secret(row.client_id, secret, ip="10.0.0.2") == row
+    refused("secret", tokens.check_secret, "someone-else", "wrong", ip="10.0.0.1")
+
+
+def test_signing_in_rightly_is_never_slowed(credential):
+    row, secret = credential
+    for _ in range(throttle.FAILURES * 3):
+        assert tokens.check_secret(row.client_id, secret, ip="10.0.0.1") == row
+
+
+def test_a_cache_that_is_away_does_not_keep_anybody_out(credential, monkeypatch):
+    def away(*args, **more):
+        raise ConnectionError("no cache")
+
+    monkeypatch.setattr(cache, "get", away)
+    monkeypatch.setattr(cache, "add", away)
+    row, secret = credential
+    refused("secret", tokens.check_secret, row.client_id, "wrong", ip="10.0.0.1")
+    assert tokens.check_secret(row.client_id, secret, ip="10.0.0.1") == row
+
+
+def test_a_revoked_credential_and_a_wrong_secret_look_alike(credential):
+    row, secret = credential
+    revoke_credential(actor=SYSTEM, credential=row)
+    refused("secret", tokens.check_secret, row.client_id, secret, ip="10.0.0.1")
+    refused("secret", tokens.check_secret, "gs2a-unknown", secret, ip="10.0.0.1")
+    refused("secret", tokens.check_secret, row.client_id, "\ud800", ip="10.0.0.1")
