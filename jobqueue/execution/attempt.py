@@ -6,11 +6,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from django.conf import settings
-
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
 from jobqueue.execution import calls
+from jobqueue.execution.running import run_source
 from jobqueue.execution.scripts import BuiltIn, Source, find
 from jobqueue.models import Namespace
 
@@ -55,19 +54,8 @@ def _built_in(found: BuiltIn, project: Project, args: str) -> Ended:
 
 
 def _script(found: Source, project: Project, user_id: str, args: str, tick: Callable[[], None]) -> Ended:
-    actor = Actor("script", str(found.pk), found.label, {project.pk: "service"}, door="script")
-    from jobqueue.scripting.pool import runner  # late: only processes that run scripts start a runner
-
-    outcome = runner().run(
-        source=found.source,
-        args=args,
-        user_id=user_id,
-        call=lambda service, method, text: calls.call(actor, project, service, method, text),
-        tick=tick,
-        methods=calls.methods(),
-        disable_number_strings=found.disable_number_strings,
-    )
+    outcome = run_source(found, project=project, user_id=user_id, args=args, tick=tick)
     result = outcome.result
     if len(result) > MAX_RESULT:
         return Ended(500, errors("script", "script.execution.result", "script.execution.result"), "\n".join(outcome.output))
-    return Ended(outcome.status_code, result, "\n".join(outcome.output)[: settings.SCRIPT_OUTPUT_BYTES], outcome.retry)
+    return Ended(outcome.status_code, result, "\n".join(outcome.output), outcome.retry)

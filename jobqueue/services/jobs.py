@@ -126,12 +126,7 @@ def run_next(
         return Ran(None, None, True)
     held = hold.take(queue.pk)
     if held is None:
-        raise Conflict(
-            f"A job of {user_id} is running already.",
-            component="job",
-            message="jobQueue.job.job.error.conflict",
-            code="jobQueue.execution.conflict",
-        )
+        raise _running_already(user_id)
     finished = 0
     try:
         job = _claim_first(queue.pk)
@@ -149,19 +144,42 @@ def run_next(
             status_code=ended.status_code, tries=job.try_count, max_tries=job.max_try_count, may_retry=ended.may_retry
         )
         with transaction.atomic():
-            settled, _ = sql.settle(
+            ours, _ = sql.settle(
                 job_id=job.pk, tries=job.try_count, to=then.state, status_code=ended.status_code, result=ended.result,
                 output=ended.output, took_ms=ended.took_ms, next_id=None,
             )  # fmt: skip
-            if settled:
+            if ours:
                 count_one(namespace.pk, job.script_id, then.state, took_ms=ended.took_ms)
                 notify.finished(namespace, user_id, job.pk)
                 finished = int(then.state != JobState.WAITING)
-        result = JobResult.objects.filter(job_id=job.pk, try_number=job.try_count - 1).first()
-        last = not any(Job.objects.filter(queue_id=queue.pk, state=state).exists() for state in QUEUED)
+            result = JobResult.objects.filter(job_id=job.pk, try_number=job.try_count - 1).first()
+            last = not any(Job.objects.filter(queue_id=queue.pk, state=state).exists() for state in QUEUED)
+            if ours:
+                job.state, job.updated_at = then.state, result.tried_at
+                settled(Ran(job, result, last))
+        if not ours:
+            _refuse_if_gone(namespace)
         return Ran(job, result, last)
+    except hold.HoldLost:
+        _refuse_if_gone(namespace)
+        raise _running_already(user_id) from None
     finally:
         hold.let_go(held, finished=finished)
+
+
+def _running_already(user_id: str) -> Conflict:
+    return Conflict(
+        f"A job of {user_id} is running already.",
+        component="job",
+        message="jobQueue.job.job.error.conflict",
+        code="jobQueue.execution.conflict",
+    )
+
+
+def _refuse_if_gone(namespace: Namespace) -> None:
+    """The namespace may have been deleted while its job ran."""
+    if not Namespace.objects.filter(pk=namespace.pk, status=NamespaceStatus.ACTIVE).exists():
+        raise _namespace_gone()
 
 
 def _claim_first(queue_id: int) -> Job | None:
@@ -184,7 +202,7 @@ def delete_job(*, actor: Actor, namespace: Namespace, job: Job, reason: str = ""
         queue = Queue.objects.filter(pk=job.queue_id)
         queue.update(waiting=F("waiting") - counted, rev=F("rev") + 1)
         queue.update(**hold.head(job.queue_id))  # looked at after the row is locked, so that no push is overlooked
-        if actor.kind == "person":
+        if actor.kind in LOGGED:
             record(actor=actor, action="job.delete", obj=job, project_id=namespace.project_id,
                    before={"user": job.queue.user_id, "script": job.script_id, "state": job.state}, reason=reason)
     return job

@@ -11,6 +11,7 @@ import zlib
 import httpx
 import pytest
 
+from gs2admin.wire.table import Auth
 from tests.wire.samples import GS2_METHODS, GUARDED, fields_of, request_of
 from tests.wire.server import Server
 
@@ -62,9 +63,13 @@ def test_without_a_good_token_every_method_is_unauthorized(server: Server, metho
 def test_another_projects_token_sees_nothing_of_this_one(server: Server, method):
     call = request_of(method, fields_of(method, server), "plain")
     response = server.call(call.pop("verb"), call.pop("path"), who="theirs", **call)
-    if "stageName" in method.path:
+    owner = next((word for word in ("stage", "namespace") if f"{{{word}Name}}" in method.path), None)
+    if method.auth is Auth.ACCESS:
+        assert response.status_code == 401
+        assert problems(response)[0]["component"] == "accessToken"
+    elif owner:
         assert response.status_code == 404
-        assert problems(response)[0]["component"] == "stage"
+        assert problems(response)[0]["component"] == owner
     else:
         assert response.status_code == 200
         assert "isles" not in response.text and "dev" not in response.text
@@ -273,12 +278,15 @@ def test_a_broken_chunk_or_a_bad_length_gets_no_framework_page(server: Server):
 def test_a_piece_that_is_not_given_is_required(server: Server, method, piece):
     fields = fields_of(method, server)
     call = request_of(method, fields, "plain")
-    path = call["path"].replace(fields["stageName"], piece, 1)
+    first = re.search(r"{\+?([A-Za-z]+)}", method.path)[1]
+    path = call["path"].replace(fields[first], piece, 1)
     response = server.call(call["verb"], path, headers=call["headers"], content=call.get("content"))
-    if method.function == "getStage" and piece == "":
-        assert response.status_code == 200  # that is the path of describeStages
+    if path == f"/{method.service}/" and method.verb == "GET":
+        assert response.status_code == 200  # that is the path of the whole list
     else:
-        assert [p["message"] for p in problems(response)] == ["freeze.stage.name.error.require"]
+        words = problems(response)
+        assert response.status_code == 400 and len(words) == 1
+        assert words[0]["message"].endswith((f".{first}.error.require", ".name.error.require"))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,77 @@
+"""Pages of lists: opaque keyset tokens, and answers that stay small whatever the rows hold."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.db.models import QuerySet
+
+from gs2admin.errors import Invalid
+
+# One answer holds about this many characters of rows; the page ends earlier then.
+PAGE_CHARACTERS = 4 * 1024 * 1024
+
+
+def page_token(kind: str, key: int | str) -> str:
+    """Where the next page begins: after the row with this key. base64url without padding, never the word null."""
+    return base64.urlsafe_b64encode(json.dumps([kind, key]).encode()).rstrip(b"=").decode()
+
+
+def key_of(token: str | None, kind: str, of: type, *, component: str, word: str) -> Any:
+    """The key in a page token, None without a token.
+
+    of: int or str. word: `service.model.pageToken`. Raises Invalid when the token is not one of ours.
+    """
+    if token is None:
+        return None
+    try:
+        found = json.loads(base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True))
+    except (ValueError, RecursionError):
+        found = None
+    good = isinstance(found, list) and len(found) == 2 and found[0] == kind and type(found[1]) is of
+    if not good or (of is int and not 0 <= found[1] < 2**63) or (of is str and ("\0" in found[1] or not _storable(found[1]))):
+        raise Invalid(
+            "The page token is not one of ours; begin again without one.", component=component, message=f"{word}.error.invalid"
+        )
+    return found[1]
+
+
+def _storable(text: str) -> bool:
+    return not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def page(
+    rows: QuerySet, *, by: str, after: Any, limit: int, kind: str, item: Callable[[Any], dict[str, Any]], size: Any = None
+) -> dict[str, Any]:
+    """{"items": [...], "nextPageToken": ...}: at most `limit` rows in the order of the unique column `by`.
+
+    after: the key that a token held. size: an expression for a row's characters, when rows can be large; they are then
+    measured before they are read.
+    """
+    rows = rows.order_by(by)
+    if after is not None:
+        rows = rows.filter(**{f"{by}__gt": after})
+    if size is not None:
+        sizes = list(rows.annotate(_size=size).values_list(by, "_size")[: limit + 1])
+        shown = fitting([count or 0 for _, count in sizes[:limit]])
+        found = list(rows.filter(**{f"{by}__lte": sizes[shown - 1][0]})) if shown else []
+        more = len(sizes) > shown
+    else:
+        found = list(rows[: limit + 1])
+        more = len(found) > limit
+        found = found[:limit]
+    token = page_token(kind, getattr(found[-1], by)) if more and found else None
+    return {"items": [item(row) for row in found], "nextPageToken": token}
+
+
+def fitting(sizes: Sequence[int], cap: int = PAGE_CHARACTERS) -> int:
+    """How many of these rows one answer holds; at least one."""
+    total = 0
+    for count, size in enumerate(sizes):
+        total += size
+        if total > cap and count:
+            return count
+    return len(sizes)

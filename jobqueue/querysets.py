@@ -1,0 +1,52 @@
+"""Reads of job queues: each begins at a player's queue, so that no list is walked through."""
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import F, QuerySet, Sum, Value
+from django.db.models.functions import Coalesce, Length
+
+from jobqueue.models import Job, JobResult, Namespace, Queue, Script, ScriptNamespace
+from jobqueue.states import QUEUED, JobState
+
+
+def jobs_of(namespace: Namespace, user_id: str) -> QuerySet[Job]:
+    """All jobs of a player that are still known, in whatever state."""
+    queue_id = Queue.objects.filter(namespace=namespace, user_id=user_id).values_list("pk", flat=True).first()
+    return Job.objects.filter(queue_id=queue_id) if queue_id else Job.objects.none()
+
+
+def queued(namespace: Namespace, user_id: str) -> QuerySet[Job]:
+    """Jobs that wait or run; by id they are in the order in which they run."""
+    return jobs_of(namespace, user_id).filter(state__in=sorted(QUEUED))
+
+
+def given_up(namespace: Namespace, user_id: str) -> QuerySet[Job]:
+    """Jobs that failed for good and are kept."""
+    return jobs_of(namespace, user_id).filter(state=JobState.GIVEN_UP)
+
+
+def named(jobs: QuerySet[Job], name: str) -> Job | None:
+    """The job of that name; names that are no UUIDs name nothing."""
+    try:
+        key = UUID(name)
+    except ValueError:
+        return None
+    return jobs.filter(name=key).first() if str(key) == name.lower() else None
+
+
+def result_of(job: Job, try_number: int | None) -> JobResult | None:
+    """The result of one attempt, of the newest without a number."""
+    rows = JobResult.objects.filter(job=job)
+    return rows.filter(try_number=try_number).first() if try_number is not None else rows.order_by("-try_number").first()
+
+
+# How many characters a row holds, for pages that must stay small.
+SIZE_OF_JOB = Length("args")
+SIZE_WITH_RESULTS = Length("args") + Coalesce(Sum(Length("results__result")), Value(0))
+SIZE_OF_SCRIPT = Length(F("source"))
+
+
+def scripts_of(namespace: ScriptNamespace) -> QuerySet[Script]:
+    """The scripts of a namespace, which comes with them."""
+    return Script.objects.filter(namespace=namespace).select_related("namespace")
