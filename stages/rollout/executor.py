@@ -41,31 +41,34 @@ def _carry(claim: Claim) -> None:
     steps = list(rollout.steps.order_by("position"))
     if claim.attempt > 1 and rollout.state != RolloutState.QUEUED:
         journal.write(claim, [Line(f"Taken over by another worker (attempt {claim.attempt}).")])
+    fault = ""
     while True:
         state = patiently(lambda: journal.renew(claim))
         try:
-            decision = decide(state, steps, _repeatable)
+            # Only what runs can err, so a queued one begins first.
+            ending = fault and state != RolloutState.QUEUED
+            decision = errored(fault, steps, state) if ending else decide(state, steps, _repeatable)
             match decision:
                 case Begin():
-                    patiently(lambda: journal.start(claim, _opening(rollout)))
+                    lines = [] if fault else _opening(rollout)
+                    patiently(lambda lines=lines: journal.start(claim, lines))
                 case RunStep(index=index, again=again):
                     fault = _run_step(claim, rollout, steps[index], again)
-                    if fault:
-                        _finish(claim, errored(fault, steps, patiently(lambda: journal.state(claim))))
-                        return
-                    if engine.beat():
+                    if not fault and engine.beat():
                         _hand_over(claim)
                         return
                 case Finish():
                     _finish(claim, decision)
                     return
+        except journal.MoveRefused:
+            continue
         except (LeaseLost, OperationalError, InterfaceError):
             raise
         except Exception:
+            if fault:
+                raise
             log.exception("rollout hit an internal fault", extra={"rollout_id": claim.rollout_id})
-            sentence = f"gs2admin hit an internal fault; its log names rollout {rollout.number}."
-            _finish(claim, errored(sentence, steps, patiently(lambda: journal.state(claim))))
-            return
+            fault = f"gs2admin hit an internal fault; its log names rollout {rollout.number}."
 
 
 def _opening(rollout: Rollout) -> list[Line]:
@@ -105,10 +108,7 @@ def _run_step(claim: Claim, rollout: Rollout, step: Step, again: bool) -> str:
     where = f" on {step.target_name}" if step.target_name else ""
     line = lambda text: Line(text, step.microservice, step.position)  # noqa: E731
     verb = "started again" if again else "started"
-    try:
-        patiently(lambda: journal.start_step(claim, step, [line(f"{step.phase} {verb}{where}")]))
-    except journal.StepNotStarted:
-        return ""
+    patiently(lambda: journal.start_step(claim, step, [line(f"{step.phase} {verb}{where}")]))
     step.state = StepState.RUNNING
     step.attempt += 1
     began = time.monotonic()

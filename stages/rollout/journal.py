@@ -48,6 +48,15 @@ class Claim:
         return Rollout.objects.filter(pk=self.rollout_id, attempt=self.attempt)
 
 
+class MoveRefused(Exception):
+    """The rollout is still ours, but somebody moved it meanwhile (a cancel): look at it again and decide anew."""
+
+
+def _refuse(claim: Claim) -> None:
+    state(claim)
+    raise MoveRefused
+
+
 def _lease():
     return Now() + timedelta(seconds=settings.LEASE_S)
 
@@ -100,7 +109,7 @@ def start(claim: Claim, lines: Iterable[Line]) -> None:
     with transaction.atomic():
         ledger.lock(claim.project_id)
         if not apply(claim.rows, BY_ID["Q1"], started_at=Now()):
-            raise LeaseLost
+            _refuse(claim)
         _append(claim, lines)
 
 
@@ -108,16 +117,11 @@ def start_step(claim: Claim, step: Step, lines: Iterable[Line]) -> None:
     """Mark the step running before anything of it happens, so that a crash is seen. Refused while canceling."""
     with transaction.atomic():
         if not claim.rows.filter(state=RolloutState.RUNNING).exists():
-            state(claim)
-            raise StepNotStarted
+            _refuse(claim)
         _append(claim, lines)
         Step.objects.filter(pk=step.pk).update(
             state=StepState.RUNNING, attempt=F("attempt") + 1, started_at=step.started_at or Now()
         )
-
-
-class StepNotStarted(Exception):
-    """The rollout is being canceled; no further step may start."""
 
 
 def remember(claim: Claim, step: Step, memo: dict[str, Any]) -> None:
@@ -150,7 +154,7 @@ def finish(claim: Claim, move_id: str, *, error: str, consistent: bool, lines: I
         )
         Step.objects.filter(rollout_id=claim.rollout_id, state=StepState.PENDING).update(state=StepState.NO_PROGRESS)
         if not apply(claim.rows, move, ended_at=Now(), lease_until=None, error=error, consistent=consistent):
-            raise LeaseLost
+            _refuse(claim)
         changes: dict[str, Any] = {"revision": F("revision") + 1, "updated_at": Now()}
         if move.target == RolloutState.SUCCEEDED:
             changes["current_set"] = claim.rows.values("to_set")[:1]

@@ -35,7 +35,9 @@ def check_source(stage: Stage | None, source: Stage | None, project_id: int) -> 
     """
     if source is None:
         return
-    if source.project_id != project_id or source.deleted_at is not None:
+    # Read again: another edit may have changed or deleted it since the caller looked.
+    source = Stage.objects.filter(pk=source.pk, project_id=project_id, deleted_at=None).first()
+    if source is None:
         raise Invalid("That source stage does not exist in this project.", component="stage",
                       message="freeze.stage.sourceStageName.error.notFound")
     names, at = [], source
