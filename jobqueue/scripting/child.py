@@ -16,7 +16,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 NOBODY = 65534
 # host's operations; sandbox.lua has the same numbers
-LATE, KNOWN, CALL_OUT, BODY, RELIMIT = 1, 2, 3, 4, 5
+LATE, KNOWN, CALL_OUT, BODY, RELIMIT, UNLIMIT, LIBRARY = 1, 2, 3, 4, 5, 6, 7
 
 
 def harden(channel: socket.socket, memory_bytes: int, dies_with_thread: bool) -> None:
@@ -67,6 +67,11 @@ def _lower(limit: int, value: int) -> None:
     resource.setrlimit(limit, (value, value))
 
 
+def _read(name: str) -> bytes:
+    with open(os.path.join(HERE, name), "rb") as file:
+        return file.read()
+
+
 class Runner:
     """Reads frames, runs scripts, each in a Lua state that was made for it."""
 
@@ -79,21 +84,16 @@ class Runner:
         self.cpu_granted = 0.0
         self.wall_end = self.cpu_end = 0.0
         self.memory_bytes = 0
-        self.setup = self._compile()
+        # As bytecode: reading it is several times quicker than compiling it.
+        self.setup = self._compile(
+            b'collectgarbage("stop")\nlocal host = ...\nlocal function json()\n' + _read("json.lua")
+            + b"\nend\nlocal function sandbox(...)\n" + _read("sandbox.lua") + b"\nend\nreturn sandbox(host, json())"
+        )  # fmt: skip
+        self.library = self._compile(_read("library.lua"))
 
-    def _compile(self) -> bytes:
-        """Both Lua files as one piece of bytecode; reading it is several times quicker than compiling it."""
-        with open(os.path.join(HERE, "json.lua"), "rb") as file:
-            json_source = file.read()
-        with open(os.path.join(HERE, "sandbox.lua"), "rb") as file:
-            sandbox_source = file.read()
-        # One line each, so that the lines of the errors fit the files.
+    def _compile(self, source: bytes) -> bytes:
         lua = self._state()
-        both = (
-            b"local host = ...\nlocal function make_json()\n" + json_source + b"\nend\n"
-            b"local function make_run(...)\n" + sandbox_source + b"\nend\nreturn make_run(host, make_json())"
-        )
-        return lua.eval(b"string.dump")(lua.compile(both, name=b"=sandbox"), True)
+        return lua.eval(b"string.dump")(lua.compile(source, name=b"=sandbox"), True)
 
     def _state(self) -> object:
         return self.make_state(encoding=None, register_eval=False, register_builtins=False, max_memory=0)
@@ -130,7 +130,9 @@ class Runner:
         if operation == BODY:
             body, self.body = self.body, b""
             return body
-        self.lua.set_max_memory(self.memory_bytes)
+        if operation == LIBRARY:
+            return self.library
+        self.lua.set_max_memory(self.memory_bytes if operation == RELIMIT else 0)
         return 0
 
     # ── frames ──────────────────────────────────────────────────────────────────────────────────────────────

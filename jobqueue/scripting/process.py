@@ -20,6 +20,8 @@ TICK_S = 0.25
 # The runner ends a script itself and says where it was; only when it cannot is it killed, this much later.
 GRACE_S = 0.3
 START_S = 20
+# A Lua state is a thousand small pieces of memory; with room for them in glibc's cache, making one takes half the time.
+ENVIRONMENT = {"TZ": "UTC0", "LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "1", "GLIBC_TUNABLES": "glibc.malloc.tcache_count=2000"}
 SOURCES_BYTES = 32 * 1024 * 1024
 TIMEOUT = "script.execution.timeout"
 _RECEIVE_TIMEOUT = struct.pack("ll", 0, int(TICK_S * 1_000_000))
@@ -48,7 +50,7 @@ class RunnerProcess:
             self.process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-B", str(here / "child.py"), str(theirs.fileno()), str(lupa),
                  str(limits.memory_mb * 1024 * 1024), "1" if in_main else "0"],
-                env={"TZ": "UTC0", "LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "1"},
+                env=ENVIRONMENT,
                 cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                 close_fds=True, pass_fds=(theirs.fileno(),), start_new_session=True,
             )  # fmt: skip

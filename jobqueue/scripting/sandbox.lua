@@ -1,306 +1,66 @@
--- The world of one script: what it may use, its limits, and how it ends. Runs in a fresh Lua state per script.
+-- The world of one script: its environment, its limits, and how it ends. Runs in a fresh Lua state per script, so every
+-- line here is paid for by every script: what few scripts need is in library.lua.
 -- Gets: host (the only way out: texts and numbers in, a number or a text back) and the JSON functions.
--- Returns: run(...), which never raises for anything that a script does, except when memory is used up.
+-- Returns: execute(...), which raises only when memory is used up outside of the script.
 local host, encode, decode, null, list_mark = ...
-local type, next, select, tostring, tonumber, error, rawget = type, next, select, tostring, tonumber, error, rawget
-local setmetatable, load, xpcall, collect = setmetatable, load, xpcall, collectgarbage
-local getinfo, sethook = debug.getinfo, debug.sethook
-local clock = os.clock
-local find, sub, gsub, match, upper, dump, rep = string.find, string.sub, string.gsub, string.match, string.upper, string.dump, string.rep
-local concat, move, sort = table.concat, table.move, table.sort
-local mtype, ult, tointeger, draw_raw, reseed = math.type, math.ult, math.tointeger, math.random, math.randomseed
-local utf8len = utf8.len
+local error, rawget, setmetatable, load, xpcall, collect, sethook = error, rawget, setmetatable, load, xpcall, collectgarbage, debug.sethook
+local next, dump, gsub, utf8len, concat, rep, clock = next, string.dump, string.gsub, utf8.len, table.concat, string.rep, os.clock
 
 -- host's operations; child.py has the same numbers
-local LATE, KNOWN, CALL, BODY, RELIMIT = 1, 2, 3, 4, 5
+local LATE, UNLIMIT, LIBRARY = 1, 6, 7
 local HOOK_EVERY = 1000000
 
--- How the script ends, when not by itself. Upvalues, so that no handler of the script's can change them.
-local stop_status, stop_code, stop_text, stop_retry
-local line
+-- How the script goes: no script can reach this table.
+local run = { line_count = 0, lines = {}, draws = 0 }
+local fill, stop, explain, error_list
 
-local function where()
-  for level = 2, 60 do
-    local info = getinfo(level, "Sl")
-    if not info then return end
-    if info.source == "=script" and info.currentline > 0 then
-      line = info.currentline
-      return
-    end
+local function library()
+  if not fill then
+    fill, stop, explain, error_list = load(host(LIBRARY), "=library", "b")(run, host, encode, decode, null, list_mark)
   end
-end
-
--- Ends the script; the first reason counts. Nothing that a script can reach catches errors.
-local function stop(status, code, text, retry)
-  if not stop_status then
-    stop_status, stop_code, stop_text, stop_retry = status, code, text, retry
-    if not line then where() end
-  end
-  error("stopped", 0)
 end
 
 local function check_time()
+  -- Until here garbage was cheaper to keep: a short script never collects. At the memory limit Lua collects anyway.
+  collect("restart")
   local why = host(LATE)
-  if why ~= 0 or stop_status then
+  if why ~= 0 or run.status then
     -- Closing variables run after this error; they get a thousand instructions each.
     sethook(check_time, "", 1000)
+    library()
     stop(504, "script.execution.timeout", why == 2 and "the script used up its CPU time" or "the script took too long")
   end
 end
 
--- print
-local lines, line_count, output_size, output_cap = {}, 0, 0, 0
-
-local function print(...)
-  local count = select("#", ...)
-  local text = ...
-  if count ~= 1 then
-    local parts = { ... }
-    for index = 1, count do parts[index] = tostring(parts[index]) end
-    text = concat(parts, "\t", 1, count)
-  elseif type(text) ~= "string" then
-    text = tostring(text)
-  end
-  output_size = output_size + #text + 1
-  if output_size > output_cap then
-    stop(500, "script.execution.output", "the script printed more than " .. output_cap .. " bytes")
-  end
-  line_count = line_count + 1
-  lines[line_count] = text
-end
-
--- Answers of util, http and gs2() have one shape. Seeds read the error as errorMessage or as message.
-local function answer(status, value, message)
-  return { isError = message ~= nil, statusCode = status, errorMessage = message, message = message, result = value }
-end
-
-local calls, call_cap = 0, 0
-
-local function call(service, method, params)
-  if stop_status then error("stopped", 0) end
-  calls = calls + 1
-  if calls > call_cap then
-    stop(500, "script.execution.calls", "the script made more than " .. call_cap .. " calls")
-  end
-  if params == nil then params = {} end
-  if type(params) ~= "table" then return answer(400, nil, "the argument of " .. method .. " must be a table") end
-  local text, why = encode(params)
-  if not text then return answer(400, nil, why) end
-  local status = host(CALL, service, method, text)
-  local body = host(BODY)
-  host(RELIMIT)
-  local value, wrong = decode(body, false)
-  if status >= 200 and status < 300 then
-    if wrong then return answer(500, nil, "the answer of " .. method .. " is not JSON: " .. wrong) end
-    return answer(status, value)
-  end
-  local message = type(value) == "table" and value.message
-  return answer(status, nil, type(message) == "string" and message or body)
-end
-
-local function gs2(name)
-  if type(name) ~= "string" or name == "http" or not host(KNOWN, name, "") then
-    error("gs2() knows no service " .. tostring(name), 2)
-  end
-  local client = {}
-  return setmetatable(client, {
-    __metatable = "client",
-    __index = function(_, method)
-      if type(method) ~= "string" then return nil end
-      local plain = match(method, "^(.+)_async$")
-      if not host(KNOWN, name, plain or method) then return nil end
-      return function(first, second)
-        -- client:method{} is read as client.method{}
-        local params = first
-        if rawequal(first, client) then params = second end
-        local got = call(name, plain or method, params)
-        if plain then return function() return got end end
-        return got
-      end
-    end,
-  })
-end
-
-local util = {
-  null = null,
-  array = function(value) return setmetatable(value or {}, list_mark) end,
-  table_to_json = function(value)
-    local text, why = encode(value)
-    if why then return answer(400, nil, why) end
-    return answer(200, text)
-  end,
-  json_to_table = function(text, as_text)
-    if type(text) ~= "string" then return answer(400, nil, "json_to_table needs a text") end
-    local value, why = decode(text, not as_text)
-    if why then return answer(400, nil, why) end
-    return answer(200, value)
-  end,
-  split = function(value, separator)
-    if type(value) == "number" then value = tostring(value) end
-    if type(value) ~= "string" or type(separator) ~= "string" or separator == "" then
-      return answer(400, nil, "split needs a text and a separator that is not empty")
-    end
-    local parts, count, from = setmetatable({}, list_mark), 0, 1
-    while true do
-      local at, stop_at = find(value, separator, from, true)
-      count = count + 1
-      parts[count] = sub(value, from, (at or #value + 1) - 1)
-      if not at then return answer(200, parts) end
-      from = stop_at + 1
-    end
-  end,
-}
-
-local http = {
-  get = function(url)
-    if host(KNOWN, "http", "get") then return call("http", "get", { url = url }) end
-    return answer(400, nil, "http is not allowed")
-  end,
-}
-
--- transaction.service(name).acquire.some_method{...}: collected, and given back with the result
-local actions
-
-local function pascal(text)
-  return (gsub(gsub(text, "^%l", upper), "_(%w)", upper))
-end
-
-local function collector(name, kind)
-  return setmetatable({}, {
-    __metatable = "transaction",
-    __index = function(_, method)
-      if type(method) ~= "string" then return nil end
-      return function(params)
-        local text, why = encode(params == nil and {} or params)
-        if not text then error(why, 2) end
-        local action = { action = "Gs2" .. pascal(name) .. ":" .. pascal(method), request = text }
-        if not actions then
-          actions = {}
-          for _, list in next, { "verifyActions", "consumeActions", "acquireActions" } do
-            actions[list] = setmetatable({}, list_mark)
-          end
-        end
-        local list = actions[kind]
-        list[#list + 1] = action
-        return { action = action.action, request = text }
-      end
-    end,
-  })
-end
-
-local transaction = {
-  service = function(name)
-    if type(name) ~= "string" then error("transaction.service needs the name of a service", 2) end
-    return {
-      verify = collector(name, "verifyActions"),
-      consume = collector(name, "consumeActions"),
-      acquire = collector(name, "acquireActions"),
-    }
-  end,
-}
-
--- Random numbers come from a seed that is reported, so that a run can be replayed.
-local seed, skipped, draws, seeded = 0, 0, 0, false
-
-local function draw()
-  if not seeded then
-    seeded = true
-    reseed(seed, 0)
-    for _ = 1, skipped do draw_raw(0) end
-  end
-  draws = draws + 1
-  return draw_raw(0)
-end
-
-local function random(low, high)
-  if low == nil then return (draw() >> 11) * 0x1p-53 end
-  if high == nil then
-    if low == 0 then return draw() end
-    low, high = 1, low
-  end
-  local from, to = tointeger(low), tointeger(high)
-  if not from or not to then error("math.random needs whole numbers", 2) end
-  if from > to then error("math.random needs a lower bound that is not above the upper one", 2) end
-  local span = to - from
-  local mask = span
-  for shift = 0, 5 do mask = mask | mask >> (1 << shift) end
-  local value
-  repeat value = draw() & mask until value == span or ult(value, span)
-  return from + value
-end
-
-local function fail(status, message, retry)
-  local number = tonumber(status)
-  number = number and tointeger(number)
-  if not number or number < 0 or number > 1000 or number // 100 == 2 then number = 500 end
-  if type(message) == "table" then message = encode(message) or tostring(message) end
-  stop(number, nil, message == nil and "" or tostring(message), retry ~= false)
-end
-
-local started = 0
-local string, table, math, utf8 = string, table, math, utf8
 string.dump = nil
 string.rep = function(text, count, separator)
+  -- Without memory to use up, it would go on for hours.
   if text == "" and (separator == nil or separator == "") then return "" end
   return rep(text, count, separator)
 end
 getmetatable("").__metatable = "string"
-table.move = function(from, first, last, at, to)
-  if type(first) == "number" and type(last) == "number" and last - first > 10000000 then
-    error("table.move: too many elements", 2)
-  end
-  return move(from, first, last, at, to == nil and from or to)
-end
-math.random = random
-math.randomseed = function(value)
-  seed, skipped, draws, seeded = (mtype(value) == "integer" and value or 0) & 0xFFFFFFFF, 0, 0, false
-end
 
-local env = {
-  _VERSION = _VERSION,
-  assert = assert, error = error, getmetatable = getmetatable, ipairs = ipairs, next = next, pairs = pairs,
-  rawequal = rawequal, rawget = rawget, rawlen = rawlen, rawset = rawset, select = select,
-  tonumber = tonumber, tostring = tostring, type = type,
-  -- A finalizer would run at a time of its own and swallow its errors.
-  setmetatable = function(value, meta)
-    if type(meta) == "table" and rawget(meta, "__gc") ~= nil then error("__gc is not available", 2) end
-    return setmetatable(value, meta)
+-- The first look at any other name brings them all. Only through such a name (_G) can a script see its environment.
+local env = setmetatable({ string = string, type = type, tostring = tostring, tonumber = tonumber, pairs = pairs, ipairs = ipairs }, {
+  __index = function(env, name)
+    library()
+    setmetatable(env, nil)
+    fill(env)
+    return rawget(env, name)
   end,
-  string = string, table = table, math = math, utf8 = utf8,
-  os = { time = os.time, date = os.date, clock = function() return clock() - started end },
-  print = print, fail = fail, gs2 = gs2, util = util, http = http, transaction = transaction,
-}
-env._G = env
+})
 
--- The error list of an answer, as GS2 clients read it. A message that is such a list already is passed on.
-local function error_list(code, text)
-  if not code and sub(text, 1, 1) == "[" and #text < 1000000 and utf8len(text) then
-    local list = decode(text, false)
-    local entry = type(list) == "table" and list[1]
-    if type(entry) == "table" and type(entry.message) == "string" then return text end
-  end
-  text = sub(text, 1, 100000)
-  if not utf8len(text) then text = gsub(text, "[\128-\255]", "?") end
-  return encode({ { component = "script", message = text, code = code or text } })
+local function handler(problem)
+  library()
+  return explain(problem)
 end
 
-local function explain(problem)
-  if not line then where() end
-  if type(problem) == "string" then
-    local number, rest = match(problem, "^script:(%d+): (.*)$")
-    if number then line, problem = tonumber(number), rest end
-    return problem
-  end
-  if problem == nil then return "an error without a message" end
-  return encode(problem) or "an error that is a " .. type(problem)
-end
-
-return function(source, bytecode, keep, args, as_text, user_id, seed_in, skip_in, output_limit, call_limit, result_limit)
-  output_cap, call_cap, seed, skipped = output_limit, call_limit, seed_in, skip_in
-  started = clock()
+return function(source, bytecode, keep, args, as_text, user_id, seed, skip, output_cap, call_cap, result_cap)
+  run.seed, run.skip, run.output_cap, run.call_cap, run.started = seed, skip, output_cap, call_cap, clock()
   local status, retry, result, moves, kept = 200, true, "{}", false, false
 
   local function refuse(number, code, text)
+    library()
     status, result = number, error_list(code, text)
   end
 
@@ -316,44 +76,46 @@ return function(source, bytecode, keep, args, as_text, user_id, seed_in, skip_in
       end
       if keep then kept = dump(chunk) end
     end
-    env.args = {}
+    value = {}
     if args ~= "{}" then
-      env.args, why = decode(args, not as_text)
+      value, why = decode(args, not as_text)
       if why then return refuse(400, "script.args.error.invalid", "the arguments are not JSON: " .. why) end
     end
-    env.userId = user_id
+    env.args, env.userId = value, user_id
     chunk()
     value = rawget(env, "result")
     if value ~= nil then
       value, why = encode(value)
       if not value then
         refuse(500, "script.execution.result", "the result is unusable: " .. why)
-      elseif #value > result_limit and (utf8len(value) or #value) > result_limit then
-        refuse(500, "script.execution.result", "the result is longer than " .. result_limit .. " characters")
+      elseif #value > result_cap and (utf8len(value) or #value) > result_cap then
+        refuse(500, "script.execution.result", "the result is longer than " .. result_cap .. " characters")
       else
         result = value
       end
     end
-    if actions and status == 200 then moves = encode(actions) end
+    if run.actions and status == 200 then moves = encode(run.actions) end
   end
 
   sethook(check_time, "", HOOK_EVERY)
-  local done, problem = xpcall(body, explain)
+  local done, problem = xpcall(body, handler)
   sethook()
-  if stop_status then
-    status, retry, moves = stop_status, stop_retry ~= false, false
-    result = error_list(stop_code, stop_code and line and stop_text .. ", at line " .. line or stop_text)
+  if run.status then
+    status, retry, moves = run.status, run.retry ~= false, false
+    result = error_list(run.code, run.code and run.line and run.text .. ", at line " .. run.line or run.text)
   elseif not done then
     moves = false
     if problem == "not enough memory" then
-      -- What the script still holds goes first, so that there is room for the answer.
+      -- What the script still holds goes first; then there must be room for the answer.
       for key in next, env do env[key] = nil end
-      actions, bytecode, source, args = nil, nil, nil, nil
+      run.actions, bytecode, source, args = nil, nil, nil, nil
       collect()
+      host(UNLIMIT)
       refuse(500, "script.execution.memory", "the script used up its memory")
     else
-      refuse(500, "script.execution.error", (line and "line " .. line .. ": " or "") .. tostring(problem))
+      refuse(500, "script.execution.error", (run.line and "line " .. run.line .. ": " or "") .. tostring(problem))
     end
   end
-  return status, retry, result, line_count, concat(lines, "\n", 1, line_count), moves, seed, draws, kept
+  local text = run.line_count > 0 and concat(run.lines, "\n", 1, run.line_count) or ""
+  return status, retry, result, run.line_count, text, moves, run.seed, run.draws, kept
 end
