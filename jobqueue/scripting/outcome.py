@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Limits:
-    """wall_s, cpu_s: seconds; memory_mb: MiB of Lua memory; output_bytes: of print; calls: of gs2(); result_chars: of the JSON."""
+    """wall_s, cpu_s: seconds; memory_mb: MiB of Lua memory; output_bytes: printed; calls: of gs2(); result_chars: of its JSON."""
 
     wall_s: float = 5
     cpu_s: float = 5

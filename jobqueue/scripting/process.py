@@ -167,8 +167,9 @@ class RunnerProcess:
 
     # ── scripts ─────────────────────────────────────────────────────────────────────────────────────────────
     def _run_frame(
-        self, source: str, args: str, user_id: str | None, limits: Limits, methods: Methods, as_text: bool, random_status: dict | None
-    ) -> list[bytes]:
+        self, source: str, args: str, user_id: str | None, limits: Limits, methods: Methods, as_text: bool,
+        random_status: dict | None,
+    ) -> list[bytes]:  # fmt: skip
         out = []
         if limits is not self.limits:
             out.append(
