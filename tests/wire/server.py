@@ -24,6 +24,7 @@ import json, django
 django.setup()
 from django.core.management import call_command
 call_command("migrate", verbosity=0, skip_checks=True)
+call_command("collectstatic", interactive=False, verbosity=0)
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.services import create_credential, create_project, revoke_credential
 from stages import demo

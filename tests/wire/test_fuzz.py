@@ -1,4 +1,5 @@
 """Seeded garbage at the door: never a fault of the server, always the one error body."""
+
 from __future__ import annotations
 
 import json
@@ -9,13 +10,67 @@ from tests.wire.samples import GS2_METHODS
 from tests.wire.test_refusals import KEYS
 
 PIECES = [
-    "dev", "null", "", "..", ".", "%", "%2F", "%00", "%ff", "%zz", "a" * 300, "system", "version", "user", "me", "progress", "output",
-    "promote", "é", "+", ";", "*", "~", "'", '"', "<x>", "$(id)", "{0}", "\\", "login", "projectToken", "timeoffset", "token",
-]  # fmt: skip
+    "dev",
+    "null",
+    "",
+    "..",
+    ".",
+    "%",
+    "%2F",
+    "%00",
+    "%ff",
+    "%zz",
+    "a" * 300,
+    "system",
+    "version",
+    "user",
+    "me",
+    "progress",
+    "output",
+    "promote",
+    "é",
+    "+",
+    ";",
+    "*",
+    "~",
+    "'",
+    '"',
+    "<x>",
+    "$(id)",
+    "{0}",
+    "\\",
+    "login",
+    "projectToken",
+    "timeoffset",
+    "token",
+]
 VALUES = [
-    None, True, False, 0, -1, 1.5, 10**40, "", "null", "None", "dev", "x" * 2000, "\ud800", "\0", [], {}, [[]], {"a": None}, "1", "1e9",
-    "ａ", "利用者", "' OR 1=1 --", "${jndi:x}", "../../etc/passwd",
-]  # fmt: skip
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1.5,
+    10**40,
+    "",
+    "null",
+    "None",
+    "dev",
+    "x" * 2000,
+    "\ud800",
+    "\0",
+    [],
+    {},
+    [[]],
+    {"a": None},
+    "1",
+    "1e9",
+    "ａ",
+    "利用者",
+    "' OR 1=1 --",
+    "${jndi:x}",
+    "../../etc/passwd",
+]
 HEADERS = ["null", "x", "Bearer", "-1", "true", "gzip", "a" * 3000, "\xff", "1, 2", "chunked;x"]
 
 
