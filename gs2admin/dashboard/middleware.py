@@ -16,6 +16,8 @@ class PageErrorsMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "\x00" in request.path_info:  # no name holds it, and PostgreSQL cannot even be asked
+            return error_page(request, 404, "There is nothing at this address. Check the link.")
         response = self.get_response(request)
         if response.status_code == 405 and not response.content:
             page = error_page(request, 405, "This address only takes what a button on a page sends. Go back to the page.")

@@ -47,7 +47,7 @@ def rollouts(request: HttpRequest, project: Project) -> HttpResponse:
     stages = list(Stage.objects.existing(project.pk).only("id", "name"))
     stage = next((row for row in stages if row.name == request.GET.get("stage")), None)
     state = next((entry for entry in STATE_FILTERS if entry[0] == request.GET.get("state")), None)
-    by = request.GET.get("by", "").strip()[:150]
+    by = request.GET.get("by", "").replace("\x00", "").strip()[:150]
     rows = Rollout.objects.of_project(project.pk).select_related("stage")
     if stage:
         rows = rows.filter(stage=stage)
