@@ -107,7 +107,8 @@ def buttons(rollout: Rollout, rights: tuple[str, ...], *, newest: bool) -> list[
         add("cancel", "Cancel…", "ban", "btn", reverse("rollout-cancel", kwargs=at))
     if "retry" in actions and "rollout.retry" in rights and newest:
         add("retry", "Retry…", "refresh", "btn btn-primary", reverse("rollout-retry", kwargs=at))
-    if "rollback" in actions and "stage.rollback" in rights and newest:
+    # Where nothing was ever pinned there is nothing to put back.
+    if "rollback" in actions and "stage.rollback" in rights and newest and rollout.stage.current_set_id:
         url = reverse("stage-rollback", kwargs={"project": rollout.project.name, "stage": rollout.stage.name})
         add("rollback", "Roll back…", "arrow-back-up", "btn", url if rollout.consistent else url + "?to=pinned")
     return found

@@ -69,9 +69,11 @@ def buttons(card: Card, rights: tuple[str, ...], project: Project) -> list[dict[
     if "stage.promote" in rights and card.total:
         primary = bool(card.behind) and not card.failed
         add("promote", "Promote…", "rocket", reverse("stage-promote", kwargs=at), primary)
-    if "stage.rollback" in rights and last:
+    if "stage.rollback" in rights and last and card.stage.current_set_id:
         url = reverse("stage-rollback", kwargs=at) + ("?to=pinned" if card.failed and not last.consistent else "")
         add("rollback", "Roll back…", "arrow-back-up", url)
+    if len(found) > 2:  # three fit into a card without their icons
+        found = [button | {"icon": ""} for button in found]
     return found
 
 
