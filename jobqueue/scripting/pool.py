@@ -4,11 +4,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from queue import Empty, SimpleQueue
 
 from django.conf import settings
 
 from jobqueue.scripting.outcome import Limits, Outcome, RunnerDied, RunnersBusy, failure
-from jobqueue.scripting.process import Call, Methods, RunnerProcess
+from jobqueue.scripting.process import Call, Methods, NotStarted, RunnerProcess
 
 # After so many scripts a runner is replaced, and also when its memory grew.
 SCRIPTS_PER_RUNNER = 50_000
@@ -37,9 +38,12 @@ class Runner:
     def __init__(self, size: int, wait_s: float = 10) -> None:
         """size: runner processes at most (nested scripts come on top); wait_s: how long a thread waits for one."""
         self.pid = os.getpid()
-        self.wait_s = wait_s
+        self.size, self.wait_s = size, wait_s
         self.limits = default_limits()
-        self._places = threading.BoundedSemaphore(size)
+        # One token per runner that may run; quicker than a semaphore.
+        self._places: SimpleQueue[None] = SimpleQueue()
+        for _ in range(size):
+            self._places.put(None)
         self._idle: list[RunnerProcess] = []
         self._all: set[RunnerProcess] = set()
         self._local = threading.local()
@@ -68,22 +72,31 @@ class Runner:
         depth = getattr(self._local, "depth", 0)
         if depth >= MAX_NESTED:
             return failure(400, "script.execution.nested", f"scripts may start each other {MAX_NESTED} deep at most")
-        if depth == 0 and not self._places.acquire(timeout=self.wait_s):
-            raise RunnersBusy("all script runners of this process are busy")
+        if depth == 0:
+            try:
+                self._places.get(timeout=self.wait_s)
+            except Empty:
+                raise RunnersBusy("all script runners of this process are busy") from None
         self._local.depth = depth + 1
         limits = limits or self.limits
-        process = None
         try:
-            process = self._take(limits)
-            return process.run(
-                source=source, args=args, user_id=user_id, call=call, tick=tick, methods=methods, limits=limits,
-                disable_number_strings=disable_number_strings, random_status=random_status,
-            )  # fmt: skip
+            for _ in range(self.size + MAX_NESTED):
+                process = self._take(limits)
+                try:
+                    return process.run(
+                        source=source, args=args, user_id=user_id, call=call, tick=tick, methods=methods, limits=limits,
+                        disable_number_strings=disable_number_strings, random_status=random_status,
+                    )  # fmt: skip
+                except NotStarted:
+                    # It was killed while idle.
+                    continue
+                finally:
+                    self._give_back(process)
+            raise RunnerDied("script runners end before they start a script")
         finally:
-            self._give_back(process)
             self._local.depth = depth
             if depth == 0:
-                self._places.release()
+                self._places.put(None)
 
     def _take(self, limits: Limits) -> RunnerProcess:
         while self._idle:
@@ -91,17 +104,14 @@ class Runner:
                 process = self._idle.pop()
             except IndexError:
                 break
-            # One that died while idle (killed by somebody) is replaced: nothing was sent to it yet.
-            if process.memory_mb >= limits.memory_mb and process.is_running():
+            if process.memory_mb >= limits.memory_mb:
                 return process
             self._drop(process)
         process = RunnerProcess(limits)
         self._all.add(process)
         return process
 
-    def _give_back(self, process: RunnerProcess | None) -> None:
-        if process is None:
-            return
+    def _give_back(self, process: RunnerProcess) -> None:
         if not process.alive:
             self._all.discard(process)
             return

@@ -30,6 +30,10 @@ Call = Callable[[str, str, str], tuple[int, str]]
 Methods = Mapping[str, object]
 
 
+class NotStarted(Exception):
+    """The runner had ended before it read the script: it can be run elsewhere."""
+
+
 class _Killed(Exception):
     """The script was stopped from outside; carries its outcome."""
 
@@ -57,7 +61,7 @@ class RunnerProcess:
         self.channel = ours
         # One system call waits and reads; poll() before every read would be a second one.
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _RECEIVE_TIMEOUT)
-        self.alive, self.ready, self.scripts = True, False, 0
+        self.alive, self.ready, self.answered, self.scripts = True, False, False, 0
         self.slots: dict[str, int] = {}
         self.slot_bytes = 0
         self.limits: Limits | None = None
@@ -73,17 +77,6 @@ class RunnerProcess:
         except ProcessLookupError:
             pass
         return self.process.wait()
-
-    def is_running(self) -> bool:
-        """False when it ended while nobody used it."""
-        try:
-            self.channel.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        # READY of a runner that was never used may be waiting; the end of the stream reads as nothing.
-        return not self.ready and self.process.poll() is None
 
     def let_go(self) -> None:
         """In a forked copy of our process: forget the runner without ending it."""
@@ -122,7 +115,7 @@ class RunnerProcess:
             except OSError as problem:
                 self._died(problem)
             if not data:
-                self._died(None)
+                self._died()
             have += len(data)
             parts.append(data)
             if not need and have >= 4:
@@ -137,8 +130,11 @@ class RunnerProcess:
                     raise RunnerDied("the script runner sent something unexpected")
                 return (b"".join(parts) if len(parts) > 1 else data)[4:]
 
-    def _died(self, problem: OSError | None) -> None:
+    def _died(self, problem: OSError | None = None) -> None:
         code = self.kill()
+        # The kernel says so when what we sent was never read.
+        if not self.answered and isinstance(problem, (BrokenPipeError, ConnectionResetError)):
+            raise NotStarted from problem
         if code == -signal.SIGXCPU:
             raise _Killed(failure(504, TIMEOUT, "the script used up its CPU time"))
         raise RunnerDied(f"the script runner ended in the middle of a script (exit code {code})") from problem
@@ -214,7 +210,11 @@ class RunnerProcess:
         self, *, source: str, args: str, user_id: str | None, call: Call | None, tick: Callable[[], object] | None,
         methods: Methods, limits: Limits, disable_number_strings: bool, random_status: dict | None,
     ) -> Outcome:  # fmt: skip
-        """Run one script to its end. Raises RunnerDied, and whatever `tick` or `call` raise (then the runner is killed)."""
+        """Run one script to its end. Raises RunnerDied, NotStarted, and whatever `tick` or `call` raise.
+
+        After an exception the runner is gone.
+        """
+        self.answered = False
         try:
             if not self.ready:
                 self.start_up(tick)
@@ -253,6 +253,7 @@ class RunnerProcess:
                 method = data[at : at + method_size].decode()
                 if method not in methods.get(service, ()):
                     raise RunnerDied("the script runner called a method that it was not given")
+                self.answered = True
                 status, text = call(service, method, data[at + method_size :].decode())
                 if tick:
                     tick()

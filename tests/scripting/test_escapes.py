@@ -36,7 +36,8 @@ ATTEMPTS = {
     "upvalues": "return debug and debug.getupvalue(print, 1)",
     "__gc": "setmetatable({}, {__gc = function() print('ran') end}) return true",
     "error object": "local t = setmetatable({}, {__index = _G, __tostring = function() return load end}) error(t)",
-    "__close sees the error": "local seen local x <close> = setmetatable({}, {__close = function(_, e) _G.seen = e end}) fail(200, 'x')",
+    "__close sees the error": "local seen local x <close> = setmetatable({}, {__close = function(_, e) _G.seen = e end})"
+    " fail(200, 'x')",
     "other service": "return gs2('secret')",
     "dunder method": "return gs2('freeze').__class__ or gs2('freeze').__init__ or gs2('freeze')['']",
     "method with a zero byte": "return gs2('freeze')['get_stage\\0evil'] or gs2('freeze\\0x')",
@@ -64,7 +65,7 @@ def test_an_escape_gets_nowhere(lua, name):
     else:
         error_of(outcome)
     assert "ran" not in outcome.output
-    after = lua("local n = 0 for w in ('a b'):gmatch('%a') do n = n + 1 end result = { n = n, j = util.table_to_json({1}).result }")
+    after = lua("n = 0 for w in ('a b'):gmatch('%a') do n = n + 1 end result = { n = n, j = util.table_to_json({1}).result }")
     assert after.result == '{"j":"[1]","n":2}'
 
 
@@ -77,8 +78,10 @@ def test_what_looks_like_a_frame_is_only_text(lua):
     outcome = lua(f"print({forged}) print('\\nD') result = {{ x = 'D\\0' .. ('\\0'):rep(40) }} result.y = 'R' ", methods=METHODS)
     assert outcome.succeeded and json.loads(outcome.result)["y"] == "R"
     assert lua(f"fail(404, {forged})").status_code == 404
-    assert lua(f"r = gs2('freeze').get_stage({{ x = 'C' .. ('\\0'):rep(99) }}) result = r.result", methods=METHODS,
-               call=lambda s, m, p: (200, p)).succeeded  # fmt: skip
+    assert lua(
+        "r = gs2('freeze').get_stage({ x = 'C' .. ('\\0'):rep(99) }) result = r.result",
+        methods=METHODS, call=lambda s, m, p: (200, p),
+    ).succeeded  # fmt: skip
 
 
 def test_the_lists_of_methods_are_the_parents_not_the_scripts(lua):

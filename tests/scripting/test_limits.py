@@ -32,7 +32,8 @@ LOOPS = {
     "__close after an error": f"local x <close> = setmetatable({{}}, {{__close = function() {FOREVER} end}}) error('x')",
     "__close after fail": f"local x <close> = setmetatable({{}}, {{__close = function() {FOREVER} end}}) fail(400, 'x')",
     "__close after the limit": "local function f() local x <close> = setmetatable({}, {__close = f}) while true do end end f()",
-    "many __close after the limit": f"local m = {{__close = function() {FOREVER} end}} local function f(n) if n == 0 then {FOREVER} end"
+    "many __close after the limit": f"local m = {{__close = function() {FOREVER} end}}"
+    f" local function f(n) if n == 0 then {FOREVER} end"
     " local x <close> = setmetatable({}, m) f(n - 1) end f(150)",
     "globals": f"setmetatable(_G, {{__index = function() {FOREVER} end}}) return nothing",
     "pcall": f"pcall(function() {FOREVER} end) {FOREVER}",
@@ -40,7 +41,8 @@ LOOPS = {
     "coroutine.wrap": f"coroutine.wrap(function() {FOREVER} end)()",
     "coroutine.resume": f"while true do coroutine.resume(coroutine.create(function() {FOREVER} end)) end",
     "__gc": f"setmetatable({{}}, {{__gc = function() {FOREVER} end}})",
-    "__gc later": f"local m = {{}} setmetatable({{}}, m) m.__gc = function() {FOREVER} end local t = {{}} for i = 1, 1e9 do t[1] = {{}} end",
+    "__gc later": f"local m = {{}} setmetatable({{}}, m) m.__gc = function() {FOREVER} end"
+    " local t = {{}} for i = 1, 1e9 do t[1] = {} end",
     "calls that are slow": "while true do gs2('slow').call() end",
 }
 BOMBS = {

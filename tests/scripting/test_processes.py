@@ -1,6 +1,7 @@
 """Runners die, are killed, are forked over and are shared by threads; no script notices another's trouble."""
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -137,7 +138,7 @@ def test_the_cpu_limit_is_below_the_wall_limit(runner):
 def test_a_script_may_start_scripts_but_not_without_end(runner):
     def nested(_service, _method, params):
         inner = runner.run(source="r = gs2('s').m(args) fail(r.statusCode, r.message)", args=params, methods=METHODS, call=nested)
-        return inner.status_code, '{"message":%s}' % __import__("json").dumps(inner.result)
+        return inner.status_code, json.dumps({"message": inner.result})
 
     outcome = runner.run(source="r = gs2('s').m({}) fail(r.statusCode, r.message)", methods=METHODS, call=nested)
     assert outcome.status_code == 400 and error_of(outcome)["code"] == "script.execution.nested"
@@ -149,7 +150,8 @@ def test_threads_share_the_runners_and_wait_for_one():
 
     def work(number):
         for _ in range(10):
-            results.append(runner.run(source="result = { n = args.n }", args='{"n":%d}' % number).result == '{"n":%d}' % number)
+            text = f'{{"n":{number}}}'
+            results.append(runner.run(source="result = { n = args.n }", args=text).result == text)
 
     threads = [threading.Thread(target=work, args=(n,)) for n in range(6)]
     for thread in threads:
@@ -234,7 +236,8 @@ else:
 def test_the_runner_dies_with_its_worker_whatever_it_is_doing(source, where):
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, source, where], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [sys.executable, "-c", PARENT, source, where], cwd=root,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )
     with parent:
         pid = int(parent.stdout.readline())
@@ -260,7 +263,7 @@ def test_many_different_sources_are_forgotten_in_step(runner, monkeypatch):
     monkeypatch.setattr(process, "SOURCES_BYTES", 2000)
     for _ in range(3):
         for number in range(12):
-            assert runner.run(source=f"result = {{ n = {number} }}").result == '{"n":%d}' % number
+            assert runner.run(source=f"result = {{ n = {number} }}").result == f'{{"n":{number}}}'
 
 
 def test_larger_memory_than_the_runner_was_made_for_gets_a_new_runner(runner):
