@@ -12,7 +12,8 @@ from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import AccessToken
 from jobqueue.models import GivenUp, Job, JobResult, Queue
 from jobqueue.services import Entry, push_jobs
-from jobqueue.services.namespaces import create_namespace
+from jobqueue.services.namespaces import create_namespace, create_script_namespace
+from jobqueue.services.scripts import create_script
 from jobqueue.states import JobState
 
 ACCESS_TOKEN = "access-token-of-user-0001"
@@ -43,9 +44,15 @@ def build(project) -> None:
     Job.objects.filter(pk=dead.pk).update(try_count=3, state=JobState.GIVEN_UP)
     GivenUp.objects.create(job=dead, namespace=namespace, user_id="user-0001", script="script-0001", status_code=404)
     Queue.objects.update(waiting=2)
+    for name in ("default", "script-ns"):
+        scripts = create_script_namespace(actor=SYSTEM, project=project, name=name)
+        create_script(actor=SYSTEM, namespace=scripts, name="script-0001", source=SCRIPT)
 
 
+SCRIPT = "print(userId)\nresult = {got = args, by = userId}"
 _MINE = {"namespaceName": "queue-0001"}
+_SCRIPTS = {"namespaceName": "script-ns"}
+_SCRIPT = _SCRIPTS | {"scriptName": "script-0001"}
 _HIS = _MINE | {"userId": "user-0001"}
 GOOD = {
     "job-queue.namespace.describeNamespaces": {"limit": 5, "namePrefix": "queue"},
@@ -74,4 +81,22 @@ GOOD = {
     "job-queue.deadLetterJob.describeDeadLetterJobsByUserId": _HIS | {"limit": 7},
     "job-queue.deadLetterJob.getDeadLetterJobByUserId": _HIS | {"deadLetterJobName": DEAD},
     "job-queue.deadLetterJob.deleteDeadLetterJobByUserId": _HIS | {"deadLetterJobName": DEAD},
+    "script.namespace.describeNamespaces": {"limit": 5},
+    "script.namespace.createNamespace": {"name": "script-0002", "transactionSetting": {"enableAutoRun": True}},
+    "script.namespace.getNamespaceStatus": _SCRIPTS,
+    "script.namespace.getNamespace": _SCRIPTS,
+    "script.namespace.updateNamespace": _SCRIPTS | {"description": "new"},
+    "script.namespace.deleteNamespace": _SCRIPTS,
+    "script.namespace.getServiceVersion": {},
+    "script.script.describeScripts": _SCRIPTS | {"namePrefix": "script", "limit": 7},
+    "script.script.createScript": _SCRIPTS | {"name": "new", "script": "result = {", "disableStringNumberToNumber": True},
+    "script.script.getScript": _SCRIPT,
+    "script.script.updateScript": _SCRIPT | {"script": "result = {a = 1}"},
+    "script.script.deleteScript": _SCRIPT,
+    "script.script.invokeScript": {
+        "scriptId": "script-0001", "userId": "user-0001", "args": '{"a": [1, "2"]}', "randomStatus": {"seed": 7, "used": []},
+    },
+    "script.script.debugInvoke": {"script": "result = {x = 1}", "userId": "user-0001", "randomStatus": {"seed": 7}},
 }
+# Not offered; they answer 400.
+REFUSED = {"script.script.createScriptFromGitHub", "script.script.updateScriptFromGitHub"}

@@ -24,7 +24,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "freeze.output.getOutput": {"stageName": "dev"},
     **jobs_world.GOOD,
 }
-GS2_METHODS = [method for method in table().methods if method.service != API]
+GS2_METHODS = [method for method in table().methods if method.service != API and method.name not in jobs_world.REFUSED]
 NAMES = [method.name for method in GS2_METHODS]
 GUARDED = [method for method in GS2_METHODS if method.auth is not Auth.NONE]
 
