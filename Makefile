@@ -12,12 +12,13 @@ up: $(VENV)/.app
 test: $(VENV)/.test
 	@exec sh tests/run.sh
 
-bench: $(VENV)/.test
+bench: $(VENV)/.bench
 	@exec $(BIN)/python -m bench
 
 lock: $(VENV)/.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/app.in -o requirements/app.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/test.in -c requirements/app.txt -o requirements/test.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/bench.in -c requirements/test.txt -o requirements/bench.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/lock.in -o requirements/lock.txt
 
 $(BIN)/python:
@@ -32,6 +33,11 @@ $(VENV)/.app: requirements/app.txt | $(BIN)/python
 $(VENV)/.test: requirements/test.txt $(VENV)/.app
 	@echo "Installing what the tests need (once) ..."
 	@$(PIP_INSTALL) -r requirements/test.txt
+	@touch $@
+
+$(VENV)/.bench: requirements/bench.txt $(VENV)/.test
+	@echo "Installing what is measured against (once) ..."
+	@$(PIP_INSTALL) -r requirements/bench.txt
 	@touch $@
 
 $(VENV)/.lock: requirements/lock.txt | $(BIN)/python

@@ -1,0 +1,48 @@
+"""procrastinate on PostgreSQL; it keeps a job's status, not its result."""
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import procrastinate
+import psycopg
+
+app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=os.environ.get("DATABASE_URL", "")))
+
+
+@app.task(queue="bench", pass_context=False)
+def nothing(number: int) -> int:
+    """The task."""
+    return number
+
+
+def main(what: str, *more: str) -> None:
+    if what == "prepare":
+        sync = app.with_connector(procrastinate.SyncPsycopgConnector(conninfo=os.environ["DATABASE_URL"]))
+        with sync.open():
+            sync.schema_manager.apply_schema()
+    elif what == "work":
+        # Its worker is one process; two of them are two processes.
+        twin = None if more else subprocess.Popen([sys.executable, "-m", "bench.peers.procrastinate_peer", "work", "twin"])
+        try:
+            with app.open():
+                app.run_worker(queues=["bench"], concurrency=1, install_signal_handlers=False, fetch_job_polling_interval=0.05)
+        finally:
+            if twin:
+                twin.kill()
+    elif what == "push":
+        sync = app.with_connector(procrastinate.SyncPsycopgConnector(conninfo=os.environ["DATABASE_URL"]))
+        with sync.open():
+            task = sync.configure_task("bench.peers.procrastinate_peer.nothing", queue="bench")
+            for number in range(int(more[0])):
+                task.defer(number=number)
+    elif what == "done":
+        with psycopg.connect(os.environ["DATABASE_URL"]) as link:
+            print(link.execute("SELECT count(*) FROM procrastinate_jobs WHERE status = 'succeeded'").fetchone()[0])
+
+
+if __name__ == "__main__":
+    from bench.peers.procrastinate_peer import main as named  # the task's name must not be __main__
+
+    named(*sys.argv[1:])
