@@ -19,7 +19,8 @@ else:
 
 worker_class = "gs2admin.processes.web.Worker"
 workers = env.number("WEB_WORKERS", 2, 1, 64)
-threads = env.number("WEB_THREADS", 4, 1, 64)
+# A remote database is waited for, and other threads work meanwhile; SQLite answers at once.
+threads = env.number("WEB_THREADS", 8 if env.text("DATABASE_URL").startswith("postgres") else 4, 1, 64)
 # One worker may get all the connections of a thousand open pages.
 worker_connections = 10_000
 backlog = 2048

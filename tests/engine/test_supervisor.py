@@ -24,6 +24,12 @@ def ended(host: Host, seconds: float) -> float:
     return time.monotonic() - began
 
 
+def handed_over(host: Host, job: str) -> bool:
+    """Nobody was stopped in the middle of it. (A second ring may have woken a second worker just before the end.)"""
+    events = host.events(job)
+    return bool(events) and events == ["start", "handover"] * (len(events) // 2)
+
+
 def idle_for(seconds: float) -> None:
     deadline = time.monotonic() + seconds
     until(lambda: time.monotonic() > deadline, seconds + 5)
@@ -46,7 +52,7 @@ def test_sigterm_lets_busy_workers_hand_over(host):
     host.processes()
     host.popen.terminate()
     assert ended(host, SOON) < 5
-    assert host.events("job") == ["start", "handover"]
+    assert handed_over(host, "job"), host.events("job")
 
 
 def test_sigterm_kills_deaf_work_before_ten_seconds_are_over(host):
@@ -80,7 +86,7 @@ def test_when_the_supervisor_is_killed_its_cluster_ends_by_itself_frozen_parts_t
     host.popen.kill()
     print("seconds:", round(ended(host, SOON), 2))
     # It got the time to hand over.
-    assert host.events("job") == ["start", "handover"]
+    assert handed_over(host, "job"), host.events("job")
 
 
 def test_a_ring_is_undone_with_its_transaction(host):
