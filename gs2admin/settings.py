@@ -74,7 +74,7 @@ if BROKER == "redis" and not REDIS_URL:
 WORKERS = env.number("WORKERS", 4, 1, 64)
 # Used in gunicorn.conf.py, which cannot tell `manage.py up` about a mistake.
 WEB_WORKERS = env.number("WEB_WORKERS", 2, 1, 64)
-WEB_THREADS = env.number("WEB_THREADS", 4, 1, 64)
+WEB_THREADS = env.number("WEB_THREADS", 8 if ON_POSTGRES else 4, 1, 64)
 WEB_KEEPALIVE = env.number("WEB_KEEPALIVE", 75, 2, 3600)
 # A worker renews its lease long before this many seconds; after them another may take its rollout over.
 LEASE_S = env.number("GS2ADMIN_LEASE_S", 20, 2, 600)
