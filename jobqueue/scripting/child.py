@@ -15,6 +15,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 NOBODY = 65534
+CHANNEL = 3
 # host's operations; sandbox.lua has the same numbers
 LATE, KNOWN, CALL_OUT, BODY, RELIMIT, UNLIMIT, LIBRARY = 1, 2, 3, 4, 5, 6, 7
 
@@ -51,7 +52,7 @@ def harden(channel: socket.socket, memory_bytes: int, dies_with_thread: bool) ->
     # Room for the script's memory and for the frames that carry its arguments and its result.
     _lower(resource.RLIMIT_AS, mapped + memory_bytes + 128 * 1024 * 1024)
     for limit, value in (
-        (resource.RLIMIT_NOFILE, channel.fileno() + 1),
+        (resource.RLIMIT_NOFILE, CHANNEL + 1),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NPROC, 0),
@@ -228,7 +229,12 @@ class Runner:
 
 def main() -> None:
     """Load what is needed, give up the rest, serve."""
-    channel = socket.socket(fileno=int(sys.argv[1]))
+    # Right behind stdin, stdout and stderr: with a limit of four no file and no socket can be opened any more.
+    given = int(sys.argv[1])
+    if given != CHANNEL:
+        os.dup2(given, CHANNEL, inheritable=False)
+        os.close(given)
+    channel = socket.socket(fileno=CHANNEL)
     channel.setblocking(True)
     sys.path.append(HERE)
     sys.path.append(sys.argv[2])
