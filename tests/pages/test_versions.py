@@ -120,6 +120,14 @@ def test_withdrawing_tells_what_it_means_asks_and_keeps_the_reason(mika, page, p
     assert "was withdrawn already" in mika.get(url, follow=True).content.decode()
 
 
+def test_withdrawing_an_older_version_says_that_no_promote_would_take_it(mika, page, project, register):
+    create_stage(actor=SYSTEM, project=project, name="dev")
+    old = register("auth", "1.0.0")
+    register("auth", "1.1.0")
+    asked = mika.get(page("version-withdraw", service="auth", pk=old.pk)).content.decode()
+    assert "It is not the newest version" in asked and "No stage pins it now" in asked and "instead" not in asked
+
+
 def test_a_withdrawn_version_cannot_come_back(mika, page, register):
     withdraw_version(actor=SYSTEM, version=register("auth", "1.0.0"))
     answer = mika.post(page("version-service", service="auth"), {"version": "1.0.0"})
