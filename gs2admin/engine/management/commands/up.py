@@ -15,12 +15,15 @@ from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 from django.db.migrations.executor import MigrationExecutor
+from django.utils.module_loading import import_string
 
 from gs2admin.processes.family import Family, Member
 from gs2admin.processes.lifeline import Held
 from gs2admin.processes.supervisor import stop_on_signals, terminate_myself
 
 BACKLOG = 2048
+# By name: the engine imports no domain.
+FIRST_CONTENTS = "gs2admin.identity.bootstrap.bootstrap"
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -94,7 +97,6 @@ class Command(BaseCommand):
 
     def prepare(self) -> None:
         """Tables, static files, first contents."""
-        from gs2admin.identity.bootstrap import bootstrap
         from gs2admin.processes import static
 
         try:
@@ -106,7 +108,7 @@ class Command(BaseCommand):
             # The message of the driver names host and user, never the password.
             raise CommandError(f"The database does not answer: {str(problem).strip().splitlines()[0]}") from None
         static.collect()
-        bootstrap(say=self.say)
+        import_string(FIRST_CONTENTS)(say=self.say)
         connections.close_all()
 
     def members(self, server: socket.socket) -> list[Member]:
