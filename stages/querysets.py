@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.apps import apps
 from django.conf import settings
 from django.db import models
 from django.db.models import OuterRef, Q, Subquery
@@ -28,9 +29,9 @@ class VersionQuerySet(models.QuerySet):
             .order_by("-id")
             .values("version")[:1]
         )
-        from stages.models import Microservice
-
-        rows = Microservice.objects.filter(project_id=project_id).annotate(newest=newest).exclude(newest=None)
+        # models imports this file, so it is found by its name.
+        services = apps.get_model("stages", "Microservice").objects.filter(project_id=project_id)
+        rows = services.annotate(newest=newest).exclude(newest=None)
         return dict(rows.order_by("name").values_list("name", "newest"))
 
 
@@ -46,10 +47,8 @@ class StageQuerySet(models.QuerySet):
 
         That is the live one, else the last that ever reached running (contract: rollout_states, section 2).
         """
-        from stages.models import Rollout
-
         deciding = (
-            Rollout.objects.filter(stage=OuterRef("pk"))
+            apps.get_model("stages", "Rollout").objects.filter(stage=OuterRef("pk"))
             .filter(Q(started_at__isnull=False) | Q(state__in=sorted(LIVE)))
             .order_by("-id")
         )

@@ -8,7 +8,8 @@ from django.db import models
 from django.db.models.functions import Now
 
 NAME = r"^[A-Za-z0-9._-]{1,128}\Z"
-RESERVED_NAMES = frozenset({"null", "me", "system", "stamp"})
+# "." and ".." are taken away by browsers from addresses.
+RESERVED_NAMES = frozenset({"null", "me", "system", "stamp", ".", ".."})
 
 
 class Role(models.TextChoices):
