@@ -74,6 +74,7 @@ local function call(service, method, params)
   local status = host(CALL, service, method, text)
   local body = host(BODY)
   host(RELIMIT)
+  run.check_time()
   local value, wrong = decode(body, false)
   if status >= 200 and status < 300 then
     if wrong then return answer(500, nil, "the answer of " .. method .. " is not JSON: " .. wrong) end

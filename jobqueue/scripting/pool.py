@@ -107,7 +107,10 @@ class Runner:
             if process.memory_mb >= limits.memory_mb:
                 return process
             self._drop(process)
-        process = RunnerProcess(limits)
+        try:
+            process = RunnerProcess(limits)
+        except OSError as problem:
+            raise RunnersBusy(f"no script runner can be started ({problem.strerror})") from problem
         self._all.add(process)
         return process
 

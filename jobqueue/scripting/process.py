@@ -24,7 +24,7 @@ START_S = 20
 ENVIRONMENT = {"TZ": "UTC0", "LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "1", "GLIBC_TUNABLES": "glibc.malloc.tcache_count=2000"}
 SOURCES_BYTES = 32 * 1024 * 1024
 TIMEOUT = "script.execution.timeout"
-_RECEIVE_TIMEOUT = struct.pack("ll", 0, int(TICK_S * 1_000_000))
+_TICK = struct.pack("ll", 0, int(TICK_S * 1_000_000))
 
 Call = Callable[[str, str, str], tuple[int, str]]
 Methods = Mapping[str, object]
@@ -60,7 +60,8 @@ class RunnerProcess:
             )  # fmt: skip
         self.channel = ours
         # One system call waits and reads; poll() before every read would be a second one.
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _RECEIVE_TIMEOUT)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TICK)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _TICK)
         self.alive, self.ready, self.answered, self.scripts = True, False, False, 0
         self.slots: dict[str, int] = {}
         self.slot_bytes = 0
@@ -139,11 +140,20 @@ class RunnerProcess:
             raise _Killed(failure(504, TIMEOUT, "the script used up its CPU time"))
         raise RunnerDied(f"the script runner ended in the middle of a script (exit code {code})") from problem
 
-    def _send(self, *parts: bytes) -> None:
-        try:
-            self.channel.sendall(b"".join(parts) if len(parts) > 1 else parts[0])
-        except OSError as problem:
-            self._died(problem)
+    def _send(self, data: bytes, wait: Callable[[], None]) -> None:
+        """Send it all; `wait` is called whenever the runner took nothing for TICK_S."""
+        rest: bytes | memoryview = data
+        while rest:
+            try:
+                sent = self.channel.send(rest)
+            except BlockingIOError:
+                wait()
+                continue
+            except OSError as problem:
+                self._died(problem)
+            if sent == len(rest):
+                return
+            rest = memoryview(rest)[sent:]
 
     def start_up(self, tick: Callable[[], object] | None) -> None:
         """Wait until it has started. Raises RunnerDied when it does not."""
@@ -215,6 +225,7 @@ class RunnerProcess:
         After an exception the runner is gone.
         """
         self.answered = False
+        began = time.monotonic()
         try:
             if not self.ready:
                 self.start_up(tick)
@@ -236,7 +247,7 @@ class RunnerProcess:
                 if used > cpu_end:
                     raise _Killed(failure(504, TIMEOUT, "the script used up its CPU time"))
 
-            self._send(*out)
+            self._send(out[0] if len(out) == 1 else b"".join(out), wait)
             cap = 4096 + limits.output_bytes * 2 + limits.result_chars * 4 + limits.memory_mb * 1024 * 1024
             while True:
                 data = self._receive(wait, cap)
@@ -259,7 +270,8 @@ class RunnerProcess:
                     tick()
                 if time.monotonic() > end:
                     raise _Killed(failure(504, TIMEOUT, "the script took too long"))
-                self._send(frames.frame(frames.ANSWER, frames.ANSWER_HEAD.pack(status), text.encode("utf-8", "surrogatepass")))
+                head = frames.ANSWER_HEAD.pack(status)
+                self._send(frames.frame(frames.ANSWER, head, text.encode("utf-8", "surrogatepass")), wait)
         except _Killed as killed:
             if self.alive:
                 self.kill()

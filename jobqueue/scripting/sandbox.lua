@@ -32,6 +32,8 @@ local function check_time()
   end
 end
 
+run.check_time = check_time
+
 string.dump = nil
 string.rep = function(text, count, separator)
   -- Without memory to use up, it would go on for hours.

@@ -3,12 +3,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from jobqueue.scripting.pool import Limits, Outcome, Runner
 
-SMALL = Limits(wall_s=0.6, cpu_s=0.6, memory_mb=16, output_bytes=20_000, calls=5, result_chars=100_000)
+SMALL = Limits(wall_s=0.8, cpu_s=0.8, memory_mb=16, output_bytes=20_000, calls=5, result_chars=100_000)
+# For tests that are about something else than time, on a busy machine.
+PATIENT = replace(SMALL, wall_s=20, cpu_s=20)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.scripting.conftest import SMALL, error_of
+from tests.scripting.conftest import PATIENT, SMALL, error_of
 
 FOREVER = "while true do end"
 LOOPS = {
@@ -93,7 +93,7 @@ BOMBS = {
 
 
 def _slow(_service, _method, _params):
-    time.sleep(0.2)
+    time.sleep(0.3)
     return 200, "{}"
 
 
@@ -116,12 +116,12 @@ def test_a_loop_is_told_with_its_line(lua):
 
 
 def test_memory_is_told_as_memory_and_what_was_printed_is_kept(lua):
-    outcome = lua("print('so far') t = {} for i = 1, 1e12 do t[i] = ('x'):rep(100) .. i end")
+    outcome = lua("print('so far') t = {} for i = 1, 1e12 do t[i] = ('x'):rep(100) .. i end", limits=PATIENT)
     assert error_of(outcome)["code"] == "script.execution.memory" and outcome.output == ["so far"]
 
 
 def test_much_garbage_is_no_memory_trouble(lua):
-    assert lua("for i = 1, 200 do local s = ('x'):rep(1000000 + i) end").succeeded
+    assert lua("for i = 1, 200 do local s = ('x'):rep(1000000 + i) end", limits=PATIENT).succeeded
 
 
 def test_output_is_told_as_output_and_kept_up_to_the_limit(lua):
@@ -145,12 +145,12 @@ def test_nothing_can_be_called_after_the_end(lua):
 
 def test_a_huge_answer_of_a_call_is_a_memory_error_and_no_crash(lua):
     huge = '{"x":"' + "y" * 20_000_000 + '"}'
-    outcome = lua("r = gs2('s').m({})", methods={"s": ("m",)}, call=lambda *_: (200, huge))
+    outcome = lua("r = gs2('s').m({})", methods={"s": ("m",)}, call=lambda *_: (200, huge), limits=PATIENT)
     assert error_of(outcome)["code"] == "script.execution.memory"
 
 
 def test_arguments_larger_than_the_memory_are_a_memory_error(lua):
-    assert error_of(lua("result = args", '"' + "x" * 17_000_000 + '"'))["code"] == "script.execution.memory"
+    assert error_of(lua("result = args", '"' + "x" * 17_000_000 + '"', limits=PATIENT))["code"] == "script.execution.memory"
 
 
 def test_a_result_longer_than_its_limit_is_refused(lua):

@@ -97,6 +97,14 @@ def test_a_stopped_runner_is_killed_at_the_wall_limit(runner):
     assert runner.run(source="result = {}").succeeded
 
 
+def test_a_stopped_runner_that_does_not_even_read_is_killed_at_the_wall_limit(runner):
+    runner.run(source="result = {}", limits=SMALL)
+    os.kill(_pid(runner), signal.SIGSTOP)
+    began = time.monotonic()
+    outcome = runner.run(source="--" + "x" * 5_000_000, limits=SMALL)
+    assert outcome.status_code == 504 and time.monotonic() - began < SMALL.wall_s * 2
+
+
 def test_tick_is_called_while_a_script_runs_and_may_abort_it(runner):
     class LeaseLost(BaseException):
         pass
