@@ -7,7 +7,7 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -
 .PHONY: up test bench lock clean
 
 up: $(VENV)/.app
-	@exec $(BIN)/python manage.py up
+	@exec $(BIN)/python manage.py up --end-with-parent
 
 test: $(VENV)/.test
 	@exec sh tests/run.sh

@@ -152,7 +152,7 @@ def main() -> bool:
         found = {}
         for what, measure in (("backlog", backlog), ("while pushed", while_pushed)):
             with place.place(kind) as environ:
-                found[what] = measure(peer, environ | {"WORKERS": "2", "LOG_LEVEL": "ERROR"})
+                found[what] = measure(peer, environ | {"WORKERS": "1", "JOB_WORKERS": "2", "LOG_LEVEL": "ERROR"})
         rows.append((peer.name, found))
         if peer.module.endswith(".q2"):
             base = found

@@ -72,6 +72,11 @@ BROKER = env.choice("GS2ADMIN_BROKER", "database", ("database", "redis"))
 if BROKER == "redis" and not REDIS_URL:
     env.refuse("GS2ADMIN_BROKER is redis, but REDIS_URL is not set; set it, or leave the broker at database.")
 WORKERS = env.number("WORKERS", 4, 1, 64)
+# Processes that run players' jobs and nothing else, so that long rollouts do not hold jobs up; 0: jobs share WORKERS.
+JOB_WORKERS = env.number("JOB_WORKERS", 2, 0, 64)
+JOB_QUEUE = "jobs" if JOB_WORKERS else "gs2admin"
+# Which queue a task goes to; any other goes to the first.
+TASK_QUEUES = {"jobqueue.tasks.drain": JOB_QUEUE}
 # Used in gunicorn.conf.py, which cannot tell `manage.py up` about a mistake.
 WEB_WORKERS = env.number("WEB_WORKERS", 2, 1, 64)
 WEB_THREADS = env.number("WEB_THREADS", 8 if ON_POSTGRES else 4, 1, 64)
@@ -102,6 +107,7 @@ Q_CLUSTER = {
     "ack_failures": True,
     "recycle": 10_000_000,
     "label": "Queue",
+    "ALT_CLUSTERS": {"jobs": {"workers": JOB_WORKERS, "queue_limit": JOB_WORKERS}},
     "broker_class": f"gs2admin.engine.brokers.{'RedisDoorbell' if BROKER == 'redis' else 'DatabaseDoorbell'}",
     **({"redis": REDIS_URL} if BROKER == "redis" else {"orm": "default"}),
 }

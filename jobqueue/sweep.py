@@ -1,11 +1,12 @@
 """Wakes queues whose drain was lost or whose time has come, and cleans what is older than it may become."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from gs2admin import engine
@@ -17,24 +18,29 @@ BATCH = 1_000
 LOST_S = 10
 
 
-def _due():
-    """Queues that should be drained now and that nobody holds: their wait is over, or nobody came for a while."""
+def _wake(due: Callable[[], QuerySet]) -> int:
+    """Ring for each queue that is due and that nobody holds; several hosts may do so at once."""
     free = Q(lease_until=None) | Q(lease_until__lt=Now())
-    over = Q(next_at__lte=Now())
-    lost = Q(next_at=None, rung_at__lt=Now() - timedelta(seconds=LOST_S)) | Q(next_at=None, rung_at=None)
-    return Queue.objects.filter(free, over | lost, draining=True)
-
-
-@engine.sweeper
-def wake_due_queues() -> int:
-    """Ring for each queue that is due; several hosts may sweep at once."""
     woken = 0
-    for pk in list(_due().values_list("pk", flat=True)[:500]):
+    for pk in list(due().filter(free).values_list("pk", flat=True)[:500]):
         with transaction.atomic():
-            if _due().filter(pk=pk).update(rung_at=Now(), next_at=None):
+            if due().filter(free, pk=pk).update(rung_at=Now(), next_at=None):
                 engine.ring(DRAIN, pk)
                 woken += 1
     return woken
+
+
+@engine.ticker
+def wake_due_queues() -> int:
+    """Queues whose back-off is over."""
+    return _wake(lambda: Queue.objects.filter(draining=True, next_at__lte=Now()))
+
+
+@engine.sweeper
+def wake_lost_queues() -> int:
+    """Queues that somebody should be draining and nobody came for in a while."""
+    lost = Q(rung_at=None) | Q(rung_at__lt=Now() - timedelta(seconds=LOST_S))
+    return _wake(lambda: Queue.objects.filter(lost, draining=True, next_at=None))
 
 
 @engine.cleaner(every_s=600)

@@ -2,6 +2,7 @@
 
     engine.ring("stages.tasks.run_rollout", rollout.id)   wake a worker; part of the caller's transaction
     @engine.sweeper                                       fn() -> rows woken; called every few seconds by every worker host
+    @engine.ticker                                        the same, twice a second, for what has its time
     @engine.cleaner(every_s=3600)                         fn() -> rows removed; called by one host per interval
     @engine.undertaker                                    fn(label) -> rows freed; a worker is known to be dead
     engine.beat("rollout 415")                            a busy worker is alive; True = finish the step and hand over
@@ -12,7 +13,7 @@ Rows are the truth and the queue is a doorbell: a ring may be lost or doubled, t
 """
 from gs2admin.engine.doorbell import ring
 from gs2admin.engine.presence import beat, worker_label
-from gs2admin.engine.registry import cleaner, sweeper, undertaker
+from gs2admin.engine.registry import cleaner, sweeper, ticker, undertaker
 
 
 def health():
@@ -22,4 +23,4 @@ def health():
     return status.health()
 
 
-__all__ = ["beat", "cleaner", "health", "ring", "sweeper", "undertaker", "worker_label"]
+__all__ = ["beat", "cleaner", "health", "ring", "sweeper", "ticker", "undertaker", "worker_label"]

@@ -45,5 +45,5 @@ def push(dotted: str, argument: str | float, queue: str | None = None) -> None:
     """Put a task into a queue now. Raises what the broker raises."""
     from django_q.tasks import async_task
 
-    queue = queue or settings.Q_CLUSTER["name"]
+    queue = queue or settings.TASK_QUEUES.get(dotted) or settings.Q_CLUSTER["name"]
     async_task(dotted, argument, q_options={"broker": broker(queue)})

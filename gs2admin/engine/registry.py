@@ -18,6 +18,7 @@ class Cleaner:
 
 
 SWEEPERS: dict[str, Sweep] = {}
+TICKERS: dict[str, Sweep] = {}
 CLEANERS: dict[str, Cleaner] = {}
 UNDERTAKERS: dict[str, Bury] = {}
 
@@ -31,6 +32,13 @@ def sweeper(function: Sweep) -> Sweep:
     """Register fn() -> number of rows it woke. Every worker host calls it every few seconds, so it must be cheap
     when there is nothing to do, and safe to run on several hosts at once (conditional updates)."""
     SWEEPERS[dotted(function)] = function
+    return function
+
+
+def ticker(function: Sweep) -> Sweep:
+    """Register fn() -> number of rows it woke, for what has a time to the second. As a sweeper, but called about twice
+    a second: one indexed query when there is nothing to do."""
+    TICKERS[dotted(function)] = function
     return function
 
 

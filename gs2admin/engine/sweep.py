@@ -13,10 +13,11 @@ from django.db.models.functions import Now
 
 from gs2admin.engine import connections
 from gs2admin.engine.models import EngineChore
-from gs2admin.engine.registry import CLEANERS, SWEEPERS, Cleaner
+from gs2admin.engine.registry import CLEANERS, SWEEPERS, TICKERS, Cleaner
 
 log = logging.getLogger(__name__)
 LOOK_S = 5.0
+TICK_S = 0.5
 _away: set[str] = set()
 
 
@@ -39,6 +40,15 @@ def sweep_for_ever(ended: threading.Event, every_s: float) -> None:
         sweep_once()
         # Apart by chance, so that several hosts do not all look at the same moment.
         ended.wait(every_s * random.uniform(0.9, 1.1))
+    db.connections.close_all()
+
+
+def tick_for_ever(ended: threading.Event) -> None:
+    """Until `ended` is set, about twice a second."""
+    while not ended.is_set():
+        for name, run in list(TICKERS.items()):
+            _guarded("ticker", name, run)
+        ended.wait(TICK_S * random.uniform(0.9, 1.1))
     db.connections.close_all()
 
 

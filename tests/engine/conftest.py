@@ -50,7 +50,8 @@ class Host:
             "GS2ADMIN_DATA_DIR": str(directory), "DATABASE_URL": database_url(), "SECRET_KEY": settings.SECRET_KEY,
             "TEST_LEDGER": str(directory),
             "DJANGO_SETTINGS_MODULE": "tests.engine.workapp.settings", "PYTHONWARNINGS": "",
-            "WORKERS": "2", "GS2ADMIN_LATE_S": "3", "GS2ADMIN_DRAIN_S": "5", "GS2ADMIN_SWEEP_S": "1", **variables,
+            "WORKERS": "2", "JOB_WORKERS": "0",
+            "GS2ADMIN_LATE_S": "3", "GS2ADMIN_DRAIN_S": "5", "GS2ADMIN_SWEEP_S": "1", **variables,
         }
         self.log = directory / "log"
         self.popen: subprocess.Popen | None = None

@@ -12,7 +12,7 @@ from jobqueue.models import Job, JobResult, Notification, Queue
 from jobqueue.services import Entry, delete_job, push_jobs, replay_job, run_next
 from jobqueue.services.namespaces import delete_namespace, update_namespace
 from jobqueue.states import JobState, after_attempt
-from jobqueue.sweep import wake_due_queues
+from jobqueue.sweep import wake_due_queues, wake_lost_queues
 
 pytestmark = pytest.mark.django_db
 TASK = "jobqueue.tasks.drain"
@@ -159,11 +159,11 @@ def test_a_lost_drain_is_woken_and_a_waiting_one_when_its_time_has_come(auto, pu
 
     job = push(auto)
     rings.clear()
-    assert wake_due_queues() == 0
+    assert wake_due_queues() == wake_lost_queues() == 0
     Queue.objects.update(rung_at=Now() - timedelta(minutes=1))
-    assert wake_due_queues() == 1 and rings == [(TASK, job.queue_id)]
+    assert wake_lost_queues() == 1 and rings == [(TASK, job.queue_id)]
     Queue.objects.update(next_at=Now() + timedelta(minutes=1), rung_at=Now() - timedelta(minutes=1))
-    assert wake_due_queues() == 0
+    assert wake_due_queues() == wake_lost_queues() == 0
     Queue.objects.update(next_at=Now() - timedelta(seconds=1))
     assert wake_due_queues() == 1
 

@@ -17,8 +17,12 @@ from gs2admin.processes.supervisor import Supervisor, stop_on_signals, terminate
 
 
 def queues() -> list[dict[str, Any]]:
-    """The clusters of this host. One for now; a second queue is an entry in ALT_CLUSTERS and here."""
-    return [{"queue": settings.Q_CLUSTER["name"], "workers": settings.WORKERS, "variables": {}}]
+    """The clusters of this host: one for rollouts and everything else, one for players' jobs."""
+    found = [{"queue": settings.Q_CLUSTER["name"], "workers": settings.WORKERS, "variables": {}}]
+    if settings.JOB_WORKERS:
+        variables = {"Q_CLUSTER_NAME": settings.JOB_QUEUE}
+        found.append({"queue": settings.JOB_QUEUE, "workers": settings.JOB_WORKERS, "variables": variables})
+    return found
 
 
 class Command(BaseCommand):
@@ -39,6 +43,7 @@ class Command(BaseCommand):
         threads = [
             threading.Thread(target=pulse.serve, args=[ended], name="pulse", daemon=True),
             threading.Thread(target=sweep.sweep_for_ever, args=[ended, settings.SWEEP_S], name="sweep", daemon=True),
+            threading.Thread(target=sweep.tick_for_ever, args=[ended], name="tick", daemon=True),
             threading.Thread(target=sweep.clean_for_ever, args=[ended], name="clean", daemon=True),
         ]
         for thread in threads:
