@@ -79,6 +79,7 @@ def inside(name: str) -> int:
 
     django.setup()
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("gs2admin.access").setLevel(logging.WARNING)
     from bench.world import migrate
 
     migrate()
