@@ -1,6 +1,8 @@
 """Home, theme, sign-in and sign-out."""
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth import views as auth
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -8,6 +10,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
 from gs2admin.dashboard.pages import LAST_PROJECT, signed_in
+from gs2admin.identity import throttle
 from gs2admin.identity.models import Project
 
 
@@ -37,10 +40,23 @@ def theme(request: HttpRequest) -> HttpResponse:
 
 
 class SignIn(auth.LoginView):
-    """The sign-in page; who is signed in already goes on to the board."""
+    """The sign-in page; who is signed in already goes on to the board. Guessing is slowed, per name and address."""
 
     template_name = "registration/login.html"
     redirect_authenticated_user = True
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """After too many wrong passwords none is tried for the rest of the minute, not even the right one."""
+        self.who = (f"person:{request.POST.get('username', '')[:150].lower()}", request.META.get("REMOTE_ADDR", ""))
+        if throttle.exhausted(*self.who):
+            form = self.form_class(request)  # unbound: the password is not looked at
+            return self.render_to_response(self.get_context_data(form=form, slowed=True), status=400)
+        return super().post(request, *args, **kwargs)
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        """Count the wrong guess."""
+        throttle.note_failure(*self.who)
+        return super().form_invalid(form)
 
 
 class SignOut(auth.LogoutView):

@@ -116,7 +116,8 @@ def test_a_failing_task_is_noted_once_and_not_run_again(host):
     host.ring("job", 0)
     host.wait("job", "end", SOON)
     assert Task.objects.get().attempt_count == 1
-    assert not OrmQ.objects.exclude(key__startswith="beat:").exists()
+    # The sweep of this host may have rung for the job once more meanwhile; that ring is taken too.
+    until(lambda: not OrmQ.objects.exclude(key__startswith="beat:").exists(), SOON)
 
 
 def test_health_counts_live_workers_and_tells_the_latency(host):
