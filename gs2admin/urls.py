@@ -11,6 +11,7 @@ urlpatterns = [
     path("", include("gs2admin.api.urls")),
     path("", include("gs2admin.dashboard.urls")),
     path("p/<str:project>/", include("stages.urls")),
+    path("p/<str:project>/", include("jobqueue.urls")),
 ]
 handler400 = "gs2admin.dashboard.errors.bad_request"
 handler403 = "gs2admin.dashboard.errors.forbidden"

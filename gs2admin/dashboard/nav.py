@@ -13,6 +13,7 @@ PAGES = (
     ("board", "Board", "layout-dashboard", "board", "project.view"),
     ("rollouts", "Rollouts", "rocket", "rollouts", "project.view"),
     ("versions", "Versions", "versions", "versions", "project.view"),
+    ("queues", "Queues", "list-check", "queues", "project.view"),
     ("activity", "Activity", "activity", "activity", "activity.view"),
     ("credentials", "Credentials", "key", "credentials", "credential.manage"),
     ("members", "Members", "users", "members", "project.view"),

@@ -17,6 +17,7 @@ from stages.rollout.steps import KINDS
 from stages.rollout.steps.base import StepFailed
 from stages.services import create_stage, promote_stage, register_version, set_targets
 from stages.views import board
+from tests.pages.jobs import attempts, job_world, push  # noqa: F401  fixtures of the job pages
 
 PHASE = {"command": "deploy", "timeout_s": 5}
 
@@ -80,7 +81,7 @@ def run():
 
 
 @pytest.fixture
-def world(project, producer, steps, run):
+def world(project, producer, steps, run, job_world):  # noqa: F811
     """dev (succeeded), stg (succeeded, a target), live (failed), canary (running): with .done .failed .running rollouts."""
     for name in ("auth", "chat", "quest"):
         register_version(actor=SYSTEM, project=project, microservice=name, version="1.0.0")
@@ -112,7 +113,7 @@ def world(project, producer, steps, run):
         project=project, dev=dev, stg=stg, live=live, canary=canary,
         done=done, failed=failed, running=running, claim=claim,
         credential=row, member=project.memberships.get(user=producer), version=Version.objects.get(version="1.1.0"),
-        target=stg.targets.get(), hook=canary.targets.get(name="hook"),
+        target=stg.targets.get(), hook=canary.targets.get(name="hook"), jobs=job_world,
     )
 
 

@@ -37,6 +37,9 @@ DONE = {**P, "number": "done.number"}
 RUNNING = {**P, "number": "running.number"}
 FAILED = {**P, "number": "failed.number"}
 TARGET = {**STG, "target": "target.name"}
+QUEUE = {**P, "namespace": "jobs.rewards.name"}
+JOB = {**P, "job": "jobs.head.name"}
+DEAD = {**P, "job": "jobs.dead.name"}
 VERSION = {**P, "service": "version.microservice.name", "pk": "version.pk"}
 
 ROUTES: dict[str, Route] = {
@@ -78,6 +81,28 @@ ROUTES: dict[str, Route] = {
     "member-role": Route(args={**P, "pk": "member.pk"}, may=OWNER, posts=True, queries=9),
     "member-remove": Route(args={**P, "pk": "member.pk"}, may=OWNER, posts=True, queries=9),
     "settings": Route(args=P, may=OWNER, posts=True, queries=10),
+    "queues": Route(args=P, queries=14),
+    "queues-new": Route(args=P, may=OWNER, posts=True, queries=8),
+    "queues-namespace": Route(args=QUEUE, queries=18),
+    "queues-live": Route(args=QUEUE, queries=14, fragment=True),
+    "queues-edit": Route(args=QUEUE, may=OWNER, posts=True, queries=9),
+    "queues-delete": Route(args=QUEUE, may=OWNER, posts=True, queries=14),
+    "queues-push": Route(args=QUEUE, may=OWNER, posts=True, queries=10),
+    "queues-given-up": Route(args=QUEUE, queries=10),
+    "queues-replay": Route(args=QUEUE, may=OWNER, posts=True, queries=10),
+    "queues-user": Route(args=QUEUE, query="?id=u-1", queries=20),
+    "queues-user-live": Route(args=QUEUE, query="?id=u-1", queries=16, fragment=True),
+    "queues-run": Route(args=QUEUE, query="?id=u-1", may=OWNER, posts=True, queries=10),
+    "queues-run-all": Route(args=QUEUE, query="?id=u-1", may=OWNER, posts=True, queries=10),
+    "queues-try-now": Route(args=QUEUE, query="?id=u-1", may=OWNER, posts=True, queries=10),
+    "queues-search": Route(args=P, query="?q=u-1&script=bad", queries=14),
+    "queues-job": Route(args=JOB, queries=14),
+    "queues-job-live": Route(args=JOB, queries=12, fragment=True),
+    "queues-job-args": Route(args=JOB, queries=8, fragment=True),
+    "queues-job-result": Route(args={**JOB, "number": "jobs.head.try_count"}, queries=8, fragment=True),
+    "queues-job-output": Route(args={**JOB, "number": "jobs.head.try_count"}, queries=8, fragment=True),
+    "queues-job-delete": Route(args=JOB, may=OWNER, posts=True, queries=10),
+    "queues-job-replay": Route(args=DEAD, may=OWNER, posts=True, queries=10),
     "password": Route(of_project=False, posts=True),
     "projects": Route(of_project=False),
     "project-new": Route(get=403, of_project=False, posts=True),

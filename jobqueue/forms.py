@@ -1,0 +1,158 @@
+"""Forms of queues and jobs: shape only, the services check."""
+from __future__ import annotations
+
+import json
+from datetime import UTC
+from typing import Any
+
+from django import forms
+
+from gs2admin.dashboard.forms import PageForm, ReasonForm
+from jobqueue.models import Namespace
+
+MAX_SETTING = 20_000
+
+
+class JsonField(forms.CharField):
+    """An object as JSON text; empty means that it is not set."""
+
+    widget = forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "class": "gs-mono"})
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, max_length=MAX_SETTING, strip=True, **kwargs)
+
+    def prepare_value(self, value: Any) -> str:
+        """Stored settings as text; what was sent stays as it was typed."""
+        return value if isinstance(value, str) else "" if value is None else json.dumps(value, indent=2, ensure_ascii=False)
+
+    def clean(self, value: Any) -> dict[str, Any] | None:
+        text = super().clean(value)
+        if not text:
+            return None
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError) as problem:
+            where = f" (line {problem.lineno})" if isinstance(problem, json.JSONDecodeError) else ""
+            raise forms.ValidationError(f"This is not JSON{where}. It looks like {{\"key\": \"value\"}}.") from None
+        if not isinstance(found, dict):
+            raise forms.ValidationError("This is a JSON object: {\"key\": \"value\"}.")
+        return found
+
+
+class NotificationField(JsonField):
+    """A NotificationSetting of the contract."""
+
+    KNOWN = {"gatewayNamespaceId": str, "enableTransferMobileNotification": bool, "sound": str,
+             "mobileNotificationMessages": list, "enable": str}
+
+    def clean(self, value: Any) -> dict[str, Any] | None:
+        found = super().clean(value)
+        for key, kind in self.KNOWN.items():
+            if found and key in found and found[key] is not None and not isinstance(found[key], kind):
+                words = {str: "text", bool: "true or false", list: "a list"}
+                raise forms.ValidationError(f"{key} is {words[kind]}.")
+        if found and found.get("enable") not in (None, "Enabled", "Disabled"):
+            raise forms.ValidationError("enable is Enabled or Disabled.")
+        return found
+
+
+class SettingsForm(PageForm):
+    """What clients can set on a namespace."""
+
+    description = forms.CharField(required=False, max_length=1024, widget=forms.Textarea(attrs={"rows": 2}))
+    enable_auto_run = forms.BooleanField(
+        required=False, label="The server runs the jobs by itself (auto-run)",
+        help_text="Off: they wait until a client, or somebody here, runs them. Takes effect at once both ways.",
+    )
+    push_notification = NotificationField(
+        label="Notification when a job is pushed", help_text='Only without auto-run. Like {"enable": "Enabled"}.'
+    )
+    run_notification = NotificationField(label="Notification when a job was run", help_text='Like {"enable": "Enabled"}.')
+    transaction_setting = JsonField(label="Transaction setting", help_text="Stored and given back to clients.")
+    transaction_setting_v2 = JsonField(label="Transaction setting V2", help_text="Stored and given back to clients.")
+    log_setting = JsonField(label="Log setting", help_text='Like {"loggingNamespaceId": "grn:…"}.')
+
+    @classmethod
+    def of(cls, row: Namespace, data: Any = None) -> SettingsForm:
+        """The form with what is stored now."""
+        return cls(data, initial={name: getattr(row, name) for name in SettingsForm.base_fields})
+
+    def settings(self) -> dict[str, Any]:
+        """For the services."""
+        return {name: self.cleaned_data[name] for name in SettingsForm.base_fields}
+
+
+class NamespaceForm(SettingsForm):
+    """A new namespace."""
+
+    name = forms.CharField(
+        max_length=128, help_text="Letters, digits, dots, hyphens and underscores. Clients use it in every call.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}),
+    )
+    field_order = ["name"]
+
+
+class EditForm(SettingsForm):
+    """Changes of a namespace, and why."""
+
+    reason = ReasonForm.base_fields["reason"]
+
+
+class PushForm(PageForm):
+    """One job, or the same job again with changes."""
+
+    user_id = forms.CharField(label="Player", max_length=128, strip=False)
+    script_id = forms.CharField(
+        label="Script", max_length=1024, help_text="A name in the script namespace default, or a GRN.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "list": "script-names"}),
+    )
+    args = forms.CharField(
+        label="Arguments", max_length=131_072, required=False, strip=False, initial="{}",
+        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false", "class": "gs-mono"}),
+        help_text="JSON text; it reaches the script exactly as it is written here.",
+    )
+    max_try_count = forms.IntegerField(label="Tries at most", min_value=1, max_value=100, initial=3)
+
+
+class ReplayForm(ReasonForm):
+    """Confirms exactly the set that was shown: up to its newest line, and so many."""
+
+    upto = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=2**62)
+    count = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=1_000_000)
+
+
+class RunAllForm(ReasonForm):
+    """One lap of running everything. done: jobs run in the laps before; total: how many there were at the start."""
+
+    done = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=10**9, initial=0, required=False)
+    total = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=10**9, initial=0, required=False)
+
+
+class GivenUpFilter(PageForm):
+    """Filters of the given-up jobs; all in the address."""
+
+    script = forms.CharField(required=False, max_length=1024, label="Script")
+    user = forms.CharField(required=False, max_length=128, label="Player", strip=False)
+    status = forms.IntegerField(required=False, min_value=0, max_value=1000, label="Status code")
+    since = forms.DateTimeField(required=False, label="From (UTC)", widget=forms.DateTimeInput(attrs={"type": "datetime-local"}))
+    until = forms.DateTimeField(required=False, label="To (UTC)", widget=forms.DateTimeInput(attrs={"type": "datetime-local"}))
+    replayed = forms.BooleanField(required=False, label="Replayed ones too")
+
+    def words(self) -> dict[str, Any]:
+        """What was asked for; times are aware."""
+        found = dict(self.cleaned_data)
+        for name in ("since", "until"):
+            if found.get(name):
+                found[name] = found[name].replace(tzinfo=UTC)
+        return found
+
+
+class SearchForm(PageForm):
+    """What jobs are searched by."""
+
+    q = forms.CharField(required=False, max_length=200, label="Player id or job name", strip=True,
+                        widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off", "spellcheck": "false"}))
+    script = forms.CharField(required=False, max_length=1024, label="Script",
+                             widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}))
+    text = forms.CharField(required=False, max_length=200, label="Text in the arguments", strip=False,
+                           widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}))

@@ -1,0 +1,43 @@
+"""Given-up jobs of a namespace, by what support knows of them."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import QuerySet
+
+from jobqueue.models import GivenUp, Namespace
+from jobqueue.stats import LABEL
+
+MOST = 1_000
+
+
+def matching(namespace: Namespace, words: Mapping[str, Any], *, upto: int | None = None) -> QuerySet[GivenUp]:
+    """Lines that fit every word that is not empty, newest first.
+
+    words: user (whole id), script (whole script id), status (code), since and until (moments), replayed (these too).
+    upto: none that came after this id. Times become ids first, because ids rise with time: one index serves all.
+    """
+    rows = GivenUp.objects.filter(namespace=namespace)
+    if words.get("since"):
+        first = rows.filter(at__gte=words["since"]).order_by("at", "pk").values_list("pk", flat=True).first()
+        if first is None:
+            return rows.none()
+        rows = rows.filter(pk__gte=first)
+    if words.get("until"):
+        last = GivenUp.objects.filter(namespace=namespace, at__lte=words["until"])
+        newest = last.order_by("-at", "-pk").values_list("pk", flat=True).first()
+        if newest is None:
+            return rows.none()
+        upto = min(newest, upto) if upto is not None else newest
+    if upto is not None:
+        rows = rows.filter(pk__lte=upto)
+    if words.get("user"):
+        rows = rows.filter(user_id=words["user"])
+    if words.get("script"):
+        rows = rows.filter(script=words["script"][:LABEL])
+    if words.get("status"):
+        rows = rows.filter(status_code=words["status"])
+    if not words.get("replayed"):
+        rows = rows.filter(replayed_at=None)
+    return rows.order_by("-pk")

@@ -1,0 +1,102 @@
+"""Players with work in a namespace, and one player's queue."""
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q
+from django.db.models.functions import Length, Substr
+
+from jobqueue.models import GivenUp, Job, JobResult, Namespace, Queue
+from jobqueue.reads.text import begins
+from jobqueue.states import JobState
+
+SNIPPET = 300
+# Which column a list of players is ordered by, and so the kind of its cursor.
+STATES = (("", "Any"), ("retrying", "Retrying"), ("running", "Running"))
+
+
+@dataclass(frozen=True)
+class PlayerRow:
+    """One player with work. given_up: not replayed yet."""
+
+    queue: Queue
+    waiting: int
+    running: int
+    given_up: int
+
+
+def with_work(
+    namespace: Namespace, *, user: str = "", state: str = "", after: tuple[datetime, int] | None = None,
+    after_user: str = "", limit: int,
+) -> list[Queue]:
+    """Queues with work, who waits longest first; with `user`, those whose id begins so, in order of the ids.
+
+    after: (head_at, id) of the last row seen; after_user: its user id, where they are in order of ids.
+    """
+    rows = Queue.objects.filter(namespace=namespace)
+    if state == "running":
+        ids = Job.objects.filter(state=JobState.RUNNING, queue__namespace=namespace).values_list("queue_id", flat=True)
+        rows = rows.filter(pk__in=list(ids[:1000]))
+    elif state == "retrying":
+        rows = rows.filter(head_tries__gt=0)
+    else:
+        rows = rows.filter(waiting__gt=0)
+    if user:
+        rows = rows.filter(begins("user_id", user))
+        if after_user:
+            rows = rows.filter(user_id__gt=after_user)
+        return list(rows.order_by("user_id")[:limit])
+    if after:
+        # Written as a range and an exception of it, so that both databases begin at the place in the index.
+        rows = rows.filter(head_at__gte=after[0]).exclude(Q(head_at=after[0]) & Q(pk__lte=after[1]))
+    return list(rows.order_by("head_at", "pk")[:limit])
+
+
+def rows_of(namespace: Namespace, queues: list[Queue]) -> list[PlayerRow]:
+    """The queues with what runs and what was given up; two queries."""
+    ids = [row.pk for row in queues]
+    running = Counter(Job.objects.filter(queue_id__in=ids, state=JobState.RUNNING).values_list("queue_id", flat=True))
+    lines = GivenUp.objects.filter(
+        namespace=namespace, user_id__in=[row.user_id for row in queues], replayed_at=None
+    ).order_by()
+    given_up = Counter(lines.values_list("user_id", flat=True)[:5000])
+    return [
+        PlayerRow(row, max(0, row.waiting - running[row.pk]), running[row.pk], given_up[row.user_id]) for row in queues
+    ]
+
+
+def waiting(queue: Queue, *, after: int = 0, limit: int) -> list[Job]:
+    """Waiting jobs in the order in which they run, without their arguments."""
+    rows = Job.objects.filter(queue=queue, state=JobState.WAITING)
+    if after:
+        rows = rows.filter(pk__gt=after)
+    return list(rows.order_by("pk").defer("args")[:limit])
+
+
+def running(queue: Queue) -> Job | None:
+    """The job that runs now."""
+    return Job.objects.filter(queue=queue, state=JobState.RUNNING).defer("args").first()
+
+
+def past(queue: Queue, *, before: int | None = None, limit: int) -> list[Job]:
+    """Jobs that left the queue, the one pushed last first; two queries, each from the end of an index."""
+    found: list[Job] = []
+    for state in (JobState.DONE, JobState.GIVEN_UP):
+        rows = Job.objects.filter(queue=queue, state=state)
+        if before is not None:
+            rows = rows.filter(pk__lt=before)
+        found += rows.order_by("-pk").defer("args")[:limit]
+    return sorted(found, key=lambda job: -job.pk)[:limit]
+
+
+def last_results(jobs: list[Job]) -> dict[int, JobResult]:
+    """The newest result of each job, with the beginning of its body as `snippet`."""
+    wanted = Q(pk__in=[])
+    for job in jobs:
+        if job.try_count:
+            # The attempt that runs has no result yet; the one before it does.
+            wanted |= Q(job_id=job.pk, try_number=job.try_count - (2 if job.state == JobState.RUNNING else 1))
+    rows = JobResult.objects.filter(wanted).annotate(snippet=Substr("result", 1, SNIPPET), size=Length("result"))
+    return {row.job_id: row for row in rows.defer("result", "output")}

@@ -1,0 +1,125 @@
+"""Tags of the job pages: states, status codes, addresses of players, sizes."""
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from django import template
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from jobqueue.models import Job
+from jobqueue.states import JobState
+
+register = template.Library()
+_GRN = re.compile(r"grn:gs2:[^:]*:[^:]*:script:([^:]+):script:([^:]+)\Z")
+TONES = {"done": "ok", "running": "info", "waiting": "muted", "given_up": "bad"}
+
+
+@register.simple_tag
+def job_badge(job: Job, place: int = 0) -> SafeString:
+    """{% job_badge job %}: where a job stands. place: how many jobs are before it, where that is known."""
+    tone, word = TONES[job.state], job.get_state_display()
+    if job.state == JobState.WAITING and job.try_count:
+        tone, word = "warn", f"{job.try_count} of {job.max_try_count} tries failed"
+    elif job.state == JobState.WAITING and place:
+        word = f"Waits behind {place}"
+    elif job.state == JobState.RUNNING and job.max_try_count > 1:
+        word = f"Running, try {job.try_count} of {job.max_try_count}"
+    dot = " gs-dot--moving" if job.state == JobState.RUNNING else ""
+    return format_html('<span class="gs-badge gs-badge--{}"><span class="gs-dot{}"></span>{}</span>', tone, dot, word)
+
+
+@register.simple_tag
+def code(status: int | None) -> SafeString:
+    """{% code 504 %}: a status code."""
+    if status is None:
+        return SafeString("")
+    tone = "ok" if 200 <= status < 300 else "warn" if status == 504 else "bad"
+    return format_html('<span class="gs-tag gs-tag--{} gs-code-tag">{}</span>', tone, status)
+
+
+@register.filter
+def dot_tone(status: int) -> str:
+    """The tone of an attempt's dot on the timeline."""
+    return "ok" if 200 <= status < 300 else "warn" if status == 504 else "bad"
+
+
+@register.simple_tag(takes_context=True)
+def player_url(context: dict[str, Any], namespace: str, user_id: str, name: str = "queues-user", **words: Any) -> str:
+    """The address of a player's queue; the id goes into the query, where it may hold anything."""
+    base = reverse(name, kwargs={"project": context["project"].name, "namespace": namespace})
+    more = {key: value for key, value in words.items() if value not in ("", None, 0)}
+    return f"{base}?{urlencode({'id': user_id, **more}, quote_via=quote)}"
+
+
+@register.filter
+def script_name(script_id: str) -> str:
+    """A script id as people say it: the script's name, with its namespace unless that is `default`."""
+    grn = _GRN.match(script_id)
+    if grn is None:
+        return script_id
+    return grn[2] if grn[1] == "default" else f"{grn[1]}/{grn[2]}"
+
+
+@register.filter
+def chars(count: int | None) -> str:
+    """"412 characters", "5.0 million characters"."""
+    if count is None:
+        return ""
+    if count < 10_000:
+        return f"{count:,} character{'' if count == 1 else 's'}"
+    return f"{count / 1000:,.0f} thousand characters" if count < 1_000_000 else f"{count / 1_000_000:.1f} million characters"
+
+
+@register.filter
+def capped(count: int) -> str:
+    """A count that stops at 1,000."""
+    return "1,000+" if count > 1000 else f"{count:,}"
+
+
+@register.filter
+def ms(count: int) -> str:
+    """Milliseconds for people."""
+    return f"{count:,} ms" if count < 1000 else f"{count / 1000:.1f} s"
+
+
+@register.filter
+def thousands(count: int | None) -> str:
+    """1234567 -> "1,234,567"."""
+    return "" if count is None else f"{count:,}"
+
+
+@register.filter
+def rate(per_second: float) -> str:
+    """A number per second, with a decimal while it is small."""
+    if 0 < per_second < 0.1:
+        return "< 0.1"
+    return f"{per_second:.1f}" if per_second < 10 and per_second else f"{per_second:,.0f}"
+
+
+@register.filter
+def short_name(name: Any) -> str:
+    """The beginning and the end of a job's name."""
+    text = str(name)
+    return f"{text[:8]}…{text[-4:]}"
+
+
+@register.filter
+def gist(snippet: str) -> str:
+    """What a result says in a few words: of an error list the first code, else its beginning."""
+    found = re.search(r'"(?:code|message)"\s*:\s*"([^"\\]{1,80})"', snippet) if snippet.lstrip().startswith("[") else None
+    text = found[1] if found else " ".join(snippet.split())
+    return text if len(text) <= 60 else f"{text[:60]}…"
+
+
+VERBS = {"job.run": "ran this job", "job.run_all": "ran the jobs", "job.wake": "had a failed job tried at once",
+         "job.delete": "deleted a job", "job.replay": "replayed a given-up job", "job.push": "pushed a job"}
+
+
+@register.filter
+def job_verb(action: str) -> str:
+    """What somebody did to a job or a queue, after their name."""
+    return VERBS.get(action, action)

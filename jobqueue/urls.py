@@ -1,0 +1,31 @@
+"""Addresses of queues, jobs and scripts inside one project, below /p/<project>/."""
+from django.urls import path
+
+from jobqueue.views import given_up, jobs, namespaces, player, push, runs, search
+
+urlpatterns = [
+    path("queues/", namespaces.queues, name="queues"),
+    # Not queues/new: that is the page of a namespace called new.
+    path("new-queue-namespace", namespaces.create, name="queues-new"),
+    path("queues/<str:namespace>/", namespaces.namespace, name="queues-namespace"),
+    path("queues/<str:namespace>/live", namespaces.live, name="queues-live"),
+    path("queues/<str:namespace>/settings", namespaces.edit, name="queues-edit"),
+    path("queues/<str:namespace>/delete", namespaces.delete, name="queues-delete"),
+    path("queues/<str:namespace>/push", push.push, name="queues-push"),
+    path("queues/<str:namespace>/given-up", given_up.given_up, name="queues-given-up"),
+    path("queues/<str:namespace>/given-up/replay", given_up.replay, name="queues-replay"),
+    # A player's id may hold anything, slashes too, so it stands in the query: ?id=…
+    path("queues/<str:namespace>/user", player.player, name="queues-user"),
+    path("queues/<str:namespace>/user/live", player.live, name="queues-user-live"),
+    path("queues/<str:namespace>/user/run", runs.run, name="queues-run"),
+    path("queues/<str:namespace>/user/run-all", runs.run_all, name="queues-run-all"),
+    path("queues/<str:namespace>/user/try-now", runs.try_now, name="queues-try-now"),
+    path("jobs", search.search, name="queues-search"),
+    path("jobs/<uuid:job>", jobs.job, name="queues-job"),
+    path("jobs/<uuid:job>/live", jobs.live, name="queues-job-live"),
+    path("jobs/<uuid:job>/arguments", jobs.arguments, name="queues-job-args"),
+    path("jobs/<uuid:job>/results/<int:number>", jobs.result, name="queues-job-result"),
+    path("jobs/<uuid:job>/output/<int:number>", jobs.output, name="queues-job-output"),
+    path("jobs/<uuid:job>/delete", jobs.delete, name="queues-job-delete"),
+    path("jobs/<uuid:job>/replay", jobs.replay, name="queues-job-replay"),
+]

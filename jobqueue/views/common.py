@@ -1,0 +1,73 @@
+"""What the pages of one namespace share."""
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from gs2admin.errors import NotFound
+from gs2admin.identity.models import Project
+from gs2admin.identity.rights import can
+from jobqueue.models import Namespace, Queue
+from jobqueue.reads.text import without_nul
+
+get_and_post = require_http_methods(["GET", "POST"])
+BUSY_MS, CALM_MS = 1_000, 10_000
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+def namespace_of(project: Project, name: str) -> Namespace:
+    """The project's namespace of that name, with its project. Raises NotFound."""
+    row = Namespace.objects.filter(project=project, name=name).first()
+    if row is None:
+        raise NotFound(f"There is no queue namespace {name} in {project.name}.", component="namespace")
+    row.project = project
+    return row
+
+
+def player_of(request: HttpRequest) -> str:
+    """The player's id in ?id=, exactly as it was pushed."""
+    return without_nul(request.GET.get("id", ""))[:128]
+
+
+def queue_of(namespace: Namespace, user_id: str) -> Queue:
+    """The player's queue. Raises NotFound when nothing was ever pushed for that player."""
+    row = Queue.objects.filter(namespace=namespace, user_id=user_id).first()
+    if row is None:
+        raise NotFound(f"No job was ever pushed to {namespace.name} for a player with the id {user_id or '(empty)'}.",
+                       component="job")
+    row.namespace = namespace
+    return row
+
+
+def crumbs(project: Project, *parts: tuple[str, str], section: str = "Queues", name: str = "queues") -> list[tuple[str, str]]:
+    """Where the reader is: the section, then the given parts; the last has no address."""
+    return [(section, reverse(name, kwargs={"project": project.name})), *parts]
+
+
+def at(name: str, namespace: Namespace, **more: Any) -> str:
+    """The address of a page of the namespace."""
+    return reverse(name, kwargs={"project": namespace.project.name, "namespace": namespace.name, **more})
+
+
+def rights(request: HttpRequest, project: Project, *names: str) -> dict[str, bool]:
+    """{"may_run": True, …} for "job.run", …"""
+    return {f"may_{name.split('.')[1]}": can(request.actor, name, project) for name in names}
+
+
+def cursor_of(*facts: Any) -> int:
+    """An integer that changes with the facts; the same in every process."""
+    return zlib.crc32(repr(facts).encode())
+
+
+def live_answer(request: HttpRequest, template: str, cursor: int, context: dict[str, Any]) -> HttpResponse:
+    """204 while the reader's cursor (?after=) is the present one, else what is new."""
+    if request.GET.get("after") == str(cursor):
+        return HttpResponse(status=204, headers=NO_STORE)
+    answer = render(request, template, {**context, "cursor": cursor, "oob": True})
+    answer.headers["Cache-Control"] = "no-store"
+    return answer

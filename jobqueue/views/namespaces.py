@@ -1,0 +1,192 @@
+"""The list of namespaces, one namespace with its players, and its settings."""
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.dateparse import parse_datetime
+from django.views.decorators.http import require_GET
+
+from gs2admin.dashboard.forms import ReasonForm
+from gs2admin.dashboard.pages import project_page
+from gs2admin.dashboard.posting import attempt, confirm_page, form_page, link, text_of
+from gs2admin.identity.models import Project
+from jobqueue.charts import SPANS, chart
+from jobqueue.forms import EditForm, NamespaceForm
+from jobqueue.models import Namespace, Queue
+from jobqueue.reads import overview, players
+from jobqueue.reads.text import without_nul
+from jobqueue.services import namespaces as services
+from jobqueue.views.common import (
+    BUSY_MS,
+    CALM_MS,
+    at,
+    crumbs,
+    cursor_of,
+    get_and_post,
+    live_answer,
+    namespace_of,
+    rights,
+)
+
+PAGE = 50
+
+
+@require_GET
+@project_page()
+def queues(request: HttpRequest, project: Project) -> HttpResponse:
+    """All namespaces by name, with their numbers."""
+    after = text_of(request, "after")
+    rows = overview.page(project.pk, after=after, limit=PAGE + 1)
+    found = overview.numbers([row.pk for row in rows[:PAGE]])
+    return render(request, "jobqueue/queues.html", {
+        "rows": [(row, found[row.pk], _spark(found[row.pk].per_minute)) for row in rows[:PAGE]],
+        "next": link(after=rows[PAGE - 1].name) if len(rows) > PAGE else "",
+        "first": "?" if after else "",
+        **rights(request, project, "queue.manage"),
+    })
+
+
+def _spark(minutes: list[tuple[int, int]]) -> list[dict[str, float]]:
+    """The last hour as 20 bars of 3 minutes, in a drawing of 100 by 20."""
+    thirds = [(sum(ok for ok, _ in minutes[i : i + 3]), sum(bad for _, bad in minutes[i : i + 3])) for i in range(0, 60, 3)]
+    peak = max((ok + bad for ok, bad in thirds), default=0)
+    bars = []
+    for place, (ok, bad) in enumerate(thirds):
+        if ok + bad:
+            high, low = bad / peak * 20, ok / peak * 20
+            high = max(high, 1.5) if bad else 0
+            bars.append({"x": place * 5 + 0.5, "ok_y": round(20 - low, 1), "ok": round(low, 1),
+                         "bad_y": round(max(0, 20 - low - high), 1), "bad": round(high, 1)})
+    return bars
+
+
+def _top(request: HttpRequest, row: Namespace) -> dict[str, Any]:
+    """The parts that move: numbers, chart, failing scripts."""
+    key = request.GET.get("span", "1h")
+    numbers = overview.numbers([row.pk])[row.pk]
+    drawn = chart(row, key if key in SPANS else "1h")
+    busy = numbers.busy or (row.enable_auto_run and numbers.waiting)
+    return {
+        "namespace": row, "numbers": numbers, "chart": drawn, "spans": SPANS.values(), "every": BUSY_MS if busy else CALM_MS,
+        "live_url": f"{at('queues-live', row)}{link(span=drawn.span.key)}",
+        "cursor": cursor_of(row.revision, numbers, drawn),
+    }
+
+
+@require_GET
+@project_page()
+def namespace(request: HttpRequest, project: Project, namespace: str) -> HttpResponse:
+    """One namespace: its numbers, what its scripts did, and the players with work."""
+    row = namespace_of(project, namespace)
+    # The filter is taken as it is: a player's id may begin or end with a blank.
+    user = without_nul(request.GET.get("user", ""))[:128]
+    state = request.GET.get("state", "")
+    state = state if state in dict(players.STATES) else ""
+    after = _place(request)
+    found = players.with_work(
+        row, user=user, state=state, after=after, after_user=without_nul(request.GET.get("after_user", ""))[:128], limit=PAGE + 1
+    )
+    kept = {"user": user, "state": state, "span": request.GET.get("span", "")}
+    return render(request, "jobqueue/namespace.html", {
+        **_top(request, row),
+        "players": players.rows_of(row, found[:PAGE]),
+        "user": user, "state": state, "states": players.STATES,
+        "next": link(**kept, **_beyond(found[PAGE - 1], user)) if len(found) > PAGE else "",
+        "first": link(**kept) if after or request.GET.get("after_user") else "",
+        **rights(request, project, "queue.manage", "job.push"),
+    })
+
+
+def _beyond(row: Queue, user: str) -> dict[str, str]:
+    return {"after_user": row.user_id} if user else {"after": f"{row.head_at.isoformat() if row.head_at else ''}~{row.pk}"}
+
+
+def _place(request: HttpRequest) -> tuple[datetime, int] | None:
+    text, _, pk = request.GET.get("after", "").partition("~")
+    try:
+        moment = parse_datetime(text)
+    except ValueError:
+        return None
+    return (moment, int(pk)) if moment and moment.tzinfo and pk.isascii() and pk.isdigit() and len(pk) < 19 else None
+
+
+@require_GET
+@project_page()
+def live(request: HttpRequest, project: Project, namespace: str) -> HttpResponse:
+    """What moved since the reader's cursor."""
+    row = namespace_of(project, namespace)
+    context = _top(request, row)
+    return live_answer(request, "jobqueue/_namespace_live.html", context["cursor"], context)
+
+
+@get_and_post
+@project_page("queue.manage")
+def create(request: HttpRequest, project: Project) -> HttpResponse:
+    """A new namespace."""
+    form = NamespaceForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        made = attempt(form, lambda: services.create_namespace(
+            actor=request.actor, project=project, name=form.cleaned_data["name"], **form.settings()
+        ))
+        if made:
+            messages.success(request, f"{made.name} is made; clients can push jobs to it now.")
+            return redirect("queues-namespace", project=project.name, namespace=made.name)
+    return form_page(
+        request, form, title="New queue namespace", button="Create namespace", template="jobqueue/settings.html",
+        back=reverse("queues", kwargs={"project": project.name}), crumbs=crumbs(project, ("New namespace", "")),
+        text="Holds one queue per player; the jobs of a player run in the order in which they were pushed.",
+    )
+
+
+@get_and_post
+@project_page("queue.manage")
+def edit(request: HttpRequest, project: Project, namespace: str) -> HttpResponse:
+    """Change its settings."""
+    row = namespace_of(project, namespace)
+    form = EditForm.of(row, request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        saved = attempt(form, lambda: services.update_namespace(
+            actor=request.actor, namespace=row, reason=form.cleaned_data["reason"], **form.settings()
+        ))
+        if saved:
+            messages.success(request, f"{saved.name} is saved.")
+            return redirect("queues-namespace", project=project.name, namespace=saved.name)
+    return form_page(
+        request, form, title=f"Settings of {row.name}", button="Save", template="jobqueue/settings.html", namespace=row,
+        back=at("queues-namespace", row), crumbs=crumbs(project, (row.name, at("queues-namespace", row)), ("Settings", "")),
+    )
+
+
+@get_and_post
+@project_page("queue.manage")
+def delete(request: HttpRequest, project: Project, namespace: str) -> HttpResponse:
+    """Ask, then delete a namespace with everything in it."""
+    row = namespace_of(project, namespace)
+    form = ReasonForm(request.POST) if request.method == "POST" else ReasonForm()
+    if request.method == "POST" and form.is_valid():
+        done = attempt(form, lambda: services.delete_namespace(
+            actor=request.actor, namespace=row, reason=form.cleaned_data["reason"]
+        ))
+        if done:
+            messages.success(request, f"{row.name} is deleted.")
+            return redirect("queues", project=project.name)
+    numbers = overview.numbers([row.pk])[row.pk]
+    waits = "No job waits in it." if not numbers.waiting else (
+        f"{numbers.waiting:,} job{'s' if numbers.waiting != 1 else ''} of {numbers.players:,}"
+        f" player{'s' if numbers.players != 1 else ''} wait in it and will never run."
+    )
+    return confirm_page(
+        request, form, title=f"Delete {row.name}", button="Delete namespace", back=at("queues-namespace", row),
+        crumbs=crumbs(project, (row.name, at("queues-namespace", row)), ("Delete", "")),
+        points=[
+            waits,
+            "It takes no more jobs from this moment on; a job that is running now ends, and its result is dropped.",
+            "All results and given-up jobs in it go with it.",
+            "This cannot be taken back.",
+        ],
+    )

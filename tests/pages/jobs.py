@@ -1,0 +1,64 @@
+"""Queues with everything a page can show, run by functions: a failed head, a tail, a given-up job, a done one."""
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from gs2admin.identity.actors import SYSTEM
+from jobqueue.execution import attempt
+from jobqueue.execution.attempt import Ended, errors
+from jobqueue.models import Job
+from jobqueue.services import Entry, push_jobs, run_next
+from jobqueue.services.namespaces import create_namespace
+
+ARGS = '{"userId":"u-1","itemId":9007199254740993,"rate":1.10,"rate":2E5,"note":"<b>not bold</b>"}'
+
+
+class ScriptedAttempts:
+    """Stands in for Lua: on[script] = status code or Ended; others succeed."""
+
+    def __init__(self) -> None:
+        self.on, self.ran = {}, []
+
+    def perform(self, *, namespace, project, user_id, script_id, args, tick) -> Ended:
+        self.ran.append((user_id, script_id, args))
+        found = self.on.get(script_id, 200)
+        if isinstance(found, Ended):
+            return found
+        body = json.dumps({"ok": True}) if found < 300 else errors("item", "item.notFound")
+        return Ended(found, body, f"looked at {script_id}", took_ms=12)
+
+
+@pytest.fixture
+def attempts(monkeypatch):
+    """What scripts do; nothing here needs Lua."""
+    found = ScriptedAttempts()
+    monkeypatch.setattr(attempt, "perform", found.perform)
+    return found
+
+
+@pytest.fixture
+def push():
+    """push(namespace, "script", user="u-1", args="{}", tries=3) -> Job"""
+
+    def act(namespace, script="grant", user="u-1", args="{}", tries=3) -> Job:
+        (job,), _ = push_jobs(actor=SYSTEM, namespace=namespace, user_id=user, entries=[Entry(script, args, tries)])
+        return job
+
+    return act
+
+
+@pytest.fixture
+def job_world(project, attempts, push):
+    """rewards, run by hand: of u-1 a done, a given-up, a failed and a waiting job. .done .dead .head .tail"""
+    rewards = create_namespace(actor=SYSTEM, project=project, name="rewards", description="Grants that may come later.",
+                               run_notification={"enable": "Enabled"})  # fmt: skip
+    attempts.on["bad"] = 404
+    step = lambda: run_next(actor=SYSTEM, namespace=rewards, user_id="u-1")  # noqa: E731
+    done, dead = push(rewards, "good"), push(rewards, "bad", tries=1)
+    head, tail = push(rewards, "bad", args=ARGS), push(rewards, "add_entry")
+    step(), step(), step()
+    fresh = {name: Job.objects.get(pk=job.pk) for name, job in (("done", done), ("dead", dead), ("head", head), ("tail", tail))}
+    return SimpleNamespace(rewards=rewards, **fresh)
