@@ -92,7 +92,7 @@ local function gs2(name)
   return setmetatable(client, {
     __metatable = "client",
     __index = function(_, method)
-      if type(method) ~= "string" then return nil end
+      if type(method) ~= "string" or method == "" then return nil end
       local plain = match(method, "^(.+)_async$")
       if not host(KNOWN, name, plain or method) then return nil end
       return function(first, second)
