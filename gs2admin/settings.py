@@ -118,6 +118,14 @@ STEP_COMMANDS = env.commands("GS2ADMIN_COMMANDS") or (
     {"demo-step": str(BASE_DIR / "examples" / "demo-step")} if DEMO else {}
 )
 STEP_HTTP_ALLOW = env.hosts_or_networks("GS2ADMIN_HTTP_ALLOW")
+# What one Lua script may use. Time and memory are enforced from outside too: its process is killed.
+SCRIPT_WALL_S = env.number("GS2ADMIN_SCRIPT_WALL_S", 5, 1, 3600)
+SCRIPT_CPU_S = env.number("GS2ADMIN_SCRIPT_CPU_S", 5, 1, 3600)
+SCRIPT_MEMORY_MB = env.number("GS2ADMIN_SCRIPT_MEMORY_MB", 64, 8, 4096)
+SCRIPT_OUTPUT_BYTES = env.number("GS2ADMIN_SCRIPT_OUTPUT_BYTES", 1_000_000, 0, 16_000_000)
+SCRIPT_CALLS = env.number("GS2ADMIN_SCRIPT_CALLS", 100, 0, 100_000)
+# Runner processes per web or worker process, started when needed.
+SCRIPT_RUNNERS = env.number("GS2ADMIN_SCRIPT_RUNNERS", 4, 1, 64)
 GS2_MAX_BODY = env.number("GS2ADMIN_MAX_BODY", 16 * 1024 * 1024, 1024, 1024**3)
 OUTPUT_KEEP_DAYS = env.number("GS2ADMIN_OUTPUT_DAYS", 30, 1, 3650)
 # A player's queue is held for so long by whoever runs its jobs; longer than any script may take.
