@@ -156,3 +156,51 @@ class SearchForm(PageForm):
                              widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}))
     text = forms.CharField(required=False, max_length=200, label="Text in the arguments", strip=False,
                            widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}))
+
+
+MAX_ARGS = 131_072
+_LUA = {"spellcheck": "false", "autocapitalize": "none", "autocomplete": "off", "class": "gs-mono"}
+
+
+class ScriptNamespaceForm(PageForm):
+    """A new namespace of scripts, or what is kept of one."""
+
+    name = NamespaceForm.base_fields["name"]
+    description = SettingsForm.base_fields["description"]
+    transaction_setting = SettingsForm.base_fields["transaction_setting"]
+    transaction_setting_v2 = SettingsForm.base_fields["transaction_setting_v2"]
+    log_setting = SettingsForm.base_fields["log_setting"]
+    STORED = ("description", "transaction_setting", "transaction_setting_v2", "log_setting")
+
+    def settings(self) -> dict[str, Any]:
+        """For the services."""
+        return {name: self.cleaned_data[name] for name in self.STORED}
+
+
+class ScriptForm(PageForm):
+    """A script's text, and what to try it with. The text is taken as it is, but line ends are made \\n."""
+
+    source = forms.CharField(label="Text", required=False, strip=False, max_length=400_000,
+                             widget=forms.Textarea(attrs={**_LUA, "rows": 18, "wrap": "off"}))  # fmt: skip
+    description = forms.CharField(required=False, max_length=1024, widget=forms.TextInput)
+    disable_string_number_to_number = forms.BooleanField(
+        required=False, label="Leave strings of digits as strings",
+        help_text='Else "123" in the arguments reaches the script as the number 123, as GS2 does it.',
+    )
+    reason = forms.CharField(label="Why", required=False, max_length=1024, widget=forms.TextInput,
+                             help_text="Goes to the activity log, with the new version.")  # fmt: skip
+    args = forms.CharField(label="Arguments", required=False, strip=False, max_length=MAX_ARGS, initial="{}",
+                           widget=forms.Textarea(attrs={**_LUA, "rows": 6}))  # fmt: skip
+    user_id = forms.CharField(label="Player", required=False, max_length=128, strip=False,
+                              widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}))  # fmt: skip
+
+    def clean_source(self) -> str:
+        return self.cleaned_data["source"].replace("\r\n", "\n")
+
+
+class NewScriptForm(ScriptForm):
+    """A script that is not stored yet."""
+
+    name = NamespaceForm.base_fields["name"]
+    reason = None
+    field_order = ["name"]

@@ -1,7 +1,7 @@
 """Addresses of queues, jobs and scripts inside one project, below /p/<project>/."""
 from django.urls import path
 
-from jobqueue.views import given_up, jobs, namespaces, player, push, runs, search
+from jobqueue.views import given_up, jobs, namespaces, player, push, runs, script, scripts, search
 
 urlpatterns = [
     path("queues/", namespaces.queues, name="queues"),
@@ -28,4 +28,16 @@ urlpatterns = [
     path("jobs/<uuid:job>/output/<int:number>", jobs.output, name="queues-job-output"),
     path("jobs/<uuid:job>/delete", jobs.delete, name="queues-job-delete"),
     path("jobs/<uuid:job>/replay", jobs.replay, name="queues-job-replay"),
+    path("scripts/", scripts.scripts, name="scripts"),
+    path("new-script-namespace", scripts.create, name="scripts-new"),
+    path("scripts/<str:namespace>/", scripts.namespace, name="scripts-namespace"),
+    path("scripts/<str:namespace>/settings", scripts.edit, name="scripts-edit"),
+    path("scripts/<str:namespace>/delete", scripts.delete, name="scripts-delete"),
+    path("scripts/<str:namespace>/new", script.create, name="scripts-script-new"),
+    # One level deeper, because a script may be called settings.
+    path("scripts/<str:namespace>/script/<str:script>", script.script, name="scripts-script"),
+    path("scripts/<str:namespace>/script/<str:script>/text", script.text, name="scripts-text"),
+    path("scripts/<str:namespace>/script/<str:script>/versions", script.versions, name="scripts-versions"),
+    path("scripts/<str:namespace>/script/<str:script>/versions/<int:revision>/restore", script.restore, name="scripts-restore"),
+    path("scripts/<str:namespace>/script/<str:script>/delete", script.delete, name="scripts-script-delete"),
 ]

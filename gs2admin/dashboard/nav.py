@@ -14,6 +14,7 @@ PAGES = (
     ("rollouts", "Rollouts", "rocket", "rollouts", "project.view"),
     ("versions", "Versions", "versions", "versions", "project.view"),
     ("queues", "Queues", "list-check", "queues", "project.view"),
+    ("scripts", "Scripts", "code", "scripts", "project.view"),
     ("activity", "Activity", "activity", "activity", "activity.view"),
     ("credentials", "Credentials", "key", "credentials", "credential.manage"),
     ("members", "Members", "users", "members", "project.view"),

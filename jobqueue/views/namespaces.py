@@ -157,8 +157,10 @@ def edit(request: HttpRequest, project: Project, namespace: str) -> HttpResponse
             messages.success(request, f"{saved.name} is saved.")
             return redirect("queues-namespace", project=project.name, namespace=saved.name)
     return form_page(
-        request, form, title=f"Settings of {row.name}", button="Save", template="jobqueue/settings.html", namespace=row,
-        back=at("queues-namespace", row), crumbs=crumbs(project, (row.name, at("queues-namespace", row)), ("Settings", "")),
+        request, form, title=f"Settings of {row.name}", button="Save", template="jobqueue/settings.html",
+        delete_url=at("queues-delete", row),
+        back=at("queues-namespace", row),
+        crumbs=crumbs(project, (row.name, at("queues-namespace", row)), ("Settings", "")),
     )
 
 

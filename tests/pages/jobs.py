@@ -11,7 +11,8 @@ from jobqueue.execution import attempt
 from jobqueue.execution.attempt import Ended, errors
 from jobqueue.models import Job
 from jobqueue.services import Entry, push_jobs, run_next
-from jobqueue.services.namespaces import create_namespace
+from jobqueue.services.namespaces import create_namespace, create_script_namespace
+from jobqueue.services.scripts import create_script
 
 ARGS = '{"userId":"u-1","itemId":9007199254740993,"rate":1.10,"rate":2E5,"note":"<b>not bold</b>"}'
 
@@ -61,4 +62,6 @@ def job_world(project, attempts, push):
     head, tail = push(rewards, "bad", args=ARGS), push(rewards, "add_entry")
     step(), step(), step()
     fresh = {name: Job.objects.get(pk=job.pk) for name, job in (("done", done), ("dead", dead), ("head", head), ("tail", tail))}
-    return SimpleNamespace(rewards=rewards, **fresh)
+    space = create_script_namespace(actor=SYSTEM, project=project, name="default")
+    script = create_script(actor=SYSTEM, namespace=space, name="grant", source="local a = 1\nresult = { ok = true }\n")
+    return SimpleNamespace(rewards=rewards, space=space, script=script, **fresh)

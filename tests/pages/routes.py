@@ -39,6 +39,8 @@ FAILED = {**P, "number": "failed.number"}
 TARGET = {**STG, "target": "target.name"}
 QUEUE = {**P, "namespace": "jobs.rewards.name"}
 JOB = {**P, "job": "jobs.head.name"}
+SPACE = {**P, "namespace": "jobs.space.name"}
+SCRIPT = {**SPACE, "script": "jobs.script.name"}
 DEAD = {**P, "job": "jobs.dead.name"}
 VERSION = {**P, "service": "version.microservice.name", "pk": "version.pk"}
 
@@ -103,6 +105,17 @@ ROUTES: dict[str, Route] = {
     "queues-job-output": Route(args={**JOB, "number": "jobs.head.try_count"}, queries=8, fragment=True),
     "queues-job-delete": Route(args=JOB, may=OWNER, posts=True, queries=10),
     "queues-job-replay": Route(args=DEAD, may=OWNER, posts=True, queries=10),
+    "scripts": Route(args=P, queries=8),
+    "scripts-new": Route(args=P, may=OWNER, posts=True, queries=9),
+    "scripts-namespace": Route(args=SPACE, queries=9),
+    "scripts-edit": Route(args=SPACE, may=OWNER, posts=True, queries=9),
+    "scripts-delete": Route(args=SPACE, may=OWNER, posts=True, queries=9),
+    "scripts-script-new": Route(args=SPACE, may=OWNER, posts=True, queries=9),
+    "scripts-script": Route(args=SCRIPT, posts=True, may_post=OWNER, queries=10),
+    "scripts-text": Route(args=SCRIPT, queries=9, fragment=True),
+    "scripts-versions": Route(args=SCRIPT, queries=11),
+    "scripts-restore": Route(args={**SCRIPT, "revision": "jobs.script.revision"}, may=OWNER, posts=True, queries=10),
+    "scripts-script-delete": Route(args=SCRIPT, may=OWNER, posts=True, queries=10),
     "password": Route(of_project=False, posts=True),
     "projects": Route(of_project=False),
     "project-new": Route(get=403, of_project=False, posts=True),
