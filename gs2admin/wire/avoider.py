@@ -48,7 +48,7 @@ def once(method: Method, call: Call, request: BaseModel) -> Any:
     Raises what the handler raises; Conflict for another request under the same avoider, and for a call that broke off;
     Unavailable when the first call takes too long.
     """
-    user_id = call.user_id or getattr(request, "user_id", "")
+    user_id = call.user_id or getattr(request, "user_id", None) or ""
     names = [call.project.pk, method.service, method.function, user_id, call.duplication_avoider]
     asked = request.model_dump_json() + str(call.actor.roles.get(call.project.pk))
     fresh = {

@@ -123,8 +123,11 @@ def parse(shape: type[S], fields: dict[str, Any], *, numbers_are_text: bool = Fa
 
 def _problem(shape: type[Shape], item: dict[str, Any]) -> Problem:
     name = ".".join(str(part) for part in item["loc"]) or "body"
-    kind, sentence = _KINDS.get(item["type"], ("invalid", "is not valid"))
-    if item["type"] == "string_too_long":
+    error = item["type"]
+    if error in {"too_long", "too_short"} and isinstance(item["input"], str):
+        error = f"string_{error}"  # pydantic's word for the limits of an optional text
+    kind, sentence = _KINDS.get(error, ("invalid", "is not valid"))
+    if error == "string_too_long":
         sentence = f"is longer than {item['ctx']['max_length']} characters"
     elif item["type"] in {"greater_than_equal", "less_than_equal"}:
         bound = item["ctx"].get("ge", item["ctx"].get("le"))
