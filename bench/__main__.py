@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ctypes
 import importlib
 import logging
 import signal
@@ -16,6 +17,7 @@ from bench.report import machine
 # name -> how many seconds it may take at most per database. In this order.
 BENCHES = {"promotes": 240, "board": 420, "live_delay": 240, "watchers": 480, "faults": 1200, "jobs": 900}
 INSIDE = "--inside"
+PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: list[str]) -> int:
@@ -33,8 +35,7 @@ def main(arguments: list[str]) -> int:
     if "postgres" in kinds and not place.postgres_answers():
         print("PostgreSQL does not answer at TEST_POSTGRES_URL: its half is left out.")
         kinds.remove("postgres")
-    # SIGTERM ends us as Ctrl-C does, so that everything is put away.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_on_signals()
     bad = []
     try:
         for name in asked.names or BENCHES:
@@ -45,6 +46,12 @@ def main(arguments: list[str]) -> int:
         return 130
     print(f"Not as it should be: {', '.join(bad)}." if bad else "Nothing was found wrong.")
     return 1 if bad else 0
+
+
+def end_on_signals() -> None:
+    """SIGTERM ends us as Ctrl-C does, so that everything is put away; and Ctrl-C does, wherever we were started."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 def outside(name: str, kind: str) -> int:
@@ -75,6 +82,9 @@ def end(child: subprocess.Popen) -> None:
 
 def inside(name: str) -> int:
     """In the child: everything of ours can be imported now, and the database is empty."""
+    end_on_signals()
+    # Whoever waits for us may be killed; then nobody wants the figures.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     import django
 
     django.setup()
