@@ -63,8 +63,11 @@ class Cluster:
         now = time.monotonic()
         self.popen.poll()
         busy, running = set(), set()
-        for seen in self.members():
-            if seen.name not in ROLES:
+        members = self.members()
+        workers = {seen.process.pid for seen in members if ROLES.get(seen.name) == "worker"}
+        for seen in members:
+            # A command that a worker starts has the worker's name until it is executed; it is no part that may die.
+            if seen.name not in ROLES or seen.parent in workers:
                 continue
             part = seen.process
             running.add(part)
