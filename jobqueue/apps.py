@@ -7,4 +7,4 @@ class JobQueueConfig(AppConfig):
     verbose_name = "Job queues"
 
     def ready(self) -> None:
-        from jobqueue import chores, stats, sweep  # noqa: F401  they register the sweeper and the cleaners
+        from jobqueue import attention, chores, stats, sweep  # noqa: F401  they register sweeper, cleaners and needs

@@ -23,13 +23,14 @@ def matching(namespace: Namespace, words: Mapping[str, Any], *, upto: int | None
         first = rows.filter(at__gte=words["since"]).order_by("at", "pk").values_list("pk", flat=True).first()
         if first is None:
             return rows.none()
-        rows = rows.filter(pk__gte=first)
+        rows = rows.filter(pk__gte=first, at__gte=words["since"])
     if words.get("until"):
         last = GivenUp.objects.filter(namespace=namespace, at__lte=words["until"])
         newest = last.order_by("-at", "-pk").values_list("pk", flat=True).first()
         if newest is None:
             return rows.none()
         upto = min(newest, upto) if upto is not None else newest
+        rows = rows.filter(at__lte=words["until"])
     if upto is not None:
         rows = rows.filter(pk__lte=upto)
     if words.get("user"):

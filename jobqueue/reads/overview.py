@@ -13,7 +13,7 @@ from jobqueue.states import JobState
 
 MANY = 1_000
 HOUR = timedelta(hours=1)
-_CAPPED = "(SELECT COUNT(*) FROM (SELECT 1 FROM jobqueue_givenup g WHERE g.namespace_id = n.id{more} LIMIT %s) some)"
+_CAPPED = "(SELECT COUNT(*) FROM (SELECT 1 FROM jobqueue_givenup g WHERE g.namespace_id = n.id{more} LIMIT %s) few)"
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def numbers(ids: Sequence[int]) -> dict[int, Numbers]:
     running: dict[int, int] = {}
     for pk in Job.objects.filter(state=JobState.RUNNING).order_by().values_list("queue__namespace_id", flat=True):
         running[pk] = running.get(pk, 0) + 1
-    given_up = _given_up(ids)
+    given_up = given_up_counts(ids)
     minutes = _per_minute(ids)
     found = {}
     for pk in ids:
@@ -77,7 +77,8 @@ def numbers(ids: Sequence[int]) -> dict[int, Numbers]:
     return found
 
 
-def _given_up(ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+def given_up_counts(ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """Per namespace the given-up jobs that were not replayed: all, and of the last hour; each counted up to MANY + 1."""
     places = ", ".join(["%s"] * len(ids))
     since = connection.ops.adapt_datetimefield_value(datetime.now(UTC) - HOUR)
     with connection.cursor() as cursor:

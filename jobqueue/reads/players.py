@@ -3,10 +3,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
 
-from django.db.models import Q
-from django.db.models.functions import Length, Substr
+from django.db.models import BooleanField, Q, TextField
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Cast, Length, Substr
 
 from jobqueue.models import GivenUp, Job, JobResult, Namespace, Queue
 from jobqueue.reads.text import begins
@@ -28,12 +28,14 @@ class PlayerRow:
 
 
 def with_work(
-    namespace: Namespace, *, user: str = "", state: str = "", after: tuple[datetime, int] | None = None,
+    namespace: Namespace, *, user: str = "", state: str = "", after: tuple[str, int] | None = None,
     after_user: str = "", limit: int,
 ) -> list[Queue]:
     """Queues with work, who waits longest first; with `user`, those whose id begins so, in order of the ids.
 
-    after: (head_at, id) of the last row seen; after_user: its user id, where they are in order of ids.
+    after: (place, id) of the last row seen, place being its head_at as the database writes it: SQLite compares moments
+    as text, and the same moment may be written with three digits or with six. after_user: its user id, where they are in
+    order of ids.
     """
     rows = Queue.objects.filter(namespace=namespace)
     if state == "running":
@@ -49,9 +51,9 @@ def with_work(
             rows = rows.filter(user_id__gt=after_user)
         return list(rows.order_by("user_id")[:limit])
     if after:
-        # Written as a range and an exception of it, so that both databases begin at the place in the index.
-        rows = rows.filter(head_at__gte=after[0]).exclude(Q(head_at=after[0]) & Q(pk__lte=after[1]))
-    return list(rows.order_by("head_at", "pk")[:limit])
+        beyond = "(jobqueue_queue.head_at, jobqueue_queue.id) > (%s, %s)"
+        rows = rows.filter(RawSQL(beyond, after, output_field=BooleanField()))
+    return list(rows.annotate(place=Cast("head_at", TextField())).order_by("head_at", "pk")[:limit])
 
 
 def rows_of(namespace: Namespace, queues: list[Queue]) -> list[PlayerRow]:

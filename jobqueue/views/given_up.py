@@ -93,6 +93,8 @@ def replay(request: HttpRequest, project: Project, namespace: str) -> HttpRespon
 def _replay(request: HttpRequest, row: Namespace, facts: dict[str, Any], sent: dict[str, Any]) -> int:
     """Replay the lines up to the newest that was shown. Raises Conflict when they are not as many as were shown."""
     lines = list(reads.matching(row, facts, upto=sent["upto"])[: reads.MOST + 1])
+    if len(lines) > reads.MOST:
+        raise Conflict(f"The filter fits more than {reads.MOST:,} jobs; narrow it first.")
     if len(lines) != sent["count"] or not lines:
         raise Conflict(f"The set has changed since you looked: it was {sent['count']:,}, now it is {len(lines):,}. Nothing was "
                        "replayed; look again and confirm.")

@@ -1,7 +1,6 @@
 """The list of namespaces, one namespace with its players, and its settings."""
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -103,16 +102,16 @@ def namespace(request: HttpRequest, project: Project, namespace: str) -> HttpRes
 
 
 def _beyond(row: Queue, user: str) -> dict[str, str]:
-    return {"after_user": row.user_id} if user else {"after": f"{row.head_at.isoformat() if row.head_at else ''}~{row.pk}"}
+    return {"after_user": row.user_id} if user else {"after": f"{row.place or ''}~{row.pk}"}
 
 
-def _place(request: HttpRequest) -> tuple[datetime, int] | None:
+def _place(request: HttpRequest) -> tuple[str, int] | None:
     text, _, pk = request.GET.get("after", "").partition("~")
     try:
         moment = parse_datetime(text)
     except ValueError:
         return None
-    return (moment, int(pk)) if moment and moment.tzinfo and pk.isascii() and pk.isdigit() and len(pk) < 19 else None
+    return (text, int(pk)) if moment and text.isascii() and pk.isascii() and pk.isdigit() and len(pk) < 19 else None
 
 
 @require_GET

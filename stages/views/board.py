@@ -5,6 +5,7 @@ import threading
 import time
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -14,6 +15,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from gs2admin.dashboard import health
+from gs2admin.dashboard.attention import Need
+from gs2admin.dashboard.attention import needs as attention_of
 from gs2admin.dashboard.pages import project_page
 from gs2admin.dashboard.templatetags.gs import span
 from gs2admin.identity.actors import Actor
@@ -103,9 +106,10 @@ def attention(board: Board, project: Project, workers: health.Health) -> list[At
     return found
 
 
-def cursor(board: Board, workers: health.Health) -> int:
-    """One integer that changes whenever the board does: the project's revision, and what time and workers add to it."""
-    return board.revision * 1000 + min(len(board.overdue()), 499) * 2 + workers.ok
+def cursor(board: Board, workers: health.Health, needs: list[Need]) -> int:
+    """One integer that changes whenever the board does: the project's revision, and what time, workers and others add."""
+    ours = board.revision * 1000 + min(len(board.overdue()), 499) * 2 + workers.ok
+    return ours * 10_000 + crc32(repr(needs).encode()) % 10_000
 
 
 class _Kept:
@@ -132,7 +136,8 @@ class _Kept:
 
     def html(self, project: Project, rights: tuple[str, ...], board: Board, workers: health.Health) -> str:
         key = (project.pk, rights)
-        stamp = (cursor(board, workers), id(board))
+        needs = attention_of(project)
+        stamp = (cursor(board, workers, needs), id(board))
         kept = self.pages.get(key)
         if kept and kept[0] == stamp:
             return kept[1]
@@ -143,7 +148,7 @@ class _Kept:
             html = render_to_string("stages/_board.html", {
                 "project": project,
                 "cards": [{"card": card, "buttons": buttons(card, rights, project)} for card in board.cards],
-                "attention": attention(board, project, workers),
+                "attention": [*attention(board, project, workers), *needs],
                 "cursor": stamp[0],
                 "running": board.running,
                 "may_edit": "stage.edit" in rights,
@@ -175,7 +180,7 @@ def board(request: HttpRequest, project: Project) -> HttpResponse:
 def board_live(request: HttpRequest, project: Project) -> HttpResponse:
     """204 while the reader's cursor (?after=) is the present one, else the board's fragment."""
     found, workers = _kept.board(project), health.snapshot()
-    if request.GET.get("after") == str(cursor(found, workers)):
+    if request.GET.get("after") == str(cursor(found, workers, attention_of(project))):
         return HttpResponse(status=204, headers={"Cache-Control": "no-store"})
     html = _kept.html(project, rights_of(request.actor, project), found, workers)
     return HttpResponse(html, headers={"Cache-Control": "no-store"})

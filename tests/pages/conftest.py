@@ -7,7 +7,7 @@ import pytest
 from django.core.cache import cache
 
 from gs2admin import engine
-from gs2admin.dashboard import health, sessions
+from gs2admin.dashboard import attention, health, sessions
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.services import create_credential
 from stages import live as live_answers
@@ -59,6 +59,7 @@ def _forget() -> None:
     live_answers.watches.clear()
     sessions.cache.__init__()
     board._kept.__init__()
+    attention.forget()
 
 
 @pytest.fixture
