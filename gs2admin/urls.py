@@ -10,6 +10,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("gs2admin.api.urls")),
     path("", include("gs2admin.dashboard.urls")),
+    path("user-data/", include("jobqueue.userdata.urls")),
     path("p/<str:project>/", include("stages.urls")),
     path("p/<str:project>/", include("jobqueue.urls")),
 ]

@@ -10,6 +10,7 @@ from gs2admin import engine
 from jobqueue.models import Namespace, ScriptNamespace
 from jobqueue.services import namespaces
 from jobqueue.states import NamespaceStatus
+from jobqueue.userdata import tasks  # noqa: F401  registers its sweeper and its cleaner with ours
 
 # Longer than a slice of the work: whoever is at it stamps the row at each beginning.
 SLICE_S = 10.0

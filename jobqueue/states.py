@@ -26,6 +26,26 @@ class NamespaceStatus(models.TextChoices):
     DELETING = "DELETING", "Deleting"
 
 
+class UserDataKind(models.TextChoices):
+    """What is done with a player's data."""
+
+    DUMP = "dump", "Dump"
+    CLEAN = "clean", "Clean"
+    IMPORT = "import", "Import"
+
+
+class UserDataState(models.TextChoices):
+    """prepared -> uploaded -> waiting (imports); waiting -> running -> done or failed (all)."""
+
+    PREPARED = "prepared", "Waiting for its file"
+    UPLOADED = "uploaded", "Uploaded"
+    WAITING = "waiting", "Waiting"
+    RUNNING = "running", "Running"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+
+
+LIVE = frozenset({UserDataState.WAITING, UserDataState.RUNNING})
 FIRST_BACKOFF_S = 1.0
 MAX_BACKOFF_S = 60.0
 DEFAULT_TRIES = 3

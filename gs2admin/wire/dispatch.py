@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CallContext:
-    """What a door read around the fields, before anything of it is believed. Missing texts are empty."""
+    """What a door read around the fields, before anything of it is believed. Missing texts are empty.
+
+    base_url: how the caller reaches us, such as https://host, for links in answers.
+    """
 
     door: str
     ip: str = ""
@@ -33,6 +36,7 @@ class CallContext:
     time_offset_token: str = ""
     duplication_avoider: str = ""
     dry_run: bool = False
+    base_url: str = ""
 
 
 @dataclass(frozen=True)

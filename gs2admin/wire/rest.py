@@ -8,6 +8,7 @@ import json
 import logging
 from typing import Any
 
+from django.core.exceptions import DisallowedHost
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 
@@ -77,7 +78,15 @@ def _context(request: HttpRequest, where: Location) -> CallContext:
         time_offset_token=_token(meta.get("HTTP_X_GS2_TIME_OFFSET_TOKEN", "")),
         duplication_avoider=_token(meta.get("HTTP_X_GS2_DUPLICATION_AVOIDER", "")),
         dry_run=meta.get("HTTP_X_GS2_DRY_RUN", "").strip().lower() == "true",
+        base_url=_base_url(request),
     )
+
+
+def _base_url(request: HttpRequest) -> str:
+    try:
+        return f"{request.scheme}://{request.get_host()}"
+    except DisallowedHost:  # a host that our pages would not answer to; the caller gets a path
+        return ""
 
 
 def _token(value: str) -> str:

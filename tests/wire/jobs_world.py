@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import AccessToken
-from jobqueue.models import GivenUp, Job, JobResult, Queue
+from jobqueue.models import GivenUp, Job, JobResult, Queue, UserDataRun
 from jobqueue.services import Entry, push_jobs
 from jobqueue.services.namespaces import create_namespace, create_script_namespace
 from jobqueue.services.scripts import create_script
@@ -20,6 +20,7 @@ ACCESS_TOKEN = "access-token-of-user-0001"
 WAITING = "00000000-0000-4000-8000-000000000001"
 TRIED = "00000000-0000-4000-8000-000000000002"
 DEAD = "00000000-0000-4000-8000-000000000003"
+DUMP, CLEAN, UPLOADED, IMPORTED = (f"00000000-0000-4000-8000-00000000001{n}" for n in range(4))
 
 
 def build(project) -> None:
@@ -44,6 +45,9 @@ def build(project) -> None:
     Job.objects.filter(pk=dead.pk).update(try_count=3, state=JobState.GIVEN_UP)
     GivenUp.objects.create(job=dead, namespace=namespace, user_id="user-0001", script="script-0001", status_code=404)
     Queue.objects.update(waiting=2)
+    runs = ("dump", "done", DUMP), ("clean", "done", CLEAN), ("import", "uploaded", UPLOADED), ("import", "done", IMPORTED)
+    for kind, state, token in runs:
+        UserDataRun.objects.create(project=project, user_id="user-0001", kind=kind, state=state, token=token, file="x")
     for name in ("default", "script-ns"):
         scripts = create_script_namespace(actor=SYSTEM, project=project, name=name)
         create_script(actor=SYSTEM, namespace=scripts, name="script-0001", source=SCRIPT)
@@ -51,6 +55,7 @@ def build(project) -> None:
 
 SCRIPT = "print(userId)\nresult = {got = args, by = userId}"
 _MINE = {"namespaceName": "queue-0001"}
+_PLAYER = {"userId": "user-0001"}
 _SCRIPTS = {"namespaceName": "script-ns"}
 _SCRIPT = _SCRIPTS | {"scriptName": "script-0001"}
 _HIS = _MINE | {"userId": "user-0001"}
@@ -69,6 +74,13 @@ GOOD = {
     "job-queue.namespace.updateNamespace": _MINE | {"description": "new"},
     "job-queue.namespace.deleteNamespace": _MINE,
     "job-queue.namespace.getServiceVersion": {},
+    "job-queue.namespace.dumpUserDataByUserId": _PLAYER,
+    "job-queue.namespace.checkDumpUserDataByUserId": _PLAYER,
+    "job-queue.namespace.cleanUserDataByUserId": _PLAYER,
+    "job-queue.namespace.checkCleanUserDataByUserId": _PLAYER,
+    "job-queue.namespace.prepareImportUserDataByUserId": _PLAYER,
+    "job-queue.namespace.importUserDataByUserId": _PLAYER | {"uploadToken": UPLOADED},
+    "job-queue.namespace.checkImportUserDataByUserId": _PLAYER | {"uploadToken": IMPORTED},
     "job-queue.job.describeJobsByUserId": _HIS | {"limit": 7},
     "job-queue.job.getJobByUserId": _HIS | {"jobName": WAITING},
     "job-queue.job.pushByUserId": _HIS | {"jobs": [{"scriptId": "script-0001", "args": '{"n": 1}', "maxTryCount": 5}]},

@@ -1,4 +1,5 @@
 """Short ways to speak to job queues and scripts with the official client."""
+
 from __future__ import annotations
 
 import itertools
@@ -13,7 +14,9 @@ def session_of(server, who: str = "ours"):
     """A signed-in session of the official client."""
     credential = server.credentials[who]
     session = core.Gs2RestSession(
-        core.BasicGs2Credential(credential["clientId"], credential["clientSecret"]), "ap-northeast-1", steady_endpoint=server.url
+        core.BasicGs2Credential(credential["clientId"], credential["clientSecret"]),
+        "ap-northeast-1",
+        steady_endpoint=server.url,
     )
     session.connect()
     return session
@@ -42,7 +45,12 @@ class Players:
 
     def script(self, source: str) -> str:
         """A new script in the namespace `default`; returns its name."""
-        request = script.CreateScriptRequest().with_namespace_name("default").with_name(self.name("script")).with_script(source)
+        request = (
+            script.CreateScriptRequest()
+            .with_namespace_name("default")
+            .with_name(self.name("script"))
+            .with_script(source)
+        )
         return self.scripts.create_script(request).item.name
 
     def push(self, namespace: str, *entries, user: str = "user-0001", avoider: str | None = None):
@@ -61,7 +69,9 @@ class Players:
 
     def waiting(self, namespace: str, user: str = "user-0001") -> list:
         """All waiting jobs."""
-        request = job_queue.DescribeJobsByUserIdRequest().with_namespace_name(namespace).with_user_id(user).with_limit(1000)
+        request = (
+            job_queue.DescribeJobsByUserIdRequest().with_namespace_name(namespace).with_user_id(user).with_limit(1000)
+        )
         return self.jobs.describe_jobs_by_user_id(request).items
 
     def token(self, user: str = "user-0001") -> str:

@@ -1,4 +1,5 @@
 """The duplication avoider: one effect and one answer, also when the same request arrives fifty times at once."""
+
 from __future__ import annotations
 
 import json
@@ -86,7 +87,9 @@ def test_another_request_with_the_same_avoider_is_refused(server, players):
     assert first.status_code == 200 and other.status_code == 409
     assert problems(other)[0]["message"] == "jobQueue.job.duplicationAvoider.error.duplicate"
     # Written another way, it is the same request.
-    same = server.call("POST", path, json={"contextStack": None, "jobs": [{"args": None, "scriptId": "s"}]}, headers=headers)
+    same = server.call(
+        "POST", path, json={"contextStack": None, "jobs": [{"args": None, "scriptId": "s"}]}, headers=headers
+    )
     assert same.text == first.text and len(players.waiting(namespace)) == 1
     server.call("POST", f"{path}/run", headers=headers)
     server.call("POST", f"{path}/run", headers=headers)
@@ -124,7 +127,10 @@ def test_a_call_that_broke_off_is_not_repeated_by_itself(server, players):
     players.push(namespace, ("nowhere", {}))
     players.run(namespace, avoider="f-1")
     broken = "from gs2admin.wire.models import DuplicateRecord\nfrom django.db.models.functions import Now\n"
-    server.python(broken + "DuplicateRecord.objects.filter(method='job-queue.job.runByUserId').update(answer=None, lease_until=Now())")
+    server.python(
+        broken
+        + "DuplicateRecord.objects.filter(method='job-queue.job.runByUserId').update(answer=None, lease_until=Now())"
+    )
     again = server.call("POST", f"/job-queue/{namespace}{USER}/run", headers={"X-GS2-DUPLICATION-AVOIDER": "f-1"})
     assert again.status_code == 409 and problems(again)[0]["message"].endswith(".duplicationAvoider.error.lost")
     assert players.waiting(namespace)[0].current_retry_count == 1

@@ -1,4 +1,5 @@
 """GS2-JobQueue by the official Python client, unmodified, against the running server."""
+
 from __future__ import annotations
 
 import json
@@ -27,7 +28,9 @@ def test_a_namespace_keeps_every_setting_exactly(players):
         .with_distributor_namespace_id("grn:gs2:r:o:distributor:d").with_key_id("grn:gs2:r:o:key:k:key:k")
         .with_queue_namespace_id("grn:gs2:r:o:queue:q")
     )  # fmt: skip
-    second = job_queue.TransactionSettingV2().with_distributor_namespace_id("grn:x").with_enable_parallel_execution(True)
+    second = (
+        job_queue.TransactionSettingV2().with_distributor_namespace_id("grn:x").with_enable_parallel_execution(True)
+    )
     message = job_queue.MobileNotificationMessage().with_locale("ja").with_title("題").with_message("文")
     push = (
         job_queue.NotificationSetting().with_gateway_namespace_id("grn:gs2:r:o:gateway:g").with_enable("Disabled")
@@ -51,7 +54,7 @@ def test_a_namespace_keeps_every_setting_exactly(players):
     # An update that names nothing, and one full of nothing, change nothing.
     update = job_queue.UpdateNamespaceRequest().with_namespace_name(name)
     assert players.jobs.update_namespace(update).item.to_dict() == item.to_dict()
-    nothing = {key: None for key in ("description", "transactionSetting", "enableAutoRun", "logSetting")} | {
+    nothing = dict.fromkeys(("description", "transactionSetting", "enableAutoRun", "logSetting")) | {
         "pushNotification": {"gatewayNamespaceId": None, "enable": None}, "runNotification": {}, "description": "",
     }  # fmt: skip
     again = players.server.call("PUT", f"/job-queue/{name}", json=nothing).json()["item"]
@@ -75,7 +78,10 @@ def test_defaults_are_the_contracts(players):
     assert item.transaction_setting.queue_namespace_id == f"{front}:queue:default"
     assert item.transaction_setting.enable_atomic_commit is False
     assert item.run_notification.gateway_namespace_id == f"{front}:gateway:default"
-    assert (item.run_notification.enable, item.run_notification.enable_transfer_mobile_notification) == ("Enabled", False)
+    assert (item.run_notification.enable, item.run_notification.enable_transfer_mobile_notification) == (
+        "Enabled",
+        False,
+    )
 
 
 def test_namespaces_are_listed_by_prefix_and_page_and_deleted(players):
@@ -112,7 +118,9 @@ def test_push_list_get_and_delete(players):
     first = pushed.items[0]
     assert first.job_id == f"{GRN}:{namespace}:user:user-0001:job:{first.name}"
     assert (first.script_id, first.max_try_count, first.current_retry_count) == ("script-0001", 3, 0)
-    request = job_queue.DescribeJobsByUserIdRequest().with_namespace_name(namespace).with_user_id("user-0001").with_limit(4)
+    request = (
+        job_queue.DescribeJobsByUserIdRequest().with_namespace_name(namespace).with_user_id("user-0001").with_limit(4)
+    )
     seen, token = [], None
     while True:
         page = players.jobs.describe_jobs_by_user_id(request.with_page_token(token))
@@ -121,7 +129,12 @@ def test_push_list_get_and_delete(players):
         if token is None:
             break
     assert [job.to_dict() for job in seen] == [job.to_dict() for job in pushed.items]
-    get = job_queue.GetJobByUserIdRequest().with_namespace_name(namespace).with_user_id("user-0001").with_job_name(first.name)
+    get = (
+        job_queue.GetJobByUserIdRequest()
+        .with_namespace_name(namespace)
+        .with_user_id("user-0001")
+        .with_job_name(first.name)
+    )
     assert players.jobs.get_job_by_user_id(get).item.to_dict() == first.to_dict()
     delete = job_queue.DeleteJobByUserIdRequest().with_namespace_name(namespace).with_user_id("user-0001")
     assert players.jobs.delete_job_by_user_id(delete.with_job_name(first.name)).item.name == first.name
@@ -137,7 +150,9 @@ def test_push_list_get_and_delete(players):
 def test_pages_stay_stable_while_jobs_come_and_go(players):
     namespace = players.namespace()
     pushed = players.push(namespace, *[("s", {"n": n}) for n in range(6)]).items
-    request = job_queue.DescribeJobsByUserIdRequest().with_namespace_name(namespace).with_user_id("user-0001").with_limit(3)
+    request = (
+        job_queue.DescribeJobsByUserIdRequest().with_namespace_name(namespace).with_user_id("user-0001").with_limit(3)
+    )
     first = players.jobs.describe_jobs_by_user_id(request)
     delete = job_queue.DeleteJobByUserIdRequest().with_namespace_name(namespace).with_user_id("user-0001")
     for job in pushed[1:4]:
@@ -188,7 +203,12 @@ def test_run_by_hand_in_order_with_results_and_retries(players):
 def test_before_an_attempt_there_is_no_result(players):
     namespace = players.namespace()
     (job,) = players.push(namespace, ("s", {})).items
-    get = job_queue.GetJobResultByUserIdRequest().with_namespace_name(namespace).with_user_id("user-0001").with_job_name(job.name)
+    get = (
+        job_queue.GetJobResultByUserIdRequest()
+        .with_namespace_name(namespace)
+        .with_user_id("user-0001")
+        .with_job_name(job.name)
+    )
     for number in (None, 0, 5):
         with pytest.raises(core.NotFoundException) as missing:
             players.jobs.get_job_result_by_user_id(get.with_try_number(number))
@@ -223,7 +243,9 @@ def test_built_in_scripts_run_api_methods(players):
 def test_an_access_token_reaches_only_its_own_queue(players):
     namespace = players.namespace()
     players.push(namespace, (players.script(ECHO), {"n": 1}), user="user-0001")
-    ran = players.jobs.run(job_queue.RunRequest().with_namespace_name(namespace).with_access_token(players.token("user-0002")))
+    ran = players.jobs.run(
+        job_queue.RunRequest().with_namespace_name(namespace).with_access_token(players.token("user-0002"))
+    )
     assert ran.item is None and len(players.waiting(namespace)) == 1
     with pytest.raises(core.UnauthorizedException):
         players.jobs.run(job_queue.RunRequest().with_namespace_name(namespace).with_access_token("nobody"))
@@ -236,7 +258,9 @@ def test_args_are_kept_to_the_last_byte(players):
     args = '{"a" :  1.10, "a":18446744073709551616, "é": "\\u00e9", "pad": "' + "x" * 131_000
     args += "x" * (131_072 - len(args) - 2) + '"}'
     entries = [job_queue.JobEntry().with_script_id("s").with_args(args) for _ in range(10)]
-    request = job_queue.PushByUserIdRequest().with_namespace_name(namespace).with_user_id("user-0001").with_jobs(entries)
+    request = (
+        job_queue.PushByUserIdRequest().with_namespace_name(namespace).with_user_id("user-0001").with_jobs(entries)
+    )
     assert {job.args for job in players.jobs.push_by_user_id(request).items} == {args}
     assert {job.args for job in players.waiting(namespace)} == {args}
 

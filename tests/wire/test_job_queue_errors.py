@@ -1,4 +1,5 @@
 """Every row of the contract's error table of GS2-JobQueue, in its words."""
+
 from __future__ import annotations
 
 import json
@@ -23,7 +24,17 @@ def at(players) -> str:
     return f"/job-queue/{players.namespace()}"
 
 
-def refused(server, verb: str, path: str, status: int, word: str, *, component: str | None = None, code: str | None = None, **more):
+def refused(
+    server,
+    verb: str,
+    path: str,
+    status: int,
+    word: str,
+    *,
+    component: str | None = None,
+    code: str | None = None,
+    **more,
+):
     response = server.call(verb, path, **more)
     assert response.status_code == status, response.text
     first = problems(response)[0]
@@ -49,7 +60,11 @@ def test_an_unknown_namespace(server, verb, path):
 
 def test_an_unknown_job(server, at):
     for name in (NOBODY, "job-0001", NOBODY.replace("-", "")):
-        for verb, path in (("GET", f"{at}{USER}/{name}"), ("DELETE", f"{at}{USER}/{name}"), ("GET", f"{at}{USER}/{name}/result")):
+        for verb, path in (
+            ("GET", f"{at}{USER}/{name}"),
+            ("DELETE", f"{at}{USER}/{name}"),
+            ("GET", f"{at}{USER}/{name}/result"),
+        ):
             refused(server, verb, path, 404, "jobQueue.job.job.error.notFound")
     refused(server, "GET", f"{at}/user/u/dead/{NOBODY}", 404, "jobQueue.deadLetterJob.deadLetterJob.error.notFound")
 
@@ -64,7 +79,10 @@ def test_two_runs_for_one_user_at_once(server, players):
     slow = players.script("local t = os.clock() while os.clock() - t < 1.5 do end result = {}")
     players.push(namespace, (slow, {}), (slow, {}))
     answers = []
-    threads = [threading.Thread(target=lambda: answers.append(server.call("POST", f"/job-queue/{namespace}{USER}/run"))) for _ in range(2)]
+    threads = [
+        threading.Thread(target=lambda: answers.append(server.call("POST", f"/job-queue/{namespace}{USER}/run")))
+        for _ in range(2)
+    ]
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
     assert sorted(answer.status_code for answer in answers) == [200, 409]
@@ -105,7 +123,12 @@ def test_too_long_and_out_of_range(server, at):
         ("GET", f"/job-queue/{long}", "jobQueue.namespace.name.error.tooLong", {}),
         ("POST", "/job-queue/", "jobQueue.namespace.name.error.tooLong", {"json": {"name": long}}),
         ("POST", "/job-queue/", "jobQueue.namespace.name.error.require", {"json": {"name": None}}),
-        ("POST", "/job-queue/", "jobQueue.namespace.description.error.tooLong", {"json": {"name": "n", "description": "x" * 1025}}),
+        (
+            "POST",
+            "/job-queue/",
+            "jobQueue.namespace.description.error.tooLong",
+            {"json": {"name": "n", "description": "x" * 1025}},
+        ),
         ("GET", f"/job-queue/?namePrefix={'x' * 65}", "jobQueue.namespace.namePrefix.error.tooLong", {}),
         ("GET", "/job-queue/?limit=0", "jobQueue.namespace.limit.error.invalid", {}),
         ("GET", "/job-queue/?limit=1001", "jobQueue.namespace.limit.error.invalid", {}),
@@ -121,10 +144,19 @@ def test_too_long_and_out_of_range(server, at):
 def test_bad_settings(server, at):
     for setting, word in (
         ({"pushNotification": {"enable": "Perhaps"}}, "jobQueue.notificationSetting.enable.error.invalid"),
-        ({"runNotification": {"gatewayNamespaceId": "x" * 1025}}, "jobQueue.notificationSetting.gatewayNamespaceId.error.tooLong"),
+        (
+            {"runNotification": {"gatewayNamespaceId": "x" * 1025}},
+            "jobQueue.notificationSetting.gatewayNamespaceId.error.tooLong",
+        ),
         ({"runNotification": {"sound": "x" * 1025}}, "jobQueue.notificationSetting.sound.error.tooLong"),
-        ({"transactionSetting": {"distributorNamespaceId": "x" * 1025}}, "jobQueue.transactionSetting.distributorNamespaceId.error.tooLong"),
-        ({"transactionSetting": {"queueNamespaceId": "x" * 1025}}, "jobQueue.transactionSetting.queueNamespaceId.error.tooLong"),
+        (
+            {"transactionSetting": {"distributorNamespaceId": "x" * 1025}},
+            "jobQueue.transactionSetting.distributorNamespaceId.error.tooLong",
+        ),
+        (
+            {"transactionSetting": {"queueNamespaceId": "x" * 1025}},
+            "jobQueue.transactionSetting.queueNamespaceId.error.tooLong",
+        ),
         ({"logSetting": {"loggingNamespaceId": "x" * 1025}}, "jobQueue.logSetting.loggingNamespaceId.error.tooLong"),
         ({"logSetting": {"other": "x"}}, "jobQueue.logSetting.loggingNamespaceId.error.require"),
         ({"enableAutoRun": "perhaps"}, "jobQueue.namespace.enableAutoRun.error.invalid"),
@@ -150,7 +182,13 @@ def test_the_user_me_is_nobody(server, at):
 
 
 def test_a_missing_right(server, at):
-    for verb, path in (("POST", f"{at}{USER}"), ("POST", f"{at}{USER}/run"), ("PUT", at), ("DELETE", at), ("POST", "/job-queue/")):
+    for verb, path in (
+        ("POST", f"{at}{USER}"),
+        ("POST", f"{at}{USER}/run"),
+        ("PUT", at),
+        ("DELETE", at),
+        ("POST", "/job-queue/"),
+    ):
         response = server.call(verb, path, who="viewer", **({"json": {"name": "n"}} if verb != "DELETE" else {}))
         assert response.status_code == 401 and json.loads(response.json()["message"])[0]["component"] == "permission"
     assert server.call("GET", f"{at}{USER}", who="viewer").status_code == 200
@@ -163,7 +201,10 @@ def test_a_namespace_deleted_while_its_job_runs(server, players):
     answers = []
     thread = threading.Thread(target=lambda: answers.append(server.call("POST", f"/job-queue/{namespace}{USER}/run")))
     thread.start()
-    while server.python(f"from jobqueue.models import Job\nprint(Job.objects.get(name='{job.name}').state)").strip() != "running":
+    while (
+        server.python(f"from jobqueue.models import Job\nprint(Job.objects.get(name='{job.name}').state)").strip()
+        != "running"
+    ):
         assert thread.is_alive()
     assert server.call("DELETE", f"/job-queue/{namespace}").status_code == 200
     thread.join()

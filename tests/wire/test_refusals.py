@@ -65,6 +65,8 @@ def test_another_projects_token_sees_nothing_of_this_one(server: Server, method)
     response = server.call(call.pop("verb"), call.pop("path"), who="theirs", **call)
     owner = next((word for word in ("stage", "namespace") if f"{{{word}Name}}" in method.path), None)
     owner = owner or ("script" if "scriptId" in fields_of(method, server) else None)
+    if method.function.startswith("check") or method.function == "importUserDataByUserId":
+        owner = "userData"
     if method.auth is Auth.ACCESS:
         assert response.status_code == 401
         assert problems(response)[0]["component"] == "accessToken"

@@ -1,0 +1,10 @@
+"""Addresses of files with players' data; each carries its own signature, and needs no session."""
+from django.urls import path
+
+from jobqueue.userdata import views
+
+urlpatterns = [
+    path("file/<str:token>", views.file, name="user-data-file"),
+    path("log/<str:token>", views.log, name="user-data-log"),
+    path("upload/<str:token>", views.upload, name="user-data-upload"),
+]
