@@ -9,6 +9,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast, Length, Substr
 
 from jobqueue.models import GivenUp, Job, JobResult, Namespace, Queue
+from jobqueue.reads.overview import running_queues
 from jobqueue.reads.text import begins
 from jobqueue.states import JobState
 
@@ -39,8 +40,7 @@ def with_work(
     """
     rows = Queue.objects.filter(namespace=namespace)
     if state == "running":
-        ids = Job.objects.filter(state=JobState.RUNNING, queue__namespace=namespace).values_list("queue_id", flat=True)
-        rows = rows.filter(pk__in=list(ids[:1000]))
+        rows = rows.filter(pk__in=running_queues())
     elif state == "retrying":
         rows = rows.filter(head_tries__gt=0)
     else:

@@ -44,7 +44,8 @@ def player(request: HttpRequest, project: Project, namespace: str) -> HttpRespon
     queue = queue_of(row, player_of(request))
     context = _parts(request, project, queue)
     return render(request, "jobqueue/player.html", {
-        **context, "crumbs": crumbs(project, (row.name, ""), (queue.user_id, "")), "staff": _staff(request, project, queue),
+        **context, "crumbs": crumbs(project, (row.name, ""), (queue.user_id, "")),
+        "staff": _staff(request, project, queue, context),
     })
 
 
@@ -95,11 +96,11 @@ def _parts(request: HttpRequest, project: Project, queue: Queue) -> dict[str, An
     }
 
 
-def _staff(request: HttpRequest, project: Project, queue: Queue) -> list[Activity]:
+def _staff(request: HttpRequest, project: Project, queue: Queue, parts: dict[str, Any]) -> list[Activity]:
     """What people did to this queue and to the jobs of this page, newest first."""
     if not can(request.actor, "activity.view", project):
         return []
     rows = Activity.objects.filter(project=project, object_type="queue", object_id=str(queue.pk)).order_by("-id")[:5]
-    jobs = [str(pk) for pk in Job.objects.filter(queue=queue).order_by("-pk").values_list("pk", flat=True)[:PAST]]
+    jobs = [str(job.pk) for _, job, _ in parts["line"]] + [str(job.pk) for job, _ in parts["past"]]
     of_jobs = Activity.objects.filter(project=project, object_type="job", object_id__in=jobs).order_by("-id")[:5]
     return sorted([*rows, *of_jobs], key=lambda line: -line.pk)[:5]
