@@ -39,7 +39,7 @@ $BIN/ruff check --quiet .
 $BIN/lint-imports --no-cache >"$GS2ADMIN_DATA_DIR/imports.log" || { cat "$GS2ADMIN_DATA_DIR/imports.log"; exit 1; }
 $BIN/python -W error manage.py makemigrations --check --dry-run >/dev/null
 # Tests that start, kill and time real processes have the machine for themselves; the others share its cores.
-ALONE="tests/engine tests/races tests/e2e"
+ALONE="tests/engine tests/races tests/steps tests/e2e"
 apart=$(for place in $ALONE; do printf -- '--ignore=%s ' "$place"; done)
 pytest() { $BIN/python -m pytest -q -p no:cacheprovider "$@"; }
 
@@ -50,6 +50,6 @@ if [ "$postgres" = yes ]; then
     echo "== tests on PostgreSQL"
     DATABASE_URL=$TEST_POSTGRES_URL
     export DATABASE_URL
-    pytest -n 2 --dist loadfile -m "not e2e" $apart --ignore=tests/steps --ignore=tests/scripting tests
-    pytest -m "not e2e" $ALONE
+    pytest -n 2 --dist loadfile -m "not e2e" $apart --ignore=tests/scripting tests
+    pytest tests/engine tests/races  # steps know no database, and the browser has seen them
 fi

@@ -36,7 +36,9 @@ def named_routes() -> dict[str, str]:
 
 
 def test_every_route_has_a_line_in_the_table_and_every_line_a_route():
-    assert sorted(named_routes()) == sorted(ROUTES)
+    # Files behind signed links belong to whoever has the link, not to a role; tests/userdata holds them to that.
+    pages = [name for name in named_routes() if not name.startswith("user-data-")]
+    assert sorted(pages) == sorted(ROUTES)
 
 
 @pytest.fixture

@@ -127,7 +127,7 @@ class _Call:
         if isinstance(call.error, AddressRefused):
             raise StepBroken(f"{method} {url.shown} was not sent: {call.error}")
         problem = (
-            f"no answer within {limit:.3g} s"
+            f"no answer within {round(limit, 1):g} s"
             if call.error is None or seconds >= limit
             else clean_line(exchange.explain(call.error, url))
         )
