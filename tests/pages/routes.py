@@ -85,7 +85,7 @@ ROUTES: dict[str, Route] = {
     "settings": Route(args=P, may=OWNER, posts=True, queries=10),
     "queues": Route(args=P, queries=14),
     "queues-new": Route(args=P, may=OWNER, posts=True, queries=8),
-    "queues-namespace": Route(args=QUEUE, queries=18),
+    "queues-namespace": Route(args=QUEUE, queries=20),
     "queues-live": Route(args=QUEUE, queries=14, fragment=True),
     "queues-edit": Route(args=QUEUE, may=OWNER, posts=True, queries=9),
     "queues-delete": Route(args=QUEUE, may=OWNER, posts=True, queries=14),
