@@ -76,7 +76,7 @@ def test_no_result_yet(server, at, players):
 
 def test_two_runs_for_one_user_at_once(server, players):
     namespace = players.namespace()
-    slow = players.script("local t = os.clock() while os.clock() - t < 4 do end result = {}")
+    slow = players.script("local t = os.clock() while os.clock() - t < 3 do end result = {}")
     players.push(namespace, (slow, {}), (slow, {}))
     answers = []
     threads = [
@@ -196,7 +196,7 @@ def test_a_missing_right(server, at):
 
 def test_a_namespace_deleted_while_its_job_runs(server, players):
     namespace = players.namespace()
-    slow = players.script("local t = os.clock() while os.clock() - t < 4 do end result = {}")
+    slow = players.script("local t = os.clock() while os.clock() - t < 3 do end result = {}")
     (job,) = players.push(namespace, (slow, {})).items
     answers = []
     thread = threading.Thread(target=lambda: answers.append(server.call("POST", f"/job-queue/{namespace}{USER}/run")))
