@@ -123,6 +123,8 @@ SCRIPT_WALL_S = env.number("GS2ADMIN_SCRIPT_WALL_S", 5, 1, 3600)
 SCRIPT_CPU_S = env.number("GS2ADMIN_SCRIPT_CPU_S", 5, 1, 3600)
 SCRIPT_MEMORY_MB = env.number("GS2ADMIN_SCRIPT_MEMORY_MB", 64, 8, 4096)
 SCRIPT_OUTPUT_BYTES = env.number("GS2ADMIN_SCRIPT_OUTPUT_BYTES", 1_000_000, 0, 16_000_000)
+# A script's call may start a script, whose call may start another, so deep.
+SCRIPT_DEPTH = env.number("GS2ADMIN_SCRIPT_DEPTH", 5, 1, 20)
 SCRIPT_CALLS = env.number("GS2ADMIN_SCRIPT_CALLS", 100, 0, 100_000)
 # Runner processes per web or worker process, started when needed.
 SCRIPT_RUNNERS = env.number("GS2ADMIN_SCRIPT_RUNNERS", 4, 1, 64)

@@ -4,15 +4,20 @@ from __future__ import annotations
 import json
 import logging
 import re
+from contextvars import ContextVar
 from functools import cache
+
+from django.conf import settings
 
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
 from gs2admin.wire.dispatch import Call, CallContext, dispatch
-from gs2admin.wire.failures import Failure
+from gs2admin.wire.failures import Failure, Problem
 from gs2admin.wire.table import Method, table
 
 log = logging.getLogger(__name__)
+# How many calls of scripts are under way around this one.
+_depth: ContextVar[int] = ContextVar("script_calls", default=0)
 # Lua's name of a service -> its segment in the table.
 SERVICES = {"freeze": "freeze", "job_queue": "job-queue", "lock": "lock", "script": "script"}
 
@@ -46,6 +51,10 @@ def call(actor: Actor, project: Project, service: str, name: str, text: str) -> 
     method = _by_name().get((service, name))
     if method is None:
         return 404, _problems(Failure(404, _unknown(service, name)))
+    depth = _depth.get()
+    if depth >= settings.SCRIPT_DEPTH:
+        return 400, _problems(Failure(400, Problem("script", "script.execution.nested.error.tooMany", "script.execution.nested")))
+    before = _depth.set(depth + 1)
     try:
         fields = json.loads(text or "{}")
         if not isinstance(fields, dict):
@@ -63,6 +72,8 @@ def call(actor: Actor, project: Project, service: str, name: str, text: str) -> 
     except Exception:
         log.exception("a script's call failed", extra={"method": method.name})
         return 500, json.dumps([{"component": method.component, "message": "internal.error", "code": "internal.error"}])
+    finally:
+        _depth.reset(before)
 
 
 def _dispatch(method: Method, context: CallContext, actor: Actor, project: Project, fields: dict) -> dict:
@@ -76,9 +87,7 @@ def _text(fields: dict, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _unknown(service: str, name: str):
-    from gs2admin.wire.failures import Problem
-
+def _unknown(service: str, name: str) -> Problem:
     return Problem("method", f"script.method.{service}.error.notFound", "", f"There is no method {name} of {service}.")
 
 

@@ -224,9 +224,12 @@ def test_lines_and_manifests_that_are_no_objects(refuse, good, text):
     "changes",
     [
         {"namespace": "nowhere"}, {"namespace": "../x"}, {"namespace": 5}, {"name": "x"}, {"name": None}, {"scriptId": ""},
-        {"scriptId": "x" * 1025}, {"args": "{nope"}, {"args": {}}, {"args": "\0"}, {"args": "\ud800"}, {"maxTryCount": 0}, {"maxTryCount": 101},
-        {"tryCount": -1}, {"tryCount": 99}, {"tryCount": 2, "maxTryCount": 2}, {"tryCount": True}, {"state": "running"}, {"state": "given_up"},
-        {"state": "gone"}, {"createdAt": -1}, {"createdAt": 10**18}, {"createdAt": "now"}, {"replayOf": "x"}, {"id": 1}, {"queueId": 1},
+        {"scriptId": "x" * 1025}, {"args": "{nope"}, {"args": {}}, {"args": "\0"}, {"args": "\ud800"},
+        {"maxTryCount": 0}, {"maxTryCount": 101}, {"tryCount": -1}, {"tryCount": 99},
+        {"tryCount": 2, "maxTryCount": 2}, {"tryCount": True},
+        {"state": "running"}, {"state": "given_up"}, {"state": "gone"}, {"createdAt": -1},
+        {"createdAt": 10**18}, {"createdAt": "now"},
+        {"replayOf": "x"}, {"id": 1}, {"queueId": 1},
     ],
     ids=str,
 )  # fmt: skip
@@ -246,7 +249,8 @@ def test_jobs_of_one_name(refuse, good):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"job": "11111111-1111-4111-8111-111111111111"}, {"tryNumber": 50}, {"tryNumber": 101}, {"statusCode": 1001}, {"statusCode": -1},
+        {"job": "11111111-1111-4111-8111-111111111111"}, {"tryNumber": 50}, {"tryNumber": 101},
+        {"statusCode": 1001}, {"statusCode": -1},
         {"result": None}, {"result": "x" * 5_242_881}, {"tookMs": -1}, {"tookMs": 2**40}, {"jobId": 1},
     ],
     ids=lambda c: str(c)[:40],

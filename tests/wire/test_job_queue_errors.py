@@ -45,7 +45,8 @@ def refused(
 
 USER = "/user/user-0001/job"
 UNKNOWN = [
-    ("GET", "/job-queue/nowhere/status"), ("GET", "/job-queue/nowhere"), ("PUT", "/job-queue/nowhere"), ("DELETE", "/job-queue/nowhere"),
+    ("GET", "/job-queue/nowhere/status"), ("GET", "/job-queue/nowhere"),
+    ("PUT", "/job-queue/nowhere"), ("DELETE", "/job-queue/nowhere"),
     ("GET", "/job-queue/nowhere" + USER), ("POST", "/job-queue/nowhere" + USER), ("POST", "/job-queue/nowhere" + USER + "/run"),
     ("GET", f"/job-queue/nowhere{USER}/{NOBODY}"), ("DELETE", f"/job-queue/nowhere{USER}/{NOBODY}"),
     ("GET", f"/job-queue/nowhere{USER}/{NOBODY}/result"), ("GET", "/job-queue/nowhere/user/u/dead"),
