@@ -111,4 +111,7 @@ GOOD = {
     "script.script.debugInvoke": {"script": "result = {x = 1}", "userId": "user-0001", "randomStatus": {"seed": 7}},
 }
 # Not offered; they answer 400.
-REFUSED = {"script.script.createScriptFromGitHub", "script.script.updateScriptFromGitHub"}
+REFUSED = {
+    "script.script.createScriptFromGitHub", "script.script.updateScriptFromGitHub", "script.script.invokeByStampSheet",
+    "job-queue.job.pushByStampSheet", "job-queue.job.deleteByStampTask",
+}  # fmt: skip
