@@ -146,7 +146,7 @@ def run_next(
         with transaction.atomic():
             ours, _ = sql.settle(
                 job_id=job.pk, tries=job.try_count, to=then.state, status_code=ended.status_code, result=ended.result,
-                output=ended.output, took_ms=ended.took_ms, next_id=None,
+                output=ended.output, took_ms=ended.took_ms,
             )  # fmt: skip
             if ours:
                 count_one(namespace.pk, job.script_id, then.state, took_ms=ended.took_ms)
