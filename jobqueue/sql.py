@@ -55,6 +55,7 @@ _UPSERT = """
         draining = jobqueue_queue.draining OR excluded.draining
     RETURNING id, draining AND started_rev = rev
 """
+_JOB = "queue_id, name, script_id, args, max_try_count, try_count, state, created_at, updated_at"
 _INSERT_JOB = "(%s, %s, %s, %s, %s, 0, 'waiting', %s, %s)"
 _RESULT = """
     INSERT INTO jobqueue_jobresult (job_id, try_number, status_code, result, output, tried_at, took_ms)
@@ -123,31 +124,46 @@ def _raw() -> Iterator[Any]:
         yield cursor
 
 
-def push(namespace_id: int, user_id: str, count: int, auto: bool) -> tuple[int, bool]:
-    """Make or find the queue and count `count` jobs in. Returns its id, and whether this push has to begin a drain."""
+def push(
+    namespace_id: int, user_id: str, rows: Sequence[tuple[UUID, str, str, int]], *, auto: bool, at: datetime
+) -> tuple[int, bool, list[int]]:
+    """Make or find the queue, count the jobs in and insert them: (name, script id, args, max tries) each, in order.
+
+    Returns the queue's id, whether this push has to begin a drain, and the jobs' ids in the same order.
+    """
+    head = [namespace_id, user_id, len(rows), auto]
+    moment = connection.ops.adapt_datetimefield_value(at)
     with connection.cursor() as cursor:
-        cursor.execute(_text(_UPSERT), [namespace_id, user_id, count, auto])
+        if connection.vendor == "postgresql":
+            values = [value for number, row in enumerate(rows) for value in (number, *row)]
+            cursor.execute(_push_text(len(rows)), [*head, moment, moment, *values])
+            queue_id, begins, ids = cursor.fetchone()
+            return queue_id, begins, sorted(ids)
+        cursor.execute(_text(_UPSERT), head)
         queue_id, begins = cursor.fetchone()
-    return queue_id, bool(begins)
+        values = [value for name, *row in rows for value in (queue_id, name.hex, *row, moment, moment)]
+        cursor.execute(f"INSERT INTO jobqueue_job ({_JOB}) VALUES {_rows(_INSERT_JOB, len(rows))} RETURNING id", values)
+        return queue_id, bool(begins), sorted(row[0] for row in cursor.fetchall())
 
 
-def insert_jobs(queue_id: int, rows: Sequence[tuple[UUID, str, str, int]], at: datetime) -> list[int]:
-    """Insert waiting jobs: (name, script id, args, max tries) each, in order. Returns their ids, in the same order."""
-    adapt = connection.ops
-    moment = adapt.adapt_datetimefield_value(at)
-    values = []
-    for name, script_id, args, max_tries in rows:
-        key = name if connection.features.has_native_uuid_field else name.hex
-        values += [queue_id, key, script_id, args, max_tries, moment, moment]
-    text = (
-        "INSERT INTO jobqueue_job"
-        " (queue_id, name, script_id, args, max_try_count, try_count, state, created_at, updated_at) VALUES "
-        + ", ".join([_INSERT_JOB] * len(rows))
-        + " RETURNING id"
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(text, values)
-        return [row[0] for row in cursor.fetchall()]
+@cache
+def _push_text(count: int) -> str:
+    """PostgreSQL: all of a push in one round trip."""
+    values = _rows("(%s, %s::uuid, %s, %s, %s)", count)
+    return f"""
+        WITH queue AS ({_text(_UPSERT)} AS begins),
+        made AS (
+            INSERT INTO jobqueue_job ({_JOB})
+            SELECT queue.id, entry.name, entry.script_id, entry.args, entry.tries, 0, 'waiting', %s, %s
+            FROM queue, (VALUES {values}) AS entry (number, name, script_id, args, tries) ORDER BY entry.number
+            RETURNING id
+        )
+        SELECT queue.id, queue.begins, ARRAY(SELECT id FROM made) FROM queue
+    """
+
+
+def _rows(row: str, count: int) -> str:
+    return ", ".join([row] * count)
 
 
 def settle(
@@ -250,4 +266,4 @@ def tally(rows: Sequence[tuple[int, datetime, str, int, int, int, int, int]]) ->
     for namespace_id, minute, *rest in rows:
         values += [namespace_id, connection.ops.adapt_datetimefield_value(minute), *rest]
     with connection.cursor() as cursor:
-        cursor.execute(_TALLY.format(rows=", ".join([_TALLY_ROW] * len(rows))), values)
+        cursor.execute(_TALLY.format(rows=_rows(_TALLY_ROW, len(rows))), values)
