@@ -104,7 +104,10 @@ class Job(models.Model):
     class Meta:
         ordering = ["id"]
         constraints = [
-            models.UniqueConstraint(fields=["queue"], condition=Q(state="running"), name="one_running_job_per_queue"),
+            # The state stands first, so that whoever asks what runs looks here and not through an index of all jobs.
+            models.UniqueConstraint(
+                fields=["state", "queue"], condition=Q(state="running"), name="one_running_job_per_queue"
+            ),
             models.CheckConstraint(condition=Q(try_count__lte=F("max_try_count")), name="job_tries_within_limit"),
             models.CheckConstraint(condition=Q(state__in=sorted(JobState)), name="job_state_known"),
             models.CheckConstraint(condition=~Q(state="running", try_count=0), name="job_runs_by_a_try"),
