@@ -91,6 +91,7 @@ def _parts(request: HttpRequest, project: Project, queue: Queue) -> dict[str, An
         "older": where(before=past[PAST - 1].pk) if len(past) > PAST else "",
         "newer": where() if before is not None else "",
         "here": where(), "every": BUSY_MS if busy else CALM_MS,
+        "still": not (running or line or queue.waiting > 0),
         "live_url": where(name="queues-user-live", after_job=after, start=start, before=before),
         **rights(request, project, *MINE),
     }
