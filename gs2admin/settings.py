@@ -167,6 +167,7 @@ MIDDLEWARE = [
     "gs2admin.logs.RequestLogMiddleware",
     "gs2admin.health.HealthMiddleware",
     "gs2admin.wire.middleware.WireMiddleware",
+    "gs2admin.wire.middleware.FamiliesMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
