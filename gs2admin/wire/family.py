@@ -66,8 +66,8 @@ class Asked:
 class Route:
     """One call. path: below the prefix, `{name}` is one piece. takes_body: whether its JSON is read, else it is ignored.
 
-    conflict: the status for an action that the present state forbids. request, result: JSON schemas or pydantic models
-    for the OpenAPI page.
+    conflict: the status for an action that the present state forbids. status: of a success. query: {name: description}.
+    request, result: JSON schemas, for the OpenAPI page.
     """
 
     name: str
@@ -78,8 +78,8 @@ class Route:
     takes_body: bool = False
     conflict: int = 400
     status: int = 200
-    request: Any = None
-    result: Any = None
+    request: dict[str, Any] | None = None
+    result: dict[str, Any] | None = None
     query: dict[str, str] = field(default_factory=dict)
 
     def pattern(self) -> re.Pattern[str]:
@@ -89,18 +89,21 @@ class Route:
 
 
 class Family:
-    """Base of a family. name: as the OpenAPI page groups it. root: everything below it is ours. prefix: of the routes.
+    """Base of a family. root: everything below it is ours. prefix: of the routes.
 
     host: a Host header that means the root, for clients that can only change DNS; their path begins below `root`.
+    name, title, security (OpenAPI security schemes) and error_schema are for the OpenAPI page.
     """
 
     name = ""
+    title = ""
     root = ""
     prefix = ""
     host: re.Pattern[str] | None = None
     body_cap = 1024 * 1024
     routes: list[Route] = []
     security: dict[str, Any] = {}
+    error_schema: dict[str, Any] = {}
 
     def __init__(self) -> None:
         self._routes = [(route, route.pattern()) for route in self.routes]
@@ -196,7 +199,8 @@ def target(meta: dict[str, Any]) -> str:
     """
     raw = meta.get("RAW_URI")
     if raw is None:
-        path = quote((meta.get("SCRIPT_NAME", "") + meta.get("PATH_INFO", "/")).encode("latin-1", "replace"), safe="/~:@!$&'()*+,;=-._")
+        whole = meta.get("SCRIPT_NAME", "") + meta.get("PATH_INFO", "/")
+        path = quote(whole.encode("latin-1", "replace"), safe="/~:@!$&'()*+,;=-._")
         return path + (f"?{meta['QUERY_STRING']}" if meta.get("QUERY_STRING") else "")
     raw = raw.partition("#")[0]
     if raw[:1] == "/":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from gs2admin.errors import NotFound
@@ -80,7 +81,10 @@ def detail(row: Rollout) -> dict[str, Any]:
 
 
 def _config(row: Rollout, stage_type: str) -> Any:
-    targets, steps = list(row.targets.all()), list(row.steps.order_by("position"))
+    steps = list(row.steps.order_by("position"))
+    targets = list(row.targets.order_by("position")) or [
+        SimpleNamespace(name=name, number=0, undone=False) for name in dict.fromkeys(step.target_name for step in steps)
+    ]  # the second for rollouts that began before their targets were written down
     started, over, leased = row.started_at is not None, row.state in FINAL, row.lease_until is not None
 
     def states(of: str | None = None) -> list[TargetState]:

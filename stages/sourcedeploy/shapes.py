@@ -54,12 +54,21 @@ def file(selected: str, kind: str) -> dict[str, str]:
 
 
 def target(state: TargetState, name: str = "") -> dict[str, Any]:
-    """One server of the first two shapes."""
+    """One server of the first two shapes, with the words that the contract allows for its status.
+
+    name: for a target without one (versions are only pinned there). Between two steps the next one counts as begun;
+    a target that was not carried out has no steps, also where its first one had passed.
+    """
+    steps, times = dict(state.steps), dict(state.times)
+    if state.status == "no progress":
+        steps, times = {}, {}
+    elif state.status in {"pre", "deploy", "post"} and state.status not in steps:
+        steps[state.status], times[state.status] = "inprogress", max(times.values())
     return {
         "server": {"no": state.number, "name": state.name or name},
         "status": state.status,
-        "time": {phase: ms(at) for phase, at in state.times.items()},
-        "step": dict(state.steps),
+        "time": {phase: ms(times[phase]) for phase in ("pre", "deploy", "post") if phase in times},
+        "step": {phase: steps[phase] for phase in ("pre", "deploy", "post") if phase in steps},
     }
 
 
