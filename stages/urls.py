@@ -2,7 +2,7 @@
 from django.urls import path
 
 from stages import live
-from stages.views import board, manage, moves, rollouts, stage, targets, versions
+from stages.views import board, gates, manage, moves, rollouts, stage, targets, versions
 
 urlpatterns = [
     path("", board.board, name="board"),
@@ -27,6 +27,13 @@ urlpatterns = [
     path("stages/<str:stage>/targets/<str:target>/move", targets.move, name="target-move"),
     path("stages/<str:stage>/targets/<str:target>/rotate", targets.rotate, name="target-rotate"),
     path("stages/<str:stage>/targets/<str:target>/delete", targets.delete, name="target-delete"),
+    path("freezes", gates.freezes, name="freezes"),
+    path("freezes.ics", gates.feed, name="freeze-feed"),
+    path("freezes/new", gates.create, name="freeze-new"),
+    path("freezes/<int:pk>", gates.edit, name="freeze-edit"),
+    path("freezes/<int:pk>/delete", gates.delete, name="freeze-delete"),
+    path("line/stop", gates.stop, name="line-stop"),
+    path("line/resume", gates.resume, name="line-resume"),
     path("versions/", versions.versions, name="versions"),
     path("versions/register", versions.register, name="version-register"),
     path("versions/<str:service>/", versions.service, name="version-service"),

@@ -1,4 +1,5 @@
 """Every write of stages, versions and rollouts: the one function behind each door."""
+from stages.services.lines import resume_line, stop_line
 from stages.services.previews import (
     Preview,
     failing_step,
@@ -11,9 +12,11 @@ from stages.services.rollouts import cancel_rollout, promote_stage, retry_rollou
 from stages.services.stages import create_stage, delete_stage, rotate_target_key, set_targets, update_stage
 from stages.services.targets import move_target, remove_target, save_target
 from stages.services.versions import change_note, register_version, withdraw_version
+from stages.services.windows import WindowPlan, remove_window, save_window
 
 __all__ = [
     "Preview",
+    "WindowPlan",
     "cancel_rollout",
     "change_note",
     "create_stage",
@@ -25,12 +28,16 @@ __all__ = [
     "promote_stage",
     "register_version",
     "remove_target",
+    "remove_window",
+    "resume_line",
     "retry_rollout",
     "rollback_stage",
     "rotate_target_key",
     "save_target",
+    "save_window",
     "set_targets",
     "source_versions",
+    "stop_line",
     "update_stage",
     "versions_of",
     "withdraw_version",

@@ -9,10 +9,11 @@ from django.db.models.functions import Now
 
 from gs2admin import engine
 from gs2admin.audit.services import record
-from gs2admin.errors import Conflict, NotFound
+from gs2admin.errors import Conflict, Invalid, NotFound
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.rights import require
 from gs2admin.transitions import apply
+from stages.governance import gates
 from stages.models import Rollout, Stage, Step
 from stages.rollout import journal
 from stages.services import ledger
@@ -23,16 +24,23 @@ RUN = "stages.tasks.run_rollout"
 
 
 def promote_stage(
-    *, actor: Actor, stage: Stage, reason: str = "", preview_digest: str | None = None, request_key: str | None = None
+    *,
+    actor: Actor,
+    stage: Stage,
+    reason: str = "",
+    preview_digest: str | None = None,
+    request_key: str | None = None,
+    override: bool = False,
 ) -> Rollout:
     """Start copying the source's versions onto the stage; asynchronous, the returned rollout is queued.
 
     preview_digest: what the person saw; when anything moved since, nothing starts. request_key: the same key again
-    returns the rollout that it started.
-    Raises NotFound, Denied, Conflict (another rollout is live: extra["rollout"] is its number; or the preview
-    changed), Invalid.
+    returns the rollout that it started. override: start in spite of a stop or a freeze window (right gate.override,
+    and a reason).
+    Raises NotFound, Denied, Conflict (another rollout is live: extra["rollout"] is its number; the preview changed;
+    the line is stopped or a freeze window is on), Invalid.
     """
-    return _start(actor, "stage.promote", stage, reason, preview_digest, request_key, preview_promote)
+    return _start(actor, "stage.promote", stage, reason, preview_digest, request_key, override, preview_promote)
 
 
 def rollback_stage(
@@ -43,14 +51,18 @@ def rollback_stage(
     reason: str = "",
     preview_digest: str | None = None,
     request_key: str | None = None,
+    override: bool = False,
 ) -> Rollout:
     """Start going back, to "previous" or "pinned" (preview_rollback tells which versions); otherwise as promote_stage."""
     return _start(
-        actor, "stage.rollback", stage, reason, preview_digest, request_key, lambda row: preview_rollback(row, to=to)
+        actor, "stage.rollback", stage, reason, preview_digest, request_key, override,
+        lambda row: preview_rollback(row, to=to),
     )
 
 
-def retry_rollout(*, actor: Actor, rollout: Rollout, reason: str = "", request_key: str | None = None) -> Rollout:
+def retry_rollout(
+    *, actor: Actor, rollout: Rollout, reason: str = "", request_key: str | None = None, override: bool = False
+) -> Rollout:
     """Start a new rollout to the same versions as one that ended badly, linked to it.
 
     Raises Conflict when the rollout did not end badly, or when the stage has moved since, so that a retry would
@@ -81,7 +93,7 @@ def retry_rollout(*, actor: Actor, rollout: Rollout, reason: str = "", request_k
             return preview_rollback(row, to=to, retry_of=rollout)
         return preview_of(row, Kind.PROMOTE, versions_of(rollout.to_set), rollout.source_name, retry_of=rollout)
 
-    return _start(actor, "rollout.retry", stage, reason, None, request_key, same_again)
+    return _start(actor, "rollout.retry", stage, reason, None, request_key, override, same_again)
 
 
 def _start(
@@ -91,9 +103,10 @@ def _start(
     reason: str,
     preview_digest: str | None,
     request_key: str | None,
+    override: bool,
     look: Callable[[Stage], Preview],
 ) -> Rollout:
-    """The one way a rollout of a stage comes to be."""
+    """The one way a rollout of a stage comes to be, whoever asks by whichever door."""
     require(actor, action, stage)
     if request_key is None:
         _refuse_if_live(stage)  # a plain read spares the hopeless ones the lock
@@ -120,7 +133,8 @@ def _start(
                     message="freeze.stage.stage.error.conflict",
                     code="freeze.stage.previewChanged",
                 )
-            return _create(actor, action, preview, counters.rollouts_count, reason, request_key)
+            passed = _pass_gates(actor, row, preview.kind, override, reason)
+            return _create(actor, action, preview, counters.rollouts_count, reason, request_key, passed)
     except IntegrityError:
         # Two hosts at the same instant: the database let one through.
         _refuse_if_live(stage)
@@ -128,6 +142,19 @@ def _start(
         if same:
             return same
         raise
+
+
+def _pass_gates(actor: Actor, stage: Stage, kind: str, override: bool, reason: str) -> list[str]:
+    """What was overridden, as sentences; none as a rule. Raises Conflict where a gate is closed, Denied, Invalid."""
+    closed = gates.holding(gates.closed(stage.project_id), stage.pk, kind)
+    if closed and not override:
+        raise gates.refusal(closed)
+    if closed:
+        require(actor, "gate.override", stage)
+        if not reason.strip():
+            raise Invalid("Say why it cannot wait: overriding a stop or a freeze window needs a reason.", component="stage",
+                          message="freeze.stage.reason.error.require", extra={"field": "reason"})
+    return [gate.sentence for gate in closed]
 
 
 def _refuse_if_live(stage: Stage) -> None:
@@ -143,7 +170,9 @@ def _refuse_if_live(stage: Stage) -> None:
         )
 
 
-def _create(actor: Actor, action: str, preview: Preview, number: int, reason: str, request_key: str | None) -> Rollout:
+def _create(
+    actor: Actor, action: str, preview: Preview, number: int, reason: str, request_key: str | None, overridden: list[str]
+) -> Rollout:
     stage = preview.stage
     to_set = ledger.frozen(stage.project_id, preview.to_versions)
     rollout = Rollout.objects.create(
@@ -189,6 +218,7 @@ def _create(actor: Actor, action: str, preview: Preview, number: int, reason: st
             "changes": [change.sentence for change in preview.effective][:200],
             **({"retry_of": preview.retry_of.number} if preview.retry_of else {}),
             **({"undoes": preview.undoes.number} if preview.undoes else {}),
+            **({"in_spite_of": overridden} if overridden else {}),
         },
         reason=rollout.reason,
     )

@@ -9,6 +9,7 @@ from gs2admin.dashboard.pages import project_page
 from gs2admin.errors import NotFound
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import can
+from stages.governance.gates import closed, holding
 from stages.models import Rollout, Stage
 from stages.services.previews import source_versions, unsure_services, versions_of
 from stages.states import StageStatus, user_actions
@@ -56,4 +57,8 @@ def stage(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
         "may_rollback": can(request.actor, "stage.rollback", project) and status != StageStatus.UPDATING and last,
         "may_cancel": "cancel" in actions and can(request.actor, "rollout.cancel", project),
         "may_edit": can(request.actor, "stage.edit", project),
+        "gates": (gates := holding(closed(project.pk), row.pk)),
+        "stopped": any(gate.kind == "stop" and gate.stage_id == row.pk for gate in gates),
+        "may_stop": can(request.actor, "line.stop", project),
+        "may_resume": can(request.actor, "line.resume", project),
     })
