@@ -9,7 +9,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from gs2admin.identity.models import NAME, Project
-from jobqueue.states import JobState, NamespaceStatus, UserDataKind, UserDataState
+from gs2admin.spaces import NamespaceStatus
+from jobqueue.states import JobState, UserDataKind, UserDataState
 
 
 class Namespace(models.Model):
@@ -48,7 +49,8 @@ class Queue(models.Model):
     with waiting.
     """
 
-    namespace = models.ForeignKey(Namespace, models.CASCADE, related_name="queues")
+    # No index of its own: the one that keeps a player's queue single begins with the namespace.
+    namespace = models.ForeignKey(Namespace, models.CASCADE, related_name="queues", db_index=False)
     user_id = models.CharField(max_length=128)
     rev = models.BigIntegerField(default=1)
     waiting = models.IntegerField(default=0)

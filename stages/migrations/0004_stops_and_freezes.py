@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('identity', '0001_initial'),
-        ('stages', '0002_no_source_circle'),
+        ('stages', '0003_scenarios'),
     ]
 
     operations = [
