@@ -1,4 +1,4 @@
-"""The JSON API of what governs rollouts: stopping the line, freeze windows."""
+"""The JSON API of what governs rollouts: stopping the line, freeze windows, approval."""
 from __future__ import annotations
 
 from datetime import UTC, datetime
@@ -6,16 +6,17 @@ from typing import Any
 
 from django.utils import timezone
 
+from gs2admin.errors import NotFound
 from gs2admin.identity.rights import require
 from gs2admin.wire.dispatch import Call
-from gs2admin.wire.shapes import Boolean, Nothing, Result, Shape, Text, field
+from gs2admin.wire.shapes import Boolean, Integer, Nothing, Result, Shape, Text, field
 from gs2admin.wire.table import API, Method
 from stages.doors import find_stage
 from stages.governance.gates import Gate, closed
 from stages.governance.models import FreezeWindow
 from stages.governance.windows import in_words, upcoming
-from stages.models import Stage
-from stages.services import resume_line, stop_line
+from stages.models import Rollout, Stage
+from stages.services import approve_rollout, reject_rollout, resume_line, stop_line
 
 
 class StopRequest(Shape):
@@ -59,6 +60,46 @@ class GatesResult(Result):
 
     closed: list[GateModel]
     windows: list[WindowModel]
+
+
+class DecideRequest(Shape):
+    """Fields of approveRollout and rejectRollout."""
+
+    number: Integer = field("freeze.rollout.number", ge=1, le=2**31 - 1)
+    reason: Text = field("freeze.rollout.reason", "", max_length=1024, description="Kept in the activity log.")
+
+
+class DecisionModel(Result):
+    """How a rollout stands after a decision; sentence: what it waits for, or how it ended."""
+
+    number: int
+    stage: str
+    state: str
+    sentence: str
+    approved_by: list[str]
+
+
+def approve(call: Call, request: DecideRequest) -> dict[str, Any]:
+    """Raises NotFound, Denied (the rule, or the caller asked for it), Conflict when it waits no longer."""
+    return _decision(approve_rollout(actor=call.actor, rollout=_waiting(call, request.number), reason=request.reason))
+
+
+def reject(call: Call, request: DecideRequest) -> dict[str, Any]:
+    """Raises NotFound, Denied, Conflict when it waits no longer."""
+    return _decision(reject_rollout(actor=call.actor, rollout=_waiting(call, request.number), reason=request.reason))
+
+
+def _waiting(call: Call, number: int) -> Rollout:
+    require(call.actor, "project.view", call.project)
+    row = Rollout.objects.of_project(call.project.pk).filter(number=number).first()
+    if row is None:
+        raise NotFound(f"There is no rollout {number}.", component="rollout", message="freeze.rollout.rollout.error.notFound")
+    return row
+
+
+def _decision(row: Rollout) -> dict[str, Any]:
+    return {"number": row.number, "stage": row.stage.name, "state": row.state, "sentence": row.approval.sentence,
+            "approvedBy": list(row.votes.order_by("id").values_list("name", flat=True))}
 
 
 def list_gates(call: Call, request: Nothing) -> dict[str, Any]:
@@ -112,4 +153,8 @@ METHODS = [
     _method("line", "listGates", "GET", "/freezes", Nothing, GatesResult, list_gates, "What holds rollouts back"),
     _method("line", "stopLine", "POST", "/line/stop", StopRequest, GatesResult, stop, "Stop the line"),
     _method("line", "resumeLine", "POST", "/line/resume", ResumeRequest, GatesResult, resume, "Lift a stop of the line"),
+    _method("rollout", "approveRollout", "POST", "/rollouts/{number}/approve", DecideRequest, DecisionModel, approve,
+            "Approve a rollout"),
+    _method("rollout", "rejectRollout", "POST", "/rollouts/{number}/reject", DecideRequest, DecisionModel, reject,
+            "Reject a rollout"),
 ]

@@ -14,12 +14,13 @@ from gs2admin.identity.models import Project
 from stages.governance.gates import Gate, closed, holding
 from stages.models import Rollout, Stage, Version, VersionSet
 from stages.services import ledger
-from stages.states import FINAL, StageStatus, stage_status
+from stages.states import FINAL, RolloutState, StageStatus, stage_status
 from stages.usual import overdue_after, usual_seconds
 from stages.versions import Change, differences, digest, effective
 
 SHOWN = 6
 FOLDED_LIMIT = 40
+PENDING = 20
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,13 @@ class Card:
 class Board:
     """revision: the project's, read before everything else, so that a change in between is seen by the next poll.
 
-    gates: all that are closed, of all stages.
+    gates: all that are closed, of all stages. pending: rollouts that wait for approval, oldest first, at most PENDING.
     """
 
     revision: int
     cards: list[Card]
     gates: list[Gate] = field(default_factory=list)
+    pending: list[Rollout] = field(default_factory=list)
 
     @property
     def running(self) -> bool:
@@ -115,7 +117,7 @@ EMPTY = VersionKey("", {})
 
 
 def read_board(project: Project) -> Board:
-    """The board of a project; at most eight queries."""
+    """The board of a project; at most nine queries."""
     revision = ledger.revision(project.pk)
     stages = list(Stage.objects.existing(project.pk).with_last_rollout())
     rollouts = {
@@ -132,7 +134,12 @@ def read_board(project: Project) -> Board:
     for stage in stages:
         cards.append(_card(stage, left, by_id, rollouts.get(stage.last_rollout_id), sets, latest, usual, gates))
         left = stage
-    return Board(revision, cards, gates)
+    return Board(revision, cards, gates, _pending(project))
+
+
+def _pending(project: Project) -> list[Rollout]:
+    rows = Rollout.objects.filter(project=project, state=RolloutState.AWAITING_APPROVAL, stage__deleted_at=None)
+    return list(rows.select_related("stage", "approval").order_by("id")[:PENDING])
 
 
 def _sets(stages: list[Stage], rollouts) -> dict[int | None, VersionKey]:

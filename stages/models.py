@@ -331,4 +331,4 @@ class Output(models.Model):
 
 
 # The tables of what governs rollouts have a file of their own; Django looks for all of an app's here.
-from stages.governance.models import FreezeWindow, Halt  # noqa: E402, F401
+from stages.governance.models import Approval, ApprovalRule, FreezeWindow, Halt, Vote  # noqa: E402, F401

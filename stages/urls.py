@@ -2,7 +2,7 @@
 from django.urls import path
 
 from stages import live
-from stages.views import board, gates, manage, moves, rollouts, stage, targets, versions
+from stages.views import approvals, board, gates, manage, moves, rollouts, stage, targets, versions
 
 urlpatterns = [
     path("", board.board, name="board"),
@@ -16,6 +16,9 @@ urlpatterns = [
     path("rollouts/<int:number>/lines", rollouts.rollout_lines, name="rollout-lines"),
     path("rollouts/<int:number>/output.txt", rollouts.rollout_text, name="rollout-text"),
     path("rollouts/<int:number>/cancel", moves.cancel, name="rollout-cancel"),
+    path("rollouts/<int:number>/approve", approvals.approve, name="rollout-approve"),
+    path("rollouts/<int:number>/reject", approvals.reject, name="rollout-reject"),
+    path("stages/<str:stage>/approval", approvals.rule, name="stage-approval"),
     path("rollouts/<int:number>/retry", moves.retry, name="rollout-retry"),
     # Not stages/new: that is the page of a stage called new.
     path("new-stage", manage.create, name="stage-new"),

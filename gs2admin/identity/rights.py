@@ -26,6 +26,9 @@ RIGHTS: dict[str, frozenset[Role]] = {
     "gate.override": _ADMINS,
     "window.edit": _ADMINS,
     "canary.decide": _DELIVERY,
+    # Whose approval counts for a stage is its rule's matter; this says who can be named in one.
+    "rollout.approve": _EVERYONE - {Role.VIEWER},
+    "approval.edit": _ADMINS,
     "version.register": _BUILD,
     "version.withdraw": _BUILD,
     "stage.edit": frozenset({Role.PRODUCER, Role.ADMIN}),
@@ -57,6 +60,8 @@ WORDS = {
     "gate.override": "start rollouts in spite of a stop or a freeze window",
     "window.edit": "change freeze windows",
     "canary.decide": "decide about canaries",
+    "rollout.approve": "approve rollouts",
+    "approval.edit": "change who must approve",
     "version.register": "register versions",
     "version.withdraw": "withdraw versions",
     "stage.edit": "change stages",

@@ -73,3 +73,64 @@ class FreezeWindow(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ApprovalRule(models.Model):
+    """How many people must approve a rollout of a stage before it starts, and who may; never who asked for it.
+
+    roles: values of identity.Role. covers_rollbacks: whether rollbacks wait for approval too.
+    """
+
+    stage = models.OneToOneField("stages.Stage", models.CASCADE, primary_key=True, related_name="approval_rule")
+    needed = models.PositiveSmallIntegerField(default=1)
+    roles = models.JSONField(default=list)
+    covers_rollbacks = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(needed__gte=1, needed__lte=10), name="approval_rule_needs_1_to_10")]
+
+    def __str__(self) -> str:
+        return f"the approval rule of {self.stage.name}"
+
+    @property
+    def project_id(self) -> int:
+        """The project, for rights and the audit log."""
+        return self.stage.project_id
+
+
+class Approval(models.Model):
+    """What one rollout that has to be approved was asked for, and where that stands.
+
+    digest: of the preview that was confirmed; the approval is good for exactly that. asked: somebody asked for
+    approval though no rule demands it. override: who asked may start it in spite of closed gates. redo: how a retry
+    repeats its rollout. sentence: what it waits for, or how it ended.
+    """
+
+    rollout = models.OneToOneField("stages.Rollout", models.CASCADE, primary_key=True, related_name="approval")
+    digest = models.CharField(max_length=64)
+    asked = models.BooleanField(default=False)
+    override = models.BooleanField(default=False)
+    redo = models.CharField(max_length=16, blank=True)
+    sentence = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return f"approval of {self.rollout}"
+
+
+class Vote(models.Model):
+    """One approval by one person or credential. identity: whom it counts for, each once (governance.voters)."""
+
+    rollout = models.ForeignKey("stages.Rollout", models.CASCADE, related_name="votes")
+    kind = models.CharField(max_length=16)
+    voter_id = models.CharField(max_length=64)
+    name = models.CharField(max_length=150)
+    identity = models.CharField(max_length=200)
+    reason = models.TextField(blank=True)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["rollout", "identity"], name="one_vote_per_voter")]
+
+    def __str__(self) -> str:
+        return f"{self.name} approves {self.rollout}"

@@ -1,4 +1,5 @@
 """Every write of stages, versions and rollouts: the one function behind each door."""
+from stages.services.approvals import approve_rollout, reject_rollout, save_rule
 from stages.services.lines import resume_line, stop_line
 from stages.services.previews import (
     Preview,
@@ -17,6 +18,7 @@ from stages.services.windows import WindowPlan, remove_window, save_window
 __all__ = [
     "Preview",
     "WindowPlan",
+    "approve_rollout",
     "cancel_rollout",
     "change_note",
     "create_stage",
@@ -27,12 +29,14 @@ __all__ = [
     "preview_rollback",
     "promote_stage",
     "register_version",
+    "reject_rollout",
     "remove_target",
     "remove_window",
     "resume_line",
     "retry_rollout",
     "rollback_stage",
     "rotate_target_key",
+    "save_rule",
     "save_target",
     "save_window",
     "set_targets",

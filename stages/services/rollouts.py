@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -14,13 +15,26 @@ from gs2admin.identity.actors import Actor
 from gs2admin.identity.rights import require
 from gs2admin.transitions import apply
 from stages.governance import gates
+from stages.governance.judge import Requirement
 from stages.models import Rollout, Stage, Step
 from stages.rollout import journal
-from stages.services import ledger
-from stages.services.previews import Preview, preview_of, preview_promote, preview_rollback, versions_of
-from stages.states import Kind, RolloutState, StepState, move_for
+from stages.services import approvals, ledger
+from stages.services.again import preview_retry
+from stages.services.previews import Preview, preview_promote, preview_rollback
+from stages.states import RolloutState, StepState, move_for
 
 RUN = "stages.tasks.run_rollout"
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How somebody asks for a rollout; promote_stage says what each means."""
+
+    reason: str = ""
+    preview_digest: str | None = None
+    request_key: str | None = None
+    override: bool = False
+    ask: bool = False
 
 
 def promote_stage(
@@ -31,16 +45,20 @@ def promote_stage(
     preview_digest: str | None = None,
     request_key: str | None = None,
     override: bool = False,
+    ask: bool = False,
 ) -> Rollout:
     """Start copying the source's versions onto the stage; asynchronous, the returned rollout is queued.
+
+    Where a rule demands it, or with ask, the rollout waits for approval instead (services.approvals).
 
     preview_digest: what the person saw; when anything moved since, nothing starts. request_key: the same key again
     returns the rollout that it started. override: start in spite of a stop or a freeze window (right gate.override,
     and a reason).
-    Raises NotFound, Denied, Conflict (another rollout is live: extra["rollout"] is its number; the preview changed;
-    the line is stopped or a freeze window is on), Invalid.
+    Raises NotFound, Denied, Conflict (another rollout is live or waits for approval: extra["rollout"] is its number; the
+    preview changed; the line is stopped or a freeze window is on), Invalid.
     """
-    return _start(actor, "stage.promote", stage, reason, preview_digest, request_key, override, preview_promote)
+    asking = Asking(reason, preview_digest, request_key, override, ask)
+    return _start(actor, "stage.promote", stage, asking, preview_promote)
 
 
 def rollback_stage(
@@ -54,10 +72,8 @@ def rollback_stage(
     override: bool = False,
 ) -> Rollout:
     """Start going back, to "previous" or "pinned" (preview_rollback tells which versions); otherwise as promote_stage."""
-    return _start(
-        actor, "stage.rollback", stage, reason, preview_digest, request_key, override,
-        lambda row: preview_rollback(row, to=to),
-    )
+    asking = Asking(reason, preview_digest, request_key, override)
+    return _start(actor, "stage.rollback", stage, asking, lambda row: preview_rollback(row, to=to))
 
 
 def retry_rollout(
@@ -87,27 +103,14 @@ def retry_rollout(
             code="freeze.stage.retryTooLate",
         )
 
-    def same_again(row: Stage) -> Preview:
-        if rollout.kind == Kind.ROLLBACK:
-            to = "previous" if rollout.undoes_id else "pinned"
-            return preview_rollback(row, to=to, retry_of=rollout)
-        return preview_of(row, Kind.PROMOTE, versions_of(rollout.to_set), rollout.source_name, retry_of=rollout)
-
-    return _start(actor, "rollout.retry", stage, reason, None, request_key, override, same_again)
+    asking = Asking(reason, None, request_key, override)
+    return _start(actor, "rollout.retry", stage, asking, lambda row: preview_retry(row, rollout))
 
 
-def _start(
-    actor: Actor,
-    action: str,
-    stage: Stage,
-    reason: str,
-    preview_digest: str | None,
-    request_key: str | None,
-    override: bool,
-    look: Callable[[Stage], Preview],
-) -> Rollout:
+def _start(actor: Actor, action: str, stage: Stage, asking: Asking, look: Callable[[Stage], Preview]) -> Rollout:
     """The one way a rollout of a stage comes to be, whoever asks by whichever door."""
     require(actor, action, stage)
+    request_key = asking.request_key
     if request_key is None:
         _refuse_if_live(stage)  # a plain read spares the hopeless ones the lock
     try:
@@ -125,7 +128,7 @@ def _start(
                     return same
             _refuse_if_live(row)
             preview = look(row)
-            if preview_digest is not None and preview_digest != preview.digest:
+            if asking.preview_digest is not None and asking.preview_digest != preview.digest:
                 raise Conflict(
                     f"{row.name} or its source moved after this preview was made, so nothing was started. "
                     "Look at the new preview and confirm again.",
@@ -133,8 +136,11 @@ def _start(
                     message="freeze.stage.stage.error.conflict",
                     code="freeze.stage.previewChanged",
                 )
-            passed = _pass_gates(actor, row, preview.kind, override, reason)
-            return _create(actor, action, preview, counters.rollouts_count, reason, request_key, passed)
+            passed = _pass_gates(actor, row, preview.kind, asking.override, asking.reason)
+            needs = approvals.requirements_of(row, preview.kind, getattr(preview, "scenario", None), asked=asking.ask)
+            if needs:
+                approvals.refuse_second_request(row)
+            return _create(actor, action, preview, counters.rollouts_count, asking, passed, needs)
     except IntegrityError:
         # Two hosts at the same instant: the database let one through.
         _refuse_if_live(stage)
@@ -171,8 +177,9 @@ def _refuse_if_live(stage: Stage) -> None:
 
 
 def _create(
-    actor: Actor, action: str, preview: Preview, number: int, reason: str, request_key: str | None, overridden: list[str]
+    actor: Actor, action: str, preview: Preview, number: int, asking: Asking, overridden: list[str], needs: list[Requirement]
 ) -> Rollout:
+    """overridden: sentences of closed gates that were passed. needs: what must be approved first, if anything."""
     stage = preview.stage
     to_set = ledger.frozen(stage.project_id, preview.to_versions)
     rollout = Rollout.objects.create(
@@ -180,14 +187,15 @@ def _create(
         stage=stage,
         number=number,
         kind=preview.kind,
+        state=RolloutState.AWAITING_APPROVAL if needs else RolloutState.QUEUED,
         from_set=preview.from_set,
         to_set=to_set,
         source_name=preview.source_name,
-        request_key=request_key,
+        request_key=asking.request_key,
         requested_by_kind=actor.kind,
         requested_by_id=actor.id,
         requested_by=actor.name,
-        reason=reason.strip()[:2000],
+        reason=asking.reason.strip()[:2000],
         undoes=preview.undoes,
         retry_of=preview.retry_of,
         steps_total=len(preview.steps),
@@ -219,10 +227,14 @@ def _create(
             **({"retry_of": preview.retry_of.number} if preview.retry_of else {}),
             **({"undoes": preview.undoes.number} if preview.undoes else {}),
             **({"in_spite_of": overridden} if overridden else {}),
+            **({"needs": [one.words for one in needs]} if needs else {}),
         },
         reason=rollout.reason,
     )
-    engine.ring(RUN, rollout.pk)
+    if needs:
+        approvals.open_request(rollout, preview.digest, asked=asking.ask, override=bool(overridden))
+    else:
+        engine.ring(RUN, rollout.pk)
     return rollout
 
 
@@ -232,10 +244,14 @@ def cancel_rollout(*, actor: Actor, rollout: Rollout, reason: str = "") -> Rollo
     Raises NotFound, Denied (who merely requested one may cancel it only while it waits for approval), Conflict
     when it has ended or is already being canceled.
     """
-    require(actor, "rollout.cancel", rollout)
+    mine = (actor.kind, actor.id) == (rollout.requested_by_kind, rollout.requested_by_id)
+    withdraws = mine and rollout.state == RolloutState.AWAITING_APPROVAL
+    require(actor, "project.view" if withdraws else "rollout.cancel", rollout)
     with transaction.atomic():
         ledger.lock(rollout.project_id)
         now = Rollout.objects.select_related("stage").get(pk=rollout.pk)
+        if withdraws and now.state != RolloutState.AWAITING_APPROVAL:
+            require(actor, "rollout.cancel", rollout)  # it was approved just now
         move = move_for(now.state, "cancel")
         if move is None or (now.leg == "full" and now.strategy == "canary" and now.state == RolloutState.RUNNING):
             raise Conflict(
@@ -261,6 +277,7 @@ def cancel_rollout(*, actor: Actor, rollout: Rollout, reason: str = "") -> Rollo
             )
         if move.target == RolloutState.CANCELED:
             now.steps.update(state=StepState.NO_PROGRESS)
+            approvals.close_request(now, f"Canceled by {actor.name}.")
             journal.append(now.pk, now.stage_id, [journal.Line(f"Canceled by {actor.name} before it began.")])
             Stage.objects.filter(pk=now.stage_id).update(revision=F("revision") + 1, updated_at=Now())
         record(actor=actor, action="rollout.cancel", obj=now, before={"state": now.state},

@@ -93,6 +93,10 @@ def attention(board: Board, project: Project, workers: health.Health) -> list[At
     for gate in board.gates:
         tone, icon = ("bad", "ban") if gate.kind == "stop" else ("warn", "clock")
         found.append(Attention(tone, icon, gate.sentence, "", freezes, "Look", key=f"{gate.kind}-{gate.pk}"))
+    for row in board.pending:
+        url = reverse("rollout", kwargs={"project": project.name, "number": row.number})
+        said = f"asked for by {row.requested_by}. {row.approval.sentence}"
+        found.append(Attention("warn", "shield-check", "waits for approval,", said, url, "Review", row.number, row.stage.name))
     now = timezone.now()
     for card in board.cards:
         last = card.rollout

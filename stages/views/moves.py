@@ -19,6 +19,7 @@ from gs2admin.identity.rights import can
 from stages.forms import ConfirmForm
 from stages.governance.gates import closed, holding
 from stages.models import Rollout, Stage
+from stages.services.approvals import requirements_of
 from stages.services.previews import Preview, failing_step, preview_promote, preview_rollback, unsure_services, versions_of
 from stages.services.rollouts import cancel_rollout, promote_stage, retry_rollout, rollback_stage
 from stages.states import PHASES, StageStatus, user_actions
@@ -103,6 +104,7 @@ def _confirm(
     form = ConfirmForm.fresh(digest=preview.digest, reason=reason)
     return render(request, "stages/confirm_move.html", {
         **context, **preview_context(preview), "kind": kind, "form": form, "moved": moved,
+        "needs": requirements_of(stage, preview.kind, getattr(preview, "scenario", None)),
         **_gates(request, project, stage, kind), **_news(request, preview), "usual_s": usual_seconds([stage.pk]).get(stage.pk),
     }, status=status)
 

@@ -14,7 +14,7 @@ CODE = {"job.push", "queue.manage", "script.run", "script.edit", "lock.use", "lo
 VERSIONS = {"version.register", "version.withdraw"}
 DELIVERY = {"stage.promote", "stage.rollback", "rollout.cancel", "rollout.retry", "canary.decide"}
 SEE = {"project.view", "activity.view"}
-STOP = {"line.stop"}
+STOP = {"line.stop", "rollout.approve"}
 MAY = {
     "viewer": SEE,
     "support": SEE | CARE | STOP,
