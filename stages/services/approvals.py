@@ -66,6 +66,20 @@ def refuse_second_request(stage: Stage) -> None:
         )
 
 
+def cannot_wait(stage: Stage) -> Conflict:
+    """What a mesh release is told on a stage that needs approval: its clients know no such state."""
+    return Conflict(f"{stage.name} needs approval, which a mesh release cannot wait for. Promote it instead.", component="stage",
+                    message="freeze.stage.stage.error.conflict", code="freeze.stage.needsApproval")
+
+
+def refuse_new_versions(stage: Stage) -> None:
+    """Raises Conflict where a rollout that runs may not be given other versions: they are as good as a new one."""
+    if closed := gates.holding(gates.closed(stage.project_id), stage.pk):
+        raise gates.refusal(closed)
+    if requirements_of(stage, Kind.PROMOTE):
+        raise cannot_wait(stage)
+
+
 def open_request(rollout: Rollout, digest: str, *, asked: bool, override: bool, redo: str = "") -> None:
     """Note what a new rollout that has to be approved was asked for; called in the transaction that makes it."""
     Approval.objects.create(rollout=rollout, digest=digest, asked=asked, override=override, redo=redo)
@@ -203,7 +217,7 @@ def verdict_of(row: Rollout, *, lock: bool) -> Verdict:
     try:
         preview = preview_again(row, approval.redo)
         moved = preview.digest != approval.digest
-        scenario = getattr(preview, "scenario", None)
+        scenario = preview.scenario
     except Invalid as refusal:
         ended, scenario = f"It ended: {refusal.sentence}", None
     if stage.deleted_at:
@@ -226,7 +240,7 @@ def still_approved(rollout_id: int) -> str:
     if not hasattr(row, "approval"):
         return ""
     ballots, asker_left = _ballots(row, lock=True)
-    left = missing(requirements_of(row.stage, row.kind, getattr(row, "scenario", None), asked=row.approval.asked), ballots)
+    left = missing(requirements_of(row.stage, row.kind, row.scenario, asked=row.approval.asked), ballots)
     return asker_left or (f"An approval does not count any more. {left}" if left else "")
 
 
@@ -242,7 +256,7 @@ def _ballots(row: Rollout, *, lock: bool) -> tuple[list, str]:
 
 
 def _row(pk: int) -> Rollout:
-    return Rollout.objects.select_related("stage", "approval", "from_set", "to_set", "retry_of", "undoes").get(pk=pk)
+    return Rollout.objects.select_related("stage", "approval", "scenario", "to_set", "retry_of", "undoes").get(pk=pk)
 
 
 def _waiting(rollout: Rollout) -> tuple[Rollout, Approval]:
@@ -263,8 +277,7 @@ def _check_voter(actor: Actor, row: Rollout) -> None:
         raise _denied(f"You asked for rollout {row.number} yourself, so somebody else has to approve or reject it. "
                       "You may cancel it.")
     role = Role.ADMIN if actor.superuser else actor.roles.get(row.project_id)
-    scenario = getattr(row, "scenario", None)
-    rules = requirements_of(row.stage, row.kind, scenario, asked=row.approval.asked)
+    rules = requirements_of(row.stage, row.kind, row.scenario, asked=row.approval.asked)
     if rules and not any(one.allows(role, actor.name) for one in rules):
         raise _denied(f"{row.stage.name} needs {' and '.join(one.words for one in rules)}; your role here is {role}.")
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -14,13 +15,15 @@ from gs2admin.errors import Conflict, Invalid, NotFound
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.rights import require
 from gs2admin.transitions import apply
+from stages.actions import actions_of
 from stages.governance import gates
 from stages.governance.judge import Requirement
-from stages.models import Rollout, Stage, Step
+from stages.models import Rollout, RolloutTarget, Scenario, Stage, Step
 from stages.rollout import journal
+from stages.rollout.plan import batches_of
 from stages.services import approvals, ledger
 from stages.services.again import preview_retry
-from stages.services.previews import Preview, preview_promote, preview_rollback
+from stages.services.previews import STAGE_S_OWN, Preview, preview_promote, preview_rollback
 from stages.states import RolloutState, StepState, move_for
 
 RUN = "stages.tasks.run_rollout"
@@ -35,6 +38,7 @@ class Asking:
     request_key: str | None = None
     override: bool = False
     ask: bool = False
+    family: str = "freeze"
 
 
 def promote_stage(
@@ -46,10 +50,13 @@ def promote_stage(
     request_key: str | None = None,
     override: bool = False,
     ask: bool = False,
+    scenario: Scenario | None = STAGE_S_OWN,
+    family: str = "freeze",
 ) -> Rollout:
     """Start copying the source's versions onto the stage; asynchronous, the returned rollout is queued.
 
-    Where a rule demands it, or with ask, the rollout waits for approval instead (services.approvals).
+    Where a rule demands it, or with ask, the rollout waits for approval instead (services.approvals). scenario: another
+    one of the stage than its own, or None for the plain way. family: whose words tell its history.
 
     preview_digest: what the person saw; when anything moved since, nothing starts. request_key: the same key again
     returns the rollout that it started. override: start in spite of a stop or a freeze window (right gate.override,
@@ -57,8 +64,10 @@ def promote_stage(
     Raises NotFound, Denied, Conflict (another rollout is live or waits for approval: extra["rollout"] is its number; the
     preview changed; the line is stopped or a freeze window is on), Invalid.
     """
-    asking = Asking(reason, preview_digest, request_key, override, ask)
-    return _start(actor, "stage.promote", stage, asking, preview_promote)
+    return _start(
+        actor, "stage.promote", stage, reason, preview_digest, request_key,
+        lambda row: preview_promote(row, scenario=scenario), override=override, ask=ask, family=family,
+    )
 
 
 def rollback_stage(
@@ -72,8 +81,10 @@ def rollback_stage(
     override: bool = False,
 ) -> Rollout:
     """Start going back, to "previous" or "pinned" (preview_rollback tells which versions); otherwise as promote_stage."""
-    asking = Asking(reason, preview_digest, request_key, override)
-    return _start(actor, "stage.rollback", stage, asking, lambda row: preview_rollback(row, to=to))
+    return _start(
+        actor, "stage.rollback", stage, reason, preview_digest, request_key,
+        lambda row: preview_rollback(row, to=to), override=override,
+    )
 
 
 def retry_rollout(
@@ -103,14 +114,25 @@ def retry_rollout(
             code="freeze.stage.retryTooLate",
         )
 
-    asking = Asking(reason, None, request_key, override)
-    return _start(actor, "rollout.retry", stage, asking, lambda row: preview_retry(row, rollout))
+    return _start(
+        actor, "rollout.retry", stage, reason, None, request_key,
+        lambda row: preview_retry(row, rollout), override=override, family=rollout.family,
+    )
 
 
-def _start(actor: Actor, action: str, stage: Stage, asking: Asking, look: Callable[[Stage], Preview]) -> Rollout:
-    """The one way a rollout of a stage comes to be, whoever asks by whichever door."""
+def _start(
+    actor: Actor,
+    action: str,
+    stage: Stage,
+    reason: str,
+    preview_digest: str | None,
+    request_key: str | None,
+    look: Callable[[Stage], Preview],
+    **more: Any,
+) -> Rollout:
+    """The one way a rollout of a stage comes to be, whoever asks by whichever door. more: the rest of Asking."""
     require(actor, action, stage)
-    request_key = asking.request_key
+    asking = Asking(reason, preview_digest, request_key, **more)
     if request_key is None:
         _refuse_if_live(stage)  # a plain read spares the hopeless ones the lock
     try:
@@ -137,7 +159,9 @@ def _start(actor: Actor, action: str, stage: Stage, asking: Asking, look: Callab
                     code="freeze.stage.previewChanged",
                 )
             passed = _pass_gates(actor, row, preview.kind, asking.override, asking.reason)
-            needs = approvals.requirements_of(row, preview.kind, getattr(preview, "scenario", None), asked=asking.ask)
+            needs = approvals.requirements_of(row, preview.kind, preview.scenario, asked=asking.ask)
+            if needs and asking.family == "asm":
+                raise approvals.cannot_wait(row)
             if needs:
                 approvals.refuse_second_request(row)
             return _create(actor, action, preview, counters.rollouts_count, asking, passed, needs)
@@ -180,14 +204,23 @@ def _create(
     actor: Actor, action: str, preview: Preview, number: int, asking: Asking, overridden: list[str], needs: list[Requirement]
 ) -> Rollout:
     """overridden: sentences of closed gates that were passed. needs: what must be approved first, if anything."""
-    stage = preview.stage
+    stage, way = preview.stage, preview.way
     to_set = ledger.frozen(stage.project_id, preview.to_versions)
     rollout = Rollout.objects.create(
         project_id=stage.project_id,
         stage=stage,
         number=number,
+        family=asking.family,
         kind=preview.kind,
         state=RolloutState.AWAITING_APPROVAL if needs else RolloutState.QUEUED,
+        strategy=way.strategy,
+        analysis=way.analysis,
+        leg="canary" if any(step.leg == "canary" for step in preview.steps) else "base",
+        sequence=way.sequence,
+        rollback=way.rollback,
+        scenario=preview.scenario,
+        scenario_copy=preview.scenario_copy,
+        colour=preview.colour,
         from_set=preview.from_set,
         to_set=to_set,
         source_name=preview.source_name,
@@ -212,8 +245,19 @@ def _create(
             phase=plan.phase,
             kind=plan.kind,
             config=plan.config,
+            leg=plan.leg,
+            wave=plan.wave,
+            lane=plan.lane,
         )
         for position, plan in enumerate(preview.steps, start=1)
+    )
+    batches = batches_of(len(preview.targets), way)
+    RolloutTarget.objects.bulk_create(
+        RolloutTarget(
+            rollout=rollout, position=position, target_id=place.pk, number=place.pk, name=place.name, kind=place.kind,
+            batch=batch,
+        )
+        for position, (place, batch) in enumerate(zip(preview.targets, batches, strict=True), start=1)
     )
     Stage.objects.filter(pk=stage.pk).update(revision=F("revision") + 1, updated_at=Now())
     record(
@@ -224,6 +268,7 @@ def _create(
         after={
             "set": to_set.number,
             "changes": [change.sentence for change in preview.effective][:200],
+            **({"scenario": preview.scenario_copy["name"]} if preview.scenario_copy else {}),
             **({"retry_of": preview.retry_of.number} if preview.retry_of else {}),
             **({"undoes": preview.undoes.number} if preview.undoes else {}),
             **({"in_spite_of": overridden} if overridden else {}),
@@ -253,7 +298,7 @@ def cancel_rollout(*, actor: Actor, rollout: Rollout, reason: str = "") -> Rollo
         if withdraws and now.state != RolloutState.AWAITING_APPROVAL:
             require(actor, "rollout.cancel", rollout)  # it was approved just now
         move = move_for(now.state, "cancel")
-        if move is None or (now.leg == "full" and now.strategy == "canary" and now.state == RolloutState.RUNNING):
+        if move is None or "cancel" not in actions_of(now):
             raise Conflict(
                 f"Rollout {now.number} is {now.get_state_display().lower()} and cannot be canceled.",
                 component="stage",
@@ -264,10 +309,12 @@ def cancel_rollout(*, actor: Actor, rollout: Rollout, reason: str = "") -> Rollo
             "cause": "user",
             "cancel_requested_by": actor.name,
             "cancel_requested_at": Now(),
+            "gray_weight": 0,
+            **journal.NO_CLOCK,
             "revision": F("revision") + 1,
         }
         if move.target == RolloutState.CANCELED:
-            changes |= {"ended_at": Now(), "lease_until": None}
+            changes |= {"ended_at": Now(), "lease_until": None, "waiting": False}
         if not apply(Rollout.objects.filter(pk=now.pk), move, **changes):
             raise Conflict(
                 f"Rollout {now.number} ended just now.",
