@@ -3,9 +3,9 @@ from __future__ import annotations
 
 import time
 
+from gs2admin.spaces import NamespaceStatus
 from jobqueue import sql
 from jobqueue.models import Namespace
-from jobqueue.states import NamespaceStatus
 
 # Settings that a drain only hands on, such as where notifications go, take effect within this many seconds.
 KEEP_S = 1.0

@@ -46,6 +46,10 @@ def test_it_posts_what_is_to_be_done(receiver, call):
         "oldVersion": "1.4.0",
         "newVersion": "1.5.0",
         "phase": "deploy",
+        "leg": "base",
+        "undo": False,
+        "weight": 0,
+        "colour": "",
         "target": "tokyo",
         "rollout": 415,
         "attempt": 1,
@@ -247,6 +251,12 @@ def test_what_is_not_http_is_a_failure(receiver, call):
     assert "not HTTP" in failure(call(server.url))
     silent = receiver(lambda handler: None)
     assert "closed without an answer" in failure(call(silent.url))
+
+
+@pytest.mark.parametrize("part", [b"HTTP/1.1 200 OK", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nX-Cut: ", b"HTTP/1.1 202 Go\r\nA: b\r\n"])
+def test_an_answer_cut_within_its_headers_is_no_success(receiver, call, part):
+    server = receiver(lambda handler: handler.wfile.write(part))
+    assert "closed without an answer" in failure(call(server.url))
 
 
 def hang(handler):

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("jobqueue", "0004_user_data"),
+        ("jobqueue", "0006_job_indexes"),
     ]
 
     operations = [
