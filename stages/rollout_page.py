@@ -9,9 +9,10 @@ from django.urls import reverse
 
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.rights import OfProject, can
+from stages.actions import actions_of
 from stages.models import Output, Rollout, Step
 from stages.services.previews import failing_step
-from stages.states import FINAL, PHASES, RolloutState, StepState, user_actions
+from stages.states import FINAL, PHASES, RolloutState, StepState
 from stages.usual import usual_seconds
 
 PARTS = ("head", "progress", "steps", "details")
@@ -97,7 +98,7 @@ def current_sentence(rollout: Rollout, steps: list[Step]) -> str:
 def buttons(rollout: Rollout, rights: tuple[str, ...], *, newest: bool) -> list[dict[str, Any]]:
     """The buttons by state and right. newest: no later rollout ran on the stage, so retry and undo make sense."""
     at = {"project": rollout.project.name, "number": rollout.number}
-    actions = user_actions(rollout.state, strategy=rollout.strategy, leg=rollout.leg, family=rollout.family)
+    actions = actions_of(rollout)
     found = []
 
     def add(name: str, label: str, icon: str, css: str, url: str) -> None:

@@ -9,7 +9,9 @@ from django.db.models.functions import Now
 
 from gs2admin import engine
 from stages.models import Output, Rollout
+from stages.services import canary
 from stages.services.rollouts import RUN
+from stages.states import TIMED
 
 BATCH = 2_000
 
@@ -24,6 +26,13 @@ def wake_lost_rollouts() -> int:
                 engine.ring(RUN, pk)
                 woken += 1
     return woken
+
+
+@engine.ticker
+def move_canaries() -> int:
+    """What the clock brings for canaries: the next weight, the end of the time limit, the next look at the metrics."""
+    due = Rollout.objects.filter(wake_at__lte=Now(), state__in=sorted(TIMED)).values_list("pk", flat=True)
+    return sum(canary.tick(pk) for pk in list(due[:100]))
 
 
 @engine.undertaker

@@ -1,4 +1,5 @@
 """Every write of stages, versions and rollouts: the one function behind each door."""
+from stages.services.canary import accept_canary, advance_canary, reject_canary, remake_canary, set_weight
 from stages.services.previews import (
     Preview,
     failing_step,
@@ -8,15 +9,20 @@ from stages.services.previews import (
     versions_of,
 )
 from stages.services.rollouts import cancel_rollout, promote_stage, retry_rollout, rollback_stage
+from stages.services.scenarios import create_scenario, delete_scenario, update_scenario, use_scenario
 from stages.services.stages import create_stage, delete_stage, rotate_target_key, set_targets, update_stage
 from stages.services.targets import move_target, remove_target, save_target
 from stages.services.versions import change_note, register_version, withdraw_version
 
 __all__ = [
     "Preview",
+    "accept_canary",
+    "advance_canary",
     "cancel_rollout",
     "change_note",
+    "create_scenario",
     "create_stage",
+    "delete_scenario",
     "delete_stage",
     "failing_step",
     "move_target",
@@ -24,14 +30,19 @@ __all__ = [
     "preview_rollback",
     "promote_stage",
     "register_version",
+    "reject_canary",
+    "remake_canary",
     "remove_target",
     "retry_rollout",
     "rollback_stage",
     "rotate_target_key",
     "save_target",
     "set_targets",
+    "set_weight",
     "source_versions",
+    "update_scenario",
     "update_stage",
+    "use_scenario",
     "versions_of",
     "withdraw_version",
 ]

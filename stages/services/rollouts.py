@@ -13,26 +13,40 @@ from gs2admin.errors import Conflict, NotFound
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.rights import require
 from gs2admin.transitions import apply
-from stages.models import Rollout, Stage, Step
+from stages.actions import actions_of
+from stages.models import Rollout, RolloutTarget, Scenario, Stage, Step
 from stages.rollout import journal
+from stages.rollout.plan import batches_of
 from stages.services import ledger
-from stages.services.previews import Preview, preview_of, preview_promote, preview_rollback, versions_of
+from stages.services.previews import STAGE_S_OWN, Preview, preview_of, preview_promote, preview_rollback, versions_of
 from stages.states import Kind, RolloutState, StepState, move_for
 
 RUN = "stages.tasks.run_rollout"
 
 
 def promote_stage(
-    *, actor: Actor, stage: Stage, reason: str = "", preview_digest: str | None = None, request_key: str | None = None
+    *,
+    actor: Actor,
+    stage: Stage,
+    reason: str = "",
+    preview_digest: str | None = None,
+    request_key: str | None = None,
+    scenario: Scenario | None = STAGE_S_OWN,
+    family: str = "freeze",
 ) -> Rollout:
     """Start copying the source's versions onto the stage; asynchronous, the returned rollout is queued.
+
+    scenario: another one of the stage than its own, or None for the plain way. family: whose words tell its history.
 
     preview_digest: what the person saw; when anything moved since, nothing starts. request_key: the same key again
     returns the rollout that it started.
     Raises NotFound, Denied, Conflict (another rollout is live: extra["rollout"] is its number; or the preview
     changed), Invalid.
     """
-    return _start(actor, "stage.promote", stage, reason, preview_digest, request_key, preview_promote)
+    return _start(
+        actor, "stage.promote", stage, reason, preview_digest, request_key,
+        lambda row: preview_promote(row, scenario=scenario), family=family,
+    )
 
 
 def rollback_stage(
@@ -79,9 +93,12 @@ def retry_rollout(*, actor: Actor, rollout: Rollout, reason: str = "", request_k
         if rollout.kind == Kind.ROLLBACK:
             to = "previous" if rollout.undoes_id else "pinned"
             return preview_rollback(row, to=to, retry_of=rollout)
-        return preview_of(row, Kind.PROMOTE, versions_of(rollout.to_set), rollout.source_name, retry_of=rollout)
+        scenario = rollout.scenario if rollout.scenario_copy and rollout.scenario_id else row.scenario
+        return preview_of(
+            row, Kind.PROMOTE, versions_of(rollout.to_set), rollout.source_name, retry_of=rollout, scenario=scenario
+        )
 
-    return _start(actor, "rollout.retry", stage, reason, None, request_key, same_again)
+    return _start(actor, "rollout.retry", stage, reason, None, request_key, same_again, family=rollout.family)
 
 
 def _start(
@@ -92,6 +109,8 @@ def _start(
     preview_digest: str | None,
     request_key: str | None,
     look: Callable[[Stage], Preview],
+    *,
+    family: str = "freeze",
 ) -> Rollout:
     """The one way a rollout of a stage comes to be."""
     require(actor, action, stage)
@@ -120,7 +139,7 @@ def _start(
                     message="freeze.stage.stage.error.conflict",
                     code="freeze.stage.previewChanged",
                 )
-            return _create(actor, action, preview, counters.rollouts_count, reason, request_key)
+            return _create(actor, action, preview, counters.rollouts_count, reason, request_key, family)
     except IntegrityError:
         # Two hosts at the same instant: the database let one through.
         _refuse_if_live(stage)
@@ -143,14 +162,25 @@ def _refuse_if_live(stage: Stage) -> None:
         )
 
 
-def _create(actor: Actor, action: str, preview: Preview, number: int, reason: str, request_key: str | None) -> Rollout:
-    stage = preview.stage
+def _create(
+    actor: Actor, action: str, preview: Preview, number: int, reason: str, request_key: str | None, family: str
+) -> Rollout:
+    stage, way = preview.stage, preview.way
     to_set = ledger.frozen(stage.project_id, preview.to_versions)
     rollout = Rollout.objects.create(
         project_id=stage.project_id,
         stage=stage,
         number=number,
+        family=family,
         kind=preview.kind,
+        strategy=way.strategy,
+        analysis=way.analysis,
+        leg="canary" if any(step.leg == "canary" for step in preview.steps) else "base",
+        sequence=way.sequence,
+        rollback=way.rollback,
+        scenario=preview.scenario,
+        scenario_copy=preview.scenario_copy,
+        colour=preview.colour,
         from_set=preview.from_set,
         to_set=to_set,
         source_name=preview.source_name,
@@ -175,8 +205,19 @@ def _create(actor: Actor, action: str, preview: Preview, number: int, reason: st
             phase=plan.phase,
             kind=plan.kind,
             config=plan.config,
+            leg=plan.leg,
+            wave=plan.wave,
+            lane=plan.lane,
         )
         for position, plan in enumerate(preview.steps, start=1)
+    )
+    batches = batches_of(len(preview.targets), way)
+    RolloutTarget.objects.bulk_create(
+        RolloutTarget(
+            rollout=rollout, position=position, target_id=place.pk, number=place.pk, name=place.name, kind=place.kind,
+            batch=batch,
+        )
+        for position, (place, batch) in enumerate(zip(preview.targets, batches, strict=True), start=1)
     )
     Stage.objects.filter(pk=stage.pk).update(revision=F("revision") + 1, updated_at=Now())
     record(
@@ -187,6 +228,7 @@ def _create(actor: Actor, action: str, preview: Preview, number: int, reason: st
         after={
             "set": to_set.number,
             "changes": [change.sentence for change in preview.effective][:200],
+            **({"scenario": preview.scenario_copy["name"]} if preview.scenario_copy else {}),
             **({"retry_of": preview.retry_of.number} if preview.retry_of else {}),
             **({"undoes": preview.undoes.number} if preview.undoes else {}),
         },
@@ -207,7 +249,7 @@ def cancel_rollout(*, actor: Actor, rollout: Rollout, reason: str = "") -> Rollo
         ledger.lock(rollout.project_id)
         now = Rollout.objects.select_related("stage").get(pk=rollout.pk)
         move = move_for(now.state, "cancel")
-        if move is None or (now.leg == "full" and now.strategy == "canary" and now.state == RolloutState.RUNNING):
+        if move is None or "cancel" not in actions_of(now):
             raise Conflict(
                 f"Rollout {now.number} is {now.get_state_display().lower()} and cannot be canceled.",
                 component="stage",
@@ -218,10 +260,12 @@ def cancel_rollout(*, actor: Actor, rollout: Rollout, reason: str = "") -> Rollo
             "cause": "user",
             "cancel_requested_by": actor.name,
             "cancel_requested_at": Now(),
+            "gray_weight": 0,
+            **journal.NO_CLOCK,
             "revision": F("revision") + 1,
         }
         if move.target == RolloutState.CANCELED:
-            changes |= {"ended_at": Now(), "lease_until": None}
+            changes |= {"ended_at": Now(), "lease_until": None, "waiting": False}
         if not apply(Rollout.objects.filter(pk=now.pk), move, **changes):
             raise Conflict(
                 f"Rollout {now.number} ended just now.",

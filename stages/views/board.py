@@ -22,9 +22,9 @@ from gs2admin.dashboard.templatetags.gs import span
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import can
+from stages.actions import actions_of
 from stages.board import Board, Card, read_board
 from stages.services import ledger
-from stages.states import user_actions
 
 KEEP_S = 10.0
 KEEP = 64
@@ -61,7 +61,7 @@ def buttons(card: Card, rights: tuple[str, ...], project: Project) -> list[dict[
         found.append({"id": f"{name}-{card.stage.pk}", "label": label, "icon": icon, "url": url, "css": css})
 
     last = card.rollout
-    actions = user_actions(last.state, strategy=last.strategy, leg=last.leg, family=last.family) if last else ()
+    actions = actions_of(last) if last else ()
     if card.updating and last:
         add("watch", "Watch", "eye", reverse("rollout", kwargs={**where, "number": last.number}), True)
         if "cancel" in actions and "rollout.cancel" in rights:

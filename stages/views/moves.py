@@ -16,11 +16,12 @@ from gs2admin.dashboard.pages import project_page
 from gs2admin.errors import Conflict, Invalid
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import can
+from stages.actions import actions_of
 from stages.forms import ConfirmForm
 from stages.models import Rollout, Stage
 from stages.services.previews import Preview, failing_step, preview_promote, preview_rollback, unsure_services, versions_of
 from stages.services.rollouts import cancel_rollout, promote_stage, retry_rollout, rollback_stage
-from stages.states import PHASES, StageStatus, user_actions
+from stages.states import PHASES, StageStatus
 from stages.status import status_of
 from stages.usual import usual_seconds
 from stages.versions import differences, effective
@@ -148,7 +149,7 @@ def cancel(request: HttpRequest, project: Project, number: int) -> HttpResponse:
             return redirect("rollout", **page)
     else:
         form = ReasonForm()
-        if "cancel" not in user_actions(row.state, strategy=row.strategy, leg=row.leg, family=row.family):
+        if "cancel" not in actions_of(row):
             messages.info(request, f"Rollout {row.number} is {row.get_state_display().lower()}; there is nothing to cancel.")
             return redirect("rollout", **page)
     running = row.steps.filter(state="running").first()
@@ -161,7 +162,7 @@ def retry(request: HttpRequest, project: Project, number: int) -> HttpResponse:
     """Start the same again as a new rollout, after saying what it will do."""
     row = rollout_of(project, number)
     page = {"project": project.name, "number": row.number}
-    if "retry" not in user_actions(row.state, strategy=row.strategy, leg=row.leg, family=row.family):
+    if "retry" not in actions_of(row):
         messages.info(request, f"Rollout {row.number} is {row.get_state_display().lower()}; only one that failed can be retried.")
         return redirect("rollout", **page)
     form = ConfirmForm(request.POST) if request.method == "POST" else ConfirmForm.fresh(reason=row.reason)

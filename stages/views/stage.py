@@ -9,9 +9,10 @@ from gs2admin.dashboard.pages import project_page
 from gs2admin.errors import NotFound
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import can
+from stages.actions import actions_of
 from stages.models import Rollout, Stage
 from stages.services.previews import source_versions, unsure_services, versions_of
-from stages.states import StageStatus, user_actions
+from stages.states import StageStatus
 from stages.status import status_of
 from stages.usual import usual_seconds
 from stages.versions import differences, effective
@@ -39,7 +40,7 @@ def stage(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
     after = versions_of(last.to_set) if last and status == StageStatus.UPDATING else source_versions(row)
     changes = differences(versions_of(row.current_set), after, unsure_services(row))
     changed = effective(changes)
-    actions = user_actions(last.state, strategy=last.strategy, leg=last.leg, family=last.family) if last else ()
+    actions = actions_of(last) if last else ()
     return render(request, "stages/stage.html", {
         "stage": row,
         "status": status,
