@@ -1,0 +1,34 @@
+"""What starts a rollout and what is done to one. Answers come before the work is done; the history tells how it goes."""
+
+from __future__ import annotations
+
+from gs2admin.wire.family import Asked, Reply
+from stages.services import accept_canary, cancel_rollout, promote_stage, reject_canary
+from stages.sourcedeploy.asking import rollout_of, scenario_of
+
+DONE = {"result": True}
+
+
+def deploy(asked: Asked) -> Reply:
+    """Bring the stage to its source's versions by this scenario. Raises NotFound, Denied, Invalid, Conflict."""
+    stage, scenario = scenario_of(asked)
+    rollout = promote_stage(actor=asked.actor, stage=stage, scenario=scenario, family="sourcedeploy")
+    return Reply({"historyId": rollout.number})
+
+
+def cancel(asked: Asked) -> Reply:
+    """Raises NotFound, Denied, Conflict when it has ended or may not be stopped."""
+    cancel_rollout(actor=asked.actor, rollout=rollout_of(asked))
+    return Reply(dict(DONE))
+
+
+def canary_accept(asked: Asked) -> Reply:
+    """Give the new versions to everybody. Raises NotFound, Denied, Conflict when no canary waits for a person."""
+    accept_canary(actor=asked.actor, rollout=rollout_of(asked))
+    return Reply(dict(DONE))
+
+
+def canary_reject(asked: Asked) -> Reply:
+    """Withdraw the canary. Raises NotFound, Denied, Conflict."""
+    reject_canary(actor=asked.actor, rollout=rollout_of(asked))
+    return Reply(dict(DONE))
