@@ -1,5 +1,7 @@
 """Every write of stages, versions and rollouts: the one function behind each door."""
+from stages.services.approvals import approve_rollout, reject_rollout, save_rule
 from stages.services.canary import accept_canary, advance_canary, reject_canary, remake_canary, set_weight
+from stages.services.lines import resume_line, stop_line
 from stages.services.previews import (
     Preview,
     failing_step,
@@ -15,11 +17,14 @@ from stages.services.stage_types import create_typed_stage, set_stage_type, upda
 from stages.services.stages import create_stage, delete_stage, rotate_target_key, set_targets, update_stage
 from stages.services.targets import move_target, remove_target, save_target
 from stages.services.versions import change_note, register_version, withdraw_version
+from stages.services.windows import WindowPlan, remove_window, save_window
 
 __all__ = [
     "Preview",
+    "WindowPlan",
     "accept_canary",
     "advance_canary",
+    "approve_rollout",
     "cancel_rollout",
     "change_note",
     "create_release",
@@ -35,16 +40,22 @@ __all__ = [
     "promote_stage",
     "register_version",
     "reject_canary",
+    "reject_rollout",
     "remake_canary",
     "remove_target",
+    "remove_window",
+    "resume_line",
     "retry_rollout",
     "rollback_stage",
     "rotate_target_key",
+    "save_rule",
     "save_target",
+    "save_window",
     "set_stage_type",
     "set_targets",
     "set_weight",
     "source_versions",
+    "stop_line",
     "update_release",
     "update_scenario",
     "update_stage",

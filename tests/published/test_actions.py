@@ -6,8 +6,10 @@ import json
 import pytest
 
 from gs2admin.audit.models import Activity
+from gs2admin.identity.actors import SYSTEM
 from stages.models import Release, Rollout
-from stages.states import FINAL, RolloutState, user_actions
+from stages.services import promote_stage, register_version
+from stages.states import FINAL, RolloutState, move_for, user_actions
 from tests.published.conftest import asm_error, sd_error
 
 pytestmark = pytest.mark.django_db
@@ -16,6 +18,8 @@ CANARY = [("k", "auth", p, "succeeded", "canary") for p in ("pre", "canary")] + 
 ]
 # Our action: the calls of the two doors. A release is ended by finish and withdrawn by cancel.
 SD = {
+    "approve": ("POST", "/approval/accept"),
+    "reject": ("POST", "/approval/reject"),
     "cancel": ("POST", "/cancel"),
     "canary_accept": ("POST", "/canary/accept"),
     "canary_reject": ("POST", "/canary/reject"),
@@ -44,6 +48,9 @@ def made(record, stage):
     """made(state, family, leg) is a canary rollout in that state; of family asm with its release."""
 
     def act(state: str, family: str = "sourcedeploy", leg: str = "canary", weight: int = 0, **more) -> Rollout:
+        if (state, family) == ("awaiting_approval", "sourcedeploy"):
+            register_version(actor=SYSTEM, project=stage.project, microservice="auth", version="1.2.0")
+            return promote_stage(actor=SYSTEM, stage=stage, ask=True, family=family)
         steps = CANARY if state not in {"awaiting_approval", "queued", "rejected"} else []
         row = record(
             stage, state, steps, strategy="canary", analysis="manual", leg=leg, family=family, gray_weight=weight,
@@ -74,7 +81,7 @@ def test_sourcedeploy(caller, made, action, state, leg):
     now = Rollout.objects.get(pk=row.pk)
     if allowed:
         assert (answer.status_code, answer.content) == (200, b'{"result":true}')
-        assert now.state != state and Activity.objects.count() > before[2]
+        assert now.state == move_for(state, action).target and Activity.objects.count() > before[2]
     else:
         assert f"ollout {row.number} is" in sd_error(answer, 400, "100")
         assert snapshot() == before

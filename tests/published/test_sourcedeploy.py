@@ -9,8 +9,9 @@ from gs2admin.audit.models import Activity
 from gs2admin.identity.actors import SYSTEM
 from stages.models import CanaryReport, Rollout, Scenario, Stage
 from stages.rollout import executor
-from stages.services import register_version, set_targets
-from tests.published.conftest import T0, sd_error
+from stages.services import register_version, save_rule, set_targets, stop_line
+from tests.published.conftest import T0, asm_error, sd_error
+from tests.published.test_actions import SPEC
 
 pytestmark = pytest.mark.django_db
 SERVER = {"strategy": "normal", "rollback": True, "file": {"type": "later"}}
@@ -279,6 +280,52 @@ def test_a_deployment_from_its_start_to_its_end(admin, base, ready):
     stage.refresh_from_db()
     assert stage.current_set.versions == {"auth": "1.2.0"}
     sd_error(admin.sd("POST", history + "/cancel"), 400, "100")
+
+
+def test_a_request_waits_for_somebody_else_and_is_then_deployed(caller, admin, base, ready):
+    scenario, stage = ready()
+    number = ok(admin.sd("POST", scenario + "/deploy/request"))["historyId"]
+    history = f"{base}/history/{number}"
+    found = ok(admin.sd("GET", history))
+    assert (found["status"], found["config"][0]["targets"]) == ("pending", [])
+    assert "yourself" in sd_error(admin.sd("POST", history + "/approval/accept"), 401, "210")
+    sd_error(caller("viewer").sd("POST", history + "/approval/accept"), 401, "210")
+    details = sd_error(admin.sd("POST", scenario + "/deploy/request"), 400, "100")
+    assert f"ollout {number}" in details
+    assert ok(caller("producer").sd("POST", history + "/approval/accept")) == {"result": True}
+    assert ok(admin.sd("GET", history))["status"] == "waiting"
+    sd_error(caller("producer").sd("POST", history + "/approval/accept"), 400, "100")
+    executor.run(Rollout.objects.get(number=number).pk)
+    assert ok(admin.sd("GET", history))["status"] == "success"
+
+
+def test_a_request_is_refused_or_taken_back(caller, admin, base, ready):
+    scenario, _ = ready()
+    first = f"{base}/history/{ok(admin.sd('POST', scenario + '/deploy/request'))['historyId']}"
+    assert ok(caller("producer").sd("POST", first + "/approval/reject")) == {"result": True}
+    found = ok(admin.sd("GET", first))
+    assert found["status"] == "reject" and "endTime" in found and found["config"][0]["targets"] == []
+    second = f"{base}/history/{ok(admin.sd('POST', scenario + '/deploy/request'))['historyId']}"
+    assert ok(admin.sd("POST", second + "/cancel")) == {"result": True}
+    assert ok(admin.sd("GET", second))["status"] == "canceled"
+
+
+def test_a_rule_of_the_stage_holds_a_plain_deploy_too_and_keeps_releases_away(caller, admin, base, ready, project):
+    scenario, stage = ready()
+    save_rule(actor=SYSTEM, stage=stage, needed=1, roles=["producer"])
+    number = ok(admin.sd("POST", scenario + "/deploy"))["historyId"]
+    assert ok(admin.sd("GET", f"{base}/history/{number}"))["status"] == "pending"
+    body = {"metadata": {"name": "auth-next"}, "spec": SPEC}
+    assert "approval" in asm_error(admin.asm("POST", "/isles/namespaces/typed/releases", body), 409, "01010003")
+
+
+def test_a_stopped_line_is_told_in_each_familys_way(admin, base, ready, project):
+    scenario, stage = ready()
+    stop_line(actor=SYSTEM, project=project, stage=stage, reason="incident 7")
+    assert "incident 7" in sd_error(admin.sd("POST", scenario + "/deploy"), 400, "100")
+    body = {"metadata": {"name": "auth-next"}, "spec": SPEC}
+    assert "incident 7" in asm_error(admin.asm("POST", "/isles/namespaces/typed/releases", body), 409, "01010003")
+    assert not Rollout.objects.exists()
 
 
 def test_a_canary_is_accepted_and_another_one_rejected(admin, base, ready, project):
