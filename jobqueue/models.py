@@ -43,7 +43,8 @@ class Queue(models.Model):
 
     rev: rises with every change, for pages. waiting: jobs not yet done; written by push and at the end of a slice,
     counted anew when a holder is lost. draining: some drain is under way or rung for; started_rev is the rev of the
-    push that began it. lease_until, fence: who holds the queue; a fence rises with every taking. next_at: auto-run
+    push that began it. lease_until, fence: how long somebody holds the queue; a fence rises with every taking. leased_by:
+    the last holder's engine.worker_label(), looked at only while a lease is on. next_at: auto-run
     leaves the queue alone until then, because the job at its head failed. head_at, head_tries: when the first waiting
     job was pushed and how often it was tried, for lists of who waits longest and of what is retried; written together
     with waiting.
@@ -58,6 +59,7 @@ class Queue(models.Model):
     started_rev = models.BigIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
     fence = models.BigIntegerField(default=0)
+    leased_by = models.CharField(max_length=100, db_default="")
     next_at = models.DateTimeField(null=True)
     rung_at = models.DateTimeField(null=True)
     head_at = models.DateTimeField(null=True)
