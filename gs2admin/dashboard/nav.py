@@ -14,6 +14,7 @@ PAGES = (
     ("rollouts", "Rollouts", "rocket", "rollouts", "project.view"),
     ("versions", "Versions", "versions", "versions", "project.view"),
     ("queues", "Queues", "list-check", "queues", "project.view"),
+    ("players", "Players", "user", "players", "project.view"),
     ("scripts", "Scripts", "code", "scripts", "project.view"),
     ("activity", "Activity", "activity", "activity", "activity.view"),
     ("credentials", "Credentials", "key", "credentials", "credential.manage"),
@@ -38,7 +39,7 @@ def section_of(request: HttpRequest) -> str:
     stem = name.split("-")[0]
     return {"stage": "board", "stages": "board", "rollout": "rollouts", "version": "versions",
             "microservice": "versions", "credential": "credentials", "member": "members", "project": "settings",
-            "target": "board"}.get(stem, stem)
+            "target": "board", "player": "players"}.get(stem, stem)
 
 
 def nav_items(request: HttpRequest) -> list[NavItem]:

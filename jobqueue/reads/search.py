@@ -8,8 +8,8 @@ from uuid import UUID
 from django.db.models import Max
 
 from gs2admin.identity.models import Project
+from gs2admin.text import begins
 from jobqueue.models import Job, Namespace, Queue
-from jobqueue.reads.text import begins
 
 CHUNK = 1_000
 READ_S = 0.3

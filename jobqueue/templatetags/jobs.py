@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from gs2admin.dashboard.player import address
 from jobqueue.models import Job
 from jobqueue.states import JobState
 
@@ -53,6 +54,12 @@ def player_url(context: dict[str, Any], namespace: str, user_id: str, name: str 
     base = reverse(name, kwargs={"project": context["project"].name, "namespace": namespace})
     more = {key: value for key, value in words.items() if value not in ("", None, 0)}
     return f"{base}?{urlencode({'id': user_id, **more}, quote_via=quote)}"
+
+
+@register.simple_tag(takes_context=True)
+def everything_url(context: dict[str, Any], user_id: str) -> str:
+    """The address of the page with everything about a player."""
+    return address(context["project"], user_id)
 
 
 @register.filter

@@ -12,25 +12,16 @@ from django.views.decorators.http import require_GET
 
 from gs2admin.dashboard.forms import ReasonForm
 from gs2admin.dashboard.pages import project_page
+from gs2admin.dashboard.polling import BUSY_MS, CALM_MS, cursor_of, live_answer
 from gs2admin.dashboard.posting import attempt, confirm_page, form_page, link, text_of
 from gs2admin.identity.models import Project
+from gs2admin.text import without_nul
 from jobqueue.charts import SPANS, chart
 from jobqueue.forms import EditForm, NamespaceForm
 from jobqueue.models import Namespace, Queue
 from jobqueue.reads import overview, players
-from jobqueue.reads.text import without_nul
 from jobqueue.services import namespaces as services
-from jobqueue.views.common import (
-    BUSY_MS,
-    CALM_MS,
-    at,
-    crumbs,
-    cursor_of,
-    get_and_post,
-    live_answer,
-    namespace_of,
-    rights,
-)
+from jobqueue.views.common import at, crumbs, get_and_post, namespace_of, rights
 
 PAGE = 50
 

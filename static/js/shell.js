@@ -93,6 +93,19 @@
     if (inside) open.querySelector("summary").focus();
   });
 
+  // --- search: "/" goes there, Escape leaves it ---
+  var search = document.getElementById("search");
+  if (search) {
+    document.addEventListener("keydown", function (event) {
+      if (event.key === "Escape" && event.target === search) search.blur();
+      if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+      if (event.target.closest("input, textarea, select, [contenteditable]")) return;
+      event.preventDefault();
+      search.focus();
+      search.select();
+    });
+  }
+
   // --- a form is sent once: the server is safe anyway, the button says so ---
   document.addEventListener("submit", function (event) {
     var form = event.target;

@@ -41,6 +41,7 @@ QUEUE = {**P, "namespace": "jobs.rewards.name"}
 JOB = {**P, "job": "jobs.head.name"}
 SPACE = {**P, "namespace": "jobs.space.name"}
 SCRIPT = {**SPACE, "script": "jobs.script.name"}
+RUN = {**P, "pk": "jobs.upload.pk"}
 DEAD = {**P, "job": "jobs.dead.name"}
 VERSION = {**P, "service": "version.microservice.name", "pk": "version.pk"}
 
@@ -74,6 +75,17 @@ ROUTES: dict[str, Route] = {
     "version-register": Route(args=P, may=DELIVERY, posts=True, queries=12),
     "version-service": Route(args={**P, "service": "version.microservice.name"}, posts=True, may_post=DELIVERY, queries=12),
     "version-withdraw": Route(args=VERSION, may=DELIVERY, posts=True, queries=14),
+    "search": Route(args=P, query="?q=u", queries=16),
+    "players": Route(args=P, queries=12),
+    "player": Route(args=P, query="?id=u-1", queries=18),
+    "player-live": Route(args=P, query="?id=u-1", queries=44, fragment=True),
+    "player-part": Route(args={**P, "part": "jobs.part"}, query="?id=u-1", queries=18),
+    "player-dump": Route(args=P, query="?id=u-1", may=OWNER, posts=True, queries=10),
+    "player-erase": Route(args=P, query="?id=u-1", may=OWNER, posts=True, queries=10),
+    "player-import": Route(args=P, query="?id=u-1", may=OWNER, posts=True, queries=10),
+    "player-run": Route(args=RUN, query="?id=u-1", may=OWNER, queries=10),
+    "player-run-live": Route(get=286, args=RUN, query="?id=u-1", may=OWNER, fragment=True),
+    "player-run-start": Route(args=RUN, query="?id=u-1", may=OWNER, posts=True, queries=12),
     "activity": Route(args=P, queries=10),
     "activity-export": Route(args=P, queries=10, fragment=True),
     "credentials": Route(args=P, may=OWNER, queries=8),
