@@ -134,6 +134,8 @@ OUTPUT_KEEP_DAYS = env.number("GS2ADMIN_OUTPUT_DAYS", 30, 1, 3650)
 JOB_LEASE_S = env.number("GS2ADMIN_JOB_LEASE_S", 30, 10, 600)
 JOB_RESULT_KEEP_DAYS = env.number("GS2ADMIN_JOB_RESULT_DAYS", 30, 1, 3650)
 JOB_GIVEN_UP_KEEP_DAYS = env.number("GS2ADMIN_JOB_GIVEN_UP_DAYS", 30, 1, 3650)
+# Who held a mutex from when to when is told for so long; then idle mutexes are removed too.
+LOCK_HISTORY_DAYS = env.number("GS2ADMIN_LOCK_HISTORY_DAYS", 30, 1, 3650)
 # Dumps of players' data and uploads for imports are kept for so long; their links end earlier.
 USER_DATA_KEEP_DAYS = env.number("GS2ADMIN_USER_DATA_DAYS", 7, 1, 365)
 USER_DATA_LINK_S = env.number("GS2ADMIN_USER_DATA_LINK_S", 3600, 60, 604_800)
@@ -150,6 +152,7 @@ INSTALLED_APPS = [
     "gs2admin.api",
     "gs2admin.dashboard",
     "stages",
+    "locks",
     "jobqueue",
     "django_q",
     "django_htmx",

@@ -9,7 +9,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from gs2admin.identity.models import NAME, Project
-from jobqueue.states import JobState, NamespaceStatus, UserDataKind, UserDataState
+from gs2admin.spaces import NamespaceStatus
+from jobqueue.states import JobState, UserDataKind, UserDataState
 
 
 class Namespace(models.Model):

@@ -8,13 +8,14 @@ from django.conf import settings
 from django.db import transaction
 
 from gs2admin import engine
+from gs2admin.spaces import NamespaceStatus
 from jobqueue import sql
 from jobqueue.execution import attempt, hold
 from jobqueue.execution.attempt import Ended
 from jobqueue.execution.hold import Hold, HoldLost
 from jobqueue.models import Job, Namespace, Queue
 from jobqueue.notify import finished as notify_finished
-from jobqueue.states import JobState, NamespaceStatus, Next, after_attempt
+from jobqueue.states import JobState, Next, after_attempt
 from jobqueue.stats import Counts
 
 log = logging.getLogger(__name__)

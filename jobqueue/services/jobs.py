@@ -16,11 +16,12 @@ from gs2admin.audit.services import record
 from gs2admin.errors import Conflict, Invalid, NotFound, Quota
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.rights import require
+from gs2admin.spaces import NamespaceStatus
 from jobqueue import notify, sql
 from jobqueue.execution import attempt, hold
 from jobqueue.execution.drain import DRAIN
 from jobqueue.models import GivenUp, Job, JobResult, Namespace, Queue
-from jobqueue.states import DEFAULT_TRIES, QUEUED, JobState, NamespaceStatus, after_attempt
+from jobqueue.states import DEFAULT_TRIES, QUEUED, JobState, after_attempt
 from jobqueue.stats import count_one
 
 MAX_ENTRIES = 10

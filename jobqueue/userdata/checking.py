@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from gs2admin.errors import Invalid
+from gs2admin.spaces import NamespaceStatus
 from jobqueue.models import Namespace
 from jobqueue.services.jobs import check_args
-from jobqueue.states import NamespaceStatus
 from jobqueue.userdata.archive import Archive
 from jobqueue.userdata.format import (
     GIVEN_UP,

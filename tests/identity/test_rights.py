@@ -9,8 +9,8 @@ from gs2admin.identity.models import Membership, Role
 from gs2admin.identity.rights import RIGHTS, WORDS, can, require
 
 pytestmark = pytest.mark.django_db
-CARE = {"job.run", "job.delete", "job.replay", "user_data.manage"}
-CODE = {"job.push", "queue.manage", "script.run", "script.edit"}
+CARE = {"job.run", "job.delete", "job.replay", "user_data.manage", "lock.release"}
+CODE = {"job.push", "queue.manage", "script.run", "script.edit", "lock.use", "lock.manage"}
 VERSIONS = {"version.register", "version.withdraw"}
 DELIVERY = {"stage.promote", "stage.rollback", "rollout.cancel", "rollout.retry"}
 SEE = {"project.view", "activity.view"}
