@@ -16,6 +16,7 @@ PAGES = (
     ("queues", "Queues", "list-check", "queues", "project.view"),
     ("players", "Players", "user", "players", "project.view"),
     ("scripts", "Scripts", "code", "scripts", "project.view"),
+    ("locks", "Locks", "lock", "locks", "project.view"),
     ("activity", "Activity", "activity", "activity", "activity.view"),
     ("credentials", "Credentials", "key", "credentials", "credential.manage"),
     ("members", "Members", "users", "members", "project.view"),

@@ -10,7 +10,6 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from gs2admin.dashboard.player import address
 from jobqueue.models import Job
 from jobqueue.states import JobState
 
@@ -56,12 +55,6 @@ def player_url(context: dict[str, Any], namespace: str, user_id: str, name: str 
     return f"{base}?{urlencode({'id': user_id, **more}, quote_via=quote)}"
 
 
-@register.simple_tag(takes_context=True)
-def everything_url(context: dict[str, Any], user_id: str) -> str:
-    """The address of the page with everything about a player."""
-    return address(context["project"], user_id)
-
-
 @register.filter
 def script_name(script_id: str) -> str:
     """A script id as people say it: the script's name, with its namespace unless that is `default`."""
@@ -82,21 +75,9 @@ def chars(count: int | None) -> str:
 
 
 @register.filter
-def capped(count: int) -> str:
-    """A count that stops at 1,000."""
-    return "1,000+" if count > 1000 else f"{count:,}"
-
-
-@register.filter
 def ms(count: int) -> str:
     """Milliseconds for people."""
     return f"{count:,} ms" if count < 1000 else f"{count / 1000:.1f} s"
-
-
-@register.filter
-def thousands(count: int | None) -> str:
-    """1234567 -> "1,234,567"."""
-    return "" if count is None else f"{count:,}"
 
 
 @register.filter

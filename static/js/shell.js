@@ -46,6 +46,13 @@
       var then = Date.parse(el.dateTime);
       if (!isNaN(then)) set(el, span(now - then));
     });
+    // What is left was true when the page came: the viewer's clock may be wrong, but it goes on evenly.
+    root.querySelectorAll("[data-left]").forEach(function (el) {
+      if (el.leftSince === undefined) el.leftSince = now;
+      var rest = Number(el.dataset.left) * 1000 - (now - el.leftSince);
+      if (el.localName === "progress") el.value = Math.max(0, rest / 1000);
+      else set(el, rest > 0 ? span(rest) : "expired");
+    });
     root.querySelectorAll("time[data-clock]:not([data-zoned])").forEach(function (el) {
       var then = Date.parse(el.dateTime);
       if (isNaN(then)) return;

@@ -18,6 +18,7 @@ from stages.rollout.steps.base import StepFailed
 from stages.services import create_stage, promote_stage, register_version, set_targets
 from stages.views import board
 from tests.pages.jobs import attempts, job_world, push  # noqa: F401  fixtures of the job pages
+from tests.pages.locks import lock_world  # noqa: F401  fixtures of the lock pages
 
 PHASE = {"command": "deploy", "timeout_s": 5}
 
@@ -82,7 +83,7 @@ def run():
 
 
 @pytest.fixture
-def world(project, producer, steps, run, job_world):  # noqa: F811
+def world(project, producer, steps, run, job_world, lock_world):  # noqa: F811
     """dev (succeeded), stg (succeeded, a target), live (failed), canary (running): with .done .failed .running rollouts."""
     for name in ("auth", "chat", "quest"):
         register_version(actor=SYSTEM, project=project, microservice=name, version="1.0.0")
@@ -114,7 +115,7 @@ def world(project, producer, steps, run, job_world):  # noqa: F811
         project=project, dev=dev, stg=stg, live=live, canary=canary,
         done=done, failed=failed, running=running, claim=claim,
         credential=row, member=project.memberships.get(user=producer), version=Version.objects.get(version="1.1.0"),
-        target=stg.targets.get(), hook=canary.targets.get(name="hook"), jobs=job_world,
+        target=stg.targets.get(), hook=canary.targets.get(name="hook"), jobs=job_world, locks=lock_world,
     )
 
 

@@ -41,6 +41,8 @@ QUEUE = {**P, "namespace": "jobs.rewards.name"}
 JOB = {**P, "job": "jobs.head.name"}
 SPACE = {**P, "namespace": "jobs.space.name"}
 SCRIPT = {**SPACE, "script": "jobs.script.name"}
+LOCK_SPACE = {**P, "namespace": "locks.space.name"}
+MUTEX = {**LOCK_SPACE, "pk": "locks.mutex.pk"}
 RUN = {**P, "pk": "jobs.upload.pk"}
 DEAD = {**P, "job": "jobs.dead.name"}
 VERSION = {**P, "service": "version.microservice.name", "pk": "version.pk"}
@@ -117,6 +119,15 @@ ROUTES: dict[str, Route] = {
     "queues-job-output": Route(args={**JOB, "number": "jobs.head.try_count"}, queries=8, fragment=True),
     "queues-job-delete": Route(args=JOB, may=OWNER, posts=True, queries=10),
     "queues-job-replay": Route(args=DEAD, may=OWNER, posts=True, queries=10),
+    "locks": Route(args=P, queries=10),
+    "locks-new": Route(args=P, may=OWNER, posts=True, queries=8),
+    "locks-namespace": Route(args=LOCK_SPACE, queries=14),
+    "locks-live": Route(args=LOCK_SPACE, queries=12, fragment=True),
+    "locks-edit": Route(args=LOCK_SPACE, may=OWNER, posts=True, queries=9),
+    "locks-delete": Route(args=LOCK_SPACE, may=OWNER, posts=True, queries=11),
+    "locks-mutex": Route(args=MUTEX, queries=12),
+    "locks-mutex-live": Route(args=MUTEX, queries=10, fragment=True),
+    "locks-release": Route(args=MUTEX, may=OWNER, posts=True, queries=10),
     "scripts": Route(args=P, queries=8),
     "scripts-new": Route(args=P, may=OWNER, posts=True, queries=9),
     "scripts-namespace": Route(args=SPACE, queries=9),

@@ -179,3 +179,15 @@ def worker_name(label: str) -> str:
 def plural(count: int, word: str) -> str:
     """{{ 3|plural:"version" }} -> "3 versions"."""
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+@register.filter
+def capped(count: int) -> str:
+    """A count that stops at 1,000."""
+    return "1,000+" if count > 1000 else f"{count:,}"
+
+
+@register.filter
+def thousands(count: int | None) -> str:
+    """1234567 -> "1,234,567"."""
+    return "" if count is None else f"{count:,}"
