@@ -129,6 +129,8 @@ SCRIPT_CALLS = env.number("GS2ADMIN_SCRIPT_CALLS", 100, 0, 100_000)
 # Runner processes per web or worker process, started when needed.
 SCRIPT_RUNNERS = env.number("GS2ADMIN_SCRIPT_RUNNERS", 4, 1, 64)
 GS2_MAX_BODY = env.number("GS2ADMIN_MAX_BODY", 16 * 1024 * 1024, 1024, 1024**3)
+# SourceDeploy's answers: flat as its documents show them, or inside `result` as its service sends them.
+SOURCEDEPLOY_ENVELOPE = env.choice("GS2ADMIN_SOURCEDEPLOY_ENVELOPE", "flat", ("flat", "result"))
 OUTPUT_KEEP_DAYS = env.number("GS2ADMIN_OUTPUT_DAYS", 30, 1, 3650)
 # A player's queue is held for so long by whoever runs its jobs; longer than any script may take.
 JOB_LEASE_S = env.number("GS2ADMIN_JOB_LEASE_S", 30, 10, 600)
@@ -170,6 +172,7 @@ MIDDLEWARE = [
     "gs2admin.logs.RequestLogMiddleware",
     "gs2admin.health.HealthMiddleware",
     "gs2admin.wire.middleware.WireMiddleware",
+    "gs2admin.wire.middleware.FamiliesMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

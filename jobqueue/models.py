@@ -49,7 +49,8 @@ class Queue(models.Model):
     with waiting.
     """
 
-    namespace = models.ForeignKey(Namespace, models.CASCADE, related_name="queues")
+    # No index of its own: the one that keeps a player's queue single begins with the namespace.
+    namespace = models.ForeignKey(Namespace, models.CASCADE, related_name="queues", db_index=False)
     user_id = models.CharField(max_length=128)
     rev = models.BigIntegerField(default=1)
     waiting = models.IntegerField(default=0)

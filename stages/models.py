@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from gs2admin.identity.models import NAME, Project
 from stages import querysets
+from stages.models_scenarios import CanaryReport, Release, RolloutTarget, Scenario, StageType  # noqa: F401  tables too
 from stages.states import FINAL, LIVE, Kind, RolloutState, StepState
 
 VERSION = r"^[^\s\x00-\x1f\x7f]{1,32}\Z"
@@ -101,13 +102,23 @@ class VersionSet(models.Model):
 
 
 class Stage(models.Model):
-    """An environment that pins the version of every microservice. Deleted stages stay as rows, for their history."""
+    """An environment that pins the version of every microservice. Deleted stages stay as rows, for their history.
+
+    scenario: how promote and rollback proceed; None: one step after the other, without undo. colour: the one that
+    players use, empty before the first blue/green rollout; idle_set: what the other colour still runs, None when that
+    is not known. config: SourceDeploy's own object of the stage.
+    """
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="stages")
     name = models.CharField(max_length=128, validators=[RegexValidator(NAME)])
     source = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="fed")
     sort_number = models.PositiveSmallIntegerField(default=0, validators=[MinValueValidator(0), MaxValueValidator(100)])
     current_set = models.ForeignKey(VersionSet, models.PROTECT, null=True, blank=True, related_name="pinned_by")
+    type = models.CharField(max_length=20, choices=StageType.choices, default=StageType.SERVER)
+    config = models.JSONField(default=dict, blank=True)
+    scenario = models.ForeignKey(Scenario, models.SET_NULL, null=True, blank=True, related_name="used_by")
+    colour = models.CharField(max_length=8, blank=True)
+    idle_set = models.ForeignKey(VersionSet, models.PROTECT, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
     revision = models.BigIntegerField(default=0)
@@ -156,6 +167,11 @@ class Rollout(models.Model):
 
     attempt counts claims and fences writes: who finishes must still hold the attempt it claimed. revision rises
     with every change that a page shows. last_seq numbers the output.
+
+    scenario_copy: the scenario as it was at the click (stages.scenarios.frozen). waiting: queued behind another live
+    rollout of the stage; only SourceDeploy's deploy may. gray_weight: percent of the players who get the new versions
+    while a canary is up. wake_at: when a canary has something due (the earliest of weight_until, hold_until, and the
+    next look at the metrics). colour: the one that this rollout deploys to.
     """
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="rollouts")
@@ -194,6 +210,18 @@ class Rollout(models.Model):
     changes_count = models.PositiveIntegerField(default=0)
     consistent = models.BooleanField(default=True)
     error = models.TextField(blank=True)
+    scenario = models.ForeignKey(Scenario, models.SET_NULL, null=True, blank=True, related_name="rollouts")
+    scenario_copy = models.JSONField(default=dict)
+    sequence = models.BooleanField(default=True)
+    rollback = models.BooleanField(default=False)
+    waiting = models.BooleanField(default=False)
+    gray_weight = models.PositiveSmallIntegerField(default=0)
+    weight_index = models.PositiveSmallIntegerField(default=0)
+    weight_until = models.DateTimeField(null=True)
+    hold_until = models.DateTimeField(null=True)
+    analysis_began_at = models.DateTimeField(null=True)
+    wake_at = models.DateTimeField(null=True)
+    colour = models.CharField(max_length=8, blank=True)
 
     objects = querysets.RolloutQuerySet.as_manager()
 
@@ -202,7 +230,7 @@ class Rollout(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["project", "number"], name="rollout_number_once"),
             models.UniqueConstraint(
-                fields=["stage"], condition=Q(state__in=sorted(LIVE)), name="one_live_rollout_per_stage"
+                fields=["stage"], condition=Q(state__in=sorted(LIVE), waiting=False), name="one_live_rollout_per_stage"
             ),
             models.UniqueConstraint(fields=["stage", "request_key"], name="one_rollout_per_request"),
             models.CheckConstraint(
@@ -214,6 +242,11 @@ class Rollout(models.Model):
                 condition=Q(state__in=sorted(LIVE)) | Q(lease_until=None), name="rollout_lease_only_while_live"
             ),
             models.CheckConstraint(condition=Q(steps_done__lte=models.F("steps_total")), name="rollout_steps_done_fits"),
+            models.CheckConstraint(condition=Q(gray_weight__lte=100), name="rollout_gray_weight_0_100"),
+            models.CheckConstraint(
+                condition=Q(waiting=False) | Q(state__in=[RolloutState.QUEUED, RolloutState.CANCELED]),
+                name="rollout_waits_only_in_the_queue",
+            ),
         ]
         indexes = [
             models.Index(fields=["project", "-id"], name="rollout_newest"),
@@ -221,6 +254,7 @@ class Rollout(models.Model):
             models.Index(fields=["stage", "-id"], name="rollout_of_stage"),
             models.Index(fields=["stage", "-id"], condition=Q(started_at__isnull=False), name="rollout_ran_on_stage"),
             models.Index(fields=["lease_until"], condition=Q(state__in=sorted(LIVE)), name="rollout_live_lease"),
+            models.Index(fields=["wake_at"], condition=Q(wake_at__isnull=False), name="rollout_wakes"),
         ]
 
     def __str__(self) -> str:
@@ -228,7 +262,11 @@ class Rollout(models.Model):
 
 
 class Step(models.Model):
-    """One phase of one microservice on one target, with its configuration as it was at the click."""
+    """One phase of one microservice on one target, with its configuration as it was at the click.
+
+    Steps of a wave run before those of the next; lanes of a wave run at the same time, steps of a lane in order. leg:
+    base, canary, full, or undo: then `undoes` is the step that is taken back.
+    """
 
     rollout = models.ForeignKey(Rollout, models.CASCADE, related_name="steps")
     position = models.PositiveIntegerField()
@@ -245,6 +283,10 @@ class Step(models.Model):
     summary = models.TextField(blank=True)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    leg = models.CharField(max_length=8, default="base")
+    wave = models.PositiveSmallIntegerField(default=0)
+    lane = models.PositiveSmallIntegerField(default=0)
+    undoes = models.ForeignKey("self", models.CASCADE, null=True, related_name="undone_by")
 
     class Meta:
         ordering = ["position"]

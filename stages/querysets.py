@@ -7,6 +7,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import models
 from django.db.models import OuterRef, Q, Subquery
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 
 from stages.states import LIVE, WORKABLE, Kind, RolloutState
@@ -47,16 +48,25 @@ class StageQuerySet(models.QuerySet):
 
         That is the live one, else the last that ever reached running (contract: rollout_states, section 2).
         """
-        deciding = (
-            apps.get_model("stages", "Rollout").objects.filter(stage=OuterRef("pk"))
-            .filter(Q(started_at__isnull=False) | Q(state__in=sorted(LIVE)))
-            .order_by("-id")
-        )
         return self.annotate(
-            last_rollout_id=Subquery(deciding.values("id")[:1]),
-            last_state=Subquery(deciding.values("state")[:1]),
-            last_consistent=Subquery(deciding.values("consistent")[:1]),
+            last_rollout_id=_deciding("id", models.BigIntegerField()),
+            last_state=_deciding("state", models.CharField()),
+            last_consistent=_deciding("consistent", models.BooleanField()),
         )
+
+
+def _deciding(column: str, kind: models.Field) -> RawSQL:
+    """A column of the rollout that decides a stage's status, found by one step into an index.
+
+    Written out, because Django takes half a millisecond to put each such subquery together, and every read of a stage has it.
+    """
+    live = sorted(LIVE)
+    return RawSQL(
+        f"(SELECT deciding.{column} FROM stages_rollout deciding WHERE deciding.stage_id = stages_stage.id"
+        f" AND (deciding.started_at IS NOT NULL OR deciding.state IN ({', '.join(['%s'] * len(live))}))"
+        " ORDER BY deciding.id DESC LIMIT 1)",
+        live, output_field=kind,
+    )
 
 
 class RolloutQuerySet(models.QuerySet):

@@ -16,7 +16,7 @@ from gs2admin.identity.rights import can
 from jobqueue.models import Job, Queue
 from jobqueue.pretty import shown
 from jobqueue.reads import players
-from jobqueue.reads.jobs import attempts, job_of
+from jobqueue.reads.jobs import attempts, with_arguments
 from jobqueue.states import JobState
 from jobqueue.templatetags.jobs import player_url
 from jobqueue.views.common import crumbs, namespace_of, player_of, queue_of, rights
@@ -67,7 +67,7 @@ def _parts(request: HttpRequest, project: Project, queue: Queue) -> dict[str, An
     line = ([running] if running and not after else []) + waiting[:PAGE]
     past = players.past(queue, before=before, limit=PAST + 1)
     results = players.last_results(line + past[:PAST])
-    head = job_of(project, line[0].name, shown=ARGS_SHOWN) if line and not after else None
+    head = with_arguments(line[0], shown=ARGS_SHOWN) if line and not after else None
     busy = queue.namespace.enable_auto_run and (queue.waiting > 0 and (running or not queue.next_at)) or running
     context = {"project": project}
     where = lambda **words: player_url(context, queue.namespace.name, queue.user_id, **words)  # noqa: E731

@@ -13,7 +13,7 @@ from jobqueue.forms import SearchForm
 from jobqueue.reads import search as reads
 from jobqueue.reads.players import last_results
 
-PLAYERS = 50
+PLAYERS = 30
 
 
 @require_GET

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db
 CARE = {"job.run", "job.delete", "job.replay", "user_data.manage", "lock.release"}
 CODE = {"job.push", "queue.manage", "script.run", "script.edit", "lock.use", "lock.manage"}
 VERSIONS = {"version.register", "version.withdraw"}
-DELIVERY = {"stage.promote", "stage.rollback", "rollout.cancel", "rollout.retry"}
+DELIVERY = {"stage.promote", "stage.rollback", "rollout.cancel", "rollout.retry", "canary.decide"}
 SEE = {"project.view", "activity.view"}
 MAY = {
     "viewer": SEE,

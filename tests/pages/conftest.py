@@ -54,6 +54,12 @@ def fresh(monkeypatch):
     _forget()
 
 
+@pytest.fixture
+def forget():
+    """forget() empties what a process keeps, as a test's beginning does."""
+    return _forget
+
+
 def _forget() -> None:
     cache.clear()
     health._seen = None

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import psycopg
+from django.apps import apps
 from django.conf import settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,6 +70,20 @@ class Server:
         )
         assert run.returncode == 0, run.stderr
         return run.stdout
+
+    def sql(self, query: str) -> list[tuple]:
+        """The rows of a SELECT in the server's database; many times quicker than `python`."""
+        url = self.env["DATABASE_URL"]
+        if url.startswith("sqlite"):
+            with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"), timeout=20)) as link:
+                return link.execute(query).fetchall()
+        with psycopg.connect(url, autocommit=True) as link:
+            return link.execute(query).fetchall()
+
+    def row_counts(self) -> dict[str, int]:
+        """{table: rows} of every model."""
+        tables = [model._meta.db_table for model in apps.get_models()]
+        return dict(self.sql(" UNION ALL ".join(f"SELECT '{name}', count(*) FROM \"{name}\"" for name in tables)))
 
     def login(self, who: str) -> str:
         """A project token of one of the credentials."""
