@@ -199,8 +199,8 @@ def remove(namespace_id: int, ids: Sequence[int], *, idle_since_ms: int | None =
     if not ids:
         return 0
     places = ", ".join(["%s"] * len(ids))
-    idle = "" if idle_since_ms is None else " AND counter = 0 AND ended_ms < %s AND until_ms < %s"
-    more = () if idle_since_ms is None else (idle_since_ms, idle_since_ms)
+    idle = "" if idle_since_ms is None else " AND counter = 0 AND ended_ms < %s"
+    more = () if idle_since_ms is None else (idle_since_ms,)
     with transaction.atomic():
         found = _rows(
             f"DELETE FROM locks_mutex WHERE namespace_id = %s AND id IN ({places}){idle} RETURNING id, revision",
