@@ -28,11 +28,13 @@ def staff(request: HttpRequest, project: Project, user_id: str) -> dict[str, Any
 
 
 def _label(row: Activity) -> str:
-    """What it was done to: of a job its script, because nobody knows it by name."""
+    """What it was done to, on a page where everybody knows whose it is: of a job its script, because nobody knows its name."""
     for side in (row.after, row.before):
         if row.object_type == "job" and isinstance(side, dict) and isinstance(side.get("script"), str):
             return side["script"]
-    return row.object_name
+    if row.object_type == "userdatarun":
+        return "this player"
+    return row.object_name.removesuffix(f" of {row.player}").removesuffix(f" / {row.player}")
 
 
 part(Part("staff", "What staff did", "audit/_part_staff.html", staff, 30, _pulse, side=True, right="activity.view"))

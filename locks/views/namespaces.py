@@ -69,7 +69,8 @@ def _shown(request: HttpRequest, project: Project, row: LockNamespace) -> dict[s
     held_chart, lost_chart = charts(row, key if key in SPANS else "1h")
     facts = [(mutex.pk, mutex.revision, mutex.counter, mutex.until_ms, mutex.denied) for mutex in listed["held"]]
     return {
-        **listed, "namespace": row, "numbers": numbers, "spans": SPANS.values(),
+        **listed, "namespace": row, "numbers": numbers,
+        "spans": [(each, link(**{**listed["kept"], "span": each.key})) for each in SPANS.values()],
         "held_chart": held_chart, "lost_chart": lost_chart,
         "every": BUSY_MS if numbers.held else CALM_MS,
         "cursor": cursor_of(row.revision, row.status, numbers, held_chart, lost_chart, facts), **rights(request, project),
