@@ -4,8 +4,7 @@ Django's own union refuses slices on SQLite, and one query over all lists at onc
 """
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import islice
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
@@ -14,6 +13,9 @@ from django.db.models import QuerySet
 
 # SQLite takes 500 parts in one statement.
 PARTS = 200
+# Stands for the key while a list's statement is made; no row has it.
+_KEY = -(2**53) + 1
+Statement = tuple[str, Sequence[Any]]
 
 
 def rows_of_each(lists: Iterable[QuerySet]) -> list[tuple[Any, ...]]:
@@ -21,19 +23,31 @@ def rows_of_each(lists: Iterable[QuerySet]) -> list[tuple[Any, ...]]:
 
     Columns come as the database gives them: choose integers and texts.
     """
+    return _rows([statement for queryset in lists if (statement := _statement(queryset))])
+
+
+def rows_per(keys: Iterable[int], list_of: Callable[[int], QuerySet]) -> list[tuple[Any, ...]]:
+    """The same for lists that differ by one number alone, such as their namespace: made once, however many there are."""
+    made = _statement(list_of(_KEY))
+    if made is None:
+        return []
+    sql, params = made
+    return _rows([(sql, [key if value == _KEY else value for value in params]) for key in keys])
+
+
+def _statement(queryset: QuerySet) -> Statement | None:
+    try:
+        return queryset.query.get_compiler(connection=connection).as_sql()
+    except EmptyResultSet:
+        return None
+
+
+def _rows(statements: Sequence[Statement]) -> list[tuple[Any, ...]]:
     found: list[tuple[Any, ...]] = []
-    waiting = iter(lists)
-    while part := list(islice(waiting, PARTS)):
-        texts, params = [], []
-        for queryset in part:
-            try:
-                sql, more = queryset.query.get_compiler(connection=connection).as_sql()
-            except EmptyResultSet:
-                continue
-            texts.append(f"SELECT * FROM ({sql}) AS part_{len(texts)}")
-            params += more
-        if texts:
-            with connection.cursor() as cursor:
-                cursor.execute(" UNION ALL ".join(texts), params)
-                found += cursor.fetchall()
+    for first in range(0, len(statements), PARTS):
+        part = statements[first : first + PARTS]
+        text = " UNION ALL ".join(f"SELECT * FROM ({sql}) AS part_{place}" for place, (sql, _) in enumerate(part))
+        with connection.cursor() as cursor:
+            cursor.execute(text, [value for _, params in part for value in params])
+            found += cursor.fetchall()
     return found

@@ -14,7 +14,7 @@ from django.db.models.functions import Left
 
 from gs2admin.identity.models import Project
 from gs2admin.text import begins
-from gs2admin.together import rows_of_each
+from gs2admin.together import rows_per
 from locks import sql
 from locks.models import FRONT, Front, Holding, LockNamespace, LockTally, Mutex
 
@@ -104,14 +104,15 @@ def lately_of_player(project: Project, user_id: str, *, limit: int) -> list[Mute
 def players_by_id(project: Project, *, start: str = "", after: str = "", limit: int) -> list[tuple[str, list[str]]]:
     """Players that ever had a mutex, by id, with the names of the namespaces; at most `limit`."""
     names = dict(LockNamespace.objects.filter(project=project).order_by("name").values_list("pk", "name"))
-    lists = []
-    for pk in names:
+
+    def users(pk: int) -> QuerySet:
         rows = Mutex.objects.filter(namespace_id=pk)
         rows = rows.filter(begins("user_id", start)) if start else rows
         rows = rows.filter(user_id__gt=after) if after else rows
-        lists.append(rows.order_by("user_id").values_list("user_id", "namespace_id").distinct()[:limit])
+        return rows.order_by("user_id").values_list("user_id", "namespace_id").distinct()[:limit]
+
     found: dict[str, list[str]] = {}
-    for user_id, namespace_id in rows_of_each(lists):
+    for user_id, namespace_id in rows_per(names, users):
         found.setdefault(user_id, []).append(names[namespace_id])
     return sorted(found.items())[:limit]
 
@@ -119,13 +120,14 @@ def players_by_id(project: Project, *, start: str = "", after: str = "", limit: 
 def by_property(project: Project, start: str, *, limit: int) -> list[Mutex]:
     """Mutexes, held or free, whose property begins so, with their namespace, by property; the one held last first."""
     spaces = list(LockNamespace.objects.filter(project=project).values_list("pk", flat=True)[:MANY])
-    lists = []
-    for pk in spaces:
+
+    def mutexes(pk: int) -> QuerySet:
         rows = Mutex.objects.filter(namespace_id=pk).annotate(front=Front("property_id")).filter(begins("front", start[:FRONT]))
         if len(start) > FRONT:
             rows = rows.filter(property_id__startswith=start)
-        lists.append(rows.order_by("front", "id").values_list("pk")[:limit])
-    ids = [pk for (pk,) in rows_of_each(lists)]
+        return rows.order_by("front", "id").values_list("pk")[:limit]
+
+    ids = [pk for (pk,) in rows_per(spaces, mutexes)]
     rows = Mutex.objects.filter(pk__in=ids).select_related("namespace")
     return sorted(rows, key=lambda row: (row.property_id, -row.acquired_ms))[:limit]
 
@@ -135,9 +137,7 @@ def held_long(project: Project, *, held_ms: int, within_ms: int, limit: int) -> 
     at_ms = now_ms()
     spaces = list(LockNamespace.objects.filter(project=project).values_list("pk", flat=True)[:MANY])
     old = live(Mutex.objects.filter(acquired_ms__lte=at_ms - held_ms, until_ms__lte=at_ms + within_ms), at_ms)
-    ids = rows_of_each(
-        old.filter(namespace_id=pk).order_by("acquired_ms", "id").values_list("pk")[:limit] for pk in spaces
-    )
+    ids = rows_per(spaces, lambda pk: old.filter(namespace_id=pk).order_by("acquired_ms", "id").values_list("pk")[:limit])
     rows = Mutex.objects.filter(pk__in=[pk for (pk,) in ids]).select_related("namespace")
     return list(rows.order_by("acquired_ms", "id")[:limit])
 

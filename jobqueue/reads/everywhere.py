@@ -4,9 +4,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from gs2admin.identity.models import Project
 from gs2admin.text import begins
-from gs2admin.together import rows_of_each
+from gs2admin.together import rows_of_each, rows_per
 from jobqueue.models import GivenUp, Job, Namespace, Queue, Script, ScriptNamespace
 from jobqueue.states import JobState
 
@@ -68,14 +70,15 @@ def given_up_of(queues: Sequence[Queue], *, before: int | None = None, limit: in
 def players_by_id(project: Project, *, start: str = "", after: str = "", limit: int) -> list[tuple[str, list[Work]]]:
     """Players by id with their queues, at most `limit`. Rows on their way in or out (jobqueue.userdata) are nobody's."""
     names = dict(Namespace.objects.filter(project=project).order_by("name").values_list("pk", "name"))
-    lists = []
-    for pk in names:
+
+    def users(pk: int) -> QuerySet:
         rows = Queue.objects.filter(namespace_id=pk).exclude(user_id__startswith="\x7f")
         rows = rows.filter(begins("user_id", start)) if start else rows
         rows = rows.filter(user_id__gt=after) if after else rows
-        lists.append(rows.order_by("user_id").values_list("user_id", "namespace_id", "waiting", "head_tries")[:limit])
+        return rows.order_by("user_id").values_list("user_id", "namespace_id", "waiting", "head_tries")[:limit]
+
     found: dict[str, list[Work]] = {}
-    for user_id, namespace_id, waiting, tries in rows_of_each(lists):
+    for user_id, namespace_id, waiting, tries in rows_per(names, users):
         found.setdefault(user_id, []).append((names[namespace_id], max(0, waiting), tries))
     return sorted(found.items())[:limit]
 
@@ -93,9 +96,9 @@ def jobs_named(project: Project, text: str, *, limit: int) -> list[Job]:
 def scripts_named(project: Project, text: str, *, limit: int) -> list[Script]:
     """Scripts whose name begins with the text; without their sources."""
     spaces = list(ScriptNamespace.objects.filter(project=project).values_list("pk", flat=True))
-    ids = rows_of_each(
-        Script.objects.filter(namespace_id=pk).filter(begins("name", text)).order_by("name").values_list("pk")[:limit]
-        for pk in spaces
+    ids = rows_per(
+        spaces,
+        lambda pk: Script.objects.filter(namespace_id=pk).filter(begins("name", text)).order_by("name").values_list("pk")[:limit],
     )
     rows = Script.objects.filter(pk__in=[pk for (pk,) in ids]).select_related("namespace").defer("source")
     return list(rows.order_by("name", "pk")[:limit])

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 from gs2admin.dashboard.charts import SPANS
 from gs2admin.dashboard.forms import ReasonForm
 from gs2admin.dashboard.pages import project_page
-from gs2admin.dashboard.polling import BUSY_MS, CALM_MS, cursor_of, live_answer
+from gs2admin.dashboard.polling import BUSY_MS, CALM_MS, cursor_of, is_present, live_answer, nothing_new
 from gs2admin.dashboard.posting import attempt, confirm_page, form_page, link, text_of
 from gs2admin.identity.models import Project
 from gs2admin.text import without_nul
@@ -62,18 +62,23 @@ def _held(request: HttpRequest, row: LockNamespace) -> dict[str, Any]:
     }
 
 
-def _shown(request: HttpRequest, project: Project, row: LockNamespace) -> dict[str, Any]:
-    """All that moves: numbers, charts, what is held."""
-    key = request.GET.get("span", "1h")
+def _moving(request: HttpRequest, row: LockNamespace) -> dict[str, Any]:
+    """What is held, the numbers, and the cursor, which changes with them and with the minute, when the charts move on."""
     numbers, listed = reads.numbers([row.pk])[row.pk], _held(request, row)
-    held_chart, lost_chart = charts(row, key if key in SPANS else "1h")
     facts = [(mutex.pk, mutex.revision, mutex.counter, mutex.until_ms, mutex.denied) for mutex in listed["held"]]
+    minute = listed["now_ms"] // 60_000
+    return {**listed, "numbers": numbers, "cursor": cursor_of(row.revision, row.status, numbers, facts, minute)}
+
+
+def _shown(request: HttpRequest, project: Project, row: LockNamespace, moving: dict[str, Any]) -> dict[str, Any]:
+    """All that is shown."""
+    key = request.GET.get("span", "1h")
+    held_chart, lost_chart = charts(row, key if key in SPANS else "1h")
     return {
-        **listed, "namespace": row, "numbers": numbers,
-        "spans": [(each, link(**{**listed["kept"], "span": each.key})) for each in SPANS.values()],
+        **moving, "namespace": row,
+        "spans": [(each, link(**{**moving["kept"], "span": each.key})) for each in SPANS.values()],
         "held_chart": held_chart, "lost_chart": lost_chart,
-        "every": BUSY_MS if numbers.held else CALM_MS,
-        "cursor": cursor_of(row.revision, row.status, numbers, held_chart, lost_chart, facts), **rights(request, project),
+        "every": BUSY_MS if moving["numbers"].held else CALM_MS, **rights(request, project),
     }
 
 
@@ -82,15 +87,19 @@ def _shown(request: HttpRequest, project: Project, row: LockNamespace) -> dict[s
 def namespace(request: HttpRequest, project: Project, namespace: str) -> HttpResponse:
     """One namespace: its numbers, its charts, and what is held now, the longest first."""
     row = namespace_of(project, namespace)
-    return render(request, "locks/namespace.html", {**_shown(request, project, row), "crumbs": crumbs(project, (row.name, ""))})
+    shown = _shown(request, project, row, _moving(request, row))
+    return render(request, "locks/namespace.html", {**shown, "crumbs": crumbs(project, (row.name, ""))})
 
 
 @require_GET
 @project_page()
 def live(request: HttpRequest, project: Project, namespace: str) -> HttpResponse:
     """What moved since the reader's cursor."""
-    context = _shown(request, project, namespace_of(project, namespace))
-    return live_answer(request, "locks/_namespace_live.html", context["cursor"], context)
+    row = namespace_of(project, namespace)
+    moving = _moving(request, row)
+    if is_present(request, moving["cursor"]):
+        return nothing_new()
+    return live_answer(request, "locks/_namespace_live.html", moving["cursor"], _shown(request, project, row, moving))
 
 
 @get_and_post
