@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from gs2admin.dashboard.charts import SPANS, Bar, Span, bars
 from jobqueue.models import Namespace
-from jobqueue.stats import bucket, sums
+from jobqueue.stats import bucket, by_script, by_time
 
 
 @dataclass(frozen=True)
@@ -39,25 +39,20 @@ class Chart:
 
 
 def chart(namespace: Namespace, key: str) -> Chart:
-    """The attempts of a namespace in one of SPANS; one query."""
+    """The attempts of a namespace in one of SPANS; two queries, each added up by the database."""
     span = SPANS.get(key) or SPANS["1h"]
     now = datetime.now(UTC)
     first = bucket(now, span.seconds) - timedelta(seconds=span.seconds * (span.bars - 1))
     ok, bad = [0] * span.bars, [0] * span.bars
-    scripts: dict[str, list[int]] = {}
-    for row in sums(namespace.pk, since=first):
-        place = int((row["at"] - first).total_seconds() // span.seconds)
-        if not 0 <= place < span.bars:
-            continue
-        ok[place] += row["ok"]
-        bad[place] += row["failed"]
-        line = scripts.setdefault(row["script"], [0, 0, 0, 0])
-        for index, name in enumerate(("ok", "failed", "given_up", "took_ms")):
-            line[index] += row[name]
+    for at, good, failed in by_time(namespace.pk, since=first):
+        place = int((at - first).total_seconds() // span.seconds)
+        if 0 <= place < span.bars:
+            ok[place] += good
+            bad[place] += failed
     peak = max(map(sum, zip(ok, bad, strict=True)))
     title = f"Attempts per {span.per}"
     return Chart(span, title, bars(span, first, ok, bad, low_word="succeeded", high_word="failed"), peak,
-                 _sentence(title, ok, bad, peak), sum(ok) + sum(bad), _failing(scripts))
+                 _sentence(title, ok, bad, peak), sum(ok) + sum(bad), _failing(by_script(namespace.pk, since=first)))
 
 
 def _sentence(title: str, ok: list[int], bad: list[int], peak: int) -> str:
@@ -67,9 +62,9 @@ def _sentence(title: str, ok: list[int], bad: list[int], peak: int) -> str:
     return f"{title}: {total:,} in all, {failed:,} failed; at most {peak:,} in one bar."
 
 
-def _failing(scripts: dict[str, list[int]]) -> list[ScriptRow]:
+def _failing(scripts: list[tuple[str, int, int, int, int]]) -> list[ScriptRow]:
     rows = [
         ScriptRow(name, ok + failed, failed, given_up, round(took / (ok + failed)))
-        for name, (ok, failed, given_up, took) in scripts.items() if failed
+        for name, ok, failed, given_up, took in scripts if failed
     ]
     return sorted(rows, key=lambda row: -row.failed)[:10]

@@ -17,6 +17,8 @@ class ConfirmForm(ReasonForm):
         "invalid": "The page was incomplete. Reload it and confirm again.",
     })
 
+    override = forms.BooleanField(label="Start it in spite of that", required=False, help_text="Say why; it is written down.")
+
     @classmethod
     def fresh(cls, *, digest: str = "", reason: str = "") -> ConfirmForm:
         """An unsent form for one preview."""

@@ -328,3 +328,7 @@ class Output(models.Model):
 
     def __str__(self) -> str:
         return f"output {self.seq} of rollout {self.rollout_id}"
+
+
+# The tables of what governs rollouts have a file of their own; Django looks for all of an app's here.
+from stages.governance.models import Approval, ApprovalRule, FreezeWindow, Halt, Vote  # noqa: E402, F401

@@ -27,9 +27,13 @@ def nothing_new() -> HttpResponse:
 
 
 def live_answer(request: HttpRequest, template: str, cursor: int, context: dict[str, Any]) -> HttpResponse:
-    """204 while the reader's cursor (?after=) is the present one, else what is new."""
+    """204 while the reader's cursor (?after=) is the present one, else what is new; 286 when nothing moves any more.
+
+    context: "still" when neither something runs nor waits to.
+    """
     if is_present(request, cursor):
         return nothing_new()
-    answer = render(request, template, {**context, "cursor": cursor, "oob": True})
+    status = 286 if context.get("still") else 200
+    answer = render(request, template, {**context, "cursor": cursor, "oob": True}, status=status)
     answer.headers["Cache-Control"] = "no-store"
     return answer

@@ -4,7 +4,6 @@ from __future__ import annotations
 import logging
 import time
 
-from django.conf import settings
 from django.db import transaction
 
 from gs2admin import engine
@@ -12,7 +11,7 @@ from gs2admin.spaces import NamespaceStatus
 from jobqueue import sql
 from jobqueue.execution import attempt, hold
 from jobqueue.execution.attempt import Ended
-from jobqueue.execution.hold import Hold, HoldLost
+from jobqueue.execution.hold import Hold, HoldLost, Keeper
 from jobqueue.models import Job, Namespace, Queue
 from jobqueue.notify import finished as notify_finished
 from jobqueue.states import JobState, Next, after_attempt
@@ -52,8 +51,8 @@ class Slice:
     def __init__(self, held: Hold, queue: Queue, namespace: Namespace, counts: Counts) -> None:
         self.held, self.queue, self.namespace, self.counts = held, queue, namespace, counts
         self.finished = 0
+        self.keeper = Keeper(held)
         self._ahead: list[Row] = []
-        self._renewed = time.monotonic()
 
     def run(self) -> tuple[int, float]:
         """Returns how many jobs left the queue, and how long it is to be left alone (0: not)."""
@@ -94,14 +93,8 @@ class Slice:
             user_id=self.queue.user_id,
             script_id=job[1],
             args=job[2],
-            tick=self._tick,
+            tick=self.keeper.tick,
         )
-
-    def _tick(self) -> None:
-        engine.beat("jobs")
-        if time.monotonic() - self._renewed > settings.JOB_LEASE_S / 4:
-            hold.renew(self.held)
-            self._renewed = time.monotonic()
 
     def _settle(self, job: Row, ended: Ended, then: Next, more: bool) -> Row | None:
         """Write the result and claim the next job, in one transaction; returns that job."""
@@ -124,12 +117,9 @@ class Slice:
             if settled:
                 self.counts.add(job[1], then.state, ended.took_ms)
                 notify_finished(self.namespace, self.queue.user_id, job[0])
-        self._tick_if_due()
+        if self.keeper.due:
+            self.keeper.tick()
         if following and claimed:
             return (*following[:4], following[4] + 1)
         # The next one was deleted meanwhile, or the job itself was: look again.
         return self._first() if more and (following or not settled) else None
-
-    def _tick_if_due(self) -> None:
-        if time.monotonic() - self._renewed > settings.JOB_LEASE_S / 4:
-            self._tick()

@@ -1,6 +1,7 @@
 """Holding a queue: whoever runs jobs of a player holds that player's queue, alone, for a lease."""
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from gs2admin import engine
 from jobqueue import sql
 from jobqueue.models import Job, Queue
 from jobqueue.states import QUEUED, JobState, after_attempt
@@ -39,8 +41,11 @@ def take(queue_id: int) -> Hold | None:
     """Hold the queue; None while somebody else does. Clears up after a holder that was lost in the middle of a job."""
     with transaction.atomic():
         free = Q(lease_until=None) | Q(lease_until__lt=Now())
-        lease = Now() + timedelta(seconds=settings.JOB_LEASE_S)
-        if not Queue.objects.filter(free, pk=queue_id).update(lease_until=lease, fence=F("fence") + 1, rev=F("rev") + 1):
+        taken = Queue.objects.filter(free, pk=queue_id).update(
+            lease_until=Now() + timedelta(seconds=settings.JOB_LEASE_S), leased_by=engine.worker_label(),
+            fence=F("fence") + 1, rev=F("rev") + 1,
+        )  # fmt: skip
+        if not taken:
             return None
         fence = Queue.objects.values_list("fence", flat=True).get(pk=queue_id)
         _clear_up(queue_id)
@@ -78,6 +83,26 @@ def renew(hold: Hold) -> None:
     """Hold it for another lease. Raises HoldLost."""
     if not hold.rows.update(lease_until=Now() + timedelta(seconds=settings.JOB_LEASE_S)):
         raise HoldLost
+
+
+class Keeper:
+    """Renews a hold while its work goes on, and finds out that it was lost before anything more is done in its name."""
+
+    def __init__(self, hold: Hold) -> None:
+        self.hold = hold
+        self._renewed = time.monotonic()
+
+    @property
+    def due(self) -> bool:
+        """A quarter of the lease is over since the last renewal; a process that was stopped sees so when it goes on."""
+        return time.monotonic() - self._renewed > settings.JOB_LEASE_S / 4
+
+    def tick(self) -> None:
+        """Call it often, and before each call that a script makes. Raises HoldLost."""
+        engine.beat("jobs")
+        if self.due:
+            renew(self.hold)
+            self._renewed = time.monotonic()
 
 
 def let_go(hold: Hold, *, finished: int, wait_s: float = 0.0) -> bool:

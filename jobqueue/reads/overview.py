@@ -111,6 +111,11 @@ def _work(ids: tuple[int, ...]) -> dict[int, tuple[int, int]]:
     return found
 
 
+def forget() -> None:
+    """Make the sums anew the next time."""
+    _sums.clear()
+
+
 def lately_given_up(ids: Sequence[int]) -> dict[int, int]:
     """Per namespace the jobs given up within the last hour and not replayed, counted up to MANY + 1."""
     since = connection.ops.adapt_datetimefield_value(datetime.now(UTC) - HOUR)

@@ -139,7 +139,7 @@ def run_next(
             user_id=user_id,
             script_id=job.script_id,
             args=job.args,
-            tick=lambda: hold.renew(held),
+            tick=hold.Keeper(held).tick,
         )
         then = after_attempt(
             status_code=ended.status_code, tries=job.try_count, max_tries=job.max_try_count, may_retry=ended.may_retry

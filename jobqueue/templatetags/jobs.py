@@ -15,6 +15,7 @@ from jobqueue.states import JobState
 
 register = template.Library()
 _GRN = re.compile(r"grn:gs2:[^:]*:[^:]*:script:([^:]+):script:([^:]+)\Z")
+_MESSAGE = re.compile(r'"message"\s*:\s*"((?:[^"\\]|\\.){1,200})"')
 TONES = {"done": "ok", "running": "info", "waiting": "muted", "given_up": "bad"}
 
 
@@ -97,9 +98,9 @@ def short_name(name: Any) -> str:
 
 @register.filter
 def gist(snippet: str) -> str:
-    """What a result says in a few words: of an error list the first code, else its beginning."""
-    found = re.search(r'"(?:code|message)"\s*:\s*"([^"\\]{1,80})"', snippet) if snippet.lstrip().startswith("[") else None
-    text = found[1] if found else " ".join(snippet.split())
+    """What a result says in a few words: of an error list the first message, else its beginning."""
+    found = _MESSAGE.search(snippet) if snippet.lstrip().startswith("[") else None
+    text = found[1].replace('\\"', '"') if found else " ".join(snippet.split())
     return text if len(text) <= 60 else f"{text[:60]}…"
 
 

@@ -1,6 +1,7 @@
 """What the pages of one namespace share."""
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.http import HttpRequest
@@ -13,6 +14,7 @@ from gs2admin.identity.models import Project
 from gs2admin.identity.rights import can
 from gs2admin.text import without_nul
 from jobqueue.models import Namespace, Queue
+from jobqueue.reads.scripts import known
 from jobqueue.templatetags.jobs import player_url
 
 get_and_post = require_http_methods(["GET", "POST"])
@@ -57,6 +59,12 @@ def back_to(request: HttpRequest, namespace: Namespace, user_id: str) -> str:
     if request.GET.get("from") == "player":
         return address(namespace.project, user_id)
     return player_url({"project": namespace.project}, namespace.name, user_id)
+def script_urls(project: Project, ids: Iterable[str]) -> dict[str, str]:
+    """Where the scripts of these ids are shown: {id: address}, without those that do not exist."""
+    return {
+        script_id: reverse("scripts-script", kwargs={"project": project.name, "namespace": namespace, "script": name})
+        for script_id, (namespace, name) in known(project, ids).items()
+    }
 
 
 def rights(request: HttpRequest, project: Project, *names: str) -> dict[str, bool]:

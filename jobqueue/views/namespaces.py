@@ -22,7 +22,7 @@ from jobqueue.forms import EditForm, NamespaceForm
 from jobqueue.models import Namespace, Queue
 from jobqueue.reads import overview, players
 from jobqueue.services import namespaces as services
-from jobqueue.views.common import at, crumbs, get_and_post, namespace_of, rights
+from jobqueue.views.common import at, crumbs, get_and_post, namespace_of, rights, script_urls
 
 PAGE = 30
 
@@ -60,11 +60,13 @@ def _top(request: HttpRequest, row: Namespace, held: list[int]) -> dict[str, Any
     key = request.GET.get("span", "1h")
     numbers = overview.numbers([row.pk], held=held)[row.pk]
     drawn = chart(row, key if key in SPANS else "1h")
+    urls = script_urls(row.project, [line.script for line in drawn.scripts])
     busy = numbers.busy or (row.enable_auto_run and numbers.waiting)
     return {
         "namespace": row, "numbers": numbers, "chart": drawn, "spans": SPANS.values(), "every": BUSY_MS if busy else CALM_MS,
         "live_url": f"{at('queues-live', row)}{link(span=drawn.span.key)}",
-        "cursor": cursor_of(row.revision, numbers, drawn),
+        "failing": [(line, urls.get(line.script, "")) for line in drawn.scripts],
+        "cursor": cursor_of(row.revision, numbers, drawn), "still": not (numbers.running or numbers.waiting),
     }
 
 

@@ -61,8 +61,8 @@ def _cursor(queue: Queue) -> int:
 def _parts(request: HttpRequest, project: Project, queue: Queue) -> dict[str, Any]:
     after, before = number_of(request, "after_job"), number_of(request)
     start = number_of(request, "start") or 0
-    cursor = _cursor(queue)
     running = players.running(queue)
+    cursor = cursor_of(queue.rev, (running.pk, running.try_count) if running else None)
     waiting = players.waiting(queue, after=after or 0, limit=PAGE + 1)
     line = ([running] if running and not after else []) + waiting[:PAGE]
     past = players.past(queue, before=before, limit=PAST + 1)
@@ -82,6 +82,7 @@ def _parts(request: HttpRequest, project: Project, queue: Queue) -> dict[str, An
         "older": where(before=past[PAST - 1].pk) if len(past) > PAST else "",
         "newer": where() if before is not None else "",
         "here": where(), "every": BUSY_MS if busy else CALM_MS,
+        "still": not (running or line or queue.waiting > 0),
         "live_url": where(name="queues-user-live", after_job=after, start=start, before=before),
         **rights(request, project, *MINE),
     }

@@ -9,7 +9,7 @@ from typing import Any
 from django import template
 from django.conf import settings
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from gs2admin.dashboard.charts import Bar
@@ -197,13 +197,14 @@ def thousands(count: int | None) -> str:
 
 @register.simple_tag
 def bars(rows: list[Bar]) -> SafeString:
-    """{% bars chart.bars %}: the columns of a chart, each with its words; put together here, because a page has a hundred."""
-    return format_html_join(
-        "", '<g>{}<rect class="ok" x="{}" y="{}" width="{}" height="{}"/>{}</g>',
-        ((format_html("<title>{}</title>", bar.words) if bar.words else "", bar.x, bar.ok_y, bar.width, bar.ok_height,
-          _failed(bar) if bar.bad_height else "") for bar in rows),
-    )
+    """{% bars chart.bars %}: the columns of a chart, each with its words.
 
-
-def _failed(bar: Bar) -> SafeString:
-    return format_html('<rect class="bad" x="{}" y="{}" width="{}" height="{}"/>', bar.x, bar.bad_y, bar.width, bar.bad_height)
+    Numbers and our own words only, so that they are put together without a call for each of some five hundred values.
+    """
+    return mark_safe("".join(
+        f"<g>{f'<title>{escape(bar.words)}</title>' if bar.words else ''}"
+        f'<rect class="ok" x="{bar.x}" y="{bar.ok_y}" width="{bar.width}" height="{bar.ok_height}"/>'
+        + (f'<rect class="bad" x="{bar.x}" y="{bar.bad_y}" width="{bar.width}" height="{bar.bad_height}"/>'
+           if bar.bad_height else "") + "</g>"
+        for bar in rows
+    ))
