@@ -18,6 +18,7 @@ from gs2admin.dashboard.player import address
 from gs2admin.dashboard.player_page import player_of
 from gs2admin.dashboard.polling import BUSY_MS, cursor_of, is_present, live_answer, nothing_new
 from gs2admin.dashboard.posting import attempt, confirm_page
+from gs2admin.dashboard.templatetags.gs import plural
 from gs2admin.identity.models import Project
 from jobqueue.models import Queue, UserDataRun
 from jobqueue.reads import everywhere
@@ -123,8 +124,9 @@ def _shown(request: HttpRequest, project: Project, run: UserDataRun) -> dict[str
     ends = timezone.now() + timedelta(seconds=settings.USER_DATA_LINK_S)
     where = lambda name: address(project, run.user_id, name, pk=run.pk)  # noqa: E731
     return {
-        "run": run, "user_id": run.user_id, "title": f"{TITLES[UserDataKind(run.kind)]} of {run.user_id}", "open": open_,
-        "moves": run.state in LIVE, "manifest": manifest, "refused": refused,
+        "run": run, "user_id": run.user_id, "open": open_,
+        "title": f"{TITLES[UserDataKind(run.kind)]} {'for' if run.kind == UserDataKind.IMPORT else 'of'} {run.user_id}",
+        "moves": run.state in LIVE, "still": run.state not in LIVE, "manifest": manifest, "refused": refused,
         "dumped_at": from_ms(manifest.created_at) if manifest else None,
         "upload": files.link(run, "form") if open_ else "", "start": where("player-run-start") if manifest else "",
         "file": files.link(run, "file") if run.kind == UserDataKind.DUMP and run.state == UserDataState.DONE and run.file else "",
@@ -160,13 +162,9 @@ def run(request: HttpRequest, project: Project, pk: int) -> HttpResponse:
 def live(request: HttpRequest, project: Project, pk: int) -> HttpResponse:
     """What moved; 286 at the end."""
     row = services.run_of(actor=request.actor, project=project, user_id=player_of(request), pk=pk)
-    if is_present(request, _cursor(row)) and row.state in LIVE:
+    if is_present(request, _cursor(row)):
         return nothing_new()
-    answer = live_answer(request, "jobqueue/_run_live.html", -1 if row.state not in LIVE else _cursor(row),
-                         _shown(request, project, row))
-    if row.state not in LIVE:
-        answer.status_code = 286
-    return answer
+    return live_answer(request, "jobqueue/_run_live.html", _cursor(row), _shown(request, project, row))
 
 
 @get_and_post
@@ -200,8 +198,9 @@ def _points(project: Project, user_id: str, manifest: Manifest | None) -> list[s
     if manifest is None:
         return ["Nothing was uploaded yet."]
     counts = manifest.counts
-    said = (f"The file says that it holds {counts.jobs:,} jobs, {counts.given_up:,} given-up jobs and {counts.results:,} results "
-            f"of {manifest.user_id}, written {from_ms(manifest.created_at):%d %b %Y %H:%M} UTC.")
+    holds = f"{plural(counts.jobs, 'job')}, {plural(counts.given_up, 'given-up job')} and {plural(counts.results, 'result')}"
+    said = (f"The file says that it holds {holds} of {manifest.user_id}, written "
+            f"{from_ms(manifest.created_at):%d %b %Y %H:%M} UTC.")
     other = [f"They become the data of {user_id}. {manifest.user_id} keeps what is there under that id."]
     return [
         said, *(other if manifest.user_id != user_id else []),

@@ -180,7 +180,7 @@ def worker_name(label: str) -> str:
 @register.filter
 def plural(count: int, word: str) -> str:
     """{{ 3|plural:"version" }} -> "3 versions"."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+    return f"{count} {word}" if count == 1 else f"{count:,} {word}s"
 
 
 @register.filter
