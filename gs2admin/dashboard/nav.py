@@ -14,7 +14,9 @@ PAGES = (
     ("rollouts", "Rollouts", "rocket", "rollouts", "project.view"),
     ("versions", "Versions", "versions", "versions", "project.view"),
     ("queues", "Queues", "list-check", "queues", "project.view"),
+    ("players", "Players", "user", "players", "project.view"),
     ("scripts", "Scripts", "code", "scripts", "project.view"),
+    ("locks", "Locks", "lock", "locks", "project.view"),
     ("activity", "Activity", "activity", "activity", "activity.view"),
     ("credentials", "Credentials", "key", "credentials", "credential.manage"),
     ("members", "Members", "users", "members", "project.view"),
@@ -38,7 +40,7 @@ def section_of(request: HttpRequest) -> str:
     stem = name.split("-")[0]
     return {"stage": "board", "stages": "board", "rollout": "rollouts", "version": "versions",
             "microservice": "versions", "credential": "credentials", "member": "members", "project": "settings",
-            "target": "board", "freezes": "board", "freeze": "board", "line": "board"}.get(stem, stem)
+            "target": "board", "freezes": "board", "freeze": "board", "line": "board", "player": "players"}.get(stem, stem)
 
 
 def nav_items(request: HttpRequest) -> list[NavItem]:

@@ -19,6 +19,7 @@ from stages.rollout.steps.base import StepFailed
 from stages.services import WindowPlan, create_stage, promote_stage, register_version, save_window, set_targets
 from stages.views import board
 from tests.pages.jobs import attempts, job_world, push  # noqa: F401  fixtures of the job pages
+from tests.pages.locks import lock_world  # noqa: F401  fixtures of the lock pages
 
 PHASE = {"command": "deploy", "timeout_s": 5}
 
@@ -89,7 +90,7 @@ def run():
 
 
 @pytest.fixture
-def world(project, producer, steps, run, job_world):  # noqa: F811
+def world(project, producer, steps, run, job_world, lock_world):  # noqa: F811
     """dev (succeeded), stg (succeeded, a target), live (failed), canary (running): with .done .failed .running rollouts."""
     for name in ("auth", "chat", "quest"):
         register_version(actor=SYSTEM, project=project, microservice=name, version="1.0.0")
@@ -124,7 +125,7 @@ def world(project, producer, steps, run, job_world):  # noqa: F811
         project=project, dev=dev, stg=stg, live=live, canary=canary,
         done=done, failed=failed, running=running, waiting=waiting, claim=claim,
         credential=row, member=project.memberships.get(user=producer), version=Version.objects.get(version="1.1.0"),
-        window=window, target=stg.targets.get(), hook=canary.targets.get(name="hook"), jobs=job_world,
+        window=window, target=stg.targets.get(), hook=canary.targets.get(name="hook"), jobs=job_world, locks=lock_world,
     )
 
 
