@@ -104,9 +104,13 @@ def _merge(rows: Iterable[Tally]) -> None:
         kept.save()
 
 
-def sums(namespace_id: int, *, since: datetime) -> list[dict]:
-    """Per span and script since then: at, script, ok, failed, given_up, took_ms."""
-    rows = Tally.objects.filter(namespace_id=namespace_id, at__gte=since)
-    return list(rows.values("at", "script").annotate(
-        ok=Sum("ok"), failed=Sum("failed"), given_up=Sum("given_up"), took_ms=Sum("took_ms")
-    ).order_by("at"))
+def by_time(namespace_id: int, *, since: datetime) -> list[tuple[datetime, int, int]]:
+    """(beginning, ok, failed) per span since then, whatever its length."""
+    rows = Tally.objects.filter(namespace_id=namespace_id, at__gte=since).order_by()
+    return list(rows.values_list("at").annotate(Sum("ok"), Sum("failed")))
+
+
+def by_script(namespace_id: int, *, since: datetime) -> list[tuple[str, int, int, int, int]]:
+    """(script, ok, failed, given up, ms) since then."""
+    rows = Tally.objects.filter(namespace_id=namespace_id, at__gte=since).order_by()
+    return list(rows.values_list("script").annotate(Sum("ok"), Sum("failed"), Sum("given_up"), Sum("took_ms")))

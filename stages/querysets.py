@@ -83,16 +83,18 @@ class RolloutQuerySet(models.QuerySet):
     def lost(self) -> RolloutQuerySet:
         """Rollouts that a worker should hold and none does: the lease ran out, or nobody came for a while."""
         waited = Q(rung_at=None, created_at__lt=Now() - timedelta(seconds=5)) | Q(rung_at__lt=Now() - timedelta(seconds=10))
-        return self.filter(state__in=sorted(WORKABLE)).filter(waited).filter(Q(lease_until=None) | Q(lease_until__lt=Now()))
+        rows = self.filter(waited, state__in=sorted(WORKABLE), waiting=False)
+        return rows.filter(Q(lease_until=None) | Q(lease_until__lt=Now()))
 
     def undoable(self, stage_id: int) -> RolloutQuerySet:
-        """Succeeded promotes that changed something, replaced something, and were not rolled back since; newest first.
+        """Succeeded rollouts forward that changed something, replaced something, and were not rolled back since; newest first.
 
         The first is what a rollback undoes: rolling back twice goes two steps back, and promoting is the redo.
         """
         undone = self.model.objects.filter(undoes=OuterRef("pk"), state=RolloutState.SUCCEEDED)
         return (
-            self.filter(stage_id=stage_id, kind=Kind.PROMOTE, state=RolloutState.SUCCEEDED, from_set__size__gt=0)
+            self.filter(stage_id=stage_id, state=RolloutState.SUCCEEDED, from_set__size__gt=0)
+            .exclude(kind=Kind.ROLLBACK)
             .exclude(from_set=models.F("to_set"))
             .filter(~models.Exists(undone))
             .order_by("-id")

@@ -38,6 +38,10 @@ LIVE = frozenset(S) - FINAL - {S.AWAITING_APPROVAL}
 WORKABLE = frozenset({S.QUEUED, S.RUNNING, S.ROLLING_BACK, S.CANARY_REJECTING, S.CANCELING})
 
 
+# What moves by the clock: the ticker looks when Rollout.wake_at has come.
+TIMED = frozenset({S.CANARY_ANALYZING, S.CANARY_HOLD})
+
+
 class StageStatus(models.TextChoices):
     """What clients see of a stage; derived from its rollouts, never stored."""
 
@@ -59,6 +63,8 @@ class StepState(models.TextChoices):
 
 STEP_FINAL = frozenset(StepState) - {StepState.PENDING, StepState.RUNNING}
 PHASES = ("pre", "deploy", "post")
+# In the order of a page: canary makes the gray part beside what runs, switch sends players to the other colour.
+ALL_PHASES = ("pre", "canary", "deploy", "switch", "post")
 
 
 class Kind(models.TextChoices):
@@ -123,20 +129,31 @@ def move_for(state: str, action: str) -> Move | None:
     return _BY_STATE.get((S(state), action))
 
 
-def user_actions(state: str, *, strategy: str = "normal", leg: str = "base", family: str = "freeze") -> tuple[str, ...]:
+def user_actions(
+    state: str, *, strategy: str = "normal", leg: str = "base", family: str = "freeze", stage_type: str = ""
+) -> tuple[str, ...]:
     """What a person may do now: the buttons of the page. "retry" and "rollback" make a new rollout, after the end.
 
-    Cancel is refused in the full leg of a canary, whose gray part is already everyone's; weights belong to mesh
-    releases only.
+    Cancel is refused in the full leg of a canary, whose gray part is already everyone's, and for SourceDeploy's
+    rolling and blue/green on Kubernetes. Weights are set freely by mesh releases only; "advance" goes to the next
+    weight that the scenario names, which is the same move (H5).
     """
     found = [action for action in USER_ACTIONS if move_for(state, action)]
-    if leg == "full" and strategy == "canary" and state == S.RUNNING:
+    if state == S.RUNNING and not _stoppable(strategy, leg, family, stage_type):
         found = [action for action in found if action != "cancel"]
     if family != "asm":
         found = [action for action in found if action not in {"set_weight", "release_update"}]
+        if state == S.CANARY_HOLD:
+            found.append("advance")
     if state in {S.FAILED, S.ERRORED, S.CANCELED}:
         found += ["retry", "rollback"]
     return tuple(found)
+
+
+def _stoppable(strategy: str, leg: str, family: str, stage_type: str) -> bool:
+    if leg == "full":
+        return False
+    return not (family == "sourcedeploy" and stage_type == "KubernetesService" and strategy in {"rolling", "blueGreen"})
 
 
 def stage_status(state: str | None, consistent: bool = True) -> StageStatus:

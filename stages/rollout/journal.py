@@ -15,12 +15,17 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from gs2admin.transitions import apply
-from stages.models import Output, Rollout, Stage, Step
+from stages.models import Output, Rollout, RolloutTarget, Stage, Step
+from stages.models_scenarios import Strategy
 from stages.rollout.steps.base import LeaseLost
 from stages.services import ledger
 from stages.states import BY_ID, FINAL, WORKABLE, RolloutState, StepState
 
+HELD = WORKABLE | {RolloutState.CANARY_ANALYZING}
+
 MAX_TEXT = 1_048_576
+# What a rollout has when no clock moves it.
+NO_CLOCK: dict[str, Any] = {"wake_at": None, "weight_until": None, "hold_until": None}
 
 
 @dataclass(frozen=True)
@@ -67,9 +72,10 @@ def claim(rollout_id: int, worker: str) -> Claim | None:
     The attempt is counted here, before any work. The database's clock decides whether a lease ran out.
     """
     free = Q(lease_until=None) | Q(lease_until__lt=Now())
+    due = Q(state__in=sorted(WORKABLE)) | Q(state=RolloutState.CANARY_ANALYZING, wake_at__lte=Now())
     with transaction.atomic():
         taken = (
-            Rollout.objects.filter(free, pk=rollout_id, state__in=sorted(WORKABLE))
+            Rollout.objects.filter(free, due, pk=rollout_id, waiting=False)
             .update(attempt=F("attempt") + 1, lease_until=_lease(), leased_by=worker[:200], revision=F("revision") + 1)
         )
         if not taken:
@@ -80,7 +86,7 @@ def claim(rollout_id: int, worker: str) -> Claim | None:
 
 def renew(claim: Claim) -> str:
     """Hold the rollout for another lease; returns its state, which a person may have changed to canceling."""
-    if not claim.rows.filter(state__in=sorted(WORKABLE)).update(lease_until=_lease()):
+    if not claim.rows.filter(state__in=sorted(HELD)).update(lease_until=_lease()):
         raise LeaseLost
     return state(claim)
 
@@ -105,18 +111,41 @@ def write(claim: Claim, lines: Iterable[Line]) -> None:
 
 
 def start(claim: Claim, lines: Iterable[Line]) -> None:
-    """queued -> running (Q1), with the lines that say what begins."""
+    """queued -> running (Q1), with the lines that say what begins. The idle colour is about to change, if one is used.
+
+    What needed approval ends here instead when its approvals carry it no more.
+    """
+    from stages.services.approvals import still_approved  # which write output through this file
+
     with transaction.atomic():
         ledger.lock(claim.project_id)
+        if said := still_approved(claim.rollout_id):
+            _stop_before_start(claim, said)
+            return
         if not apply(claim.rows, BY_ID["Q1"], started_at=Now()):
             _refuse(claim)
         _append(claim, lines)
+        if Step.objects.filter(rollout_id=claim.rollout_id, phase="deploy").exists():
+            Stage.objects.filter(pk__in=_coloured(claim).values("stage")).update(idle_set=None)
+
+
+def _stop_before_start(claim: Claim, said: str) -> None:
+    """queued -> canceled (Q2): an approval that it needed counts no more. The next look at the claim finds it ended."""
+    if not apply(claim.rows, BY_ID["Q2"], ended_at=Now(), lease_until=None, cause="system"):
+        _refuse(claim)
+    Step.objects.filter(rollout_id=claim.rollout_id).update(state=StepState.NO_PROGRESS)
+    _append(claim, [Line(f"Canceled before it began. {said}")])
+    Stage.objects.filter(pk=claim.stage_id).update(revision=F("revision") + 1, updated_at=Now())
 
 
 def start_step(claim: Claim, step: Step, lines: Iterable[Line]) -> None:
-    """Mark the step running before anything of it happens, so that a crash is seen. Refused while canceling."""
+    """Mark the step running before anything of it happens, so that a crash is seen. Refused while canceling.
+
+    The row is written first, so that a cancel that was answered before this is seen, and one after it waits.
+    """
+    running = [RolloutState.RUNNING, RolloutState.ROLLING_BACK, RolloutState.CANARY_REJECTING]
     with transaction.atomic():
-        if not claim.rows.filter(state=RolloutState.RUNNING).exists():
+        if not claim.rows.filter(state__in=running).update(revision=F("revision") + 1):
             _refuse(claim)
         _append(claim, lines)
         Step.objects.filter(pk=step.pk).update(
@@ -153,12 +182,27 @@ def finish(claim: Claim, move_id: str, *, error: str, consistent: bool, lines: I
             state=StepState.CANCELED if move.target == RolloutState.CANCELED else StepState.FAILED, ended_at=Now()
         )
         Step.objects.filter(rollout_id=claim.rollout_id, state=StepState.PENDING).update(state=StepState.NO_PROGRESS)
-        if not apply(claim.rows, move, ended_at=Now(), lease_until=None, error=error, consistent=consistent):
+        ended = {"ended_at": Now(), "lease_until": None, **NO_CLOCK}
+        if not apply(claim.rows, move, error=error, consistent=consistent, **ended):
             _refuse(claim)
+        if move_id in {"B1", "J1", "J2"}:
+            RolloutTarget.objects.filter(rollout_id=claim.rollout_id, name__in=_undone(claim)).update(undone=True)
         changes: dict[str, Any] = {"revision": F("revision") + 1, "updated_at": Now()}
         if move.target == RolloutState.SUCCEEDED:
             changes["current_set"] = claim.rows.values("to_set")[:1]
+            if _coloured(claim).exists():
+                changes |= {"colour": claim.rows.values("colour")[:1], "idle_set": claim.rows.values("from_set")[:1]}
         Stage.objects.filter(pk=claim.stage_id).update(**changes)
+
+
+def _coloured(claim: Claim):
+    """The rollout, if it is blue/green; a mesh release of that type has no colours, only a weight."""
+    return claim.rows.filter(strategy=Strategy.BLUE_GREEN).exclude(family="asm")
+
+
+def _undone(claim: Claim):
+    """The targets on which something was taken back."""
+    return Step.objects.filter(rollout_id=claim.rollout_id, leg="undo").values("target_name")
 
 
 def _hold(claim: Claim) -> None:

@@ -3,12 +3,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from gs2admin.errors import Invalid
-from stages.models import Rollout, Stage, Step, Version, VersionSet
+from stages.models import Rollout, Scenario, Stage, Step, Version, VersionSet
+from stages.models_scenarios import Strategy
 from stages.rollout.plan import StepPlan, TargetPlan, steps_of
+from stages.scenarios import Way, frozen, sentences, way_of
 from stages.states import STEP_FINAL, Kind, RolloutState, StepState
 from stages.versions import Change, differences, digest, effective
+
+# "The stage's own scenario", where None means: without one.
+STAGE_S_OWN: Any = object()
+COLOURS = {"blue": "green", "green": "blue"}
 
 
 @dataclass(frozen=True)
@@ -16,7 +23,8 @@ class Preview:
     """Everything that confirming would start.
 
     changes: one per microservice, also those that stay the same. digest covers both sides and the plan, so that
-    whoever confirms it confirms exactly this. undoes: the rollout that a rollback takes back.
+    whoever confirms it confirms exactly this. undoes: the rollout that a rollback takes back. scenario_copy: what the
+    rollout will keep of the scenario. colour: the one it deploys to, where the stage has colours.
     """
 
     stage: Stage
@@ -31,11 +39,31 @@ class Preview:
     undoes: Rollout | None = None
     retry_of: Rollout | None = None
     warnings: list[str] = field(default_factory=list)
+    scenario: Scenario | None = None
+    scenario_copy: dict[str, Any] = field(default_factory=dict)
+    colour: str = ""
 
     @property
     def effective(self) -> list[Change]:
         """The changes without those that stay the same."""
         return effective(self.changes)
+
+    @property
+    def way(self) -> Way:
+        """How it will proceed."""
+        return way_of(self.scenario_copy)
+
+    @property
+    def said(self) -> list[str]:
+        """How it will proceed, in sentences."""
+        if self.instant:
+            return [f"The {self.colour} colour still runs these versions: players are switched over at once."]
+        return sentences(self.way, len(self.targets))
+
+    @property
+    def instant(self) -> bool:
+        """Blue/green, and the other colour has everything already: only the switch is left."""
+        return bool(self.steps) and self.way.strategy == Strategy.BLUE_GREEN and all(s.phase == "switch" for s in self.steps)
 
     @property
     def digest(self) -> str:
@@ -49,6 +77,9 @@ class Preview:
                 [[c.name, c.old, c.new, c.kind] for c in self.effective],
                 [[t.name, t.kind, t.config, t.uid, t.rotation] for t in self.targets],
                 self.undoes.pk if self.undoes else None,
+                self.scenario_copy,
+                [[s.microservice, s.phase, s.leg, s.wave, s.lane] for s in self.steps] if self.scenario_copy else None,
+                [s.origin for s in self.steps] if any(s.origin for s in self.steps) else None,
             ]
         )
 
@@ -70,25 +101,36 @@ def unsure_services(stage: Stage) -> set[str]:
     last = Rollout.objects.filter(stage=stage, state=RolloutState.SUCCEEDED).order_by("-id").values_list("id", flat=True)
     bad = Rollout.objects.filter(stage=stage, consistent=False, id__gt=last.first() or 0)
     return set(
-        Step.objects.filter(rollout__in=bad, phase="deploy", started_at__isnull=False)
+        Step.objects.filter(rollout__in=bad, phase__in=["deploy", "canary"], started_at__isnull=False)
         .exclude(kind="pin")
         .values_list("microservice", flat=True)
     )
 
 
 def _fresh(stage: Stage) -> Stage:
-    return Stage.objects.select_related("current_set", "source__current_set").get(pk=stage.pk)
+    rows = Stage.objects.select_related("current_set", "source__current_set", "idle_set", "scenario")
+    return rows.get(pk=stage.pk)
 
 
 def _targets(stage: Stage) -> list[TargetPlan]:
-    return [TargetPlan(t.name, t.kind, t.config, str(t.uid), t.rotation) for t in stage.targets.all()]
+    return [TargetPlan(t.name, t.kind, t.config, str(t.uid), t.rotation, t.pk) for t in stage.targets.all()]
 
 
-def preview_of(stage: Stage, kind: str, to_versions: Mapping[str, str], source_name: str, **more) -> Preview:
-    """What bringing the stage to these versions would do now; the callers below decide which versions."""
+def preview_of(
+    stage: Stage, kind: str, to_versions: Mapping[str, str], source_name: str, *, scenario: Any = STAGE_S_OWN, **more
+) -> Preview:
+    """What bringing the stage to these versions would do now; the callers below decide which versions.
+
+    scenario: one of the stage, None for the plain way; the stage's own by default.
+    """
     from_versions = versions_of(stage.current_set)
     targets = _targets(stage)
     changes = differences(from_versions, to_versions, unsure_services(stage))
+    chosen = stage.scenario if scenario is STAGE_S_OWN else scenario
+    if chosen is not None:
+        chosen.stage = stage
+    copy = frozen(chosen, going_back=kind == Kind.ROLLBACK)
+    steps, colour = _steps(stage, changes, targets, way_of(copy), to_versions)
     warnings = [
         f"{c.name} goes back from {c.old} to {c.new}." for c in changes if c.kind == "downgraded" and kind == Kind.PROMOTE
     ] + [f"{c.name} will be removed from {stage.name}." for c in changes if c.kind == "removed"]
@@ -101,13 +143,35 @@ def preview_of(stage: Stage, kind: str, to_versions: Mapping[str, str], source_n
         source_name=source_name,
         changes=changes,
         targets=targets,
-        steps=steps_of(effective(changes), targets),
+        steps=steps,
         warnings=warnings,
+        scenario=chosen,
+        scenario_copy=copy,
+        colour=colour,
         **more,
     )
 
 
-def preview_promote(stage: Stage, *, retry_of: Rollout | None = None) -> Preview:
+def _steps(
+    stage: Stage, changes: list[Change], targets: list[TargetPlan], way: Way, to_versions: Mapping[str, str]
+) -> tuple[list[StepPlan], str]:
+    """The steps, and the colour that they deploy to. Blue/green deploys what the other colour lacks, not what this has."""
+    wanted = effective(changes)
+    if way.strategy != Strategy.BLUE_GREEN:
+        return steps_of(wanted, targets, way), stage.colour
+    now = stage.colour or "blue"
+    other = COLOURS[now]
+    if not wanted:
+        return [], other
+    if stage.idle_set is None:
+        lacking = [Change(name, "", version, "added") for name, version in sorted(to_versions.items())]
+    else:
+        lacking = effective(differences(stage.idle_set.versions, to_versions))
+    switch = {"from": now, "to": other, "services": sorted(to_versions)}
+    return steps_of(lacking, targets, way, switch=switch), other
+
+
+def preview_promote(stage: Stage, *, retry_of: Rollout | None = None, scenario: Any = STAGE_S_OWN) -> Preview:
     """What promoting the stage would do now.
 
     Raises Invalid when the source stage has never been deployed while this one has: that would remove everything.
@@ -122,7 +186,8 @@ def preview_promote(stage: Stage, *, retry_of: Rollout | None = None) -> Preview
             message="freeze.stage.stage.error.invalid",
             code="freeze.stage.sourceEmpty",
         )
-    return preview_of(stage, Kind.PROMOTE, to_versions, stage.source.name if stage.source_id else "", retry_of=retry_of)
+    name = stage.source.name if stage.source_id else ""
+    return preview_of(stage, Kind.PROMOTE, to_versions, name, retry_of=retry_of, scenario=scenario)
 
 
 def preview_rollback(stage: Stage, *, to: str = "previous", retry_of: Rollout | None = None) -> Preview:

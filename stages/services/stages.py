@@ -16,7 +16,7 @@ from gs2admin.names import check_name
 from stages.models import Rollout, Stage, Target
 from stages.rollout.steps import KINDS
 from stages.services import ledger
-from stages.states import PHASES
+from stages.states import ALL_PHASES, PHASES
 
 KEEP: Any = object()
 
@@ -131,7 +131,8 @@ def delete_stage(*, actor: Actor, stage: Stage, reason: str = "") -> None:
 def check_targets(targets: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Validate targets as the forms give them: [{"name", "kind", "config": {phase: {...} or None}}]; returns them clean.
 
-    Raises Invalid with a sentence that names the target and the phase.
+    The phases canary and switch are left out where nothing is done in them. Raises Invalid with a sentence that names
+    the target and the phase.
     """
     if len(targets) > 20:
         raise Invalid("A stage has at most 20 targets.", component="stage", message="freeze.target.error.tooMany")
@@ -148,10 +149,11 @@ def check_targets(targets: list[dict[str, Any]]) -> list[dict[str, Any]]:
             raise Invalid(f"{name}: a target's kind is one of: {known}.", component="target",
                           message="freeze.target.kind.error.invalid")
         config = {}
-        for phase in PHASES:
+        for phase in ALL_PHASES:
             given = target["config"].get(phase)
             if given is None:
-                config[phase] = None
+                if phase in PHASES:
+                    config[phase] = None
                 continue
             try:
                 config[phase] = kind.validate(given)

@@ -9,9 +9,13 @@ from gs2admin.dashboard.pages import project_page
 from gs2admin.errors import NotFound
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import can
+from stages.actions import actions_of
+from stages.governance.gates import closed, holding
+from stages.governance.models import AutoPromotion
 from stages.models import Rollout, Stage
+from stages.services.approvals import requirements_of, waiting_on
 from stages.services.previews import source_versions, unsure_services, versions_of
-from stages.states import StageStatus, user_actions
+from stages.states import StageStatus
 from stages.status import status_of
 from stages.usual import usual_seconds
 from stages.versions import differences, effective
@@ -21,9 +25,8 @@ HISTORY = 10
 
 def stage_of(project: Project, name: str) -> Stage:
     """The project's stage of that name, with its source, its set and what decides its status. Raises NotFound."""
-    row = (
-        Stage.objects.existing(project.pk).with_last_rollout().select_related("source", "current_set").filter(name=name).first()
-    )
+    rows = Stage.objects.existing(project.pk).with_last_rollout().select_related("source", "current_set", "scenario")
+    row = rows.filter(name=name).first()
     if row is None:
         raise NotFound(f"There is no stage {name} in {project.name}. It may have been deleted or renamed.")
     return row
@@ -39,7 +42,7 @@ def stage(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
     after = versions_of(last.to_set) if last and status == StageStatus.UPDATING else source_versions(row)
     changes = differences(versions_of(row.current_set), after, unsure_services(row))
     changed = effective(changes)
-    actions = user_actions(last.state, strategy=last.strategy, leg=last.leg, family=last.family) if last else ()
+    actions = actions_of(last) if last else ()
     return render(request, "stages/stage.html", {
         "stage": row,
         "status": status,
@@ -56,4 +59,12 @@ def stage(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
         "may_rollback": can(request.actor, "stage.rollback", project) and status != StageStatus.UPDATING and last,
         "may_cancel": "cancel" in actions and can(request.actor, "rollout.cancel", project),
         "may_edit": can(request.actor, "stage.edit", project),
+        "gates": (gates := holding(closed(project.pk), row.pk)),
+        "stopped": any(gate.kind == "stop" and gate.stage_id == row.pk for gate in gates),
+        "needs": requirements_of(row, "promote", row.scenario),
+        "waiting": waiting_on(row),
+        "auto": AutoPromotion.objects.filter(stage=row).first() if row.source_id else None,
+        "may_let_go": can(request.actor, "stage.promote", project),
+        "may_stop": can(request.actor, "line.stop", project),
+        "may_resume": can(request.actor, "line.resume", project),
     })

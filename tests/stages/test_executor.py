@@ -11,7 +11,7 @@ from gs2admin import engine
 from gs2admin.errors import Conflict
 from gs2admin.identity.actors import SYSTEM
 from stages.models import Output, Rollout, Step, Target
-from stages.rollout import executor, journal
+from stages.rollout import context, executor, journal
 from stages.rollout.steps import KINDS
 from stages.rollout.steps.base import LeaseLost, StepBroken, StepFailed
 from stages.services import (
@@ -271,7 +271,7 @@ def test_a_passing_database_fault_does_not_end_a_step(stage, kind, run, monkeypa
         return real(claim, lines)
 
     monkeypatch.setattr(journal, "write", flaky)
-    monkeypatch.setattr(executor, "connection", type("C", (), {"in_atomic_block": False, "close": staticmethod(lambda: None)}))
+    monkeypatch.setattr(context, "connection", type("C", (), {"in_atomic_block": False, "close": staticmethod(lambda: None)}))
     kind.acts["auth", "pre"] = lambda ctx: ctx.emit("one") or ctx.emit("two")
     ended = run(promote_stage(actor=SYSTEM, stage=stage))
     assert ended.state == "succeeded" and next(faults, None) is None

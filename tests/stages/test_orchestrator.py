@@ -5,7 +5,19 @@ from dataclasses import dataclass
 
 import pytest
 
-from stages.rollout.orchestrator import MAX_STEP_ATTEMPTS, Begin, Finish, RunStep, decide, errored
+from stages.rollout.orchestrator import (
+    MAX_STEP_ATTEMPTS,
+    Begin,
+    CanaryUp,
+    Course,
+    Finish,
+    Judge,
+    RunLanes,
+    RunStep,
+    Undo,
+    decide,
+    errored,
+)
 
 
 @dataclass
@@ -18,6 +30,9 @@ class Row:
     position: int = 1
     attempt: int = 1
     summary: str = "exit code 3"
+    leg: str = "base"
+    wave: int = 0
+    lane: int = 0
 
 
 def rows(text: str) -> list[Row]:
@@ -93,3 +108,76 @@ def test_a_fault_while_canceling_ends_as_the_table_says():
 def test_no_worker_has_business_elsewhere(state):
     with pytest.raises(ValueError, match="no worker"):
         decide(state, [], yes)
+
+
+def lane_rows(*lanes: str) -> list[Row]:
+    """One wave, a lane per text."""
+    found = []
+    for lane, text in enumerate(lanes):
+        for row in rows(text):
+            row.lane = lane
+            found.append(row)
+    return found
+
+
+def test_lanes_of_a_wave_run_together_and_the_next_wave_waits():
+    found = lane_rows("pp", "pp")
+    assert decide("running", found, yes) == RunLanes(((0, 1), (2, 3)))
+    found = lane_rows("sp", "ss")
+    assert decide("running", found, yes) == RunStep(1)
+    later = Row("pending", wave=1)
+    assert decide("running", [*lane_rows("s", "r"), later], yes) == RunStep(1, again=True)
+    assert decide("running", [*lane_rows("s", "s"), later], yes) == RunStep(2)
+
+
+def test_a_wave_with_a_failure_is_judged_when_its_other_lanes_stand():
+    assert decide("running", lane_rows("fp", "sp"), yes) == RunStep(3)
+    assert decide("running", [*lane_rows("f", "s"), Row("pending", wave=1)], yes).move == "R2"
+    assert decide("running", lane_rows("r", "p"), no).move == "R4"
+
+
+@pytest.mark.parametrize(
+    ("state", "letters", "course", "expected"),
+    [
+        ("running", "sf", Course(rollback=True), Undo),
+        ("running", "s", Course(leg="canary", strategy="canary", analysis="manual"), CanaryUp("R7")),
+        ("running", "s", Course(leg="canary", strategy="canary", analysis="none"), CanaryUp("R7")),
+        ("running", "s", Course(leg="canary", strategy="canary", analysis="auto"), CanaryUp("R6")),
+        ("running", "s", Course(leg="full", strategy="canary"), "R1"),
+        ("canary_analyzing", "s", Course(leg="canary", strategy="canary", analysis="auto"), Judge()),
+        ("rolling_back", "s", Course(leg="undo"), "B1"),
+        ("rolling_back", "", Course(leg="undo"), "B1"),
+        ("rolling_back", "sf", Course(leg="undo"), "B2"),
+        ("rolling_back", "sp", Course(leg="undo"), RunStep(1)),
+        ("canary_rejecting", "s", Course(cause="user"), "J1"),
+        ("canary_rejecting", "s", Course(cause="score"), "J1"),
+        ("canary_rejecting", "s", Course(cause="timeout"), "J2"),
+        ("canary_rejecting", "f", Course(cause="user"), "J3"),
+    ],
+)
+def test_legs_lead_where_the_table_says(state, letters, course, expected):
+    found = rows(letters)
+    undoing = state in {"rolling_back", "canary_rejecting"}
+    for row in found:
+        row.leg = "undo" if undoing else course.leg
+    decision = decide(state, found, yes, course)
+    if isinstance(expected, str):
+        assert isinstance(decision, Finish) and decision.move == expected
+    elif isinstance(expected, type):
+        assert isinstance(decision, expected)
+    else:
+        assert decision == expected
+
+
+@pytest.mark.parametrize(
+    ("state", "move"),
+    [("running", "R4"), ("rolling_back", "B2"), ("canary_analyzing", "N4"), ("canary_rejecting", "J3"), ("canceling", "X2")],
+)
+def test_a_fault_of_the_system_has_its_move_in_every_state(state, move):
+    assert errored("the store is down", rows("sp"), state).move == move
+
+
+def test_of_blue_green_only_a_begun_switch_leaves_targets_unsure():
+    course = Course(strategy="blueGreen")
+    assert decide("running", rows("sf"), yes, course).consistent
+    assert not decide("running", [*rows("s"), Row("failed", phase="switch", wave=1)], yes, course).consistent

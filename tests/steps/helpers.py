@@ -23,6 +23,10 @@ class Context:
     new_version: str | None = "1.5.0"
     target: str = "tokyo"
     phase: str = "deploy"
+    leg: str = "base"
+    undo: bool = False
+    weight: int = 0
+    colour: str = ""
     attempt: int = 1
     key: str = "default/415/12"
     on_tick: object = None

@@ -66,6 +66,10 @@ def test_it_knows_what_it_needs_and_nothing_else(allow, command, monkeypatch):
         "GS2ADMIN_ROLLOUT": "415",
         "GS2ADMIN_ATTEMPT": "3",
         "GS2ADMIN_STEP_KEY": "default/415/12",
+        "GS2ADMIN_LEG": "base",
+        "GS2ADMIN_UNDO": "",
+        "GS2ADMIN_WEIGHT": "0",
+        "GS2ADMIN_COLOUR": "",
     }
     assert cwd == "/"
 

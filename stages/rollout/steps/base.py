@@ -39,6 +39,14 @@ class StepContext(Protocol):
     new_version: str | None
     target: str
     phase: str
+    #: base, or of a canary: canary while the gray part is made, full when everybody gets the new version.
+    leg: str
+    #: This takes back what an earlier step did: the versions are exchanged, ``memo["done"]`` is what that one remembered.
+    undo: bool
+    #: Percent of the players who get the new version now; 0 outside a canary.
+    weight: int
+    #: blue or green: the one that is deployed to; of the phase switch, the one that players are sent to. "" without.
+    colour: str
     attempt: int
     #: Stable over all attempts of this step, for example ``default/415/12``.
     key: str

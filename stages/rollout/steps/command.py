@@ -99,6 +99,10 @@ def _environment(ctx: StepContext) -> dict[str, str]:
         "ROLLOUT": ctx.rollout_number,
         "ATTEMPT": ctx.attempt,
         "STEP_KEY": ctx.key,
+        "LEG": ctx.leg,
+        "UNDO": "1" if ctx.undo else "",
+        "WEIGHT": ctx.weight,
+        "COLOUR": ctx.colour,
     }
     return {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
