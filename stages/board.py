@@ -13,7 +13,7 @@ from django.utils import timezone
 from gs2admin.identity.models import Project
 from stages.models import Rollout, Stage, Version, VersionSet
 from stages.services import ledger
-from stages.states import FINAL, StageStatus, stage_status
+from stages.states import FINAL, TIMED, StageStatus, stage_status
 from stages.usual import overdue_after, usual_seconds
 from stages.versions import Change, differences, digest, effective
 
@@ -48,6 +48,11 @@ class Card:
         return self.status == StageStatus.UPDATING
 
     @property
+    def waits(self) -> bool:
+        """A canary is up: it waits for a person or its metrics."""
+        return bool(self.updating and self.rollout and self.rollout.state in TIMED)
+
+    @property
     def failed(self) -> bool:
         """The last rollout ended badly."""
         return self.status == StageStatus.UPDATE_FAILED
@@ -55,7 +60,7 @@ class Card:
     def overdue(self, now: datetime) -> bool:
         """Whether the live rollout runs for much longer than usual."""
         limit = overdue_after(self.usual_s)
-        began = self.rollout.started_at if self.rollout and self.updating else None
+        began = self.rollout.started_at if self.rollout and self.updating and not self.waits else None
         return bool(limit and began and (now - began).total_seconds() > limit)
 
 

@@ -21,3 +21,9 @@ class ConfirmForm(ReasonForm):
     def fresh(cls, *, digest: str = "", reason: str = "") -> ConfirmForm:
         """An unsent form for one preview."""
         return cls(initial={"preview_digest": digest, "request_key": uuid.uuid4(), "reason": reason})
+
+
+class DecisionForm(ReasonForm):
+    """A decision about a canary; seen: the weight that the page showed."""
+
+    seen = forms.IntegerField(widget=forms.HiddenInput, required=False, min_value=0, max_value=100)

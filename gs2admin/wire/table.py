@@ -78,10 +78,11 @@ class Method:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer with a status of its own."""
+    """An answer with a status of its own. etag: quoted; a caller that has it already gets 304 (own API only)."""
 
     body: dict[str, Any]
     status: int = 200
+    etag: str = ""
 
 
 @dataclass(frozen=True)
