@@ -119,6 +119,8 @@ STEP_COMMANDS = env.commands("GS2ADMIN_COMMANDS") or (
 )
 # File stores that steps of kind storage may read and write, by name.
 STEP_STORAGES = env.stores("GS2ADMIN_STORAGES")
+# Kubeconfig files that steps of kind kubernetes may use, by name.
+STEP_KUBECONFIGS = env.commands("GS2ADMIN_KUBECONFIGS")
 STEP_HTTP_ALLOW = env.hosts_or_networks("GS2ADMIN_HTTP_ALLOW")
 # What one Lua script may use. Time and memory are enforced from outside too: its process is killed.
 SCRIPT_WALL_S = env.number("GS2ADMIN_SCRIPT_WALL_S", 5, 1, 3600)
@@ -131,11 +133,15 @@ SCRIPT_CALLS = env.number("GS2ADMIN_SCRIPT_CALLS", 100, 0, 100_000)
 # Runner processes per web or worker process, started when needed.
 SCRIPT_RUNNERS = env.number("GS2ADMIN_SCRIPT_RUNNERS", 4, 1, 64)
 GS2_MAX_BODY = env.number("GS2ADMIN_MAX_BODY", 16 * 1024 * 1024, 1024, 1024**3)
+# SourceDeploy's answers: flat as its documents show them, or inside `result` as its service sends them.
+SOURCEDEPLOY_ENVELOPE = env.choice("GS2ADMIN_SOURCEDEPLOY_ENVELOPE", "flat", ("flat", "result"))
 OUTPUT_KEEP_DAYS = env.number("GS2ADMIN_OUTPUT_DAYS", 30, 1, 3650)
-# A player's queue is held for so long by whoever runs its jobs; longer than any script may take.
-JOB_LEASE_S = env.number("GS2ADMIN_JOB_LEASE_S", 30, 10, 600)
+# A player's queue is held for so long by whoever runs its jobs and renews it meanwhile; after that another may take it.
+JOB_LEASE_S = env.number("GS2ADMIN_JOB_LEASE_S", 30, 2, 600)
 JOB_RESULT_KEEP_DAYS = env.number("GS2ADMIN_JOB_RESULT_DAYS", 30, 1, 3650)
 JOB_GIVEN_UP_KEEP_DAYS = env.number("GS2ADMIN_JOB_GIVEN_UP_DAYS", 30, 1, 3650)
+# Who held a mutex from when to when is told for so long; then idle mutexes are removed too.
+LOCK_HISTORY_DAYS = env.number("GS2ADMIN_LOCK_HISTORY_DAYS", 30, 1, 3650)
 # Dumps of players' data and uploads for imports are kept for so long; their links end earlier.
 USER_DATA_KEEP_DAYS = env.number("GS2ADMIN_USER_DATA_DAYS", 7, 1, 365)
 USER_DATA_LINK_S = env.number("GS2ADMIN_USER_DATA_LINK_S", 3600, 60, 604_800)
@@ -152,6 +158,7 @@ INSTALLED_APPS = [
     "gs2admin.api",
     "gs2admin.dashboard",
     "stages",
+    "locks",
     "jobqueue",
     "django_q",
     "django_htmx",
@@ -168,6 +175,7 @@ MIDDLEWARE = [
     "stages.live.LiveMiddleware",
     "gs2admin.logs.RequestLogMiddleware",
     "gs2admin.health.HealthMiddleware",
+    "gs2admin.wire.middleware.FamiliesMiddleware",
     "gs2admin.wire.middleware.WireMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -9,7 +9,7 @@ from django.urls import reverse
 from gs2admin.dashboard import attention
 from gs2admin.identity.models import Project
 from jobqueue.models import GivenUp, Namespace
-from jobqueue.reads.overview import HOUR, MANY, given_up_counts
+from jobqueue.reads.overview import HOUR, MANY, lately_given_up
 
 MOST = 5
 
@@ -19,10 +19,10 @@ def given_up(project: Project) -> list[attention.Need]:
     """One line per namespace, at most MOST; what was replayed since needs nobody any more."""
     lately = GivenUp.objects.filter(namespace=OuterRef("pk"), at__gte=datetime.now(UTC) - HOUR, replayed_at=None)
     rows = dict(Namespace.objects.filter(Exists(lately), project=project).order_by("name").values_list("pk", "name")[:MOST])
-    counts = given_up_counts(list(rows)) if rows else {}
+    counts = lately_given_up(list(rows)) if rows else {}
     found = []
     for pk, name in rows.items():
-        count = counts[pk][1]
+        count = counts[pk]
         many = f"More than {MANY:,} jobs" if count > MANY else "1 job" if count == 1 else f"{count:,} jobs"
         found.append(attention.Need(
             "bad", "list-check", f"{many} of {name} given up within the last hour", "after the last try",

@@ -7,9 +7,9 @@ from datetime import timedelta
 from django.db.models.functions import Now
 
 from gs2admin import engine
+from gs2admin.spaces import NamespaceStatus
 from jobqueue.models import Namespace, ScriptNamespace
 from jobqueue.services import namespaces
-from jobqueue.states import NamespaceStatus
 from jobqueue.userdata import tasks  # noqa: F401  registers its sweeper and its cleaner with ours
 
 # Longer than a slice of the work: whoever is at it stamps the row at each beginning.

@@ -19,13 +19,6 @@ class JobState(models.TextChoices):
 QUEUED = frozenset({JobState.WAITING, JobState.RUNNING})
 
 
-class NamespaceStatus(models.TextChoices):
-    """What clients see of a namespace."""
-
-    ACTIVE = "ACTIVE", "Active"
-    DELETING = "DELETING", "Deleting"
-
-
 class UserDataKind(models.TextChoices):
     """What is done with a player's data."""
 

@@ -7,9 +7,9 @@ from typing import Any
 from gs2admin.errors import Invalid
 from gs2admin.identity.rights import require
 from gs2admin.wire.dispatch import Call
-from gs2admin.wire.shapes import Integer, Nothing, Result, Shape, Text, field
+from gs2admin.wire.shapes import Boolean, Integer, Nothing, Result, Shape, Text, field
 from gs2admin.wire.table import Answer
-from stages import api_delivery
+from stages import api_delivery, api_governance
 from stages.api_shapes import RolloutModel, RolloutRequest, StageRequest, api_method, find_rollout, iso, rollout_item
 from stages.doors import find_stage, page_token, row_of
 from stages.models import Rollout, Stage, Version
@@ -50,6 +50,7 @@ class StartRequest(StageRequest):
         max_length=64,
         description="The same key again returns the rollout that it started, so a repeated request starts no second.",
     )
+    override: Boolean = field("freeze.stage.override", False, description="In spite of a stop or freeze window; with a reason.")
 
 
 class CancelRequest(RolloutRequest):
@@ -164,7 +165,8 @@ def rollback(call: Call, request: StartRequest) -> Answer:
 
 def _started(call: Call, request: StartRequest, start) -> Answer:
     stage = find_stage(call, request.name)
-    rollout = start(actor=call.actor, stage=stage, reason=request.reason, request_key=request.request_key)
+    sent = {"reason": request.reason, "request_key": request.request_key, "override": request.override}
+    rollout = start(actor=call.actor, stage=stage, **sent)
     return Answer(rollout_item(find_rollout(call, rollout.number)), 202)
 
 
@@ -262,4 +264,5 @@ METHODS = [
         cancel,
         "Cancel a rollout",
     ),
+    *api_governance.METHODS,
 ]

@@ -11,14 +11,16 @@ from functools import lru_cache
 from django.utils import timezone
 
 from gs2admin.identity.models import Project
+from stages.governance.gates import Gate, closed, holding
 from stages.models import Rollout, Stage, Version, VersionSet
 from stages.services import ledger
-from stages.states import FINAL, TIMED, StageStatus, stage_status
+from stages.states import FINAL, TIMED, RolloutState, StageStatus, stage_status
 from stages.usual import overdue_after, usual_seconds
 from stages.versions import Change, differences, digest, effective
 
 SHOWN = 6
 FOLDED_LIMIT = 40
+PENDING = 20
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class Card:
     """One stage on the board.
 
     shown: the first few pins, changed ones first. folded: the rest when it is short, else empty. rest: how many
-    are not shown. arrow: whether the card to the left is this stage's source. drift: a sentence.
+    are not shown. arrow: whether the card to the left is this stage's source. drift: a sentence. gates: what holds
+    promotes back just now.
     """
 
     stage: Stage
@@ -41,6 +44,12 @@ class Card:
     total: int = 0
     arrow: bool = False
     usual_s: float | None = None
+    gates: list[Gate] = field(default_factory=list)
+
+    @property
+    def stopped(self) -> bool:
+        """The line is stopped here; else, with gates, a freeze window is on."""
+        return any(gate.kind == "stop" for gate in self.gates)
 
     @property
     def updating(self) -> bool:
@@ -66,10 +75,15 @@ class Card:
 
 @dataclass(frozen=True)
 class Board:
-    """revision: the project's, read before everything else, so that a change in between is seen by the next poll."""
+    """revision: the project's, read before everything else, so that a change in between is seen by the next poll.
+
+    gates: all that are closed, of all stages. pending: rollouts that wait for approval, oldest first, at most PENDING.
+    """
 
     revision: int
     cards: list[Card]
+    gates: list[Gate] = field(default_factory=list)
+    pending: list[Rollout] = field(default_factory=list)
 
     @property
     def running(self) -> bool:
@@ -108,7 +122,7 @@ EMPTY = VersionKey("", {})
 
 
 def read_board(project: Project) -> Board:
-    """The board of a project; at most six queries."""
+    """The board of a project; at most nine queries."""
     revision = ledger.revision(project.pk)
     stages = list(Stage.objects.existing(project.pk).with_last_rollout())
     rollouts = {
@@ -119,12 +133,18 @@ def read_board(project: Project) -> Board:
     latest = _latest(project) if any(stage.source_id is None for stage in stages) else EMPTY
     live = [row.stage_id for row in rollouts.values() if row.state not in FINAL]
     usual = usual_seconds(live)
+    gates = closed(project.pk)
     by_id = {stage.pk: stage for stage in stages}
     cards, left = [], None
     for stage in stages:
-        cards.append(_card(stage, left, by_id, rollouts.get(stage.last_rollout_id), sets, latest, usual))
+        cards.append(_card(stage, left, by_id, rollouts.get(stage.last_rollout_id), sets, latest, usual, gates))
         left = stage
-    return Board(revision, cards)
+    return Board(revision, cards, gates, _pending(project))
+
+
+def _pending(project: Project) -> list[Rollout]:
+    rows = Rollout.objects.filter(project=project, state=RolloutState.AWAITING_APPROVAL, stage__deleted_at=None)
+    return list(rows.select_related("stage", "approval").order_by("id")[:PENDING])
 
 
 def _sets(stages: list[Stage], rollouts) -> dict[int | None, VersionKey]:
@@ -138,7 +158,7 @@ def _latest(project: Project) -> VersionKey:
     return VersionKey(digest(dict(sorted(versions.items()))), versions)
 
 
-def _card(stage, left, by_id, rollout, sets, latest, usual) -> Card:
+def _card(stage, left, by_id, rollout, sets, latest, usual, gates) -> Card:
     status = stage_status(stage.last_state, True if stage.last_consistent is None else stage.last_consistent)
     source = by_id.get(stage.source_id)
     now = sets[stage.current_set_id]
@@ -164,6 +184,7 @@ def _card(stage, left, by_id, rollout, sets, latest, usual) -> Card:
         total=len(rows),
         arrow=bool(left and stage.source_id == left.pk),
         usual_s=usual.get(stage.pk),
+        gates=holding(gates, stage.pk),
     )
 
 

@@ -25,7 +25,7 @@ PHASE_WORDS = {
 # As a form shows them: what every rollout does, then what only some strategies do.
 SHOWN_PHASES = sorted(ALL_PHASES, key=list(PHASE_WORDS).index)
 # The field that turns a phase on, by the kind of the target.
-FIRST_FIELD = {"command": "command", "http": "url", "storage": "path"}
+FIRST_FIELD = {"command": "command", "http": "url", "storage": "path", "kubernetes": "image"}
 
 
 def _name(label: str, help_text: str) -> forms.CharField:
@@ -157,6 +157,8 @@ def _phase_fields(kind: str, phase: str, now: str) -> dict[str, forms.Field]:
         }
     if kind == "storage":
         return _storage_fields()
+    if kind == "kubernetes":
+        return _kubernetes_fields()
     address = forms.CharField(
         label="URL", required=False, max_length=2000,
         widget=forms.TextInput(attrs={**_CALM, "inputmode": "url", "placeholder": "Nothing to do"}),
@@ -180,4 +182,24 @@ def _storage_fields() -> dict[str, forms.Field]:
         "source_store": forms.ChoiceField(label="From the store", required=False, choices=stores),
         "source": forms.CharField(label="The version's file", required=False, max_length=500, help_text=help_text,
                                   widget=forms.TextInput(attrs={**_CALM, "placeholder": "builds/{service}-{version}.zip"})),
+    }
+
+
+def _kubernetes_fields() -> dict[str, forms.Field]:
+    word = lambda label, default: forms.CharField(  # noqa: E731
+        label=label, required=False, max_length=200, initial=default, widget=forms.TextInput(attrs=_CALM)
+    )
+    clusters = [(name, name) for name in sorted(settings.STEP_KUBECONFIGS)]
+    return {
+        "image": forms.CharField(
+            label="Image, without its tag", required=False, max_length=400, help_text="The version is the tag.",
+            widget=forms.TextInput(attrs={**_CALM, "placeholder": "Nothing to do"}),
+        ),
+        "kubeconfig": forms.ChoiceField(label="Cluster", required=False, choices=clusters),
+        "namespace": word("Namespace", "default"),
+        "deployment": word("Deployment", "{service}"),
+        "container": word("Container", "{service}"),
+        "service": word("Service (for the switch)", "{service}"),
+        "gray_replicas": forms.IntegerField(label="Gray replicas", required=False, initial=1, min_value=1, max_value=100),
+        "timeout_s": _seconds("Given up after (s)", 600),
     }

@@ -148,9 +148,8 @@ class Watch:
         known = self._parts.get(rights)
         if known and known[0] == now.revision:
             return known[1]
-        row = (
-            Rollout.objects.select_related("stage", "project", "from_set", "to_set", "retry_of", "undoes").get(pk=self.pk)
-        )
+        rows = Rollout.objects.select_related("stage", "project", "from_set", "to_set", "retry_of", "undoes", "approval")
+        row = rows.get(pk=self.pk)
         context = parts_context(row, rights) | {"project": row.project, "oob": True}
         self._say = f"{row.get_state_display()}. {context['sentence']}"
         before = known[1] if known else {}

@@ -7,6 +7,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import models
 from django.db.models import OuterRef, Q, Subquery
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 
 from stages.states import LIVE, WORKABLE, Kind, RolloutState
@@ -47,16 +48,25 @@ class StageQuerySet(models.QuerySet):
 
         That is the live one, else the last that ever reached running (contract: rollout_states, section 2).
         """
-        deciding = (
-            apps.get_model("stages", "Rollout").objects.filter(stage=OuterRef("pk"))
-            .filter(Q(started_at__isnull=False) | Q(state__in=sorted(LIVE)))
-            .order_by("-id")
-        )
         return self.annotate(
-            last_rollout_id=Subquery(deciding.values("id")[:1]),
-            last_state=Subquery(deciding.values("state")[:1]),
-            last_consistent=Subquery(deciding.values("consistent")[:1]),
+            last_rollout_id=_deciding("id", models.BigIntegerField()),
+            last_state=_deciding("state", models.CharField()),
+            last_consistent=_deciding("consistent", models.BooleanField()),
         )
+
+
+def _deciding(column: str, kind: models.Field) -> RawSQL:
+    """A column of the rollout that decides a stage's status, found by one step into an index.
+
+    Written out, because Django takes half a millisecond to put each such subquery together, and every read of a stage has it.
+    """
+    live = sorted(LIVE)
+    return RawSQL(
+        f"(SELECT deciding.{column} FROM stages_rollout deciding WHERE deciding.stage_id = stages_stage.id"
+        f" AND (deciding.started_at IS NOT NULL OR deciding.state IN ({', '.join(['%s'] * len(live))}))"
+        " ORDER BY deciding.id DESC LIMIT 1)",
+        live, output_field=kind,
+    )
 
 
 class RolloutQuerySet(models.QuerySet):
@@ -77,13 +87,14 @@ class RolloutQuerySet(models.QuerySet):
         return rows.filter(Q(lease_until=None) | Q(lease_until__lt=Now()))
 
     def undoable(self, stage_id: int) -> RolloutQuerySet:
-        """Succeeded promotes that changed something, replaced something, and were not rolled back since; newest first.
+        """Succeeded rollouts forward that changed something, replaced something, and were not rolled back since; newest first.
 
         The first is what a rollback undoes: rolling back twice goes two steps back, and promoting is the redo.
         """
         undone = self.model.objects.filter(undoes=OuterRef("pk"), state=RolloutState.SUCCEEDED)
         return (
-            self.filter(stage_id=stage_id, kind=Kind.PROMOTE, state=RolloutState.SUCCEEDED, from_set__size__gt=0)
+            self.filter(stage_id=stage_id, state=RolloutState.SUCCEEDED, from_set__size__gt=0)
+            .exclude(kind=Kind.ROLLBACK)
             .exclude(from_set=models.F("to_set"))
             .filter(~models.Exists(undone))
             .order_by("-id")

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db.models import Q
 from django.urls import reverse
 
 from gs2admin.identity.actors import Actor
@@ -13,13 +14,16 @@ from stages.actions import actions_of
 from stages.models import Output, Rollout, Step
 from stages.models_scenarios import Strategy
 from stages.rollout.plan import EVERYTHING
+from stages.rollout.redo import why_not_resumable
 from stages.scenarios import span, way_of
 from stages.services.previews import failing_step
-from stages.states import ALL_PHASES, FINAL, PHASES, TIMED, RolloutState, StepState
+from stages.states import ALL_PHASES, FINAL, LIVE, PHASES, TIMED, RolloutState, StepState
 from stages.usual import usual_seconds
 
 PARTS = ("head", "progress", "steps", "details")
-RIGHTS = ("canary.decide", "rollout.cancel", "rollout.retry", "stage.promote", "stage.rollback")
+RIGHTS = (
+    "canary.decide", "rollout.approve", "rollout.cancel", "rollout.retry", "rollout.skip", "stage.promote", "stage.rollback",
+)
 # More rows than this are folded, apart from the ones that run or failed.
 MATRIX_OPEN = 12
 FAILED_LINES = 12
@@ -101,6 +105,12 @@ def current_sentence(rollout: Rollout, steps: list[Step]) -> str:
     where = lambda step: f" on {step.target_name}" if step.target_name else ""  # noqa: E731
     if rollout.state == RolloutState.QUEUED:
         return "Waiting for a worker"
+    if rollout.state == RolloutState.AWAITING_APPROVAL:
+        return "Waiting for approval"
+    if rollout.state == RolloutState.REJECTED:
+        return "Rejected; nothing was started"
+    if rollout.state == RolloutState.CANCELED and not rollout.started_at:
+        return "Canceled before it began; nothing was changed"
     running = next((step for step in steps if step.state == StepState.RUNNING), None)
     if rollout.state == RolloutState.CANCELING:
         return f"Stopping {running.phase} of {running.microservice}{where(running)}" if running else "Stopping"
@@ -128,8 +138,11 @@ def current_sentence(rollout: Rollout, steps: list[Step]) -> str:
     return rollout.get_state_display()
 
 
-def buttons(rollout: Rollout, rights: tuple[str, ...], *, newest: bool) -> list[dict[str, Any]]:
-    """The buttons by state and right. newest: no later rollout ran on the stage, so retry and undo make sense."""
+def buttons(rollout: Rollout, rights: tuple[str, ...], *, newest: bool, resumable: bool = False) -> list[dict[str, Any]]:
+    """The buttons by state and right. newest: no later rollout ran on the stage, so retry and undo make sense.
+
+    resumable: a retry can go on from the failed step.
+    """
     at = {"project": rollout.project.name, "number": rollout.number}
     actions = actions_of(rollout)
     found = []
@@ -145,10 +158,17 @@ def buttons(rollout: Rollout, rights: tuple[str, ...], *, newest: bool) -> list[
             add("advance", "Next weight…", "arrow-right", "btn", decide("advance"))
         if "canary_reject" in actions and rollout.family != "asm":
             add("reject", "Withdraw…", "arrow-back-up", "btn", decide("reject"))
-    if "cancel" in actions and "rollout.cancel" in rights:
+    if "approve" in actions and "rollout.approve" in rights:
+        add("approve", "Approve…", "shield-check", "btn btn-primary", reverse("rollout-approve", kwargs=at))
+        add("reject", "Reject…", "x", "btn", reverse("rollout-reject", kwargs=at))
+    # Who asked may always withdraw; the page is shared by all with the same rights, so the service says no to others.
+    if "cancel" in actions and ("rollout.cancel" in rights or rollout.state == RolloutState.AWAITING_APPROVAL):
         add("cancel", "Cancel…", "ban", "btn", reverse("rollout-cancel", kwargs=at))
     if "retry" in actions and "rollout.retry" in rights and newest:
-        add("retry", "Retry…", "refresh", "btn btn-primary", reverse("rollout-retry", kwargs=at))
+        retry = reverse("rollout-retry", kwargs=at)
+        add("retry", "Retry from this step…" if resumable else "Retry…", "refresh", "btn btn-primary", retry)
+        if resumable and "rollout.skip" in rights:
+            add("skip", "Skip this step…", "arrow-right", "btn", f"{retry}?how=skip")
     # Where nothing was ever pinned there is nothing to put back.
     if "rollback" in actions and "stage.rollback" in rights and newest and rollout.stage.current_set_id:
         url = reverse("stage-rollback", kwargs={"project": rollout.project.name, "stage": rollout.stage.name})
@@ -166,7 +186,9 @@ def parts_context(rollout: Rollout, rights: tuple[str, ...]) -> dict[str, Any]:
     final = rollout.state in FINAL
     bad = rollout.state in {RolloutState.FAILED, RolloutState.ERRORED}
     failing = failing_step(rollout) if bad else None
-    later = Rollout.objects.filter(stage_id=rollout.stage_id, id__gt=rollout.pk).order_by("-id")
+    # One that waits for approval, or was rejected, has not touched the stage.
+    ran = Q(started_at__isnull=False) | Q(state__in=sorted(LIVE))
+    later = Rollout.objects.filter(ran, stage_id=rollout.stage_id, id__gt=rollout.pk).order_by("-id")
     newer = later.values_list("number", flat=True).first() if final else None
     return {
         "rollout": rollout,
@@ -182,12 +204,14 @@ def parts_context(rollout: Rollout, rights: tuple[str, ...]) -> dict[str, Any]:
         "only_target": names[0] if len(names) == 1 else "",
         "failing": failing,
         "failing_lines": _last_lines(rollout, failing) if failing else [],
-        "buttons": buttons(rollout, rights, newest=newer is None),
+        "buttons": buttons(rollout, rights, newest=newer is None, resumable=not why_not_resumable(rollout.strategy, steps)),
         "newer": newer,
         "usual_s": None if final else usual_seconds([rollout.stage_id]).get(rollout.stage_id),
         "undo": _undo(rollout, rows),
         "phases": rows[0].phases if rows else PHASES,
         "canary": canary_of(rollout) if rollout.strategy == Strategy.CANARY else None,
+        "approval": (approval := getattr(rollout, "approval", None)),
+        "votes": list(rollout.votes.order_by("id")) if approval else [],
         "tone": "bad" if bad else "ok" if rollout.state == RolloutState.SUCCEEDED else "muted" if final else "info",
     }
 

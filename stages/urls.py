@@ -2,7 +2,21 @@
 from django.urls import path
 
 from stages import live
-from stages.views import board, canary, manage, moves, resolve, rollouts, scenarios, stage, targets, versions
+from stages.views import (
+    approvals,
+    auto,
+    board,
+    canary,
+    gates,
+    manage,
+    moves,
+    resolve,
+    rollouts,
+    scenarios,
+    stage,
+    targets,
+    versions,
+)
 
 urlpatterns = [
     path("", board.board, name="board"),
@@ -16,6 +30,11 @@ urlpatterns = [
     path("rollouts/<int:number>/lines", rollouts.rollout_lines, name="rollout-lines"),
     path("rollouts/<int:number>/output.txt", rollouts.rollout_text, name="rollout-text"),
     path("rollouts/<int:number>/cancel", moves.cancel, name="rollout-cancel"),
+    path("rollouts/<int:number>/approve", approvals.approve, name="rollout-approve"),
+    path("rollouts/<int:number>/reject", approvals.reject, name="rollout-reject"),
+    path("stages/<str:stage>/auto", auto.settings, name="stage-auto"),
+    path("stages/<str:stage>/let-go", auto.release, name="stage-let-go"),
+    path("stages/<str:stage>/approval", approvals.rule, name="stage-approval"),
     path("rollouts/<int:number>/retry", moves.retry, name="rollout-retry"),
     # Not stages/new: that is the page of a stage called new.
     path("new-stage", manage.create, name="stage-new"),
@@ -33,6 +52,13 @@ urlpatterns = [
     path("stages/<str:stage>/scenarios/<int:pk>/delete", scenarios.delete, name="scenario-delete"),
     path("rollouts/<int:number>/canary/<str:action>", canary.decide, name="rollout-canary"),
     path("resolve", resolve.resolve, name="resolve"),
+    path("freezes", gates.freezes, name="freezes"),
+    path("freezes.ics", gates.feed, name="freeze-feed"),
+    path("freezes/new", gates.create, name="freeze-new"),
+    path("freezes/<int:pk>", gates.edit, name="freeze-edit"),
+    path("freezes/<int:pk>/delete", gates.delete, name="freeze-delete"),
+    path("line/stop", gates.stop, name="line-stop"),
+    path("line/resume", gates.resume, name="line-resume"),
     path("versions/", versions.versions, name="versions"),
     path("versions/register", versions.register, name="version-register"),
     path("versions/<str:service>/", versions.service, name="version-service"),

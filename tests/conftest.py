@@ -3,6 +3,9 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from gs2admin.identity.actors import SYSTEM, person
 from gs2admin.identity.models import Membership, Project, Role, User
 from gs2admin.identity.services import create_credential
+from tests.official import disconnect_all
 
 CHROMIUM = "/usr/bin/chromium"
 PASSWORD = "correct horse battery"
@@ -23,6 +27,26 @@ def pytest_collection_modifyitems(config, items) -> None:
     for item in items:
         if "e2e" in item.keywords:
             item.add_marker(skip)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _official_sessions_end():
+    yield
+    disconnect_all()
+
+
+LEFT_S = 5.0
+
+
+def pytest_unconfigure() -> None:
+    """A thread that a test left behind would keep this process, and all that waits for it, from ending: a failure."""
+    until = time.monotonic() + LEFT_S
+    while left := [one.name for one in threading.enumerate() if not one.daemon and one is not threading.main_thread()]:
+        if time.monotonic() > until:
+            print("These threads were left running by a test:", *left, file=sys.stderr, flush=True)
+            sys.stdout.flush()
+            os._exit(1)
+        time.sleep(0.05)
 
 
 @pytest.fixture

@@ -38,14 +38,26 @@ echo "== style and architecture"
 $BIN/ruff check --quiet .
 $BIN/lint-imports --no-cache >"$GS2ADMIN_DATA_DIR/imports.log" || { cat "$GS2ADMIN_DATA_DIR/imports.log"; exit 1; }
 $BIN/python -W error manage.py makemigrations --check --dry-run >/dev/null
-# Tests that start, kill and time real processes have the machine for themselves; the others share its cores.
-ALONE="tests/engine tests/races tests/steps tests/e2e"
-apart=$(for place in $ALONE; do printf -- '--ignore=%s ' "$place"; done)
-pytest() { $BIN/python -m pytest -q -p no:cacheprovider "$@"; }
+# Tests that start, kill and time real processes run beside one other at most; the others share the machine's cores.
+PROCESSES="tests/engine tests/races"
+BROWSER="tests/steps tests/e2e"
+apart=$(for place in $PROCESSES $BROWSER; do printf -- '--ignore=%s ' "$place"; done)
+# Nothing here takes half of this; whatever hangs is ended with an error instead of holding everybody up.
+pytest() { timeout --foreground -k 30 1800 $BIN/python -m pytest -q -p no:cacheprovider "$@"; }
+# beside "one's arguments" "the other's": two runs at a time, each shown whole.
+beside() {
+    pytest $1 >"$GS2ADMIN_DATA_DIR/beside.log" 2>&1 &
+    other=$!
+    failed=0
+    pytest $2 || failed=1
+    wait $other || failed=1
+    cat "$GS2ADMIN_DATA_DIR/beside.log"
+    return $failed
+}
 
 echo "== tests on SQLite"
 pytest -n 2 --dist loadfile $apart tests
-pytest $ALONE
+beside "$PROCESSES" "$BROWSER"
 if [ "$postgres" = yes ]; then
     echo "== tests on PostgreSQL"
     DATABASE_URL=$TEST_POSTGRES_URL

@@ -1,7 +1,8 @@
 """Who is behind a session cookie, for paths that are asked thousands of times a second.
 
-Each process keeps what it has looked up and looks again, for all kept sessions at once, when it is a second old: a
-sign-out, a changed password, a closed account or a lost membership takes effect within about a second.
+Each process keeps what it has looked up and looks again, for all kept sessions at once, before it is a second old: a
+sign-out, a changed password, a closed account or a lost membership takes effect within about a second. One thread
+looks while the others go on with what is still young enough; only when it is too old do they wait.
 """
 from __future__ import annotations
 
@@ -22,6 +23,7 @@ from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Membership, User
 
 TTL_S = 1.0
+LOOK_AGAIN_S = 0.6
 IDLE_S = 10.0
 LIMIT = 20_000
 CHUNK = 400
@@ -33,6 +35,7 @@ class _Entry:
     data: str
     person: tuple[Any, ...]
     used_at: float = field(default_factory=time.monotonic)
+    loaded_at: float = field(default_factory=time.monotonic)
 
 
 class SessionCache:
@@ -48,11 +51,13 @@ class SessionCache:
         if not key:
             return None
         now = time.monotonic()
-        if now - self._checked_at > TTL_S:
-            # Whoever comes first looks for all; the others wait, because what they would use is too old.
-            with self._lock:
-                if time.monotonic() - self._checked_at > TTL_S:
+        age = now - self._checked_at
+        if age > LOOK_AGAIN_S and self._lock.acquire(blocking=age > TTL_S):
+            try:
+                if time.monotonic() - self._checked_at > LOOK_AGAIN_S:
                     self._check_all()
+            finally:
+                self._lock.release()
         entry = self._entries.get(key)
         if entry is None:
             entry = self._load(key)
@@ -77,7 +82,7 @@ class SessionCache:
         return _Entry(_actor(person, roles), data, person)
 
     def _check_all(self) -> None:
-        now = time.monotonic()
+        began = now = time.monotonic()
         entries = {key: entry for key, entry in list(self._entries.items()) if now - entry.used_at < IDLE_S}
         alive: dict[str, _Entry] = {}
         keys = list(entries)
@@ -102,8 +107,10 @@ class SessionCache:
                 del alive[key]
             elif dict(entry.actor.roles) != roles.get(entry.person[0], {}):
                 entry.actor = _actor(entry.person, roles.get(entry.person[0], {}))
+        # Those that were loaded meanwhile are younger than this look.
+        alive |= {key: entry for key, entry in list(self._entries.items()) if entry.loaded_at >= began}
         self._entries = alive
-        self._checked_at = time.monotonic()
+        self._checked_at = began
 
 
 def _actor(person: tuple[Any, ...], roles: dict[int, str]) -> Actor:

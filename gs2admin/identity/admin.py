@@ -175,7 +175,7 @@ class CredentialAdmin(ServiceAdmin):
     search_fields = ("name", "client_id", "created_by")
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).defer("secret_hash")
+        return super().get_queryset(request).defer("secret_hash", "sealed_secret")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

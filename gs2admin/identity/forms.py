@@ -37,6 +37,11 @@ class CredentialForm(PageForm):
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
     role = forms.ChoiceField(choices=CREDENTIAL_CHOICES, initial=Role.SERVICE.value)
+    signs = forms.BooleanField(
+        label="It signs requests", required=False,
+        help_text="For SourceDeploy clients, which sign each request instead of signing in. The server then keeps the "
+                  "secret, encrypted, because a signature cannot be checked without it.",
+    )
     key = forms.UUIDField(widget=forms.HiddenInput)
 
     @classmethod

@@ -72,12 +72,17 @@ class Membership(models.Model):
 
 
 class Credential(models.Model):
-    """What a program signs in with. The secret is 256 random bits, kept as an HMAC and shown once."""
+    """What a program signs in with. The secret is 256 random bits, kept as an HMAC and shown once.
+
+    sealed_secret: the secret once more, encrypted (sealed.py), only where it was chosen that this credential signs
+    requests: a signature cannot be checked without the key. Empty otherwise, and after revoking.
+    """
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="credentials")
     name = models.CharField(max_length=128)
     client_id = models.CharField(max_length=64, unique=True)
     secret_hash = models.CharField(max_length=64)
+    sealed_secret = models.CharField(max_length=255, blank=True, default="")
     role = models.CharField(max_length=16, choices=Role.choices, default=Role.SERVICE)
     created_at = models.DateTimeField(db_default=Now())
     created_by = models.CharField(max_length=150)
@@ -94,6 +99,11 @@ class Credential(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def signs(self) -> bool:
+        """Whether requests may be signed with its secret."""
+        return bool(self.sealed_secret)
 
 
 class AccessToken(models.Model):

@@ -15,12 +15,18 @@ from gs2admin.errors import Conflict, Denied, Invalid, NotFound
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import MEMBER_ROLES, NAME, RESERVED_NAMES, Credential, Membership, Project, Role, User
 from gs2admin.identity.rights import require
+from gs2admin.identity.sealed import seal
 
 
 def secret_hash(secret: str) -> str:
     """HMAC-SHA256 of a random secret under a key of our own; enough, because the secret holds 256 random bits."""
     key = hashlib.sha256(b"gs2admin.credential:" + settings.SECRET_KEY.encode()).digest()
     return hmac.new(key, secret.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+
+
+def signing_purpose(client_id: str) -> str:
+    """What the encrypted secret of a credential is bound to, so that it opens for no other row."""
+    return f"credential {client_id}"
 
 
 def create_project(*, actor: Actor, name: str, owner_id: str = "", region: str = "ap-northeast-1") -> Project:
@@ -106,8 +112,14 @@ def remove_member(*, actor: Actor, membership: Membership, reason: str = "") -> 
         row.delete()
 
 
-def create_credential(*, actor: Actor, project: Project, name: str, role: str = Role.SERVICE) -> tuple[Credential, str]:
-    """Make a credential; returns the row and its secret, which is kept nowhere. Raises NotFound, Denied, Invalid, Conflict."""
+def create_credential(
+    *, actor: Actor, project: Project, name: str, role: str = Role.SERVICE, signs: bool = False
+) -> tuple[Credential, str]:
+    """Make a credential; returns the row and its secret, which is kept nowhere.
+
+    signs: keep the secret encrypted, so that requests signed with it can be checked (SourceDeploy).
+    Raises NotFound, Denied, Invalid, Conflict.
+    """
     require(actor, "credential.manage", project)
     name = name.strip()
     if not re.match(NAME, name):
@@ -117,17 +129,20 @@ def create_credential(*, actor: Actor, project: Project, name: str, role: str = 
         raise Invalid(f"A credential's role is one of: {', '.join(Role.values)}.", component="credential",
                       message="identifier.credential.role.error.invalid")
     secret = secrets.token_urlsafe(32)
+    client_id = "gs2a-" + secrets.token_hex(16)
     try:
         with transaction.atomic():
             row = Credential.objects.create(
                 project=project,
                 name=name,
-                client_id="gs2a-" + secrets.token_hex(16),
+                client_id=client_id,
                 secret_hash=secret_hash(secret),
+                sealed_secret=seal(secret, purpose=signing_purpose(client_id)) if signs else "",
                 role=role,
                 created_by=actor.name,
             )
-            record(actor=actor, action="credential.create", obj=row, after={"client_id": row.client_id, "role": role})
+            facts = {"client_id": row.client_id, "role": role} | ({"signs": True} if signs else {})
+            record(actor=actor, action="credential.create", obj=row, after=facts)
             return row, secret
     except IntegrityError:
         raise Conflict(f"There is a credential called {name} already; revoke it first or choose another name.",
@@ -138,7 +153,7 @@ def revoke_credential(*, actor: Actor, credential: Credential, reason: str = "")
     """End a credential and every token made with it; revoking twice changes nothing. Raises NotFound, Denied."""
     require(actor, "credential.manage", credential)
     with transaction.atomic():
-        if Credential.objects.filter(pk=credential.pk, revoked_at=None).update(revoked_at=Now()):
+        if Credential.objects.filter(pk=credential.pk, revoked_at=None).update(revoked_at=Now(), sealed_secret=""):
             record(actor=actor, action="credential.revoke", obj=credential, reason=reason)
     credential.refresh_from_db()
     return credential

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
+from gs2admin.wire.family import families
 from gs2admin.wire.location import locate
 from gs2admin.wire.rest import serve
 from gs2admin.wire.table import table
@@ -21,3 +22,18 @@ class WireMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         where = locate(request.META)
         return self.get_response(request) if where is None else serve(request, where)
+
+
+class FamiliesMiddleware:
+    """Does the same for the other published protocols."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        families()
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        for family in families():
+            path = family.find(request.META)
+            if path is not None:
+                return family.serve(request, path)
+        return self.get_response(request)

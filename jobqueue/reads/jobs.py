@@ -28,6 +28,13 @@ def job_of(project: Project, name: UUID, *, shown: int = ARGS_SHOWN) -> Job:
     return job
 
 
+def with_arguments(job: Job, *, shown: int) -> Job:
+    """The job with args_head and args_size; for one that was read without its arguments."""
+    row = Job.objects.filter(pk=job.pk).order_by().values_list(Substr("args", 1, shown), Length("args")).first()
+    job.args_head, job.args_size = row or ("", 0)
+    return job
+
+
 def attempts(job: Job) -> list[JobResult]:
     """How its attempts ended, newest first, with the beginnings of their texts: body, body_size, printed, printed_size."""
     rows = job.results.order_by("-try_number").defer("result", "output")

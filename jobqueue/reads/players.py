@@ -9,7 +9,6 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast, Length, Substr
 
 from jobqueue.models import GivenUp, Job, JobResult, Namespace, Queue
-from jobqueue.reads.overview import running_queues
 from jobqueue.reads.text import begins
 from jobqueue.states import JobState
 
@@ -29,18 +28,18 @@ class PlayerRow:
 
 
 def with_work(
-    namespace: Namespace, *, user: str = "", state: str = "", after: tuple[str, int] | None = None,
+    namespace: Namespace, *, held: list[int], user: str = "", state: str = "", after: tuple[str, int] | None = None,
     after_user: str = "", limit: int,
 ) -> list[Queue]:
     """Queues with work, who waits longest first; with `user`, those whose id begins so, in order of the ids.
 
     after: (place, id) of the last row seen, place being its head_at as the database writes it: SQLite compares moments
     as text, and the same moment may be written with three digits or with six. after_user: its user id, where they are in
-    order of ids.
+    order of ids. held: `running_queues()`.
     """
     rows = Queue.objects.filter(namespace=namespace)
     if state == "running":
-        rows = rows.filter(pk__in=running_queues())
+        rows = rows.filter(pk__in=held)
     elif state == "retrying":
         rows = rows.filter(head_tries__gt=0)
     else:
@@ -56,10 +55,9 @@ def with_work(
     return list(rows.annotate(place=Cast("head_at", TextField())).order_by("head_at", "pk")[:limit])
 
 
-def rows_of(namespace: Namespace, queues: list[Queue]) -> list[PlayerRow]:
-    """The queues with what runs and what was given up; two queries."""
-    ids = [row.pk for row in queues]
-    running = Counter(Job.objects.filter(queue_id__in=ids, state=JobState.RUNNING).values_list("queue_id", flat=True))
+def rows_of(namespace: Namespace, queues: list[Queue], held: list[int]) -> list[PlayerRow]:
+    """The queues with what runs and what was given up; one query. held: `running_queues()`."""
+    running = Counter(held)
     lines = GivenUp.objects.filter(
         namespace=namespace, user_id__in=[row.user_id for row in queues], replayed_at=None
     ).order_by()
@@ -95,10 +93,12 @@ def past(queue: Queue, *, before: int | None = None, limit: int) -> list[Job]:
 
 def last_results(jobs: list[Job]) -> dict[int, JobResult]:
     """The newest result of each job, with the beginning of its body as `snippet`."""
-    wanted = Q(pk__in=[])
-    for job in jobs:
-        if job.try_count:
-            # The attempt that runs has no result yet; the one before it does.
-            wanted |= Q(job_id=job.pk, try_number=job.try_count - (2 if job.state == JobState.RUNNING else 1))
-    rows = JobResult.objects.filter(wanted).annotate(snippet=Substr("result", 1, SNIPPET), size=Length("result"))
-    return {row.job_id: row for row in rows.defer("result", "output")}
+    # The attempt that runs has no result yet; the one before it does.
+    wanted = [
+        Q(job_id=job.pk, try_number=job.try_count - (2 if job.state == JobState.RUNNING else 1))
+        for job in jobs if job.try_count > (job.state == JobState.RUNNING)
+    ]
+    if not wanted:
+        return {}
+    rows = JobResult.objects.filter(Q(*wanted, _connector=Q.OR)).order_by().defer("result", "output")
+    return {row.job_id: row for row in rows.annotate(snippet=Substr("result", 1, SNIPPET), size=Length("result"))}

@@ -16,11 +16,12 @@ from gs2admin.audit.services import record
 from gs2admin.errors import Conflict, Invalid, NotFound, Quota
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.rights import require
+from gs2admin.spaces import NamespaceStatus
 from jobqueue import notify, sql
 from jobqueue.execution import attempt, hold
 from jobqueue.execution.drain import DRAIN
 from jobqueue.models import GivenUp, Job, JobResult, Namespace, Queue
-from jobqueue.states import DEFAULT_TRIES, QUEUED, JobState, NamespaceStatus, after_attempt
+from jobqueue.states import DEFAULT_TRIES, QUEUED, JobState, after_attempt
 from jobqueue.stats import count_one
 
 MAX_ENTRIES = 10
@@ -72,12 +73,11 @@ def push_jobs(
     rows = [(uuid.uuid4(), e.script_id, e.args, e.max_try_count or DEFAULT_TRIES) for e in entries]
     try:
         with transaction.atomic():
-            queue_id, begins = sql.push(namespace.pk, user_id, len(rows), auto)
-            ids = sql.insert_jobs(queue_id, rows, now)
+            queue_id, begins, ids = sql.push(namespace.pk, user_id, rows, auto=auto, at=now)
             jobs = [
                 Job(id=pk, queue_id=queue_id, name=name, script_id=script, args=args, max_try_count=tries, created_at=now,
                     updated_at=now)
-                for pk, (name, script, args, tries) in zip(sorted(ids), rows, strict=True)
+                for pk, (name, script, args, tries) in zip(ids, rows, strict=True)
             ]  # fmt: skip
             if begins:
                 engine.ring(DRAIN, queue_id)
@@ -138,7 +138,7 @@ def run_next(
             user_id=user_id,
             script_id=job.script_id,
             args=job.args,
-            tick=lambda: hold.renew(held),
+            tick=hold.Keeper(held).tick,
         )
         then = after_attempt(
             status_code=ended.status_code, tries=job.try_count, max_tries=job.max_try_count, may_retry=ended.may_retry
@@ -146,7 +146,7 @@ def run_next(
         with transaction.atomic():
             ours, _ = sql.settle(
                 job_id=job.pk, tries=job.try_count, to=then.state, status_code=ended.status_code, result=ended.result,
-                output=ended.output, took_ms=ended.took_ms, next_id=None,
+                output=ended.output, took_ms=ended.took_ms,
             )  # fmt: skip
             if ours:
                 count_one(namespace.pk, job.script_id, then.state, took_ms=ended.took_ms)
@@ -226,8 +226,10 @@ def replay_jobs(*, actor: Actor, namespace: Namespace, jobs: Sequence[Job], reas
             if not Job.objects.filter(pk=job.pk, state=JobState.GIVEN_UP).exists():
                 raise Conflict(f"Job {job.name} is not given up.", component="job",
                                message="jobQueue.job.job.error.conflict")
-            queue_id, begins = sql.push(namespace.pk, job.queue.user_id, 1, namespace.enable_auto_run)
-            (pk,) = sql.insert_jobs(queue_id, [(uuid.uuid4(), job.script_id, job.args, job.max_try_count)], now)
+            queue_id, begins, (pk,) = sql.push(
+                namespace.pk, job.queue.user_id, [(uuid.uuid4(), job.script_id, job.args, job.max_try_count)],
+                auto=namespace.enable_auto_run, at=now,
+            )  # fmt: skip
             Job.objects.filter(pk=pk).update(replay_of=job)
             GivenUp.objects.filter(job=job).update(replayed_at=Now())
             if begins:

@@ -4,9 +4,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gs2admin.errors import Invalid
+from gs2admin.spaces import NamespaceStatus
 from jobqueue.models import Namespace
 from jobqueue.services.jobs import check_args
-from jobqueue.states import NamespaceStatus
 from jobqueue.userdata.archive import Archive
 from jobqueue.userdata.format import (
     GIVEN_UP,

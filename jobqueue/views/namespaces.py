@@ -14,7 +14,7 @@ from gs2admin.dashboard.forms import ReasonForm
 from gs2admin.dashboard.pages import project_page
 from gs2admin.dashboard.posting import attempt, confirm_page, form_page, link, text_of
 from gs2admin.identity.models import Project
-from jobqueue.charts import SPANS, chart
+from jobqueue.charts import SPANS, Bar, chart
 from jobqueue.forms import EditForm, NamespaceForm
 from jobqueue.models import Namespace, Queue
 from jobqueue.reads import overview, players
@@ -30,9 +30,10 @@ from jobqueue.views.common import (
     live_answer,
     namespace_of,
     rights,
+    script_urls,
 )
 
-PAGE = 50
+PAGE = 30
 
 
 @require_GET
@@ -50,30 +51,32 @@ def queues(request: HttpRequest, project: Project) -> HttpResponse:
     })
 
 
-def _spark(minutes: list[tuple[int, int]]) -> list[dict[str, float]]:
+def _spark(minutes: list[tuple[int, int]]) -> list[Bar]:
     """The last hour as 20 bars of 3 minutes, in a drawing of 100 by 20."""
     thirds = [(sum(ok for ok, _ in minutes[i : i + 3]), sum(bad for _, bad in minutes[i : i + 3])) for i in range(0, 60, 3)]
     peak = max((ok + bad for ok, bad in thirds), default=0)
     bars = []
     for place, (ok, bad) in enumerate(thirds):
         if ok + bad:
-            high, low = bad / peak * 20, ok / peak * 20
-            high = max(high, 1.5) if bad else 0
-            bars.append({"x": place * 5 + 0.5, "ok_y": round(20 - low, 1), "ok": round(low, 1),
-                         "bad_y": round(max(0, 20 - low - high), 1), "bad": round(high, 1)})
+            low, high = ok / peak * 20, max(bad / peak * 20, 1.5) if bad else 0.0
+            bars.append(Bar(place * 5 + 0.5, 4, round(20 - low, 1), round(low, 1), round(max(0.0, 20 - low - high), 1),
+                            round(high, 1), ""))
     return bars
 
 
-def _top(request: HttpRequest, row: Namespace) -> dict[str, Any]:
-    """The parts that move: numbers, chart, failing scripts."""
+def _top(request: HttpRequest, row: Namespace, held: list[int]) -> dict[str, Any]:
+    """The parts that move: numbers, chart, failing scripts. held: the queues of which a job runs."""
     key = request.GET.get("span", "1h")
-    numbers = overview.numbers([row.pk])[row.pk]
     drawn = chart(row, key if key in SPANS else "1h")
+    minutes = {row.pk: drawn.per_minute} if drawn.per_minute else None
+    numbers = overview.numbers([row.pk], held=held, minutes=minutes)[row.pk]
+    urls = script_urls(row.project, [line.script for line in drawn.scripts])
     busy = numbers.busy or (row.enable_auto_run and numbers.waiting)
     return {
         "namespace": row, "numbers": numbers, "chart": drawn, "spans": SPANS.values(), "every": BUSY_MS if busy else CALM_MS,
         "live_url": f"{at('queues-live', row)}{link(span=drawn.span.key)}",
-        "cursor": cursor_of(row.revision, numbers, drawn),
+        "failing": [(line, urls.get(line.script, "")) for line in drawn.scripts],
+        "cursor": cursor_of(row.revision, numbers, drawn), "still": not (numbers.running or numbers.waiting),
     }
 
 
@@ -86,17 +89,16 @@ def namespace(request: HttpRequest, project: Project, namespace: str) -> HttpRes
     user = without_nul(request.GET.get("user", ""))[:128]
     state = request.GET.get("state", "")
     state = state if state in dict(players.STATES) else ""
-    after = _place(request)
-    found = players.with_work(
-        row, user=user, state=state, after=after, after_user=without_nul(request.GET.get("after_user", ""))[:128], limit=PAGE + 1
-    )
+    after, after_user = _place(request), without_nul(request.GET.get("after_user", ""))[:128]
+    held = overview.running_queues()
+    found = players.with_work(row, held=held, user=user, state=state, after=after, after_user=after_user, limit=PAGE + 1)
     kept = {"user": user, "state": state, "span": request.GET.get("span", "")}
     return render(request, "jobqueue/namespace.html", {
-        **_top(request, row),
-        "players": players.rows_of(row, found[:PAGE]),
+        **_top(request, row, held),
+        "players": players.rows_of(row, found[:PAGE], held), "player_url": f"{at('queues-user', row)}?id=",
         "user": user, "state": state, "states": players.STATES,
         "next": link(**kept, **_beyond(found[PAGE - 1], user)) if len(found) > PAGE else "",
-        "first": link(**kept) if after or request.GET.get("after_user") else "",
+        "first": link(**kept) if after or after_user else "",
         **rights(request, project, "queue.manage", "job.push"),
     })
 
@@ -119,7 +121,7 @@ def _place(request: HttpRequest) -> tuple[str, int] | None:
 def live(request: HttpRequest, project: Project, namespace: str) -> HttpResponse:
     """What moved since the reader's cursor."""
     row = namespace_of(project, namespace)
-    context = _top(request, row)
+    context = _top(request, row, overview.running_queues())
     return live_answer(request, "jobqueue/_namespace_live.html", context["cursor"], context)
 
 

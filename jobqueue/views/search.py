@@ -13,7 +13,7 @@ from jobqueue.reads import search as reads
 from jobqueue.reads.players import last_results
 from jobqueue.reads.text import without_nul
 
-PLAYERS = 50
+PLAYERS = 30
 
 
 @require_GET

@@ -111,14 +111,31 @@ def write(claim: Claim, lines: Iterable[Line]) -> None:
 
 
 def start(claim: Claim, lines: Iterable[Line]) -> None:
-    """queued -> running (Q1), with the lines that say what begins. The idle colour is about to change, if one is used."""
+    """queued -> running (Q1), with the lines that say what begins. The idle colour is about to change, if one is used.
+
+    What needed approval ends here instead when its approvals carry it no more.
+    """
+    from stages.services.approvals import still_approved  # which write output through this file
+
     with transaction.atomic():
         ledger.lock(claim.project_id)
+        if said := still_approved(claim.rollout_id):
+            _stop_before_start(claim, said)
+            return
         if not apply(claim.rows, BY_ID["Q1"], started_at=Now()):
             _refuse(claim)
         _append(claim, lines)
         if Step.objects.filter(rollout_id=claim.rollout_id, phase="deploy").exists():
             Stage.objects.filter(pk__in=_coloured(claim).values("stage")).update(idle_set=None)
+
+
+def _stop_before_start(claim: Claim, said: str) -> None:
+    """queued -> canceled (Q2): an approval that it needed counts no more. The next look at the claim finds it ended."""
+    if not apply(claim.rows, BY_ID["Q2"], ended_at=Now(), lease_until=None, cause="system"):
+        _refuse(claim)
+    Step.objects.filter(rollout_id=claim.rollout_id).update(state=StepState.NO_PROGRESS)
+    _append(claim, [Line(f"Canceled before it began. {said}")])
+    Stage.objects.filter(pk=claim.stage_id).update(revision=F("revision") + 1, updated_at=Now())
 
 
 def start_step(claim: Claim, step: Step, lines: Iterable[Line]) -> None:

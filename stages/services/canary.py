@@ -21,6 +21,7 @@ from stages.models import CanaryReport, Rollout
 from stages.rollout import journal, passages
 from stages.scenarios import way_of
 from stages.services import ledger
+from stages.services.approvals import refuse_new_versions
 from stages.services.rollouts import RUN
 from stages.states import BY_ID, TIMED, RolloutState, StepState
 
@@ -104,6 +105,7 @@ def remake_canary(*, actor: Actor, rollout: Rollout, versions: Mapping[str, str]
     require(actor, "canary.decide", rollout)
     with transaction.atomic():
         now = _held(rollout, "release_update")
+        refuse_new_versions(now.stage)
         known = set(now.steps.exclude(leg="undo").values_list("microservice", flat=True))
         strange = sorted(set(versions) - known)
         if strange:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -9,19 +10,20 @@ from django.db.models.functions import Now
 
 from gs2admin import engine
 from gs2admin.audit.services import record
-from gs2admin.errors import Conflict, NotFound
+from gs2admin.errors import Conflict, Invalid, NotFound
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.rights import require
 from gs2admin.transitions import apply
 from stages.actions import actions_of
-from stages.models import Rollout, RolloutTarget, Scenario, Stage, Step
+from stages.governance import gates
+from stages.models import Rollout, Scenario, Stage
 from stages.rollout import journal
-from stages.rollout.plan import batches_of
-from stages.services import ledger
-from stages.services.previews import STAGE_S_OWN, Preview, preview_of, preview_promote, preview_rollback, versions_of
-from stages.states import Kind, RolloutState, StepState, move_for
-
-RUN = "stages.tasks.run_rollout"
+from stages.rollout.redo import ALL, FAILED, SKIP
+from stages.services import approvals, ledger
+from stages.services.again import preview_retry
+from stages.services.births import RUN, Asking, create
+from stages.services.previews import STAGE_S_OWN, Preview, preview_promote, preview_rollback
+from stages.states import RolloutState, StepState, move_for
 
 
 def promote_stage(
@@ -31,21 +33,25 @@ def promote_stage(
     reason: str = "",
     preview_digest: str | None = None,
     request_key: str | None = None,
+    override: bool = False,
+    ask: bool = False,
     scenario: Scenario | None = STAGE_S_OWN,
     family: str = "freeze",
 ) -> Rollout:
     """Start copying the source's versions onto the stage; asynchronous, the returned rollout is queued.
 
-    scenario: another one of the stage than its own, or None for the plain way. family: whose words tell its history.
+    Where a rule demands it, or with ask, the rollout waits for approval instead (services.approvals). scenario: another
+    one of the stage than its own, or None for the plain way. family: whose words tell its history.
 
     preview_digest: what the person saw; when anything moved since, nothing starts. request_key: the same key again
-    returns the rollout that it started.
-    Raises NotFound, Denied, Conflict (another rollout is live: extra["rollout"] is its number; or the preview
-    changed), Invalid.
+    returns the rollout that it started. override: start in spite of a stop or a freeze window (right gate.override,
+    and a reason).
+    Raises NotFound, Denied, Conflict (another rollout is live or waits for approval: extra["rollout"] is its number; the
+    preview changed; the line is stopped or a freeze window is on), Invalid.
     """
     return _start(
         actor, "stage.promote", stage, reason, preview_digest, request_key,
-        lambda row: preview_promote(row, scenario=scenario), family=family,
+        lambda row: preview_promote(row, scenario=scenario), override=override, ask=ask, family=family,
     )
 
 
@@ -57,20 +63,40 @@ def rollback_stage(
     reason: str = "",
     preview_digest: str | None = None,
     request_key: str | None = None,
+    override: bool = False,
 ) -> Rollout:
     """Start going back, to "previous" or "pinned" (preview_rollback tells which versions); otherwise as promote_stage."""
     return _start(
-        actor, "stage.rollback", stage, reason, preview_digest, request_key, lambda row: preview_rollback(row, to=to)
+        actor, "stage.rollback", stage, reason, preview_digest, request_key,
+        lambda row: preview_rollback(row, to=to), override=override,
     )
 
 
-def retry_rollout(*, actor: Actor, rollout: Rollout, reason: str = "", request_key: str | None = None) -> Rollout:
+def retry_rollout(
+    *,
+    actor: Actor,
+    rollout: Rollout,
+    reason: str = "",
+    request_key: str | None = None,
+    override: bool = False,
+    how: str = ALL,
+) -> Rollout:
     """Start a new rollout to the same versions as one that ended badly, linked to it.
 
+    how: everything anew, from the failed step on, or past it (stages.rollout.redo); skipping needs the right
+    rollout.skip and a reason, and the pins move as if the step had been done.
     Raises Conflict when the rollout did not end badly, or when the stage has moved since, so that a retry would
-    bring back an old plan.
+    bring back an old plan; Invalid when it cannot go on from its failed step.
     """
     require(actor, "rollout.retry", rollout)
+    if how not in {ALL, FAILED, SKIP}:
+        raise Invalid("A retry is of everything, from the failed step on, or past it.", component="stage",
+                      message="freeze.stage.how.error.invalid")
+    if how == SKIP:
+        require(actor, "rollout.skip", rollout)
+        if not reason.strip():
+            raise Invalid("Say why the step may be left out.", component="stage",
+                          message="freeze.stage.reason.error.require", extra={"field": "reason"})
     stage = rollout.stage
     if rollout.state not in {RolloutState.FAILED, RolloutState.ERRORED, RolloutState.CANCELED}:
         raise Conflict(
@@ -89,16 +115,10 @@ def retry_rollout(*, actor: Actor, rollout: Rollout, reason: str = "", request_k
             code="freeze.stage.retryTooLate",
         )
 
-    def same_again(row: Stage) -> Preview:
-        if rollout.kind == Kind.ROLLBACK:
-            to = "previous" if rollout.undoes_id else "pinned"
-            return preview_rollback(row, to=to, retry_of=rollout)
-        scenario = rollout.scenario if rollout.scenario_copy and rollout.scenario_id else row.scenario
-        return preview_of(
-            row, Kind.PROMOTE, versions_of(rollout.to_set), rollout.source_name, retry_of=rollout, scenario=scenario
-        )
-
-    return _start(actor, "rollout.retry", stage, reason, None, request_key, same_again, family=rollout.family)
+    return _start(
+        actor, "rollout.retry", stage, reason, None, request_key,
+        lambda row: preview_retry(row, rollout, how), override=override, family=rollout.family, redo=how,
+    )
 
 
 def _start(
@@ -109,11 +129,11 @@ def _start(
     preview_digest: str | None,
     request_key: str | None,
     look: Callable[[Stage], Preview],
-    *,
-    family: str = "freeze",
+    **more: Any,
 ) -> Rollout:
-    """The one way a rollout of a stage comes to be."""
+    """The one way a rollout of a stage comes to be, whoever asks by whichever door. more: the rest of Asking."""
     require(actor, action, stage)
+    asking = Asking(reason, preview_digest, request_key, **more)
     if request_key is None:
         _refuse_if_live(stage)  # a plain read spares the hopeless ones the lock
     try:
@@ -131,7 +151,7 @@ def _start(
                     return same
             _refuse_if_live(row)
             preview = look(row)
-            if preview_digest is not None and preview_digest != preview.digest:
+            if asking.preview_digest is not None and asking.preview_digest != preview.digest:
                 raise Conflict(
                     f"{row.name} or its source moved after this preview was made, so nothing was started. "
                     "Look at the new preview and confirm again.",
@@ -139,7 +159,13 @@ def _start(
                     message="freeze.stage.stage.error.conflict",
                     code="freeze.stage.previewChanged",
                 )
-            return _create(actor, action, preview, counters.rollouts_count, reason, request_key, family)
+            passed = _pass_gates(actor, row, preview.kind, asking.override, asking.reason)
+            needs = approvals.requirements_of(row, preview.kind, preview.scenario, asked=asking.ask)
+            if needs and asking.family == "asm":
+                raise approvals.cannot_wait(row)
+            if needs:
+                approvals.refuse_second_request(row)
+            return create(actor, action, preview, counters.rollouts_count, asking, passed, needs)
     except IntegrityError:
         # Two hosts at the same instant: the database let one through.
         _refuse_if_live(stage)
@@ -147,6 +173,19 @@ def _start(
         if same:
             return same
         raise
+
+
+def _pass_gates(actor: Actor, stage: Stage, kind: str, override: bool, reason: str) -> list[str]:
+    """What was overridden, as sentences; none as a rule. Raises Conflict where a gate is closed, Denied, Invalid."""
+    closed = gates.holding(gates.closed(stage.project_id), stage.pk, kind)
+    if closed and not override:
+        raise gates.refusal(closed)
+    if closed:
+        require(actor, "gate.override", stage)
+        if not reason.strip():
+            raise Invalid("Say why it cannot wait: overriding a stop or a freeze window needs a reason.", component="stage",
+                          message="freeze.stage.reason.error.require", extra={"field": "reason"})
+    return [gate.sentence for gate in closed]
 
 
 def _refuse_if_live(stage: Stage) -> None:
@@ -162,92 +201,20 @@ def _refuse_if_live(stage: Stage) -> None:
         )
 
 
-def _create(
-    actor: Actor, action: str, preview: Preview, number: int, reason: str, request_key: str | None, family: str
-) -> Rollout:
-    stage, way = preview.stage, preview.way
-    to_set = ledger.frozen(stage.project_id, preview.to_versions)
-    rollout = Rollout.objects.create(
-        project_id=stage.project_id,
-        stage=stage,
-        number=number,
-        family=family,
-        kind=preview.kind,
-        strategy=way.strategy,
-        analysis=way.analysis,
-        leg="canary" if any(step.leg == "canary" for step in preview.steps) else "base",
-        sequence=way.sequence,
-        rollback=way.rollback,
-        scenario=preview.scenario,
-        scenario_copy=preview.scenario_copy,
-        colour=preview.colour,
-        from_set=preview.from_set,
-        to_set=to_set,
-        source_name=preview.source_name,
-        request_key=request_key,
-        requested_by_kind=actor.kind,
-        requested_by_id=actor.id,
-        requested_by=actor.name,
-        reason=reason.strip()[:2000],
-        undoes=preview.undoes,
-        retry_of=preview.retry_of,
-        steps_total=len(preview.steps),
-        changes_count=len(preview.effective),
-    )
-    Step.objects.bulk_create(
-        Step(
-            rollout=rollout,
-            position=position,
-            microservice=plan.microservice,
-            old_version=plan.old_version,
-            new_version=plan.new_version,
-            target_name=plan.target_name,
-            phase=plan.phase,
-            kind=plan.kind,
-            config=plan.config,
-            leg=plan.leg,
-            wave=plan.wave,
-            lane=plan.lane,
-        )
-        for position, plan in enumerate(preview.steps, start=1)
-    )
-    batches = batches_of(len(preview.targets), way)
-    RolloutTarget.objects.bulk_create(
-        RolloutTarget(
-            rollout=rollout, position=position, target_id=place.pk, number=place.pk, name=place.name, kind=place.kind,
-            batch=batch,
-        )
-        for position, (place, batch) in enumerate(zip(preview.targets, batches, strict=True), start=1)
-    )
-    Stage.objects.filter(pk=stage.pk).update(revision=F("revision") + 1, updated_at=Now())
-    record(
-        actor=actor,
-        action=action,
-        obj=rollout,
-        before={"stage": stage.name, "set": preview.from_set.number if preview.from_set else None},
-        after={
-            "set": to_set.number,
-            "changes": [change.sentence for change in preview.effective][:200],
-            **({"scenario": preview.scenario_copy["name"]} if preview.scenario_copy else {}),
-            **({"retry_of": preview.retry_of.number} if preview.retry_of else {}),
-            **({"undoes": preview.undoes.number} if preview.undoes else {}),
-        },
-        reason=rollout.reason,
-    )
-    engine.ring(RUN, rollout.pk)
-    return rollout
-
-
 def cancel_rollout(*, actor: Actor, rollout: Rollout, reason: str = "") -> Rollout:
     """Ask a rollout to stop. A queued one is canceled at once; a running one stops between or inside its steps.
 
     Raises NotFound, Denied (who merely requested one may cancel it only while it waits for approval), Conflict
     when it has ended or is already being canceled.
     """
-    require(actor, "rollout.cancel", rollout)
+    mine = (actor.kind, actor.id) == (rollout.requested_by_kind, rollout.requested_by_id)
+    withdraws = mine and rollout.state == RolloutState.AWAITING_APPROVAL
+    require(actor, "project.view" if withdraws else "rollout.cancel", rollout)
     with transaction.atomic():
         ledger.lock(rollout.project_id)
         now = Rollout.objects.select_related("stage").get(pk=rollout.pk)
+        if withdraws and now.state != RolloutState.AWAITING_APPROVAL:
+            require(actor, "rollout.cancel", rollout)  # it was approved just now
         move = move_for(now.state, "cancel")
         if move is None or "cancel" not in actions_of(now):
             raise Conflict(
@@ -275,6 +242,7 @@ def cancel_rollout(*, actor: Actor, rollout: Rollout, reason: str = "") -> Rollo
             )
         if move.target == RolloutState.CANCELED:
             now.steps.update(state=StepState.NO_PROGRESS)
+            approvals.close_request(now, f"Canceled by {actor.name}.")
             journal.append(now.pk, now.stage_id, [journal.Line(f"Canceled by {actor.name} before it began.")])
             Stage.objects.filter(pk=now.stage_id).update(revision=F("revision") + 1, updated_at=Now())
         record(actor=actor, action="rollout.cancel", obj=now, before={"state": now.state},

@@ -44,6 +44,7 @@ class Attention:
     label: str
     rollout: int | None = None
     stage: str = ""
+    key: str = ""
 
 
 def rights_of(actor: Actor, project: Project) -> tuple[str, ...]:
@@ -90,6 +91,14 @@ def attention(board: Board, project: Project, workers: health.Health) -> list[At
             "bad", "plug-connected-x", "No worker is running: nothing that is started will move on.",
             "Start the server with `make up`, or a worker alone with `manage.py worker`.", "", "",
         ))
+    freezes = reverse("freezes", kwargs={"project": project.name})
+    for gate in board.gates:
+        tone, icon = ("bad", "ban") if gate.kind == "stop" else ("warn", "clock")
+        found.append(Attention(tone, icon, gate.sentence, "", freezes, "Look", key=f"{gate.kind}-{gate.pk}"))
+    for row in board.pending:
+        url = reverse("rollout", kwargs={"project": project.name, "number": row.number})
+        said = f"asked for by {row.requested_by}. {row.approval.sentence}"
+        found.append(Attention("warn", "shield-check", "waits for approval,", said, url, "Review", row.number, row.stage.name))
     now = timezone.now()
     for card in board.cards:
         last = card.rollout
@@ -116,7 +125,7 @@ def attention(board: Board, project: Project, workers: health.Health) -> list[At
 def cursor(board: Board, workers: health.Health, needs: list[Need]) -> int:
     """One integer that changes whenever the board does: the project's revision, and what time, workers and others add."""
     ours = board.revision * 1000 + min(len(board.overdue()), 499) * 2 + workers.ok
-    return ours * 10_000 + crc32(repr(needs).encode()) % 10_000
+    return ours * 10_000 + crc32(repr((needs, board.gates)).encode()) % 10_000
 
 
 class _Kept:

@@ -11,6 +11,7 @@ from gs2admin.dashboard.forms import ReasonForm
 from gs2admin.dashboard.pages import project_page
 from gs2admin.dashboard.posting import attempt, confirm_page, form_page
 from gs2admin.identity.models import Project
+from gs2admin.identity.rights import can
 from stages.forms_settings import StageForm
 from stages.services import create_stage, delete_stage, update_stage
 from stages.views.stage import stage_of
@@ -50,6 +51,7 @@ def edit(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
     page = reverse("stage", kwargs={"project": project.name, "stage": row.name})
     return form_page(
         request, form, template="stages/edit.html", title=f"Edit {row.name}", button="Save", back=page, stage=row,
+        may_rule=can(request.actor, "approval.edit", project),
         crumbs=[(row.name, page), ("Edit", "")],
         text="Nothing is deployed by this; the next promote follows what is written here.",
     )

@@ -17,8 +17,11 @@ from gs2admin.errors import Conflict, Invalid
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import can
 from stages.actions import actions_of
-from stages.forms import ConfirmForm
+from stages.forms import ConfirmForm, RetryForm
+from stages.governance.gates import closed, holding
 from stages.models import Rollout, Stage
+from stages.rollout.redo import why_not_resumable
+from stages.services.approvals import requirements_of
 from stages.services.previews import Preview, failing_step, preview_promote, preview_rollback, unsure_services, versions_of
 from stages.services.rollouts import cancel_rollout, promote_stage, retry_rollout, rollback_stage
 from stages.states import PHASES, StageStatus
@@ -73,16 +76,21 @@ def _confirm(
             sent = form.cleaned_data
             try:
                 rollout = start(
-                    reason=sent["reason"], preview_digest=sent["preview_digest"], request_key=str(sent["request_key"])
+                    reason=sent["reason"], preview_digest=sent["preview_digest"], request_key=str(sent["request_key"]),
+                    override=sent["override"],
                 )
                 return redirect("rollout", project=project.name, number=rollout.number)
             except Conflict as conflict:
                 if "rollout" in conflict.extra:
                     messages.warning(request, f"Nothing new was started. {conflict.sentence}")
                     return redirect("rollout", project=project.name, number=conflict.extra["rollout"])
-                if conflict.code != "freeze.stage.previewChanged":
+                if conflict.code != "freeze.stage.previewChanged" and "gates" not in conflict.extra:
                     raise
                 moved, status, reason = conflict.sentence, 409, sent["reason"]
+            except Invalid as refusal:
+                if refusal.extra.get("field") != "reason":
+                    raise
+                moved, status = refusal.sentence, 400
         else:
             status = 400
             reason = str(request.POST.get("reason", ""))[:1024]
@@ -98,8 +106,18 @@ def _confirm(
     form = ConfirmForm.fresh(digest=preview.digest, reason=reason)
     return render(request, "stages/confirm_move.html", {
         **context, **preview_context(preview), "kind": kind, "form": form, "moved": moved,
-        **_news(request, preview), "usual_s": usual_seconds([stage.pk]).get(stage.pk),
+        "needs": requirements_of(stage, preview.kind, preview.scenario),
+        **_gates(request, project, stage, kind), **_news(request, preview), "usual_s": usual_seconds([stage.pk]).get(stage.pk),
     }, status=status)
+
+
+def _gates(request: HttpRequest, project: Project, stage: Stage, kind: str) -> dict[str, Any]:
+    """What holds this back now, and whether this person may start it all the same."""
+    return {
+        "gates": holding(closed(project.pk), stage.pk, kind),
+        "may_override": can(request.actor, "gate.override", project),
+        "may_resume": can(request.actor, "line.resume", project),
+    }
 
 
 def _news(request: HttpRequest, preview: Preview) -> dict[str, Any]:
@@ -165,11 +183,16 @@ def retry(request: HttpRequest, project: Project, number: int) -> HttpResponse:
     if "retry" not in actions_of(row):
         messages.info(request, f"Rollout {row.number} is {row.get_state_display().lower()}; only one that failed can be retried.")
         return redirect("rollout", **page)
-    form = ConfirmForm(request.POST) if request.method == "POST" else ConfirmForm.fresh(reason=row.reason)
+    whole = why_not_resumable(row.strategy, row.steps.order_by("position"))
+    may_skip = not whole and can(request.actor, "rollout.skip", project)
+    wanted = "skip" if request.GET.get("how") == "skip" and may_skip else "" if whole else "failed"
+    form = RetryForm(request.POST) if request.method == "POST" else RetryForm.fresh(how=wanted, reason=row.reason)
+    form.offer(whole=bool(whole), skip=may_skip)
     if request.method == "POST" and form.is_valid():
+        sent = form.cleaned_data
         try:
-            new = retry_rollout(actor=request.actor, rollout=row, reason=form.cleaned_data["reason"],
-                                request_key=str(form.cleaned_data["request_key"]))
+            new = retry_rollout(actor=request.actor, rollout=row, reason=sent["reason"], how=sent["how"],
+                                request_key=str(sent["request_key"]), override=sent["override"])
         except (Conflict, Invalid) as refusal:
             messages.warning(request, f"Nothing was started. {refusal.sentence}")
             live = refusal.extra.get("rollout")
@@ -179,5 +202,6 @@ def retry(request: HttpRequest, project: Project, number: int) -> HttpResponse:
     return render(request, "stages/confirm_retry.html", {
         "rollout": row, "form": form, "changed": effective(changes), "failing": failing_step(row),
         "same": [change for change in changes if change.kind == "same"],
-        "may_rollback": can(request.actor, "stage.rollback", project),
+        "may_rollback": can(request.actor, "stage.rollback", project), "stage": row.stage, "whole": whole,
+        **_gates(request, project, row.stage, row.kind),
     }, status=400 if request.method == "POST" else 200)

@@ -21,12 +21,14 @@ from stages.states import LIVE, TIMED, RolloutState
 PAGE = 50
 LINES = 500
 STATE_FILTERS = (
+    ("awaiting", "Waiting for approval", [RolloutState.AWAITING_APPROVAL]),
     ("live", "Running", sorted(LIVE)),
     ("canary", "Canary is up", sorted(TIMED)),
     ("succeeded", "Succeeded", [RolloutState.SUCCEEDED]),
     ("failed", "Failed", [RolloutState.FAILED, RolloutState.ERRORED]),
     ("canceled", "Canceled", [RolloutState.CANCELED]),
     ("withdrawn", "Canary withdrawn", [RolloutState.CANARY_REJECTED, RolloutState.CANARY_TIMEOUT]),
+    ("rejected", "Rejected", [RolloutState.REJECTED]),
 )
 
 
@@ -34,7 +36,7 @@ def rollout_of(project: Project, number: int) -> Rollout:
     """The project's rollout of that number with its stage and sets. Raises NotFound."""
     row = (
         Rollout.objects.filter(project=project, number=number)
-        .select_related("stage", "stage__current_set", "stage__source", "from_set", "to_set", "retry_of", "undoes")
+        .select_related("stage", "stage__current_set", "stage__source", "from_set", "to_set", "retry_of", "undoes", "approval")
         .first()
     )
     if row is None:

@@ -10,8 +10,11 @@ from gs2admin.errors import NotFound
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import can
 from stages.actions import actions_of
+from stages.governance.gates import closed, holding
+from stages.governance.models import AutoPromotion
 from stages.models import Rollout, Scenario, Stage
 from stages.scenarios import frozen, sentences, way_of
+from stages.services.approvals import requirements_of, waiting_on
 from stages.services.previews import source_versions, unsure_services, versions_of
 from stages.states import StageStatus
 from stages.status import status_of
@@ -66,4 +69,12 @@ def stage(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
         "may_rollback": can(request.actor, "stage.rollback", project) and status != StageStatus.UPDATING and last,
         "may_cancel": "cancel" in actions and can(request.actor, "rollout.cancel", project),
         "may_edit": can(request.actor, "stage.edit", project),
+        "gates": (gates := holding(closed(project.pk), row.pk)),
+        "stopped": any(gate.kind == "stop" and gate.stage_id == row.pk for gate in gates),
+        "needs": requirements_of(row, "promote", row.scenario),
+        "waiting": waiting_on(row),
+        "auto": AutoPromotion.objects.filter(stage=row).first() if row.source_id else None,
+        "may_let_go": can(request.actor, "stage.promote", project),
+        "may_stop": can(request.actor, "line.stop", project),
+        "may_resume": can(request.actor, "line.resume", project),
     })

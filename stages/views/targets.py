@@ -24,7 +24,7 @@ from stages.states import ALL_PHASES, PHASES
 from stages.views.stage import stage_of
 
 SHOW_KEY = "show_signing_key"
-KINDS_OFFERED = ("command", "http", "storage")
+KINDS_OFFERED = ("command", "http", "storage", "kubernetes")
 get_and_post = require_http_methods(["GET", "POST"])
 
 
@@ -67,6 +67,7 @@ def targets(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
         "targets": [(target, _summary(target)) for target in found],
         "commands": sorted(settings.STEP_COMMANDS),
         "stores": sorted(settings.STEP_STORAGES),
+        "clusters": sorted(settings.STEP_KUBECONFIGS),
         "title": f"Targets of {row.name}",
         "text": "Where the microservices of this stage go. A rollout takes each microservice through all targets, in this order.",
         "crumbs": [(row.name, _address(row, "stage")), ("Targets", "")],
@@ -81,6 +82,8 @@ def _summary(target: Target) -> list[tuple[str, str]]:
         what = "nothing"
         if config and target.kind == "storage":
             what = f"{config['source']} from {config['source_store']} as {config['path']} in {config['store']}"
+        elif config and target.kind == "kubernetes":
+            what = f"{config['deployment']} in {config['namespace']} of {config['kubeconfig']}, image {config['image']}"
         elif config:
             what = f"{config.get('command') or config.get('url')}, at most {config.get('timeout_s')} s"
         if config or phase in PHASES:

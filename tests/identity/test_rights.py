@@ -9,17 +9,18 @@ from gs2admin.identity.models import Membership, Role
 from gs2admin.identity.rights import RIGHTS, WORDS, can, require
 
 pytestmark = pytest.mark.django_db
-CARE = {"job.run", "job.delete", "job.replay", "user_data.manage"}
-CODE = {"job.push", "queue.manage", "script.run", "script.edit"}
+CARE = {"job.run", "job.delete", "job.replay", "user_data.manage", "lock.release"}
+CODE = {"job.push", "queue.manage", "script.run", "script.edit", "lock.use", "lock.manage"}
 VERSIONS = {"version.register", "version.withdraw"}
 DELIVERY = {"stage.promote", "stage.rollback", "rollout.cancel", "rollout.retry", "canary.decide"}
 SEE = {"project.view", "activity.view"}
+STOP = {"line.stop", "rollout.approve"}
 MAY = {
     "viewer": SEE,
-    "support": SEE | CARE,
-    "developer": SEE | VERSIONS | CARE | CODE,
-    "producer": SEE | VERSIONS | DELIVERY | {"stage.edit"},
-    "service": {"project.view"} | VERSIONS | DELIVERY | CARE | CODE,
+    "support": SEE | CARE | STOP,
+    "developer": SEE | VERSIONS | CARE | CODE | STOP,
+    "producer": SEE | VERSIONS | DELIVERY | STOP | {"stage.edit", "line.resume", "rollout.skip"},
+    "service": {"project.view"} | VERSIONS | DELIVERY | CARE | CODE | STOP,
     "admin": set(RIGHTS),
 }
 

@@ -1,6 +1,7 @@
 """A project that has everything a page can show: done, failed, running and queued rollouts, with and without targets."""
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -16,7 +17,15 @@ from stages.resolve import splits
 from stages.rollout import executor, journal
 from stages.rollout.steps import KINDS
 from stages.rollout.steps.base import StepFailed
-from stages.services import create_scenario, create_stage, promote_stage, register_version, set_targets
+from stages.services import (
+    WindowPlan,
+    create_scenario,
+    create_stage,
+    promote_stage,
+    register_version,
+    save_window,
+    set_targets,
+)
 from stages.views import board
 from tests.pages.jobs import attempts, job_world, push  # noqa: F401  fixtures of the job pages
 
@@ -52,6 +61,12 @@ def fresh(monkeypatch):
     _forget()
     yield
     _forget()
+
+
+@pytest.fixture
+def forget():
+    """forget() empties what a process keeps, as a test's beginning does."""
+    return _forget
 
 
 def _forget() -> None:
@@ -115,12 +130,15 @@ def world(project, producer, steps, run, job_world):  # noqa: F811
     gray = create_stage(actor=SYSTEM, project=project, name="gray", source=dev, sort_number=40)
     create_scenario(actor=SYSTEM, stage=gray, name="few", strategy="canary", use=True)
     holding = run(promote_stage(actor=SYSTEM, stage=gray, reason="a few first"))
+    launch = WindowPlan("Launch", live, starts_at=datetime(2096, 1, 1, tzinfo=UTC), ends_at=datetime(2096, 1, 2, tzinfo=UTC))
+    window = save_window(actor=SYSTEM, project=project, plan=launch)
+    waiting = promote_stage(actor=SYSTEM, stage=stg, reason="may I", ask=True)
     row, _ = create_credential(actor=SYSTEM, project=project, name="pipeline")
     return SimpleNamespace(
         project=project, dev=dev, stg=stg, live=live, canary=canary,
-        done=done, failed=failed, running=running, claim=claim,
+        done=done, failed=failed, running=running, waiting=waiting, claim=claim,
         credential=row, member=project.memberships.get(user=producer), version=Version.objects.get(version="1.1.0"),
-        target=stg.targets.get(), hook=canary.targets.get(name="hook"), jobs=job_world,
+        window=window, target=stg.targets.get(), hook=canary.targets.get(name="hook"), jobs=job_world,
         scenario=scenario, gray=gray, holding=holding, accept_word="accept",
     )
 

@@ -109,10 +109,10 @@ def test_the_number_of_queries_does_not_grow_with_stages_and_microservices(
     from stages.views import board
 
     board._kept.__init__()
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(17):
         html = page(client, project)
     assert html.count("gs-stage__head") == 55
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(9):
         assert len(read_board(project).cards) == 55
 
 

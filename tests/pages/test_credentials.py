@@ -126,3 +126,22 @@ def test_the_list_goes_on_by_key(olga, page, project, actor_of, owner):
     second = olga.get(page() + older).content.decode()
     assert first.count("Revoke…") == 50 and second.count("Revoke…") == 2
     assert olga.get(page() + "?before=nonsense").status_code == 200
+
+
+def test_a_credential_that_signs_is_chosen_when_it_is_made_and_marked_in_the_list(olga, page):
+    url = page("credential-new")
+    assert "It signs requests" in olga.get(url).content.decode()
+    for name, more in (("plain", {}), ("signer", {"signs": "on"})):
+        olga.post(url, {"name": name, "role": "service", "key": fresh_key(olga, url), **more})
+    assert [Credential.objects.get(name=name).signs for name in ("plain", "signer")] == [False, True]
+    listed = olga.get(page()).content.decode()
+    assert listed.count(">signs<") == 1
+    sealed = Credential.objects.get(name="signer").sealed_secret
+    assert sealed and sealed not in listed and sealed not in str(list(Activity.objects.values()))
+
+
+def test_the_command_makes_one_that_signs(project, capsys):
+    from django.core.management import call_command
+
+    call_command("createcredential", project.name, "pipeline-2", "--signs")
+    assert Credential.objects.get(name="pipeline-2").signs and "clientSecret" in capsys.readouterr().out

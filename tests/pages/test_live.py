@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 
 import pytest
@@ -139,7 +140,7 @@ def test_a_lost_right_takes_effect_when_the_process_looks_again(how, world, ask,
     else:
         viewer.set_password("another long one")
         viewer.save()
-    monkeypatch.setattr(sessions, "TTL_S", -1.0)
+    monkeypatch.setattr(sessions, "LOOK_AGAIN_S", -1.0)
     assert ask(client).status_code == (404 if how == "is removed" else 401)
 
 
@@ -150,6 +151,26 @@ def test_within_its_second_a_session_costs_nothing(world, ask, viewer, sign_in):
     with CaptureQueriesContext(connection) as asked:
         sessions.cache.actor(client.cookies["sessionid"].value)
     assert len(asked) == 0
+
+
+def test_while_one_thread_looks_again_the_others_do_not_wait(world, ask, viewer, sign_in, monkeypatch):
+    client = sign_in(viewer)
+    ask(client)
+    cache, key = sessions.cache, client.cookies["sessionid"].value
+    monkeypatch.setattr(sessions, "LOOK_AGAIN_S", -1.0)
+    with cache._lock:  # somebody is looking
+        with CaptureQueriesContext(connection) as asked:
+            assert cache.actor(key).name == "vera"
+        cache._checked_at -= 10  # too old to go on with
+        late = []
+        waiting = threading.Thread(target=lambda: late.append(cache.actor("nobody's")), daemon=True)
+        monkeypatch.setattr(cache, "_check_all", lambda: None)
+        monkeypatch.setattr(cache, "_load", lambda key: None)
+        waiting.start()
+        waiting.join(0.2)
+        assert len(asked) == 0 and late == []
+    waiting.join(5)
+    assert late == [None]
 
 
 def test_a_stranger_learns_nothing_and_numbers_that_do_not_exist_look_the_same(world, ask, stranger, viewer, sign_in):

@@ -2,10 +2,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from gs2admin.health import PATHS
@@ -41,17 +45,34 @@ def test_every_route_has_a_line_in_the_table_and_every_line_a_route():
     assert sorted(pages) == sorted(ROUTES)
 
 
-@pytest.fixture
-def people(owner, producer, viewer, stranger):
-    return {"owner": owner, "producer": producer, "viewer": viewer, "stranger": stranger, "anonymous": None}
+def each(names: Iterable[str], check: Callable[[str], None]) -> None:
+    """Check every route over the same world (nothing here changes it) and name all that fail, not only the first."""
+    wrong = []
+    for name in sorted(names):
+        try:
+            check(name)
+        except AssertionError as problem:
+            wrong.append(f"{name}: {problem}")
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("name", sorted(ROUTES))
-def test_each_role_gets_what_it_may_and_nothing_else(name, world, people, sign_in):
-    route = ROUTES[name]
-    url = reverse(name, kwargs=arguments(route, world)) + route.query
-    for role in ROLES:
-        answer = sign_in(people[role]).get(url)
+def address(name: str, world: Any) -> str:
+    return reverse(name, kwargs=arguments(ROUTES[name], world)) + ROUTES[name].query
+
+
+@pytest.fixture(params=ROLES)
+def visitor(request, world, sign_in, owner, producer, viewer, stranger):
+    """(role, client of somebody with that role)"""
+    people = {"owner": owner, "producer": producer, "viewer": viewer, "stranger": stranger, "anonymous": None}
+    return request.param, sign_in(people[request.param])
+
+
+def test_each_role_gets_what_it_may_and_nothing_else(world, visitor):
+    role, client = visitor
+
+    def check(name: str) -> None:
+        route = ROUTES[name]
+        answer = client.get(address(name, world))
         got = (role, answer.status_code)
         if route.get == 405:
             assert got == (role, 405)
@@ -67,58 +88,72 @@ def test_each_role_gets_what_it_may_and_nothing_else(name, world, people, sign_i
         else:
             assert got == (role, 403)
 
+    each(ROUTES, check)
 
-@pytest.mark.parametrize("name", sorted(name for name, route in ROUTES.items() if route.posts and route.of_project))
-def test_who_may_not_is_refused_at_the_post_too(name, world, people, sign_in):
-    route = ROUTES[name]
-    url = reverse(name, kwargs=arguments(route, world)) + route.query
-    may = route.may_post if route.may_post is not None else route.may
-    for role in ROLES:
-        if role in may:
-            continue
-        answer = sign_in(people[role]).post(url, {})
+
+def test_who_may_not_is_refused_at_the_post_too(world, visitor):
+    role, client = visitor
+
+    def check(name: str) -> None:
+        route = ROUTES[name]
+        if role in (route.may_post if route.may_post is not None else route.may):
+            return
+        answer = client.post(address(name, world), {})
         expected = {"anonymous": 302, "stranger": 404}.get(role, 403)
         assert (role, answer.status_code) == (role, expected)
 
+    each((name for name, route in ROUTES.items() if route.posts and route.of_project), check)
 
-@pytest.mark.parametrize("name", sorted(name for name, route in ROUTES.items() if route.posts))
-def test_a_post_without_the_csrf_token_does_nothing_and_says_so(name, world, owner):
-    route = ROUTES[name]
+
+def test_a_post_without_the_csrf_token_does_nothing_and_says_so(world, owner):
     client = Client(enforce_csrf_checks=True)
     client.force_login(owner)
-    answer = client.post(reverse(name, kwargs=arguments(route, world)) + route.query, {})
-    assert answer.status_code == 403
-    assert "open for too long" in answer.content.decode()
+
+    def check(name: str) -> None:
+        answer = client.post(address(name, world), {})
+        assert answer.status_code == 403
+        assert "open for too long" in answer.content.decode()
+
+    each((name for name, route in ROUTES.items() if route.posts), check)
 
 
-@pytest.mark.parametrize("name", sorted(n for n, r in ROUTES.items() if r.get == 200 and r.of_project))
-def test_every_page_keeps_its_query_budget(name, world, owner, sign_in, django_assert_max_num_queries):
-    route = ROUTES[name]
+def test_every_page_keeps_its_query_budget(world, owner, sign_in, forget):
     client = sign_in(owner)
-    client.get(reverse("board", kwargs={"project": world.project.name}))
-    with django_assert_max_num_queries(route.queries):
-        client.get(reverse(name, kwargs=arguments(route, world)) + route.query)
+
+    def check(name: str) -> None:
+        forget()
+        client.get(reverse("board", kwargs={"project": world.project.name}))
+        with CaptureQueriesContext(connection) as asked:
+            client.get(address(name, world))
+        most = ROUTES[name].queries
+        assert len(asked) <= most, f"{len(asked)} queries, at most {most}:\n" + "\n".join(q["sql"] for q in asked)
+
+    each((name for name, route in ROUTES.items() if route.get == 200 and route.of_project), check)
 
 
 HANDLER = re.compile(r"<[^>]*\s(?:on[a-z]+|style)\s*=", re.IGNORECASE)
 
 
-@pytest.mark.parametrize("name", sorted(n for n, r in ROUTES.items() if r.get == 200))
-def test_no_page_needs_anything_inline(name, world, owner, sign_in):
-    route = ROUTES[name]
-    client = sign_in(None if route.public else owner)
-    answer = client.get(reverse(name, kwargs=arguments(route, world)) + route.query)
-    html = b"".join(answer.streaming_content).decode() if answer.streaming else answer.content.decode()
-    if "text/html" not in answer.headers["Content-Type"]:
-        return
-    assert not HANDLER.search(html)
-    assert "<style" not in html and "javascript:" not in html
-    assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", html))
-    if not route.fragment:
-        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
-        assert html.count("<h1") == 1 and "<title>" in html
-        ids = re.findall(r'\sid="([^"]*)"', html)
-        assert len(ids) == len(set(ids)), sorted({i for i in ids if ids.count(i) > 1})
+def test_no_page_needs_anything_inline(world, owner):
+    signed_in, nobody = Client(), Client()
+    signed_in.force_login(owner)
+
+    def check(name: str) -> None:
+        route = ROUTES[name]
+        answer = (nobody if route.public else signed_in).get(address(name, world))
+        html = b"".join(answer.streaming_content).decode() if answer.streaming else answer.content.decode()
+        if "text/html" not in answer.headers["Content-Type"]:
+            return
+        assert not HANDLER.search(html)
+        assert "<style" not in html and "javascript:" not in html
+        assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", html))
+        if not route.fragment:
+            assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+            assert html.count("<h1") == 1 and "<title>" in html
+            ids = re.findall(r'\sid="([^"]*)"', html)
+            assert len(ids) == len(set(ids)), sorted({i for i in ids if ids.count(i) > 1})
+
+    each((name for name, route in ROUTES.items() if route.get == 200), check)
 
 
 def test_user_made_text_is_never_markup(world, owner, sign_in):

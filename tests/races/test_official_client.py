@@ -9,6 +9,7 @@ from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Project
 from gs2admin.identity.services import create_credential
 from stages.services import create_stage, register_version, set_targets
+from tests.official import signed_in
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
@@ -21,11 +22,7 @@ def test_promote_watch_and_roll_back(serve, environ):
     phase = {"command": "talking", "timeout_s": 30, "repeatable": True}
     set_targets(actor=SYSTEM, stage=stg, targets=[{"name": "a", "kind": "command", "config": {"deploy": phase}}])
     server = serve()
-    session = core.Gs2RestSession(
-        core.BasicGs2Credential(row.client_id, secret), "ap-northeast-1", steady_endpoint=server.url
-    )
-    session.connect()
-    client = freeze.Gs2FreezeRestClient(session)
+    client = freeze.Gs2FreezeRestClient(signed_in(server.url, row.client_id, secret))
 
     def status(name):
         return client.get_stage(freeze.GetStageRequest().with_stage_name(name)).item.status

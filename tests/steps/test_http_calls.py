@@ -253,6 +253,12 @@ def test_what_is_not_http_is_a_failure(receiver, call):
     assert "closed without an answer" in failure(call(silent.url))
 
 
+@pytest.mark.parametrize("part", [b"HTTP/1.1 200 OK", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nX-Cut: ", b"HTTP/1.1 202 Go\r\nA: b\r\n"])
+def test_an_answer_cut_within_its_headers_is_no_success(receiver, call, part):
+    server = receiver(lambda handler: handler.wfile.write(part))
+    assert "closed without an answer" in failure(call(server.url))
+
+
 def hang(handler):
     handler.hang()
 

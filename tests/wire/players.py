@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 
-from gs2 import auth, core, job_queue, script
+from gs2 import auth, job_queue, script
+
+from tests.official import signed_in
 
 _NUMBERS = itertools.count(1)
 
@@ -13,13 +15,7 @@ _NUMBERS = itertools.count(1)
 def session_of(server, who: str = "ours"):
     """A signed-in session of the official client."""
     credential = server.credentials[who]
-    session = core.Gs2RestSession(
-        core.BasicGs2Credential(credential["clientId"], credential["clientSecret"]),
-        "ap-northeast-1",
-        steady_endpoint=server.url,
-    )
-    session.connect()
-    return session
+    return signed_in(server.url, credential["clientId"], credential["clientSecret"])
 
 
 class Players:

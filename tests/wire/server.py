@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import psycopg
+from django.apps import apps
 from django.conf import settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,7 +31,7 @@ from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.services import create_credential, create_project, revoke_credential
 from stages import demo
 from stages.services import create_stage
-from tests.wire import jobs_world
+from tests.wire import jobs_world, locks_world
 def credential(project, name, role="service"):
     row, secret = create_credential(actor=SYSTEM, project=project, name=name, role=role)
     return {"clientId": row.client_id, "clientSecret": secret}
@@ -37,6 +39,7 @@ ours = create_project(actor=SYSTEM, name="isles", owner_id="isles-owner")
 theirs = create_project(actor=SYSTEM, name="other", owner_id="other-owner", region="eu-west-1")
 demo.build(ours)
 jobs_world.build(ours)
+locks_world.build(ours)
 create_stage(actor=SYSTEM, project=ours, name="fresh", sort_number=90)
 create_stage(actor=SYSTEM, project=theirs, name="theirs")
 print(json.dumps({
@@ -68,6 +71,20 @@ class Server:
         )
         assert run.returncode == 0, run.stderr
         return run.stdout
+
+    def sql(self, query: str) -> list[tuple]:
+        """The rows of a SELECT in the server's database; many times quicker than `python`."""
+        url = self.env["DATABASE_URL"]
+        if url.startswith("sqlite"):
+            with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"), timeout=20)) as link:
+                return link.execute(query).fetchall()
+        with psycopg.connect(url, autocommit=True) as link:
+            return link.execute(query).fetchall()
+
+    def row_counts(self) -> dict[str, int]:
+        """{table: rows} of every model."""
+        tables = [model._meta.db_table for model in apps.get_models()]
+        return dict(self.sql(" UNION ALL ".join(f"SELECT '{name}', count(*) FROM \"{name}\"" for name in tables)))
 
     def login(self, who: str) -> str:
         """A project token of one of the credentials."""

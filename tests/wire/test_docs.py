@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import sync_playwright
 
+from gs2admin.wire.family import families
 from gs2admin.wire.table import table
 from tests.conftest import CHROMIUM
 
+OPERATIONS = len(table().methods) + sum(len(family.routes) for family in families())
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"]
 
 
@@ -23,8 +25,8 @@ def test_the_api_page_shows_every_method_and_breaks_no_policy(server, tmp_path, 
         page.on("console", lambda message: said.append(message.text) if message.type in {"error", "warning"} else None)
         page.on("pageerror", lambda error: said.append(str(error)))
         page.goto(f"{server.url}/docs")
-        page.locator(".opblock").nth(len(table().methods) - 1).wait_for(timeout=30_000)
-        assert page.locator(".opblock").count() == len(table().methods)
+        page.locator(".opblock").nth(OPERATIONS - 1).wait_for(timeout=30_000)
+        assert page.locator(".opblock").count() == OPERATIONS
         block = page.locator(".opblock", has_text="A stage with its source's and its own versions")
         block.locator(".opblock-summary-control").click(timeout=30_000)
         block.locator(".opblock-body").wait_for(timeout=30_000)

@@ -6,17 +6,8 @@ import pytest
 from gs2 import auth, core, freeze, identifier
 
 from gs2admin import __version__
-
-
-def session_of(server, who: str = "ours"):
-    credential = server.credentials[who]
-    session = core.Gs2RestSession(
-        core.BasicGs2Credential(credential["clientId"], credential["clientSecret"]),
-        "ap-northeast-1",
-        steady_endpoint=server.url,
-    )
-    session.connect()
-    return session
+from tests.official import connected
+from tests.wire.players import session_of
 
 
 @pytest.fixture(scope="module")
@@ -188,9 +179,6 @@ def test_players_sign_in_and_shift_their_clocks(session):
 
 
 def test_a_token_is_enough_without_signing_in(server):
-    session = core.Gs2RestSession(
-        core.ProjectTokenGs2Credential("isles-owner", server.token()), "ap-northeast-1", steady_endpoint=server.url
-    )
-    session.connect()
+    session = connected(server.url, core.ProjectTokenGs2Credential("isles-owner", server.token()))
     client = freeze.Gs2FreezeRestClient(session)
     assert client.get_stage(freeze.GetStageRequest().with_stage_name("dev")).item.name == "dev"

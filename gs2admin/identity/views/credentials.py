@@ -61,7 +61,7 @@ def create(request: HttpRequest, project: Project) -> HttpResponse:
                                       "revoke that credential and make another one.")
             return redirect("credentials", project=project.name)
         made = attempt(form, lambda: create_credential(
-            actor=request.actor, project=project, name=sent["name"], role=sent["role"]
+            actor=request.actor, project=project, name=sent["name"], role=sent["role"], signs=sent["signs"]
         ))
         if made:
             row, secret = made

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from .addresses import AddressRefused, resolve
 from .urls import Url
@@ -23,6 +24,34 @@ class Answer:
     location: str | None
     body: bytes = b""
     complete: bool = False
+
+
+class _Whole(http.client.HTTPResponse):
+    """An answer whose header block has its end. The standard one takes a connection that closes within the headers for
+    their end, and would make a success of what a dying server (or our own hanging up) left of a 200."""
+
+    def begin(self) -> None:
+        stream = self.fp
+        lines = self.fp = _LastLine(stream)
+        super().begin()
+        if lines.last == b"":
+            raise http.client.RemoteDisconnected("closed within the headers")
+        if self.fp is lines:
+            self.fp = stream
+
+
+class _LastLine:
+    """A stream that remembers the last line that was read of it; b"" is its end."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream, self.last = stream, b"\n"
+
+    def readline(self, limit: int = -1) -> bytes:
+        self.last = self._stream.readline(limit)
+        return self.last
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class Exchange:
@@ -82,6 +111,7 @@ class Exchange:
     def _talk(self, method: str, url: Url, headers: Mapping[str, str], body: bytes) -> None:
         self._connect(url)
         connection = http.client.HTTPConnection(url.host, url.port, timeout=self._timeout_s)
+        connection.response_class = _Whole
         connection.sock = self._socket
         connection.request(method, url.target, body=body or None, headers=headers)
         with connection.getresponse() as response:

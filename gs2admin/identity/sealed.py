@@ -1,0 +1,41 @@
+"""Secrets that the server itself needs again, such as keys that check signatures: kept encrypted, bound to what they are for.
+
+What is only compared is kept as a hash instead (services.secret_hash). AES-128-CBC with HMAC-SHA256 (Fernet) under a
+key per purpose, HKDF (RFC 5869) over SECRET_KEY: a copy of the database alone opens nothing, and a text that was sealed
+for one purpose does not open for another. With another SECRET_KEY nothing opens any more; make new secrets then.
+"""
+from __future__ import annotations
+
+import base64
+from functools import lru_cache
+
+from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+
+
+class Unreadable(Exception):
+    """The text was not sealed for this purpose under this server's SECRET_KEY, or was changed since."""
+
+
+def seal(secret: str, *, purpose: str) -> str:
+    """Encrypt a secret for the database: ASCII text, about 4/3 of the secret's bytes and 100 characters more.
+
+    purpose: a constant of the caller, and what row the secret belongs to, such as "stamp-key 17".
+    """
+    return _box(settings.SECRET_KEY, purpose).encrypt(secret.encode()).decode()
+
+
+def unseal(text: str, *, purpose: str) -> str:
+    """The secret again. Raises Unreadable."""
+    try:
+        return _box(settings.SECRET_KEY, purpose).decrypt(text.encode()).decode()
+    except InvalidToken:
+        raise Unreadable("this secret was sealed for something else, or under another SECRET_KEY") from None
+
+
+@lru_cache(maxsize=256)
+def _box(secret_key: str, purpose: str) -> Fernet:
+    key = HKDF(algorithm=SHA256(), length=32, salt=b"gs2admin/sealed/v1", info=purpose.encode()).derive(secret_key.encode())
+    return Fernet(base64.urlsafe_b64encode(key))

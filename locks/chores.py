@@ -1,0 +1,99 @@
+"""What workers tidy: holdings that ran out, history and rows that are old, namespaces that are being removed.
+
+None of it is needed for a mutex to be free: that is decided by its time alone.
+"""
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from itertools import groupby
+
+from django.conf import settings
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
+
+from gs2admin import engine
+from gs2admin.spaces import NamespaceStatus
+from locks import sql, stats
+from locks.models import Holding, LockNamespace, Mutex
+from locks.reads import now_ms
+from locks.services import namespaces
+
+BATCH = 1_000
+# Longer than a slice of the work: whoever is at it stamps the row at each beginning.
+SLICE_S = 10.0
+LOST_S = 30
+DAY_MS = 86_400_000
+
+
+def finish_namespace(pk: int) -> None:
+    """Go on removing a closed namespace."""
+    rows = LockNamespace.objects.filter(pk=pk, status=NamespaceStatus.DELETING)
+    if rows.update(updated_at=Now()) and not namespaces.finish_delete(rows.get(), seconds=SLICE_S):
+        engine.ring(namespaces.FINISH, pk)
+
+
+@engine.sweeper
+def wake_deletions() -> int:
+    """Ring for namespaces whose removal nobody goes on with."""
+    lost = LockNamespace.objects.filter(
+        status=NamespaceStatus.DELETING, updated_at__lt=Now() - timedelta(seconds=LOST_S)
+    )
+    woken = 0
+    for pk in list(lost.values_list("pk", flat=True)[:50]):
+        engine.ring(namespaces.FINISH, pk)
+        woken += 1
+    return woken
+
+
+@engine.cleaner(every_s=10)
+def note_expired() -> int:
+    """Write down the holdings that ran out without an unlock, so that history and counts show them soon."""
+    noted = 0
+    while True:
+        ids = list(
+            Mutex.objects.filter(counter__gt=0, until_ms__lte=now_ms()).order_by("until_ms").values_list("pk", flat=True)[:BATCH]
+        )
+        for pk in ids:
+            namespace_id = sql.expire(pk)
+            if namespace_id is not None:
+                stats.expired(namespace_id)
+                noted += 1
+        if len(ids) < BATCH:
+            return noted
+
+
+@engine.cleaner(every_s=600)
+def remove_old_history() -> int:
+    """Remove holdings that ended long ago; they are the first by id, so that no index on their age is needed."""
+    border = now_ms() - settings.LOCK_HISTORY_DAYS * DAY_MS
+    removed = 0
+    while True:
+        oldest = list(Holding.objects.order_by("pk").values_list("pk", "ended_ms")[:BATCH])
+        old = [pk for pk, ended_ms in oldest if ended_ms < border]
+        removed += Holding.objects.filter(pk__in=old).delete()[0] if old else 0
+        if len(old) < BATCH:
+            return removed
+
+
+@engine.cleaner(every_s=6 * 3600)
+def remove_idle_mutexes() -> int:
+    """Remove mutexes that nobody locked for as long as history is kept, and whose history is gone.
+
+    Their namespaces remember the highest revision, so that the fencing tokens go on where they stopped.
+    """
+    border = now_ms() - settings.LOCK_HISTORY_DAYS * DAY_MS
+    told = Holding.objects.filter(mutex=OuterRef("pk"))
+    removed = after = 0
+    while True:
+        seen = list(Mutex.objects.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[: 5 * BATCH])
+        if not seen:
+            return removed
+        idle = Mutex.objects.filter(~Exists(told), pk__gt=after, pk__lte=seen[-1], counter=0, ended_ms__lt=border)
+        pairs = sorted(idle.order_by().values_list("namespace_id", "pk"))
+        for namespace_id, rows in groupby(pairs, key=lambda pair: pair[0]):
+            ids = [pk for _, pk in rows]
+            for first in range(0, len(ids), BATCH):
+                removed += sql.remove(namespace_id, ids[first : first + BATCH], idle_since_ms=border)
+        after = seen[-1]
+        time.sleep(0.01)  # nobody waits for this; others do for the database

@@ -1,0 +1,49 @@
+"""How a holding ends, and how long a refused caller had better wait; all pure."""
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass
+
+from django.db import models
+
+# 3000-01-01 in Unix milliseconds: later times are refused by some SDKs.
+FOREVER_MS = 32_503_680_000_000
+MAX_TTL_S = 9_223_372_036_854_775_805
+
+
+class Ended(models.TextChoices):
+    """How a holding ended. A mutex that was never held, or is held now after an orderly end, has none."""
+
+    UNLOCKED = "unlocked", "Unlocked"
+    EXPIRED = "expired", "Expired without unlock"
+    DELETED = "deleted", "Deleted"
+    FORCED = "forced", "Released by force"
+
+
+@dataclass(frozen=True)
+class Wait:
+    """What a refusal says of when to try again. ms: exact. s: whole seconds, at least one, as the standard header has it."""
+
+    ms: int
+    s: int
+
+
+FIRST_WAIT_MS = 25
+MAX_WAIT_MS = 2_000
+
+
+def wait_for(*, left_ms: int, denied: int, chance: float | None = None) -> Wait:
+    """When to try again: longer the more callers were refused lately, apart by chance, never long after the mutex expires.
+
+    left_ms: until it expires by itself. denied: refusals of this mutex within about the last second. chance: 0 to 1.
+    """
+    dice = random.random() if chance is None else chance
+    pressure = min(FIRST_WAIT_MS * max(1, denied), MAX_WAIT_MS)
+    ms = max(1, min(round(pressure * (0.5 + dice)), left_ms + round(FIRST_WAIT_MS * dice) + 1))
+    return Wait(ms, max(1, math.ceil(ms / 1000)))
+
+
+def ttl_ms(ttl_s: int) -> int:
+    """A time to live in milliseconds, short enough to be added to any time of ours."""
+    return min(ttl_s, FOREVER_MS // 1000) * 1000

@@ -1,0 +1,164 @@
+"""The request signature: the contract's vectors, the five minutes, and that every byte of the address counts."""
+from __future__ import annotations
+
+import pytest
+
+from gs2admin.identity import tokens
+from gs2admin.identity.actors import SYSTEM
+from gs2admin.identity.models import Credential
+from gs2admin.identity.services import create_credential, revoke_credential
+from gs2admin.wire.family import Refused
+from stages.sourcedeploy.signature import WINDOW_MS, caller, sign
+
+NOW = 1_700_000_000_000
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered():
+    tokens.forget_all()
+    yield
+    tokens.forget_all()
+
+
+@pytest.fixture
+def signer(project):
+    """(client id, secret) of a credential that signs."""
+    row, secret = create_credential(actor=SYSTEM, project=project, name="signer", signs=True)
+    return row.client_id, secret
+
+
+def headers(key: str, signature: str, timestamp: str = str(NOW), version: str = "V2") -> dict[str, str]:
+    return {
+        "HTTP_X_NCP_IAM_ACCESS_KEY": key,
+        "HTTP_X_NCP_APIGW_TIMESTAMP": timestamp,
+        f"HTTP_X_NCP_APIGW_SIGNATURE_{version}": signature,
+    }
+
+
+@pytest.mark.parametrize(
+    "line, expected",
+    [
+        ("GET /api/v1/project/12/history/345", "VaUxebs56/hRfZq8YxZXAkkwGXED1uMPv7L6Vr53Ao8="),
+        ("GET /api/v1/project/12/history?pageNo=1&pageSize=20", "UsISGVhZbRVI0mRCIR49qcicqFyuupiajF4ToHt+Z8s="),
+        ("POST /api/v1/project/12/history/345/canary/accept", "wK55LQCY0JoXZ6MT9VXzg6dUbYvVAB2qCB3a8ng5QWE="),
+    ],
+)
+def test_the_contracts_vectors(line, expected):
+    method, uri = line.split(" ")
+    assert sign("SKTEST", method, uri, "1700000000000", "AKTEST") == expected
+    assert sign("SKTEST", method.lower(), uri, "1700000000000", "AKTEST") == expected
+
+
+@pytest.mark.parametrize("version", ["V1", "V2"])
+def test_a_right_signature_is_its_credential_and_the_go_clients_header_does_too(signer, version):
+    key, secret = signer
+    uri = "/sourcedeploy/api/v1/project?projectName=%ea%b2%8c%EC%9E%84&pageNo=1"
+    good = sign(secret, "GET", uri, str(NOW), key)
+    assert caller(headers(key, good, version=version), "GET", uri, NOW).client_id == key
+
+
+def test_v2_wins_over_v1(signer):
+    key, secret = signer
+    good = sign(secret, "GET", "/x", str(NOW), key)
+    both = headers(key, "nonsense") | headers(key, good, version="V1")
+    with pytest.raises(Refused):
+        caller(both, "GET", "/x", NOW)
+
+
+@pytest.mark.parametrize("change", [
+    lambda uri: uri.replace("%2F", "/"), lambda uri: uri.replace("%2F", "%2f"), lambda uri: uri + "&",
+    lambda uri: uri.replace("b=2&a=1", "a=1&b=2"), lambda uri: uri.replace("+", "%20"), lambda uri: uri.partition("?")[0],
+    lambda uri: uri.replace("//", "/"), lambda uri: uri.upper(),
+])  # fmt: skip
+def test_every_byte_of_the_address_is_signed(signer, change):
+    key, secret = signer
+    uri = "/api/v1//project%2F1?b=2&a=1+1"
+    good = headers(key, sign(secret, "GET", uri, str(NOW), key))
+    assert caller(good, "GET", uri, NOW)
+    with pytest.raises(Refused) as refused:
+        caller(good, "GET", change(uri), NOW)
+    assert refused.value.status == 401
+    with pytest.raises(Refused):
+        caller(good, "POST", uri, NOW)
+
+
+@pytest.mark.parametrize("off, valid", [
+    (0, True), (WINDOW_MS - 1, True), (1 - WINDOW_MS, True), (WINDOW_MS, False), (-WINDOW_MS, False), (10**12, False),
+])  # fmt: skip
+def test_five_minutes_both_ways_and_the_edge_is_out(signer, off, valid):
+    key, secret = signer
+    stamp = str(NOW + off)
+    sent = headers(key, sign(secret, "GET", "/x", stamp, key), stamp)
+    if valid:
+        assert caller(sent, "GET", "/x", NOW)
+    else:
+        with pytest.raises(Refused, match="five minutes"):
+            caller(sent, "GET", "/x", NOW)
+
+
+@pytest.mark.parametrize("stamp", ["", "now", "1e12", "-1", "１７００００００００００００", "1700000000000.0", "9" * 400, "0x18"])
+def test_a_timestamp_that_is_none_is_refused(signer, stamp):
+    key, secret = signer
+    with pytest.raises(Refused) as refused:
+        caller(headers(key, sign(secret, "GET", "/x", stamp, key), stamp), "GET", "/x", NOW)
+    assert refused.value.status == 401
+
+
+def test_who_does_not_sign_is_told_like_who_is_nobody(project, signer, credential):
+    key, secret = signer
+    plain, plain_secret = credential
+    assert plain.sealed_secret == ""
+    said = set()
+    for who, using in ((key, "x" * 43), ("gs2a-nobody", secret), (plain.client_id, plain_secret), ("\xff", "é")):
+        with pytest.raises(Refused) as refused:
+            caller(headers(who, sign(using, "GET", "/x", str(NOW), who)), "GET", "/x", NOW)
+        said.add((refused.value.status, refused.value.sentence))
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize("garbage", ["", " ", "é\xff", "=" * 44, "a" * 5000])
+def test_a_signature_that_is_none_is_refused(signer, garbage):
+    with pytest.raises(Refused) as refused:
+        caller(headers(signer[0], garbage), "GET", "/x", NOW)
+    assert refused.value.status == 401
+
+
+def test_a_revoked_credential_signs_no_more_and_its_secret_is_gone(signer):
+    key, secret = signer
+    good = headers(key, sign(secret, "GET", "/x", str(NOW), key))
+    assert caller(good, "GET", "/x", NOW)
+    revoke_credential(actor=SYSTEM, credential=Credential.objects.get(client_id=key))
+    assert Credential.objects.get(client_id=key).sealed_secret == ""
+    tokens.forget_all()
+    with pytest.raises(Refused):
+        caller(good, "GET", "/x", NOW)
+
+
+def test_the_secret_is_kept_sealed_and_opens_for_no_other_row(project, signer):
+    key, secret = signer
+    row = Credential.objects.get(client_id=key)
+    assert secret not in row.sealed_secret and row.sealed_secret
+    other, other_secret = create_credential(actor=SYSTEM, project=project, name="b", signs=True)
+    Credential.objects.filter(pk=other.pk).update(sealed_secret=row.sealed_secret)
+    with pytest.raises(Refused):
+        caller(headers(other.client_id, sign(secret, "GET", "/x", str(NOW), other.client_id)), "GET", "/x", NOW)
+
+
+def test_another_secret_key_lets_nobody_sign_and_breaks_nothing(signer, settings):
+    key, secret = signer
+    settings.SECRET_KEY = "another key altogether, which is long enough for this"
+    with pytest.raises(Refused) as refused:
+        caller(headers(key, sign(secret, "GET", "/x", str(NOW), key)), "GET", "/x", NOW)
+    assert refused.value.status == 401
+
+
+def test_a_project_token_does_as_well(credential):
+    row, _ = credential
+    token = tokens.issue_project_token(row)
+    assert caller({"HTTP_AUTHORIZATION": f"Bearer {token}"}, "GET", "/x", NOW) == row
+    for bad in ("Bearer", "Bearer x.y.z", f"Bearer {token}x"):
+        with pytest.raises(Refused) as refused:
+            caller({"HTTP_AUTHORIZATION": bad}, "GET", "/x", NOW)
+        assert refused.value.status == 401
+    with pytest.raises(Refused, match="Sign the request"):
+        caller({"HTTP_AUTHORIZATION": "Basic eDp5"}, "GET", "/x", NOW)
