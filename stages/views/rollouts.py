@@ -16,16 +16,18 @@ from gs2admin.identity.models import Project
 from stages.lines import line_html, line_text
 from stages.models import Output, Rollout, Stage
 from stages.rollout_page import parts_context, rights_of
-from stages.states import LIVE, RolloutState
+from stages.states import LIVE, TIMED, RolloutState
 
 PAGE = 50
 LINES = 500
 STATE_FILTERS = (
     ("awaiting", "Waiting for approval", [RolloutState.AWAITING_APPROVAL]),
     ("live", "Running", sorted(LIVE)),
+    ("canary", "Canary is up", sorted(TIMED)),
     ("succeeded", "Succeeded", [RolloutState.SUCCEEDED]),
     ("failed", "Failed", [RolloutState.FAILED, RolloutState.ERRORED]),
     ("canceled", "Canceled", [RolloutState.CANCELED]),
+    ("withdrawn", "Canary withdrawn", [RolloutState.CANARY_REJECTED, RolloutState.CANARY_TIMEOUT]),
     ("rejected", "Rejected", [RolloutState.REJECTED]),
 )
 

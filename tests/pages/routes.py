@@ -37,6 +37,7 @@ DONE = {**P, "number": "done.number"}
 RUNNING = {**P, "number": "running.number"}
 FAILED = {**P, "number": "failed.number"}
 TARGET = {**STG, "target": "target.name"}
+SCENARIO = {**STG, "pk": "scenario.pk"}
 QUEUE = {**P, "namespace": "jobs.rewards.name"}
 JOB = {**P, "job": "jobs.head.name"}
 SPACE = {**P, "namespace": "jobs.space.name"}
@@ -78,6 +79,12 @@ ROUTES: dict[str, Route] = {
     "target-move": Route(get=405, args=TARGET, may=DELIVERY, posts=True),
     "target-rotate": Route(args={**P, "stage": "canary.name", "target": "hook.name"}, may=DELIVERY, posts=True, queries=12),
     "target-delete": Route(args=TARGET, may=DELIVERY, posts=True, queries=12),
+    "stage-scenarios": Route(args=STG, may=DELIVERY, posts=True, queries=12),
+    "scenario-new": Route(args=STG, may=DELIVERY, posts=True, queries=12),
+    "scenario-edit": Route(args=SCENARIO, may=DELIVERY, posts=True, queries=12),
+    "scenario-delete": Route(args=SCENARIO, may=DELIVERY, posts=True, queries=12),
+    "rollout-canary": Route(args={**P, "number": "holding.number", "action": "accept_word"}, may=DELIVERY, posts=True, queries=9),
+    "resolve": Route(args=P, query="?userId=u-1", queries=12),
     "freezes": Route(args=P, queries=12),
     "freeze-feed": Route(args=P, queries=8, fragment=True),
     "freeze-new": Route(args=P, may=OWNER, posts=True, queries=10),
