@@ -341,3 +341,4 @@ from stages.governance.models import (  # noqa: E402, F401
     Halt,
     Vote,
 )
+from stages.governance.models_webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint  # noqa: E402, F401

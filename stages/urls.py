@@ -2,7 +2,7 @@
 from django.urls import path
 
 from stages import live
-from stages.views import approvals, auto, board, gates, manage, moves, rollouts, stage, targets, versions
+from stages.views import approvals, auto, board, gates, manage, moves, rollouts, stage, targets, versions, webhooks
 
 urlpatterns = [
     path("", board.board, name="board"),
@@ -39,6 +39,14 @@ urlpatterns = [
     path("freezes/<int:pk>/delete", gates.delete, name="freeze-delete"),
     path("line/stop", gates.stop, name="line-stop"),
     path("line/resume", gates.resume, name="line-resume"),
+    path("webhooks", webhooks.webhooks, name="webhooks"),
+    path("webhooks/new", webhooks.create, name="webhook-new"),
+    path("webhooks/<int:pk>", webhooks.webhook, name="webhook"),
+    path("webhooks/<int:pk>/edit", webhooks.edit, name="webhook-edit"),
+    path("webhooks/<int:pk>/rotate", webhooks.rotate, name="webhook-rotate"),
+    path("webhooks/<int:pk>/delete", webhooks.delete, name="webhook-delete"),
+    path("webhooks/<int:pk>/test", webhooks.test, name="webhook-test"),
+    path("webhooks/<int:pk>/<int:delivery>/replay", webhooks.replay, name="webhook-replay"),
     path("versions/", versions.versions, name="versions"),
     path("versions/register", versions.register, name="version-register"),
     path("versions/<str:service>/", versions.service, name="version-service"),

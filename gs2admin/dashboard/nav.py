@@ -38,7 +38,8 @@ def section_of(request: HttpRequest) -> str:
     stem = name.split("-")[0]
     return {"stage": "board", "stages": "board", "rollout": "rollouts", "version": "versions",
             "microservice": "versions", "credential": "credentials", "member": "members", "project": "settings",
-            "target": "board", "freezes": "board", "freeze": "board", "line": "board"}.get(stem, stem)
+            "target": "board", "freezes": "board", "freeze": "board", "line": "board",
+            "webhooks": "settings", "webhook": "settings"}.get(stem, stem)
 
 
 def nav_items(request: HttpRequest) -> list[NavItem]:

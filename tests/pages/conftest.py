@@ -16,7 +16,7 @@ from stages.models import Rollout, Version
 from stages.rollout import executor, journal
 from stages.rollout.steps import KINDS
 from stages.rollout.steps.base import StepFailed
-from stages.services import WindowPlan, create_stage, promote_stage, register_version, save_window, set_targets
+from stages.services import WindowPlan, create_stage, promote_stage, register_version, save_webhook, save_window, set_targets
 from stages.views import board
 from tests.pages.jobs import attempts, job_world, push  # noqa: F401  fixtures of the job pages
 
@@ -118,13 +118,14 @@ def world(project, producer, steps, run, job_world):  # noqa: F811
     register_version(actor=SYSTEM, project=project, microservice="quest", version="1.0.1")
     launch = WindowPlan("Launch", live, starts_at=datetime(2096, 1, 1, tzinfo=UTC), ends_at=datetime(2096, 1, 2, tzinfo=UTC))
     window = save_window(actor=SYSTEM, project=project, plan=launch)
+    webhook = save_webhook(actor=SYSTEM, project=project, name="chat", url="https://chat.example.com/hook?token=1")
     waiting = promote_stage(actor=SYSTEM, stage=stg, reason="may I", ask=True)
     row, _ = create_credential(actor=SYSTEM, project=project, name="pipeline")
     return SimpleNamespace(
         project=project, dev=dev, stg=stg, live=live, canary=canary,
         done=done, failed=failed, running=running, waiting=waiting, claim=claim,
         credential=row, member=project.memberships.get(user=producer), version=Version.objects.get(version="1.1.0"),
-        window=window, target=stg.targets.get(), hook=canary.targets.get(name="hook"), jobs=job_world,
+        window=window, webhook=webhook, delivery=webhook.deliveries.first(), target=stg.targets.get(), hook=canary.targets.get(name="hook"), jobs=job_world,
     )
 
 

@@ -37,6 +37,7 @@ DONE = {**P, "number": "done.number"}
 RUNNING = {**P, "number": "running.number"}
 FAILED = {**P, "number": "failed.number"}
 TARGET = {**STG, "target": "target.name"}
+HOOK = {**P, "pk": "webhook.pk"}
 QUEUE = {**P, "namespace": "jobs.rewards.name"}
 JOB = {**P, "job": "jobs.head.name"}
 SPACE = {**P, "namespace": "jobs.space.name"}
@@ -82,6 +83,14 @@ ROUTES: dict[str, Route] = {
     "freeze-delete": Route(args={**P, "pk": "window.pk"}, may=OWNER, posts=True, queries=10),
     "line-stop": Route(args=P, query="?stage=stg", may=DELIVERY, posts=True, queries=12),
     "line-resume": Route(args=P, may=DELIVERY, posts=True, queries=12),
+    "webhooks": Route(args=P, may=OWNER, queries=10),
+    "webhook-new": Route(args=P, may=OWNER, posts=True, queries=8),
+    "webhook": Route(args=HOOK, may=OWNER, queries=12),
+    "webhook-edit": Route(args=HOOK, may=OWNER, posts=True, queries=9),
+    "webhook-rotate": Route(args=HOOK, may=OWNER, posts=True, queries=9),
+    "webhook-delete": Route(args=HOOK, may=OWNER, posts=True, queries=9),
+    "webhook-test": Route(get=405, args=HOOK, may=OWNER, posts=True),
+    "webhook-replay": Route(get=405, args={**HOOK, "delivery": "delivery.pk"}, may=OWNER, posts=True),
     "versions": Route(args=P, queries=12),
     "version-register": Route(args=P, may=DELIVERY, posts=True, queries=12),
     "version-service": Route(args={**P, "service": "version.microservice.name"}, posts=True, may_post=DELIVERY, queries=12),
