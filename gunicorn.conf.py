@@ -2,6 +2,8 @@
 import os
 import resource
 
+from gunicorn.http import message
+
 from gs2admin.env import Env
 
 # Before the application reads its settings: the connection pool belongs to web processes.
@@ -30,7 +32,9 @@ timeout = 60
 graceful_timeout = 6
 # The application is read once; a worker is a fork.
 preload_app = True
-limit_request_line = 8190
+# The longest address of the contract: a property of 1,024 characters, a player's id of 128, each up to 12 characters when
+# it is encoded, and a namespace. gunicorn's own upper limit is half of that.
+message.MAX_REQUEST_LINE = limit_request_line = 16_384
 limit_request_field_size = 8190
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 control_socket_disable = True

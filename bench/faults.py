@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from django.db import connection
 
 from bench.effects import Verdict, judge
-from bench.killing import SUPERVISOR, Kill, Killer
+from bench.killing import SUPERVISOR
 from bench.report import SPREAD, spread, table
+from bench.rollout_kills import RolloutKill, RolloutKiller
 from bench.server import Server, TooSlow, until
 from bench.world import World, register, stage, world
 from gs2admin.audit.models import Activity
@@ -43,7 +44,7 @@ class Outcome:
     """What happened. settled_s: from the last kill to the end of the last rollout; None when it did not come."""
 
     plan: Plan
-    kills: list[Kill] = field(default_factory=list)
+    kills: list[RolloutKill] = field(default_factory=list)
     verdict: Verdict = field(default_factory=lambda: Verdict([]))
     states: Counter = field(default_factory=Counter)
     settled_s: float | None = None
@@ -97,7 +98,7 @@ class Promoter:
 def play(server: Server, here: World, plan: Plan) -> Outcome:
     """The whole scenario against a running server."""
     outcome, promoter, began = Outcome(plan), Promoter(here, plan), time.monotonic()
-    with Killer(server, every_s=plan.every_s, seed=plan.seed, most=plan.kills, supervisor_at=plan.supervisor_at) as killer:
+    with RolloutKiller(server, every_s=plan.every_s, seed=plan.seed, most=plan.kills, supervisor_at=plan.supervisor_at) as killer:
         try:
             until(promoter.step, plan.start_within_s, "the start of all rollouts")
             until(lambda: killer.finished or plan.kills >= 1000 or not open_rollouts(), 120, "the last kill")
@@ -154,7 +155,7 @@ def _whole(promoter: Promoter, rows: list[Rollout], plan: Plan) -> list[str]:
     return bad
 
 
-def recoveries(kills: list[Kill], *, victims: bool) -> list[float]:
+def recoveries(kills: list[RolloutKill], *, victims: bool) -> list[float]:
     """Seconds from a kill until a rollout moved again: of those that the victim held, or of the others in its cluster."""
     return [seconds for kill in kills for pk, seconds in kill.moved_s.items() if (pk in kill.by_victim) == victims]
 

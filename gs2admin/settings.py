@@ -132,8 +132,8 @@ GS2_MAX_BODY = env.number("GS2ADMIN_MAX_BODY", 16 * 1024 * 1024, 1024, 1024**3)
 # SourceDeploy's answers: flat as its documents show them, or inside `result` as its service sends them.
 SOURCEDEPLOY_ENVELOPE = env.choice("GS2ADMIN_SOURCEDEPLOY_ENVELOPE", "flat", ("flat", "result"))
 OUTPUT_KEEP_DAYS = env.number("GS2ADMIN_OUTPUT_DAYS", 30, 1, 3650)
-# A player's queue is held for so long by whoever runs its jobs; longer than any script may take.
-JOB_LEASE_S = env.number("GS2ADMIN_JOB_LEASE_S", 30, 10, 600)
+# A player's queue is held for so long by whoever runs its jobs and renews it meanwhile; after that another may take it.
+JOB_LEASE_S = env.number("GS2ADMIN_JOB_LEASE_S", 30, 2, 600)
 JOB_RESULT_KEEP_DAYS = env.number("GS2ADMIN_JOB_RESULT_DAYS", 30, 1, 3650)
 JOB_GIVEN_UP_KEEP_DAYS = env.number("GS2ADMIN_JOB_GIVEN_UP_DAYS", 30, 1, 3650)
 # Who held a mutex from when to when is told for so long; then idle mutexes are removed too.
@@ -171,8 +171,8 @@ MIDDLEWARE = [
     "stages.live.LiveMiddleware",
     "gs2admin.logs.RequestLogMiddleware",
     "gs2admin.health.HealthMiddleware",
-    "gs2admin.wire.middleware.WireMiddleware",
     "gs2admin.wire.middleware.FamiliesMiddleware",
+    "gs2admin.wire.middleware.WireMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from jobqueue.models import Namespace
-from jobqueue.stats import bucket, sums
+from jobqueue.stats import bucket, by_script, by_time
 
 WIDTH, HEIGHT = 720, 112
 
@@ -60,7 +60,10 @@ class ScriptRow:
 
 @dataclass(frozen=True)
 class Chart:
-    """bars: those with anything in them. sentence: the chart in words. scripts: those that failed, the worst first."""
+    """bars: those with anything in them. sentence: the chart in words. scripts: those that failed, the worst first.
+
+    spans: (ok, failed) of each bar, oldest first.
+    """
 
     span: Span
     bars: list[Bar]
@@ -68,27 +71,28 @@ class Chart:
     sentence: str
     total: int
     scripts: list[ScriptRow]
+    spans: list[tuple[int, int]]
+
+    @property
+    def per_minute(self) -> list[tuple[int, int]] | None:
+        """The last hour's attempts, where it is what the chart shows."""
+        return self.spans if self.span.key == "1h" else None
 
 
 def chart(namespace: Namespace, key: str) -> Chart:
-    """The attempts of a namespace in one of SPANS; one query."""
+    """The attempts of a namespace in one of SPANS; two queries, each added up by the database."""
     span = SPANS.get(key) or SPANS["1h"]
     now = datetime.now(UTC)
     first = bucket(now, span.seconds) - timedelta(seconds=span.seconds * (span.bars - 1))
     ok, bad = [0] * span.bars, [0] * span.bars
-    scripts: dict[str, list[int]] = {}
-    for row in sums(namespace.pk, since=first):
-        place = int((row["at"] - first).total_seconds() // span.seconds)
-        if not 0 <= place < span.bars:
-            continue
-        ok[place] += row["ok"]
-        bad[place] += row["failed"]
-        line = scripts.setdefault(row["script"], [0, 0, 0, 0])
-        for index, name in enumerate(("ok", "failed", "given_up", "took_ms")):
-            line[index] += row[name]
+    for at, good, failed in by_time(namespace.pk, since=first):
+        place = int((at - first).total_seconds() // span.seconds)
+        if 0 <= place < span.bars:
+            ok[place] += good
+            bad[place] += failed
     peak = max(map(sum, zip(ok, bad, strict=True)))
     return Chart(span, _bars(span, first, ok, bad, peak), peak, _sentence(span, ok, bad, peak), sum(ok) + sum(bad),
-                 _failing(scripts))
+                 _failing(by_script(namespace.pk, since=first)), list(zip(ok, bad, strict=True)))
 
 
 def _bars(span: Span, first: datetime, ok: list[int], bad: list[int], peak: int) -> list[Bar]:
@@ -114,9 +118,9 @@ def _sentence(span: Span, ok: list[int], bad: list[int], peak: int) -> str:
     return f"{span.title}: {total:,} in all, {failed:,} failed; at most {peak:,} in one bar."
 
 
-def _failing(scripts: dict[str, list[int]]) -> list[ScriptRow]:
+def _failing(scripts: list[tuple[str, int, int, int, int]]) -> list[ScriptRow]:
     rows = [
         ScriptRow(name, ok + failed, failed, given_up, round(took / (ok + failed)))
-        for name, (ok, failed, given_up, took) in scripts.items() if failed
+        for name, ok, failed, given_up, took in scripts if failed
     ]
     return sorted(rows, key=lambda row: -row.failed)[:10]

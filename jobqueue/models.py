@@ -43,7 +43,8 @@ class Queue(models.Model):
 
     rev: rises with every change, for pages. waiting: jobs not yet done; written by push and at the end of a slice,
     counted anew when a holder is lost. draining: some drain is under way or rung for; started_rev is the rev of the
-    push that began it. lease_until, fence: who holds the queue; a fence rises with every taking. next_at: auto-run
+    push that began it. lease_until, fence: how long somebody holds the queue; a fence rises with every taking. leased_by:
+    the last holder's engine.worker_label(), looked at only while a lease is on. next_at: auto-run
     leaves the queue alone until then, because the job at its head failed. head_at, head_tries: when the first waiting
     job was pushed and how often it was tried, for lists of who waits longest and of what is retried; written together
     with waiting.
@@ -58,6 +59,7 @@ class Queue(models.Model):
     started_rev = models.BigIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
     fence = models.BigIntegerField(default=0)
+    leased_by = models.CharField(max_length=100, db_default="")
     next_at = models.DateTimeField(null=True)
     rung_at = models.DateTimeField(null=True)
     head_at = models.DateTimeField(null=True)
@@ -88,7 +90,7 @@ class Job(models.Model):
     """
 
     id = models.BigAutoField(primary_key=True)
-    # No index of its own: the partial ones below serve every question about a queue, and each costs the hot path.
+    # No index of its own: job_of_queue begins with it, and each index costs the hot path.
     queue = models.ForeignKey(Queue, models.CASCADE, related_name="jobs", db_index=False)
     name = models.UUIDField(default=uuid.uuid4, unique=True)
     script_id = models.CharField(max_length=1024)
@@ -105,15 +107,18 @@ class Job(models.Model):
     class Meta:
         ordering = ["id"]
         constraints = [
-            models.UniqueConstraint(fields=["queue"], condition=Q(state="running"), name="one_running_job_per_queue"),
+            # The state stands first, so that whoever asks what runs looks here and not through an index of all jobs.
+            models.UniqueConstraint(
+                fields=["state", "queue"], condition=Q(state="running"), name="one_running_job_per_queue"
+            ),
             models.CheckConstraint(condition=Q(try_count__lte=F("max_try_count")), name="job_tries_within_limit"),
             models.CheckConstraint(condition=Q(state__in=sorted(JobState)), name="job_state_known"),
             models.CheckConstraint(condition=~Q(state="running", try_count=0), name="job_runs_by_a_try"),
         ]
         indexes = [
-            models.Index(fields=["queue", "id"], condition=Q(state="waiting"), name="job_first_in_first_out"),
-            models.Index(fields=["queue", "-id"], condition=Q(state="done"), name="job_done"),
-            models.Index(fields=["queue", "-id"], condition=Q(state="given_up"), name="job_given_up"),
+            # First in, first out; the past; and, by its beginning alone, the foreign key: a partial index per state would
+            # cost a push and a claim as much, and leave each removal of a queue to walk through all jobs.
+            models.Index(fields=["queue", "state", "id"], name="job_of_queue"),
             models.Index(fields=["replay_of"], condition=Q(replay_of__isnull=False), name="job_replays"),
         ]
 

@@ -21,6 +21,19 @@ def queued(namespace: Namespace, user_id: str) -> QuerySet[Job]:
     return jobs_of(namespace, user_id).filter(state__in=sorted(QUEUED))
 
 
+def queued_after(namespace: Namespace, user_id: str, *, after: int | None, limit: int) -> QuerySet[Job]:
+    """The next `limit` jobs that wait or run, and one more where there is one.
+
+    Each state is asked for alone, where the index has them in their order; both at once would be sorted whole.
+    """
+    rows = jobs_of(namespace, user_id)
+    ids: list[int] = []
+    for state in (JobState.RUNNING, JobState.WAITING):
+        ids += rows.filter(state=state, pk__gt=after or 0).order_by("pk").values_list("pk", flat=True)[: limit + 1]
+    # Asked again by state: a job may have ended meanwhile.
+    return Job.objects.filter(pk__in=sorted(ids)[: limit + 1], state__in=sorted(QUEUED))
+
+
 def given_up(namespace: Namespace, user_id: str) -> QuerySet[Job]:
     """Jobs that failed for good and are kept."""
     return jobs_of(namespace, user_id).filter(state=JobState.GIVEN_UP)

@@ -43,6 +43,22 @@ def wake_lost_queues() -> int:
     return _wake(lambda: Queue.objects.filter(lost, draining=True, next_at=None))
 
 
+@engine.undertaker
+def free_queues_of(label: str) -> int:
+    """A worker is dead together with all it had started: its queue need not wait for the lease to end.
+
+    What it was in the middle of is cleared up by whoever takes the queue next.
+    """
+    freed = 0
+    for pk in list(Queue.objects.filter(draining=True, leased_by=label).values_list("pk", flat=True)):
+        with transaction.atomic():
+            held = Queue.objects.filter(pk=pk, leased_by=label, lease_until__gt=Now())
+            if held.update(lease_until=None, rung_at=Now()):
+                engine.ring(DRAIN, pk)
+                freed += 1
+    return freed
+
+
 @engine.cleaner(every_s=600)
 def remove_old_jobs() -> int:
     """Remove jobs that left their queue long ago, with their results, in small batches.

@@ -89,9 +89,7 @@ def remove_idle_mutexes() -> int:
         seen = list(Mutex.objects.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[: 5 * BATCH])
         if not seen:
             return removed
-        idle = Mutex.objects.filter(
-            ~Exists(told), pk__gt=after, pk__lte=seen[-1], counter=0, ended_ms__lt=border, until_ms__lt=border
-        )
+        idle = Mutex.objects.filter(~Exists(told), pk__gt=after, pk__lte=seen[-1], counter=0, ended_ms__lt=border)
         pairs = sorted(idle.order_by().values_list("namespace_id", "pk"))
         for namespace_id, rows in groupby(pairs, key=lambda pair: pair[0]):
             ids = [pk for _, pk in rows]

@@ -93,6 +93,11 @@ class Mutex(models.Model):
     def __str__(self) -> str:
         return f"{self.property_id} of {self.user_id}"
 
+    @property
+    def project_id(self) -> int | None:
+        """The project, for the audit log; none for the server's own."""
+        return self.namespace.project_id
+
 
 class Holding(models.Model):
     """A holding that is over, written by a trigger in the same statement that ended it. id rises with the time of the end.

@@ -41,6 +41,16 @@ def live(rows: QuerySet[Mutex], at_ms: int | None = None) -> QuerySet[Mutex]:
     return rows.filter(counter__gt=0, until_ms__gt=now_ms() if at_ms is None else at_ms)
 
 
+def state(namespace: LockNamespace, user_id: str, property_id: str) -> sql.State | None:
+    """The mutex now, held or not, by one quick statement; None when it was never locked."""
+    return sql.read(sql.key_of(namespace.pk, user_id, property_id))
+
+
+def held_by(namespace: LockNamespace, user_id: str) -> QuerySet[Mutex]:
+    """What a player holds in a namespace; for pages by id."""
+    return live(Mutex.objects.filter(namespace=namespace, user_id=user_id))
+
+
 def held(
     namespace: LockNamespace, *, user_id: str = "", property_prefix: str = "", after: tuple[int, int] | None = None,
     limit: int,

@@ -87,13 +87,14 @@ class RolloutQuerySet(models.QuerySet):
         return rows.filter(Q(lease_until=None) | Q(lease_until__lt=Now()))
 
     def undoable(self, stage_id: int) -> RolloutQuerySet:
-        """Succeeded promotes that changed something, replaced something, and were not rolled back since; newest first.
+        """Succeeded rollouts forward that changed something, replaced something, and were not rolled back since; newest first.
 
         The first is what a rollback undoes: rolling back twice goes two steps back, and promoting is the redo.
         """
         undone = self.model.objects.filter(undoes=OuterRef("pk"), state=RolloutState.SUCCEEDED)
         return (
-            self.filter(stage_id=stage_id, kind=Kind.PROMOTE, state=RolloutState.SUCCEEDED, from_set__size__gt=0)
+            self.filter(stage_id=stage_id, state=RolloutState.SUCCEEDED, from_set__size__gt=0)
+            .exclude(kind=Kind.ROLLBACK)
             .exclude(from_set=models.F("to_set"))
             .filter(~models.Exists(undone))
             .order_by("-id")

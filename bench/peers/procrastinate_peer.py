@@ -1,6 +1,7 @@
 """procrastinate on PostgreSQL; it keeps a job's status, not its result."""
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -17,6 +18,13 @@ def nothing(number: int) -> int:
     return number
 
 
+async def _work() -> None:
+    async with app.open_async():
+        await app.run_worker_async(
+            queues=["bench"], concurrency=1, install_signal_handlers=False, fetch_job_polling_interval=0.05
+        )
+
+
 def main(what: str, *more: str) -> None:
     if what == "prepare":
         sync = app.with_connector(procrastinate.SyncPsycopgConnector(conninfo=os.environ["DATABASE_URL"]))
@@ -26,17 +34,16 @@ def main(what: str, *more: str) -> None:
         # Its worker is one process; two of them are two processes.
         twin = None if more else subprocess.Popen([sys.executable, "-m", "bench.peers.procrastinate_peer", "work", "twin"])
         try:
-            with app.open():
-                app.run_worker(queues=["bench"], concurrency=1, install_signal_handlers=False, fetch_job_polling_interval=0.05)
+            asyncio.run(_work())
         finally:
             if twin:
                 twin.kill()
     elif what == "push":
-        sync = app.with_connector(procrastinate.SyncPsycopgConnector(conninfo=os.environ["DATABASE_URL"]))
-        with sync.open():
-            task = sync.configure_task("bench.peers.procrastinate_peer.nothing", queue="bench")
+        # A producer without an event loop, as a web process would be.
+        connector = procrastinate.SyncPsycopgConnector(conninfo=os.environ["DATABASE_URL"])
+        with app.replace_connector(connector), app.open():
             for number in range(int(more[0])):
-                task.defer(number=number)
+                nothing.defer(number=number)
     elif what == "done":
         with psycopg.connect(os.environ["DATABASE_URL"]) as link:
             print(link.execute("SELECT count(*) FROM procrastinate_jobs WHERE status = 'succeeded'").fetchone()[0])

@@ -6,6 +6,8 @@ ACTIONS = {
     "stage.rollback": "rolled back with",
     "stage.create": "made the stage",
     "stage.update": "changed the stage",
+    "stage.type": "set the type of the stage",
+    "release.update": "changed the mesh release of",
     "stage.delete": "deleted the stage",
     "stage.targets": "changed the targets of",
     "target.rotate_key": "renewed the signing key of",

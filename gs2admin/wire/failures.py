@@ -6,7 +6,9 @@ section 8), our own API gets one sentence.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from gs2admin import errors
 
@@ -29,12 +31,16 @@ class Problem:
 
 
 class Failure(Exception):
-    """A call is refused: status (400, 401, 402, 404, 409, 500, 503) and at least one problem."""
+    """A call is refused: status (400, 401, 402, 404, 409, 500, 503) and at least one problem.
 
-    def __init__(self, status: int, *problems: Problem) -> None:
+    headers: what the answer carries besides, such as when to try again.
+    """
+
+    def __init__(self, status: int, *problems: Problem, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(problems[0].message)
         self.status = status
         self.problems = problems
+        self.headers = dict(headers or {})
 
 
 def refuse(status: int, component: str, message: str, sentence: str = "", *, code: str = "") -> Failure:
@@ -56,6 +62,7 @@ def from_domain(error: errors.DomainError, *, service: str, component: str, deni
     """What a domain error is to a client.
 
     service, component: of the method that was called; they fill in where the domain did not say its own words.
+    Its extra may hold retry_after_ms and retry_after_s, both.
     denied: the status for a missing right; GS2 clients do not know 403.
     """
     status, kind = next(((s, k) for cls, s, k in _STATUS if isinstance(error, cls)), (400, "invalid"))
@@ -63,4 +70,12 @@ def from_domain(error: errors.DomainError, *, service: str, component: str, deni
         status = denied
     component = error.component or component
     message = error.message or f"{service}.{component}.{component}.error.{kind}"
-    return Failure(status, Problem(component, message, error.code or message, error.sentence))
+    problem = Problem(component, message, error.code or message, error.sentence)
+    return Failure(status, problem, headers=_when_to_try_again(error.extra))
+
+
+def _when_to_try_again(facts: Mapping[str, Any]) -> dict[str, str]:
+    """The standard header has whole seconds; the other one, which some clients know, has the exact time."""
+    if "retry_after_ms" not in facts:
+        return {}
+    return {"Retry-After": str(facts["retry_after_s"]), "Retry-After-Ms": str(facts["retry_after_ms"])}

@@ -111,13 +111,13 @@ def _refusal(where: Location, failure: Failure) -> Answer:
     if where.service == API:
         return _own_refusal(failure)
     elements = [problem.as_element() for problem in failure.problems]
-    return Answer({"message": json.dumps(elements)}, failure.status)
+    return Answer({"message": json.dumps(elements)}, failure.status, failure.headers)
 
 
 def _own_refusal(failure: Failure) -> Answer:
     first = failure.problems[0]
     sentence = " ".join(problem.sentence or problem.message for problem in failure.problems)
-    return Answer({"error": {"code": first.code or first.message, "message": sentence}}, failure.status)
+    return Answer({"error": {"code": first.code or first.message, "message": sentence}}, failure.status, failure.headers)
 
 
 def _response(answer: Answer, meta: dict[str, Any]) -> HttpResponse:
@@ -128,6 +128,8 @@ def _response(answer: Answer, meta: dict[str, Any]) -> HttpResponse:
         if _wants_gzip(meta.get("HTTP_ACCEPT_ENCODING", "")):
             response.content = content = gzip.compress(content, compresslevel=1, mtime=0)
             response["Content-Encoding"] = "gzip"
+    for name, value in answer.headers.items():
+        response[name] = value
     response["Cache-Control"] = "no-store"
     response["X-Content-Type-Options"] = "nosniff"
     if answer.status == 401:

@@ -6,7 +6,7 @@ Each app lists its methods in its `wire.py` (GS2 protocol) or `api.py` (our own 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
@@ -78,10 +78,11 @@ class Method:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer with a status of its own."""
+    """An answer with a status and headers of its own."""
 
     body: dict[str, Any]
     status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -35,12 +35,14 @@ def errors(component: str, message: str, code: str = "") -> str:
 def perform(
     *, namespace: Namespace, project: Project, user_id: str, script_id: str, args: str, tick: Callable[[], None]
 ) -> Ended:
-    """Run a job's script. tick is called about twice a second and may raise to stop everything at once."""
+    """Run a job's script. tick is called about twice a second
+    and before every call that has effects; it may raise to stop everything at once."""
     began = time.monotonic()
     found = find(project, script_id)
     if found is None:
         ended = Ended(404, errors("script", "script.script.script.error.notFound"))
     elif isinstance(found, BuiltIn):
+        tick()
         ended = _built_in(found, project, args)
     else:
         ended = _script(found, project, user_id, args, tick)

@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import difflib
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -18,6 +20,7 @@ EDITABLE = 400_000
 BEGINNING = 40_000
 DIFF_LINES = 4_000
 DAY = timedelta(hours=24)
+_GRN = re.compile(r"grn:gs2:[^:]*:([^:]*):script:([^:]+):script:([^:]+)\Z")
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,25 @@ def script_of(namespace: ScriptNamespace, name: str) -> Script:
         raise NotFound(f"There is no script {name} in {namespace.name}.", component="script")
     row.namespace = namespace
     return row
+
+
+def known(project: Project, ids: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Which of these script ids name a script of the project: {id: (namespace, name)}; one query."""
+    asked = {}
+    for script_id in ids:
+        grn = _GRN.match(script_id)
+        if grn is None:
+            asked[script_id] = ("default", script_id)
+        elif grn[1] == project.owner_id:
+            asked[script_id] = (grn[2], grn[3])
+    if not asked:
+        return {}
+    rows = Script.objects.filter(
+        namespace__project=project, namespace__name__in={space for space, _ in asked.values()},
+        name__in={name for _, name in asked.values()},
+    )  # fmt: skip
+    there = set(rows.order_by().values_list("namespace__name", "name"))
+    return {script_id: place for script_id, place in asked.items() if place in there}
 
 
 def ids_of(script: Script) -> list[str]:

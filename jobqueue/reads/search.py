@@ -2,14 +2,18 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from uuid import UUID
 
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from gs2admin.identity.models import Project
 from jobqueue.models import Job, Namespace, Queue
 from jobqueue.reads.text import begins
+from jobqueue.states import JobState
 
 CHUNK = 1_000
 READ_S = 0.3
@@ -47,30 +51,52 @@ def job_named(project: Project, text: str) -> Job | None:
 
 
 def jobs(project: Project, *, user: str = "", script: str = "", text: str = "", before: int | None = None) -> Found:
-    """Jobs of that player, of that script, with that text in their arguments, read from the newest on, CHUNK ids at a time.
+    """Jobs of that player, of that script, with that text in their arguments, read from the newest on, CHUNK at a time.
 
     Ends at HITS jobs found, or when READ_S seconds have gone; `further` says where to go on.
     """
     ends = time.monotonic() + READ_S
-    newest = Job.objects.aggregate(last=Max("pk"))["last"] or 0
-    at = min(before, newest + 1) if before is not None else newest + 1
     rows = Job.objects.filter(queue__namespace__project=project)
     if script:
         rows = rows.filter(script_id=script)
     if text:
         rows = rows.filter(args__contains=text)
-    if user:
-        rows = rows.filter(queue__user_id=user)
     found = Found()
-    while at > 1:
-        low = max(at - CHUNK, 1)
-        hits = rows.filter(pk__gte=low, pk__lt=at).order_by("-pk").select_related("queue__namespace").defer("args")
+    for ids in _of_player(project, user, before) if user else _of_all(before):
+        window = Q(pk__in=ids) if isinstance(ids, list) else Q(pk__gte=ids[0], pk__lte=ids[-1])
+        hits = rows.filter(window).order_by("-pk").select_related("queue__namespace").defer("args")
         found.jobs += hits[: HITS - len(found.jobs)]
         full = len(found.jobs) >= HITS
-        stopped = found.jobs[-1].pk if full else low
-        found.read += at - stopped
-        at = stopped
-        if at > 1 and (full or time.monotonic() > ends):
-            found.further = at
+        stopped = found.jobs[-1].pk if full else ids[0]
+        found.read += len(ids) - bisect_left(ids, stopped)
+        if stopped > 1 and (full or time.monotonic() > ends):
+            found.further = stopped
             break
     return found
+
+
+def _of_all(before: int | None) -> Iterator[range]:
+    """The ids of all jobs in windows of CHUNK, the newest first."""
+    newest = Job.objects.aggregate(last=Max("pk"))["last"] or 0
+    at = min(before, newest + 1) if before is not None else newest + 1
+    while at > 1:
+        low = max(at - CHUNK, 1)
+        yield range(low, at)
+        at = low
+
+
+def _of_player(project: Project, user: str, before: int | None) -> Iterator[list[int]]:
+    """The ids of one player's jobs, CHUNK at a time, the newest first; from the beginning of each queue's index."""
+    queues = list(Queue.objects.filter(namespace__project=project, user_id=user).values_list("pk", flat=True))
+    while True:
+        ids: list[int] = []
+        for queue, state in product(queues, JobState):
+            rows = Job.objects.filter(queue_id=queue, state=state)
+            if before is not None:
+                rows = rows.filter(pk__lt=before)
+            ids += rows.order_by("-pk").values_list("pk", flat=True)[:CHUNK]
+        if not ids:
+            return
+        ids = sorted(ids)[-CHUNK:]
+        yield ids
+        before = ids[0]

@@ -64,9 +64,9 @@ class Runner:
         """Run a script and wait for its end.
 
         source: Lua text. args: JSON text. call(service, method, params_json) -> (status, json_text): answers gs2()
-        in this thread. tick: called at least every 0.5 s meanwhile; what it raises ends the script and is raised
-        here. methods: service -> its method names, both in snake case; give the same object every time, it is sent
-        only when it changes. Likewise limits (default: the settings).
+        in this thread. tick: called at least every 0.5 s meanwhile and before each call; what it raises ends the
+        script and is raised here. methods: service -> its method names, both in snake case; give the same object every
+        time, it is sent only when it changes. Likewise limits (default: the settings).
         Raises RunnerDied (the outcome is unknown), RunnersBusy (it was not started), and what `tick` or `call` raise.
         """
         depth = getattr(self._local, "depth", 0)

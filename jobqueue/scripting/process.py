@@ -265,9 +265,10 @@ class RunnerProcess:
                 if method not in methods.get(service, ()):
                     raise RunnerDied("the script runner called a method that it was not given")
                 self.answered = True
-                status, text = call(service, method, data[at + method_size :].decode())
+                # Whoever was stopped for a while may no longer act in the job's name, and learns of it here.
                 if tick:
                     tick()
+                status, text = call(service, method, data[at + method_size :].decode())
                 if time.monotonic() > end:
                     raise _Killed(failure(504, TIMEOUT, "the script took too long"))
                 head = frames.ANSWER_HEAD.pack(status)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -13,6 +14,7 @@ from gs2admin.errors import NotFound
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import can
 from jobqueue.models import Namespace, Queue
+from jobqueue.reads.scripts import known
 from jobqueue.reads.text import without_nul
 
 get_and_post = require_http_methods(["GET", "POST"])
@@ -54,6 +56,14 @@ def at(name: str, namespace: Namespace, **more: Any) -> str:
     return reverse(name, kwargs={"project": namespace.project.name, "namespace": namespace.name, **more})
 
 
+def script_urls(project: Project, ids: Iterable[str]) -> dict[str, str]:
+    """Where the scripts of these ids are shown: {id: address}, without those that do not exist."""
+    return {
+        script_id: reverse("scripts-script", kwargs={"project": project.name, "namespace": namespace, "script": name})
+        for script_id, (namespace, name) in known(project, ids).items()
+    }
+
+
 def rights(request: HttpRequest, project: Project, *names: str) -> dict[str, bool]:
     """{"may_run": True, …} for "job.run", …"""
     return {f"may_{name.split('.')[1]}": can(request.actor, name, project) for name in names}
@@ -65,9 +75,13 @@ def cursor_of(*facts: Any) -> int:
 
 
 def live_answer(request: HttpRequest, template: str, cursor: int, context: dict[str, Any]) -> HttpResponse:
-    """204 while the reader's cursor (?after=) is the present one, else what is new."""
+    """204 while the reader's cursor (?after=) is the present one, else what is new; 286 when nothing moves any more.
+
+    context: "still" when neither something runs nor waits to.
+    """
     if request.GET.get("after") == str(cursor):
         return HttpResponse(status=204, headers=NO_STORE)
-    answer = render(request, template, {**context, "cursor": cursor, "oob": True})
+    status = 286 if context.get("still") else 200
+    answer = render(request, template, {**context, "cursor": cursor, "oob": True}, status=status)
     answer.headers["Cache-Control"] = "no-store"
     return answer

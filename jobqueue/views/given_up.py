@@ -15,11 +15,12 @@ from gs2admin.identity.models import Project
 from jobqueue.forms import GivenUpFilter, ReplayForm
 from jobqueue.models import GivenUp, Job, Namespace
 from jobqueue.reads import given_up as reads
+from jobqueue.reads.players import last_results
 from jobqueue.reads.text import without_nul
 from jobqueue.services import replay_jobs
 from jobqueue.views.common import at, crumbs, get_and_post, namespace_of, rights
 
-PAGE = 50
+PAGE = 30
 
 
 def _filter(request: HttpRequest) -> GivenUpFilter:
@@ -48,8 +49,10 @@ def given_up(request: HttpRequest, project: Project, namespace: str) -> HttpResp
             rows = rows.filter(pk__lt=before)
         found = list(rows.select_related("job").defer("job__args")[: PAGE + 1])
     kept = _kept(form)
+    results = last_results([line.job for line in found[:PAGE]])
     return render(request, "jobqueue/given_up.html", {
-        "namespace": row, "form": form, "rows": found[:PAGE], "filtered": any(kept.values()),
+        "namespace": row, "form": form, "filtered": any(kept.values()),
+        "rows": [(line, results.get(line.job_id)) for line in found[:PAGE]],
         "older": link(**kept, before=found[PAGE - 1].pk) if len(found) > PAGE else "",
         "newer": link(**kept) if before is not None else "",
         "replay": f"{at('queues-replay', row)}{link(**{**kept, 'replayed': ''})}",

@@ -32,6 +32,7 @@ from jobqueue.views.common import (
     get_and_post,
     live_answer,
     rights,
+    script_urls,
 )
 
 
@@ -54,10 +55,11 @@ def _parts(request: HttpRequest, project: Project, row: Job) -> dict[str, Any]:
         "attempts": [(each, shown(each.body, each.body_size), shown(each.printed, each.printed_size)) for each in found],
         "replays": list(row.replays.order_by("pk").defer("args")[:20]),
         "notifications": list(row.notifications.order_by("pk")[:100]),
+        "script_url": script_urls(project, [row.script_id]).get(row.script_id, ""),
         "player": player_url({"project": project}, row.queue.namespace.name, row.queue.user_id),
         "every": BUSY_MS if row.state == JobState.RUNNING else CALM_MS,
         "live_url": reverse("queues-job-live", kwargs={"project": project.name, "job": row.name}),
-        "moves": row.state in (JobState.RUNNING, JobState.WAITING),
+        "still": row.state not in (JobState.RUNNING, JobState.WAITING),
         **rights(request, project, "job.run", "job.delete", "job.replay", "job.push"),
     }
 
@@ -170,7 +172,8 @@ def replay(request: HttpRequest, project: Project, job: UUID) -> HttpResponse:
     auto = row.queue.namespace.enable_auto_run
     again = "It was replayed before; this makes another one." if row.replays.exists() else ""
     return confirm_page(
-        request, form, title=f"Replay {script_name(row.script_id)} of {row.queue.user_id}", button="Replay", back=here,
+        request, form, title=f"Replay {script_name(row.script_id)} of {row.queue.user_id}", button="Replay", tone="primary",
+        back=here,
         points=[
             "A new job with the same script and the same arguments goes to the end of this player's queue, linked to this one.",
             f"It has {row.max_try_count} tries, and {'the server runs it' if auto else 'waits for somebody to run it'}.",

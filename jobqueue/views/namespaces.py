@@ -30,6 +30,7 @@ from jobqueue.views.common import (
     live_answer,
     namespace_of,
     rights,
+    script_urls,
 )
 
 PAGE = 30
@@ -66,13 +67,16 @@ def _spark(minutes: list[tuple[int, int]]) -> list[Bar]:
 def _top(request: HttpRequest, row: Namespace, held: list[int]) -> dict[str, Any]:
     """The parts that move: numbers, chart, failing scripts. held: the queues of which a job runs."""
     key = request.GET.get("span", "1h")
-    numbers = overview.numbers([row.pk], held=held)[row.pk]
     drawn = chart(row, key if key in SPANS else "1h")
+    minutes = {row.pk: drawn.per_minute} if drawn.per_minute else None
+    numbers = overview.numbers([row.pk], held=held, minutes=minutes)[row.pk]
+    urls = script_urls(row.project, [line.script for line in drawn.scripts])
     busy = numbers.busy or (row.enable_auto_run and numbers.waiting)
     return {
         "namespace": row, "numbers": numbers, "chart": drawn, "spans": SPANS.values(), "every": BUSY_MS if busy else CALM_MS,
         "live_url": f"{at('queues-live', row)}{link(span=drawn.span.key)}",
-        "cursor": cursor_of(row.revision, numbers, drawn),
+        "failing": [(line, urls.get(line.script, "")) for line in drawn.scripts],
+        "cursor": cursor_of(row.revision, numbers, drawn), "still": not (numbers.running or numbers.waiting),
     }
 
 

@@ -32,7 +32,7 @@ from jobqueue.views.common import (
 
 PAGE = 30
 PAST = 20
-ARGS_SHOWN = 4_096
+ARGS_SHOWN, BODY_SHOWN = 4_096, 600
 MINE = ("job.run", "job.delete", "job.replay", "job.push")
 
 
@@ -70,8 +70,8 @@ def _cursor(queue: Queue) -> int:
 def _parts(request: HttpRequest, project: Project, queue: Queue) -> dict[str, Any]:
     after, before = number_of(request, "after_job"), number_of(request)
     start = number_of(request, "start") or 0
-    cursor = _cursor(queue)
     running = players.running(queue)
+    cursor = cursor_of(queue.rev, (running.pk, running.try_count) if running else None)
     waiting = players.waiting(queue, after=after or 0, limit=PAGE + 1)
     line = ([running] if running and not after else []) + waiting[:PAGE]
     past = players.past(queue, before=before, limit=PAST + 1)
@@ -85,12 +85,13 @@ def _parts(request: HttpRequest, project: Project, queue: Queue) -> dict[str, An
         "line": [(place, job, results.get(job.pk)) for place, job in enumerate(line, start + 1)],
         "past": [(job, results.get(job.pk)) for job in past[:PAST]],
         "head": head, "head_args": shown(head.args_head, head.args_size) if head else None,
-        "head_attempts": attempts(head)[:5] if head else [],
+        "head_attempts": [(each, shown(each.body[:BODY_SHOWN], each.body_size)) for each in attempts(head)[:5]] if head else [],
         "next": where(after_job=line[-1].pk, start=start + len(line)) if len(waiting) > PAGE else "",
         "first": where() if after else "",
         "older": where(before=past[PAST - 1].pk) if len(past) > PAST else "",
         "newer": where() if before is not None else "",
         "here": where(), "every": BUSY_MS if busy else CALM_MS,
+        "still": not (running or line or queue.waiting > 0),
         "live_url": where(name="queues-user-live", after_job=after, start=start, before=before),
         **rights(request, project, *MINE),
     }

@@ -46,8 +46,8 @@ def run(request: HttpRequest, project: Project, namespace: str) -> HttpResponse:
         "It has the effects that it would have had by itself; the player is notified if the namespace says so.",
         "If it fails, it is given up." if tries == 1 else "If it fails, it waits for its next try, and those behind it wait too.",
     ] if first else ["No job of this player waits any more."]
-    return confirm_page(request, form, title=f"Run the next job of {queue.user_id}", button="Run it", back=here, points=points,
-                        crumbs=_crumbs(project, row, queue.user_id, here, "Run next"))
+    return confirm_page(request, form, title=f"Run the next job of {queue.user_id}", button="Run it", tone="primary",
+                        back=here, points=points, crumbs=_crumbs(project, row, queue.user_id, here, "Run next"))
 
 
 def _tell(request: HttpRequest, ran: runs.Ran) -> None:
@@ -90,7 +90,7 @@ def run_all(request: HttpRequest, project: Project, namespace: str) -> HttpRespo
         lap or not form.is_bound) else form
     return render(request, "jobqueue/run_all.html", {
         "namespace": row, "queue": queue, "form": again, "lap": lap, "left": left, "done": done, "total": total, "back": here,
-        "label": "Go on" if lap else "Run all",
+        "label": "Go on" if lap else "Run all", "stop": "Stop" if lap else "Back",
         "crumbs": _crumbs(project, row, queue.user_id, here, "Run all"),
     }, status=200 if lap else status_of(form))
 
@@ -111,7 +111,7 @@ def try_now(request: HttpRequest, project: Project, namespace: str) -> HttpRespo
             messages.success(request, "A worker tries it now.")
             return redirect(here)
     return confirm_page(
-        request, form, title=f"Try the job of {queue.user_id} now", button="Try now", back=here,
+        request, form, title=f"Try the job of {queue.user_id} now", button="Try now", tone="primary", back=here,
         points=["The job at the head of the queue failed and waits for its next try; a worker tries it at once.",
                 "If it fails again, the wait after that is as long as it would have been anyway."],
         crumbs=_crumbs(project, row, queue.user_id, here, "Try now"),

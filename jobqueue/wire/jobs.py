@@ -79,7 +79,8 @@ def describe_jobs(call: Call, request: JobsRequest) -> dict[str, Any]:
     namespace = NAMESPACES.find(call, request.namespace_name)
     after = key_of(request.page_token, "job", int, component="job", word="jobQueue.job.pageToken")
     return page(
-        querysets.queued(namespace, request.user_id), by="id", after=after, limit=request.limit, kind="job",
+        querysets.queued_after(namespace, request.user_id, after=after, limit=request.limit), by="id", after=after,
+        limit=request.limit, kind="job",
         item=lambda job: job_item(namespace, request.user_id, job), size=querysets.SIZE_OF_JOB,
     )  # fmt: skip
 

@@ -1,6 +1,8 @@
 """Writes of mutexes: lock, unlock, delete, release by force. Each is decided by one statement (locks/sql.py)."""
 from __future__ import annotations
 
+from functools import partial
+
 from django.db import IntegrityError, connection, transaction
 
 from gs2admin.audit.services import record
@@ -51,7 +53,9 @@ def _lock(namespace: LockNamespace, key: bytes, user_id: str, property_id: str, 
         state = sql.lock(key, transaction_id, ttl_ms(ttl_s))
         if state is not None:
             if state.counter == 1:
-                stats.acquired(namespace.pk, lost=state.ended == Ended.EXPIRED)
+                # A dry run takes it all back, and then nothing has happened.
+                lost = state.ended == Ended.EXPIRED
+                transaction.on_commit(partial(stats.acquired, namespace.pk, lost=lost))
             return state
         if seen is None and sql.read(key) is None:
             _make(namespace, key, user_id, property_id)
@@ -173,9 +177,9 @@ def no_mutex() -> NotFound:
 def _record(
     actor: Actor, action: str, namespace: LockNamespace, state: State, user_id: str, property_id: str, reason: str = ""
 ) -> None:
-    row = Mutex(pk=state.id, namespace_id=namespace.pk, user_id=user_id, property_id=property_id)
+    row = Mutex(pk=state.id, namespace=namespace, user_id=user_id, property_id=property_id)
     facts = {
         "namespace": namespace.name, "user": user_id, "property": property_id, "transaction": state.transaction_id,
         "revision": state.revision, "counter": state.counter,
     }  # fmt: skip
-    record(actor=actor, action=action, obj=row, project_id=namespace.project_id, after=facts, reason=reason)
+    record(actor=actor, action=action, obj=row, after=facts, reason=reason)

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from gs2admin import spaces
+from gs2admin.errors import Conflict
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
 from gs2admin.spaces import BATCH, IN_REQUEST_S, Kind, NamespaceStatus
@@ -34,8 +35,10 @@ def update_namespace(*, actor: Actor, namespace: LockNamespace, reason: str = ""
 def delete_namespace(*, actor: Actor, namespace: LockNamespace, reason: str = "") -> LockNamespace:
     """Close the namespace at once and remove everything in it, in batches; a worker goes on where the caller stops.
 
-    What is held in it is released by that. Raises NotFound, Denied.
+    What is held in it is released by that. Raises NotFound, Denied, Conflict (it is the server's own).
     """
+    if namespace.project_id is None:
+        raise Conflict("The server's own mutexes live in this namespace; it stays.", component="namespace")
     spaces.close(LOCKS, actor=actor, namespace=namespace, reason=reason, task=FINISH)
     finish_delete(namespace, seconds=IN_REQUEST_S)
     return namespace

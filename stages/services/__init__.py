@@ -11,8 +11,10 @@ from stages.services.previews import (
     source_versions,
     versions_of,
 )
+from stages.services.releases import create_release, update_release
 from stages.services.rollouts import cancel_rollout, promote_stage, retry_rollout, rollback_stage
 from stages.services.scenarios import create_scenario, delete_scenario, update_scenario, use_scenario
+from stages.services.stage_types import create_typed_stage, set_stage_type, update_typed_stage
 from stages.services.stages import create_stage, delete_stage, rotate_target_key, set_targets, update_stage
 from stages.services.targets import move_target, remove_target, save_target
 from stages.services.versions import change_note, register_version, withdraw_version
@@ -27,8 +29,10 @@ __all__ = [
     "approve_rollout",
     "cancel_rollout",
     "change_note",
+    "create_release",
     "create_scenario",
     "create_stage",
+    "create_typed_stage",
     "delete_scenario",
     "delete_stage",
     "failing_step",
@@ -56,12 +60,15 @@ __all__ = [
     "save_webhook",
     "save_window",
     "send_test",
+    "set_stage_type",
     "set_targets",
     "set_weight",
     "source_versions",
     "stop_line",
+    "update_release",
     "update_scenario",
     "update_stage",
+    "update_typed_stage",
     "use_scenario",
     "versions_of",
     "withdraw_version",

@@ -28,14 +28,18 @@ def rings(monkeypatch):
 
 @pytest.fixture
 def scripts(monkeypatch):
-    """scripts.on[script_id] = function(args) -> status code; scripts.ran lists (user, script, args) in order."""
+    """scripts.on[script_id] = function(args) -> status code; scripts.ran lists (user, script, args) in order.
+
+    scripts.tick is the one that the running script's calls go past.
+    """
 
     class Scripts:
         def __init__(self) -> None:
-            self.on, self.ran = {}, []
+            self.on, self.ran, self.tick = {}, [], None
 
         def perform(self, *, namespace, project, user_id, script_id, args, tick) -> Ended:
             self.ran.append((user_id, script_id, args))
+            self.tick = tick
             act = self.on.get(script_id)
             found = act(json.loads(args)) if act else 200
             if isinstance(found, Ended):

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import pytest
 
+from gs2admin import engine
 from gs2admin.errors import Conflict, Denied, Invalid, NotFound
 from gs2admin.identity.actors import SYSTEM
 from jobqueue.execution import drain as drains
@@ -12,7 +13,7 @@ from jobqueue.models import Job, JobResult, Notification, Queue
 from jobqueue.services import Entry, delete_job, push_jobs, replay_job, run_next
 from jobqueue.services.namespaces import delete_namespace, update_namespace
 from jobqueue.states import JobState, after_attempt
-from jobqueue.sweep import wake_due_queues, wake_lost_queues
+from jobqueue.sweep import free_queues_of, wake_due_queues, wake_lost_queues
 
 pytestmark = pytest.mark.django_db
 TASK = "jobqueue.tasks.drain"
@@ -152,6 +153,22 @@ def test_a_holder_that_comes_back_changes_nothing(auto, push, drain, scripts, st
     assert not Job.objects.filter(state="running").exists()
 
 
+def test_a_holder_that_comes_back_is_stopped_before_its_script_does_more(auto, push, scripts, statuses, forget_holder, settings):
+    job, effects = push(auto, tries=1), []
+    settings.JOB_LEASE_S = 0  # its clock says at once that it is time to renew
+
+    def frozen(args):
+        forget_holder(job.queue)
+        assert hold.take(job.queue_id), "somebody else goes on"
+        scripts.tick()
+        effects.append("too late")
+        return 200
+
+    scripts.on["s"] = frozen
+    drains.drain(job.queue_id)
+    assert effects == [] and statuses(job) == [500]
+
+
 def test_a_lost_drain_is_woken_and_a_waiting_one_when_its_time_has_come(auto, push, rings):
     from datetime import timedelta
 
@@ -175,6 +192,37 @@ def test_switching_auto_run_takes_effect_at_once_both_ways(manual, push, drain, 
     update_namespace(actor=SYSTEM, namespace=manual, enable_auto_run=False)
     drain(manual)
     assert scripts.ran == [] and {state(job) for job in jobs} == {"waiting"}
+
+
+def test_turning_auto_run_off_lets_no_further_job_begin_and_turning_it_on_goes_on(auto, push, scripts, rings):
+    jobs = [push(auto) for _ in range(3)]
+    scripts.on["s"] = lambda args: update_namespace(actor=SYSTEM, namespace=auto, enable_auto_run=False) and 200
+    drains.drain(jobs[0].queue_id)
+    assert [state(job) for job in jobs] == ["done", "waiting", "waiting"]
+    assert not queue_of(jobs[0]).draining, "nobody has to look after it while auto-run is off"
+    rings.clear()
+    assert wake_lost_queues() == wake_due_queues() == 0
+    scripts.on.clear()
+    update_namespace(actor=SYSTEM, namespace=auto, enable_auto_run=True)
+    assert rings == [(TASK, jobs[0].queue_id)]
+    drains.drain(jobs[0].queue_id)
+    assert {state(job) for job in jobs} == {"done"}
+
+
+def test_turned_on_again_just_before_the_drain_that_saw_it_off_has_ended(auto, push, scripts, rings, monkeypatch):
+    job = push(auto)
+    update_namespace(actor=SYSTEM, namespace=auto, enable_auto_run=False)
+    rings.clear()
+    real = hold.let_go
+
+    def let_go(*given, **how):
+        update_namespace(actor=SYSTEM, namespace=auto, enable_auto_run=True)
+        assert rings == [], "it found the queue draining"
+        return real(*given, **how)
+
+    monkeypatch.setattr(hold, "let_go", let_go)
+    drains.drain(job.queue_id)
+    assert rings == [(TASK, job.queue_id)] and queue_of(job).draining
 
 
 def test_bad_pushes_leave_nothing_behind(manual):
@@ -244,3 +292,15 @@ def test_rights(manual, push, viewer, stranger, actor_of):
             more = {"entries": []} if act is push_jobs else {}
             with pytest.raises(refusal):
                 act(actor=actor_of(user), namespace=manual, user_id="u", **more)
+
+
+def test_the_queue_of_a_dead_worker_is_free_at_once_and_of_a_living_one_not(auto, push, scripts, rings):
+    mine, other = push(auto), push(auto, user="v")
+    rings.clear()
+    assert hold.take(mine.queue_id) and hold.take(other.queue_id)
+    Queue.objects.filter(pk=other.queue_id).update(leased_by="elsewhere:1")
+    assert free_queues_of(engine.worker_label()) == 1 and rings == [(TASK, mine.queue_id)]
+    assert queue_of(mine).lease_until is None and queue_of(other).lease_until is not None
+    assert free_queues_of(engine.worker_label()) == 0
+    drains.drain(mine.queue_id)
+    assert state(mine) == "done"

@@ -118,7 +118,7 @@ ROUTES: dict[str, Route] = {
     "queues-run": Route(args=QUEUE, query="?id=u-1", may=OWNER, posts=True, queries=10),
     "queues-run-all": Route(args=QUEUE, query="?id=u-1", may=OWNER, posts=True, queries=10),
     "queues-try-now": Route(args=QUEUE, query="?id=u-1", may=OWNER, posts=True, queries=10),
-    "queues-search": Route(args=P, query="?q=u-1&script=bad", queries=14),
+    "queues-search": Route(args=P, query="?q=u-1&script=bad", queries=20),
     "queues-job": Route(args=JOB, queries=14),
     "queues-job-live": Route(args=JOB, queries=12, fragment=True),
     "queues-job-args": Route(args=JOB, queries=8, fragment=True),

@@ -439,6 +439,49 @@ def test_a_namespace_page_is_still_until_something_happens(desk, job_world, rewa
     assert answer.status_code == 200 and 'hx-swap-oob="true"' in answer.content.decode()
 
 
+def test_a_page_on_which_nothing_can_move_does_not_ask(desk, project, push, attempts):
+    space = create_namespace(actor=SYSTEM, project=project, name="calm")
+    assert "data-live" not in page(desk, at("queues-namespace", space))
+    push(space, user="one")
+    urls = at("queues-namespace", space), at("queues-user", space, "one")
+    cursors = [cursor_of(page(desk, url)) for url in urls]
+    run_next(actor=SYSTEM, namespace=space, user_id="one")
+    for url, (live, cursor) in zip(urls, cursors, strict=True):
+        answer = desk.get(more(live, cursor))
+        assert answer.status_code == 286 and "data-live" not in answer.content.decode(), "the last news ends the asking"
+        assert "data-live" not in page(desk, url)
+
+
+def test_a_jobs_page_ends_its_asking_with_the_job(desk, rewards, push):
+    job = push(rewards, user="last")
+    live, cursor = cursor_of(page(desk, of_job("queues-job", job)))
+    run_next(actor=SYSTEM, namespace=rewards, user_id="last")
+    assert desk.get(more(live, cursor)).status_code == 286
+
+
+def test_scripts_that_fail_and_scripts_of_jobs_lead_to_their_text(desk, job_world, rewards, push, attempts):
+    grn = "grn:gs2:ap-northeast-1:isles-owner:script:default:script:grant"
+    attempts.on.update({"grant": 500, grn: 500})
+    jobs = [push(rewards, "grant", user="g"), push(rewards, grn, user="h")]
+    for user in "gh":
+        run_next(actor=SYSTEM, namespace=rewards, user_id=user)
+    url = reverse("scripts-script", kwargs={"project": "isles", "namespace": "default", "script": "grant"})
+    failing = page(desk, at("queues-namespace", rewards)).split('id="queue-failing"')[1].split("</section>")[0]
+    assert failing.count(f'href="{url}"') == 2 and ">bad<" in failing, "bad is no script of this project"
+    for job in jobs:
+        assert f'href="{url}"' in page(desk, of_job("queues-job", job))
+
+
+def test_a_players_jobs_are_searched_first_and_to_their_end(desk, job_world, rewards, push, monkeypatch):
+    monkeypatch.setattr(search_reads, "CHUNK", 1)
+    for n in range(5):
+        push(rewards, "other", user="crowd", args=json.dumps({"n": n}))
+    url = reverse("queues-search", kwargs={"project": "isles"})
+    html = page(desk, url, q="u-1", text="itemId")
+    assert str(job_world.head.name) in html and "looked through 4 jobs, all that are kept" in text_of(html)
+    assert "No player has exactly this id" in page(desk, url, q="u-", text="itemId")
+
+
 # ── settings, push, board ───────────────────────────────────────────────────────────────────────────────────
 
 

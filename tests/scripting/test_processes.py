@@ -105,6 +105,19 @@ def test_a_stopped_runner_that_does_not_even_read_is_killed_at_the_wall_limit(ru
     assert outcome.status_code == 504 and time.monotonic() - began < SMALL.wall_s * 2
 
 
+def test_a_call_that_tick_forbids_is_not_made(runner):
+    class NotOurs(Exception):
+        pass
+
+    def tick():
+        raise NotOurs
+
+    made = []
+    with pytest.raises(NotOurs):
+        runner.run(source="gs2('x').y({})", tick=tick, methods={"x": ("y",)}, call=lambda *_: made.append(1) or (200, "{}"))
+    assert made == []
+
+
 def test_tick_is_called_while_a_script_runs_and_may_abort_it(runner):
     class LeaseLost(BaseException):
         pass

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from gs2admin.wire.table import API, Auth, Method, table
-from tests.wire import jobs_world
+from tests.wire import jobs_world, locks_world
 
 GOOD: dict[str, dict[str, Any]] = {
     "identifier.projectToken.login": {},  # filled in by `fields_of`
@@ -23,6 +23,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "freeze.output.describeOutputs": {"stageName": "dev", "limit": 7},
     "freeze.output.getOutput": {"stageName": "dev"},
     **jobs_world.GOOD,
+    **locks_world.GOOD,
 }
 GS2_METHODS = [method for method in table().methods if method.service != API and method.name not in jobs_world.REFUSED]
 NAMES = [method.name for method in GS2_METHODS]

@@ -31,7 +31,7 @@ from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.services import create_credential, create_project, revoke_credential
 from stages import demo
 from stages.services import create_stage
-from tests.wire import jobs_world
+from tests.wire import jobs_world, locks_world
 def credential(project, name, role="service"):
     row, secret = create_credential(actor=SYSTEM, project=project, name=name, role=role)
     return {"clientId": row.client_id, "clientSecret": secret}
@@ -39,6 +39,7 @@ ours = create_project(actor=SYSTEM, name="isles", owner_id="isles-owner")
 theirs = create_project(actor=SYSTEM, name="other", owner_id="other-owner", region="eu-west-1")
 demo.build(ours)
 jobs_world.build(ours)
+locks_world.build(ours)
 create_stage(actor=SYSTEM, project=ours, name="fresh", sort_number=90)
 create_stage(actor=SYSTEM, project=theirs, name="theirs")
 print(json.dumps({

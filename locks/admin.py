@@ -1,0 +1,126 @@
+"""Data fixes of locks: through the services; what was held when is for looking."""
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from gs2admin.adminkit import ReadOnlyAdmin, ServiceAdmin, ServiceForm
+from gs2admin.errors import Invalid
+from gs2admin.identity.actors import Actor
+from locks import services
+from locks.models import Holding, LockNamespace, Mutex
+from locks.services import namespaces as spaces
+from locks.states import FOREVER_MS
+
+
+def _moment(ms: int) -> datetime | None:
+    return datetime.fromtimestamp(min(ms, FOREVER_MS) / 1000, UTC) if ms else None
+
+
+class NamespaceForm(ServiceForm):
+    class Meta:
+        model = LockNamespace
+        fields = ("project", "name", *spaces.LOCKS.settings)
+
+    def clean(self) -> dict[str, Any]:
+        sent = super().clean()
+        if "log_setting" in self.fields and not isinstance(sent.get("log_setting"), (dict, type(None))):
+            self.add_error("log_setting", "This is a JSON object, or empty.")
+        return sent
+
+    def write(self, sent: dict[str, Any]) -> LockNamespace:
+        facts = {name: sent[name] for name in spaces.LOCKS.settings}
+        if self.instance.pk is None:
+            return spaces.create_namespace(actor=self.actor, project=sent["project"], name=sent["name"], **facts)
+        stored = LockNamespace.objects.get(pk=self.instance.pk)
+        return spaces.update_namespace(actor=self.actor, namespace=stored, reason=sent["reason"], **facts)
+
+
+@admin.register(LockNamespace)
+class LockNamespaceAdmin(ServiceAdmin):
+    """The name is in the ids that clients keep, so it never changes."""
+
+    form = NamespaceForm
+    fixed = ("project", "name")
+    removable = True
+    fields = ("project", "name", *spaces.LOCKS.settings, "reason", "status", "revision", "floor", "created_at", "updated_at")
+    readonly_fields = ("status", "revision", "floor", "created_at", "updated_at")
+    autocomplete_fields = ("project",)
+    list_display = ("name", "project", "status", "updated_at")
+    list_filter = ("status", "project")
+    list_select_related = ("project",)
+    search_fields = ("name", "project__name")
+
+    def remove(self, actor: Actor, obj: LockNamespace, reason: str) -> None:
+        spaces.delete_namespace(actor=actor, namespace=obj, reason=reason)
+
+
+class MutexForm(ServiceForm):
+    """Nothing of a mutex can be changed but that it is held."""
+
+    release = forms.BooleanField(
+        required=False, label="Release by force",
+        help_text="Its holder's unlock is refused from then on, and the next holder's revision is higher.",
+    )
+
+    class Meta:
+        model = Mutex
+        fields = ()
+
+    def write(self, sent: dict[str, Any]) -> Mutex:
+        if not sent["release"]:
+            raise Invalid("Nothing was chosen: a mutex can only be released.", extra={"field": "release"})
+        stored = Mutex.objects.select_related("namespace__project").get(pk=self.instance.pk)
+        services.force_release(actor=self.actor, namespace=stored.namespace, mutex=stored, reason=sent["reason"])
+        stored.refresh_from_db()
+        return stored
+
+
+@admin.register(Mutex)
+class MutexAdmin(ServiceAdmin):
+    """For looking and releasing; counts, times and revisions are kept by the services."""
+
+    form = MutexForm
+    fields = (
+        "namespace", "user_id", "property_id", "transaction_id", "counter", "revision", "acquired", "until", "ended",
+        "ended_by", "denied", "expired", "release", "reason",
+    )  # fmt: skip
+    readonly_fields = fields[:-2]
+    list_display = ("property_id", "user_id", "namespace", "transaction_id", "counter", "until", "denied", "expired")
+    list_select_related = ("namespace",)
+    ordering = ("-id",)
+    search_fields = ("=user_id",)
+    search_help_text = "The whole id of a player"
+    show_facets = admin.ShowFacets.NEVER
+
+    @admin.display(description="acquired")
+    def acquired(self, obj: Mutex) -> datetime | None:
+        return _moment(obj.acquired_ms)
+
+    @admin.display(description="until")
+    def until(self, obj: Mutex) -> datetime | None:
+        return _moment(obj.until_ms)
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        """By the index on namespaces and players, not by the upper case of ids."""
+        if not search_term:
+            return queryset, False
+        spaces_of = list(LockNamespace.objects.values_list("pk", flat=True)[:1000])
+        return queryset.filter(namespace_id__in=spaces_of, user_id=search_term), False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+
+@admin.register(Holding)
+class HoldingAdmin(ReadOnlyAdmin):
+    """Who held which mutex, and how that ended."""
+
+    list_display = ("mutex", "transaction_id", "revision", "ended", "ended_by")
+    list_select_related = ("mutex",)
+    ordering = ("-id",)

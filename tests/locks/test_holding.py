@@ -1,0 +1,56 @@
+"""The context manager: alone in its block, told when it is lost, and out of every client's reach."""
+from __future__ import annotations
+
+import pytest
+
+from gs2admin.errors import Conflict
+from gs2admin.identity.actors import SYSTEM
+from locks import reads
+from locks.models import LockNamespace, Mutex
+from locks.services import Lost, force_release, holding
+from locks.services.namespaces import delete_namespace, server_namespace
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_block_is_alone_and_its_fence_rises(namespace):
+    fences = []
+    for where in ({}, {"namespace": namespace, "user_id": "u-1"}):
+        with holding("work", ttl_s=5, **where) as held:
+            fences.append(held.fence)
+            held.tick(), held.renew()
+            with pytest.raises(Conflict) as refusal, holding("work", ttl_s=5, wait_s=0.05, **where):
+                raise AssertionError("both are in")
+            assert refusal.value.code == "lock.mutex.locked"
+        with holding("work", **where) as held:
+            fences.append(held.fence)
+    assert fences == [1, 2, 1, 2]
+
+
+def test_it_is_let_go_when_the_block_fails():
+    with pytest.raises(KeyError), holding("work"):
+        raise KeyError
+    with holding("work") as held:
+        assert held.fence == 2
+
+
+def test_whoever_lost_it_is_told_and_releases_nobody_elses():
+    with holding("work", ttl_s=5) as held:
+        row = Mutex.objects.get()
+        force_release(actor=SYSTEM, namespace=row.namespace, mutex=row, reason="r")
+        with holding("work") as other:
+            assert other.fence == held.fence + 1
+            with pytest.raises(Lost):
+                held.renew()
+        held._renewed -= 2
+        with pytest.raises(Lost):
+            held.tick()
+    assert not reads.live(Mutex.objects.all()).exists()
+
+
+def test_the_servers_own_namespace_belongs_to_no_project_and_stays():
+    space = server_namespace()
+    assert space.project is None and server_namespace().pk == space.pk
+    with pytest.raises(Conflict):
+        delete_namespace(actor=SYSTEM, namespace=space)
+    assert LockNamespace.objects.get(pk=space.pk).status == "ACTIVE"

@@ -1,0 +1,87 @@
+"""Counts: refused tries cost the mutex nothing, nothing is counted twice, and old minutes become spans."""
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.conf import settings
+from django.db import DatabaseError
+
+from gs2admin.wire.dispatch import CallContext
+from locks import chores, sql, stats
+from locks.models import LockTally
+from tests.locks.conftest import LOCKED
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def total(namespace) -> tuple[int, int, int]:
+    rows = stats.sums(namespace.pk, since=datetime.now(UTC) - timedelta(hours=1))
+    return tuple(sum(row[name] for row in rows) for name in ("acquired", "denied", "expired"))
+
+
+def test_holders_refusals_and_lost_holdings_are_counted(mutexes):
+    mutexes.lock("a"), mutexes.lock("a"), mutexes.lock("b"), mutexes.lock("c")
+    mutexes.age(60), mutexes.lock("b", 1), mutexes.age(1), chores.note_expired()
+    assert total(mutexes.namespace) == (2, 2, 2)
+    row = mutexes.row()
+    assert (row.denied, row.expired) == (2, 2)
+
+
+def test_a_server_gathers_counts_and_writes_them_together(mutexes, monkeypatch):
+    monkeypatch.setattr(settings, "PROCESS", "web")
+    monkeypatch.setattr(stats._counts, "_see_to_writing", lambda: None)
+    mutexes.lock("a")
+    for _ in range(50):
+        assert mutexes.lock("b") == LOCKED
+    assert total(mutexes.namespace) == (0, 0, 0) and mutexes.row().denied == 0
+    with monkeypatch.context() as broken:
+        broken.setattr(sql, "count", lambda *_: (_ for _ in ()).throw(DatabaseError("away")))
+        with pytest.raises(DatabaseError):
+            stats.flush()
+    stats.flush()
+    assert total(mutexes.namespace) == (1, 50, 0) and mutexes.row().denied == 50, "what could not be written is kept"
+    stats.flush()
+    assert total(mutexes.namespace) == (1, 50, 0)
+
+
+def test_a_refused_try_writes_nothing_itself(mutexes, monkeypatch, django_assert_num_queries):
+    mutexes.lock("a")
+    monkeypatch.setattr(stats, "denied", lambda *_: 1)
+    writes = []
+    monkeypatch.setattr(sql, "lock", lambda *_: writes.append(1))
+    if settings.ON_SQLITE:
+        assert mutexes.lock("b") == LOCKED and not writes, "the plain read spares the hopeless try"
+
+
+def test_what_is_held_is_noted_for_the_chart_and_old_minutes_become_spans(mutexes):
+    for number in range(4):
+        mutexes.lock("a", of=str(number))
+    stats.note_held()
+    mutexes.unlock("a", of="0")
+    stats.note_held()
+    (row,) = stats.sums(mutexes.namespace.pk, since=datetime.now(UTC) - timedelta(hours=1))
+    assert (row["acquired"], row["held"]) == (4, 4), "the most of a minute"
+    old = stats.bucket(datetime.now(UTC) - timedelta(hours=5), 600)
+    LockTally.objects.all().delete()
+    for minute in range(10):
+        for shard in range(2):
+            LockTally.objects.create(namespace=mutexes.namespace, at=old + timedelta(minutes=minute), shard=shard, acquired=1,
+                                     denied=2, expired=3, held=minute)  # fmt: skip
+    LockTally.objects.create(namespace=mutexes.namespace, at=old - timedelta(days=9), acquired=1)
+    assert stats.roll_up() == 21
+    (row,) = stats.sums(mutexes.namespace.pk, since=old)
+    assert (row["at"], row["span_s"], row["acquired"], row["denied"], row["expired"], row["held"]) == (old, 600, 20, 40, 60, 9)
+    assert stats.roll_up() == 0
+
+
+def test_a_dry_run_counts_nothing(mutexes, credential):
+    from gs2admin.identity.actors import from_credential
+    from gs2admin.wire.dispatch import Call, dispatch
+    from gs2admin.wire.table import table
+
+    method = table().by_name["lock", "mutex", "lockByUserId"]
+    call = Call(CallContext("gs2", dry_run=True), from_credential(credential[0], door="gs2"), mutexes.namespace.project)
+    fields = {"namespaceName": "trades", "userId": "u-1", "propertyId": "p", "transactionId": "t", "ttl": 5}
+    assert dispatch(method, call, fields).body["item"]["revision"] == 1
+    assert mutexes.row() is None and total(mutexes.namespace) == (0, 0, 0)

@@ -1,0 +1,187 @@
+"""The wake-up race: pushes fall between a drain's last look at its queue and the moment in which it lets the queue go.
+
+On PostgreSQL neither sees the other's uncommitted rows. Unless the drain locks the queue's row before its closing look
+(execution/hold.let_go), a push finds the queue draining and rings for nobody, the drain finds no job and stops, and the
+job waits for ever. On SQLite writers stand in line anyway.
+"""
+from __future__ import annotations
+
+import random
+import threading
+import time
+from queue import SimpleQueue
+
+import pytest
+from django.conf import settings
+from django.db import connection, transaction
+
+from gs2admin import engine
+from gs2admin.identity.actors import SYSTEM
+from jobqueue import notify, sql
+from jobqueue.execution import attempt
+from jobqueue.execution import drain as drains
+from jobqueue.execution.attempt import Ended
+from jobqueue.models import Job, Namespace, Queue
+from jobqueue.services import Entry, push_jobs
+from jobqueue.services.namespaces import create_namespace, update_namespace
+from jobqueue.states import JobState
+from tests.races.conftest import together
+
+PRODUCERS = 8
+DRAINERS = 2
+ROUNDS = 40 if settings.ON_POSTGRES else 5
+WINDOW_S = 0.1
+
+
+class Bells:
+    """A doorbell that is rung after the commit, as with Redis, and answered by DRAINERS threads; no sweep repairs anything."""
+
+    def __init__(self) -> None:
+        self.rings: SimpleQueue[int | None] = SimpleQueue()
+        self.rung = 0
+        self.problems: list[BaseException] = []
+
+    def ring(self, task: str, pk: int) -> None:
+        """Wake a drain."""
+        self.rung += 1
+        transaction.on_commit(lambda: self.rings.put(pk))
+
+    def answer(self) -> None:
+        """Drain what is rung for, until None comes."""
+        while (pk := self.rings.get()) is not None:
+            drains.drain(pk)
+
+    def thread(self, act) -> threading.Thread:
+        """A started thread whose exception is kept and whose connection is closed."""
+        def run() -> None:
+            try:
+                act()
+            except BaseException as problem:  # noqa: BLE001  shown by the test
+                self.problems.append(problem)
+            finally:
+                connection.close()
+
+        made = threading.Thread(target=run, daemon=True)
+        made.start()
+        return made
+
+
+@pytest.fixture
+def bells(transactional_db, monkeypatch):
+    found = Bells()
+    monkeypatch.setattr(engine, "ring", found.ring)
+    monkeypatch.setattr(attempt, "perform", lambda **_: Ended(200, "{}"))
+    drainers = [found.thread(found.answer) for _ in range(DRAINERS)]
+    yield found
+    for _ in drainers:
+        found.rings.put(None)
+    for thread in drainers:
+        thread.join(30)
+    assert found.problems == []
+
+
+@pytest.fixture
+def auto(bells, project):
+    return create_namespace(actor=SYSTEM, project=project, name="auto", enable_auto_run=True)
+
+
+def push(namespace, user: str) -> None:
+    push_jobs(actor=SYSTEM, namespace=namespace, user_id=user, entries=[Entry("s")])
+
+
+def assert_all_ran(count: int) -> None:
+    """Every job runs without anybody looking after it, and its queue says that nothing is left."""
+    deadline = time.monotonic() + 10
+    open_ones = Job.objects.exclude(state=JobState.DONE)
+    while open_ones.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert open_ones.count() == 0, f"{open_ones.count()} jobs wait for a drain that nobody rang for"
+    assert Job.objects.count() == count
+    while Queue.objects.exclude(lease_until=None).exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    for queue in Queue.objects.all():
+        assert (queue.waiting, queue.draining, queue.lease_until, queue.head_at) == (0, False, None, None)
+
+
+def test_a_push_that_is_not_committed_when_a_drain_takes_its_last_look_is_run(auto, bells, monkeypatch):
+    """The last of eight producers has inserted its job when the drain of the others' jobs comes to its end."""
+    real_lock, real_pushed = sql.lock, notify.pushed
+
+    def lock(queue_id: int, fence: int) -> bool:
+        if armed.is_set() and not gate.is_set():
+            gate.set()
+            # In vain on SQLite, where the drain has the only write lock here.
+            if settings.ON_POSTGRES and inside.wait(10):
+                threading.Timer(3 * WINDOW_S, commit.set).start()
+            else:
+                commit.set()
+        return real_lock(queue_id, fence)
+
+    def pushed(*given) -> None:
+        real_pushed(*given)
+        if gate.is_set():
+            inside.set()
+            commit.wait(10)
+
+    monkeypatch.setattr(sql, "lock", lock)
+    monkeypatch.setattr(notify, "pushed", pushed)
+    for number in range(5):
+        armed, gate, inside, commit = (threading.Event() for _ in range(4))
+
+        def produce(user=f"u{number}") -> None:
+            push(auto, user)
+
+        def produce_late(user=f"u{number}", gate=gate) -> None:
+            connection.ensure_connection()
+            assert gate.wait(10)
+            push(auto, user)
+
+        late = bells.thread(produce_late)
+        for thread in [bells.thread(produce) for _ in range(PRODUCERS - 2)]:
+            thread.join(30)
+        armed.set()
+        produce()
+        late.join(30)
+    assert_all_ran(5 * PRODUCERS)
+
+
+def test_no_push_of_eight_producers_is_left_lying(auto, bells):
+    """As it comes. Only the last push to a queue can be left lying, since any later one would wake a drain for both."""
+    start = threading.Barrier(PRODUCERS)
+
+    def produce() -> None:
+        for number in range(ROUNDS):
+            start.wait(30)
+            time.sleep(random.uniform(0, 0.008))
+            push(auto, f"u{number}")
+
+    for thread in [bells.thread(produce) for _ in range(PRODUCERS)]:
+        thread.join(120)
+    assert_all_ran(PRODUCERS * ROUNDS)
+    assert bells.rung < PRODUCERS * ROUNDS, "a push to a queue that is being drained starts no drain of its own"
+
+
+def test_auto_run_is_switched_to_and_fro_while_eight_producers_push(auto, bells):
+    ended = threading.Event()
+
+    def switch() -> None:
+        on = True
+        while not ended.is_set():
+            on = not on
+            update_namespace(actor=SYSTEM, namespace=auto, enable_auto_run=on)
+            time.sleep(random.uniform(0, 0.01))
+
+    def produce() -> None:
+        for number in range(ROUNDS):
+            namespace = Namespace.objects.select_related("project").get(pk=auto.pk)
+            push(namespace, f"u{number % 4}")
+
+    switcher = bells.thread(switch)
+    for thread in [bells.thread(produce) for _ in range(PRODUCERS)]:
+        thread.join(120)
+    ended.set()
+    switcher.join(30)
+    both_ways = [lambda on=on: update_namespace(actor=SYSTEM, namespace=auto, enable_auto_run=on) for on in (True, False)]
+    together(*both_ways)
+    update_namespace(actor=SYSTEM, namespace=auto, enable_auto_run=True)
+    assert_all_ran(PRODUCERS * ROUNDS)
