@@ -296,6 +296,7 @@ class Step(models.Model):
             models.UniqueConstraint(fields=["rollout", "position"], name="step_position_once"),
             models.CheckConstraint(condition=Q(state__in=sorted(StepState)), name="step_state_known"),
         ]
+        indexes = [models.Index(fields=["microservice", "rollout"], name="step_of_microservice")]
 
     def __str__(self) -> str:
         where = f" on {self.target_name}" if self.target_name else ""

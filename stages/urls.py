@@ -2,7 +2,7 @@
 from django.urls import path
 
 from stages import live
-from stages.views import approvals, auto, board, gates, manage, moves, rollouts, stage, targets, versions, webhooks
+from stages.views import approvals, auto, board, gates, history, manage, moves, rollouts, stage, targets, versions, webhooks
 
 urlpatterns = [
     path("", board.board, name="board"),
@@ -11,6 +11,9 @@ urlpatterns = [
     path("stages/<str:stage>/promote", moves.promote, name="stage-promote"),
     path("stages/<str:stage>/rollback", moves.rollback, name="stage-rollback"),
     path("rollouts", rollouts.rollouts, name="rollouts"),
+    path("rollouts/compare", history.compare, name="rollout-compare"),
+    path("rollouts/export.<str:kind>", history.export, name="rollout-export"),
+    path("stages/<str:stage>/numbers", history.numbers, name="stage-numbers"),
     path("rollouts/<int:number>", rollouts.rollout, name="rollout"),
     path("rollouts/<int:number>/live", live.rollout_live, name="rollout-live"),
     path("rollouts/<int:number>/lines", rollouts.rollout_lines, name="rollout-lines"),

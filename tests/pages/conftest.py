@@ -125,7 +125,7 @@ def world(project, producer, steps, run, job_world):  # noqa: F811
         project=project, dev=dev, stg=stg, live=live, canary=canary,
         done=done, failed=failed, running=running, waiting=waiting, claim=claim,
         credential=row, member=project.memberships.get(user=producer), version=Version.objects.get(version="1.1.0"),
-        window=window, webhook=webhook, delivery=webhook.deliveries.first(), target=stg.targets.get(), hook=canary.targets.get(name="hook"), jobs=job_world,
+        export_kind="csv", window=window, webhook=webhook, delivery=webhook.deliveries.first(), target=stg.targets.get(), hook=canary.targets.get(name="hook"), jobs=job_world,
     )
 
 
