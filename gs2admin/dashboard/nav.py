@@ -41,7 +41,8 @@ def section_of(request: HttpRequest) -> str:
     return {"stage": "board", "stages": "board", "rollout": "rollouts", "version": "versions", "resolve": "versions",
             "scenario": "board",
             "microservice": "versions", "credential": "credentials", "member": "members", "project": "settings",
-            "target": "board", "freezes": "board", "freeze": "board", "line": "board", "player": "players"}.get(stem, stem)
+            "target": "board", "freezes": "board", "freeze": "board", "line": "board", "player": "players",
+            "webhooks": "settings", "webhook": "settings"}.get(stem, stem)
 
 
 def nav_items(request: HttpRequest) -> list[NavItem]:

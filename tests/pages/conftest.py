@@ -23,6 +23,7 @@ from stages.services import (
     create_stage,
     promote_stage,
     register_version,
+    save_webhook,
     save_window,
     set_targets,
 )
@@ -133,6 +134,7 @@ def world(project, producer, steps, run, job_world, lock_world):  # noqa: F811
     holding = run(promote_stage(actor=SYSTEM, stage=gray, reason="a few first"))
     launch = WindowPlan("Launch", live, starts_at=datetime(2096, 1, 1, tzinfo=UTC), ends_at=datetime(2096, 1, 2, tzinfo=UTC))
     window = save_window(actor=SYSTEM, project=project, plan=launch)
+    webhook = save_webhook(actor=SYSTEM, project=project, name="chat", url="https://chat.example.com/hook?token=1")
     waiting = promote_stage(actor=SYSTEM, stage=stg, reason="may I", ask=True)
     row, _ = create_credential(actor=SYSTEM, project=project, name="pipeline")
     return SimpleNamespace(
@@ -141,6 +143,7 @@ def world(project, producer, steps, run, job_world, lock_world):  # noqa: F811
         credential=row, member=project.memberships.get(user=producer), version=Version.objects.get(version="1.1.0"),
         window=window, target=stg.targets.get(), hook=canary.targets.get(name="hook"), jobs=job_world, locks=lock_world,
         scenario=scenario, gray=gray, holding=holding, accept_word="accept",
+        export_kind="csv", webhook=webhook, delivery=webhook.deliveries.first(),
     )
 
 

@@ -38,6 +38,7 @@ RUNNING = {**P, "number": "running.number"}
 FAILED = {**P, "number": "failed.number"}
 TARGET = {**STG, "target": "target.name"}
 SCENARIO = {**STG, "pk": "scenario.pk"}
+HOOK = {**P, "pk": "webhook.pk"}
 QUEUE = {**P, "namespace": "jobs.rewards.name"}
 JOB = {**P, "job": "jobs.head.name"}
 SPACE = {**P, "namespace": "jobs.space.name"}
@@ -59,6 +60,9 @@ ROUTES: dict[str, Route] = {
     "stage-promote": Route(args=STG, may=DELIVERY, posts=True, queries=18),
     "stage-rollback": Route(args=STG, may=DELIVERY, posts=True, queries=18),
     "rollouts": Route(args=P, queries=8),
+    "rollout-compare": Route(args=P, query="?a=4", queries=12),
+    "rollout-export": Route(args={**P, "kind": "export_kind"}, queries=8, fragment=True),
+    "stage-numbers": Route(args=STG, queries=14),
     "rollout": Route(args=DONE, queries=12),
     "rollout-live": Route(get=200, args=RUNNING, queries=12, fragment=True),
     "rollout-lines": Route(args=DONE, queries=8, fragment=True),
@@ -92,6 +96,14 @@ ROUTES: dict[str, Route] = {
     "freeze-delete": Route(args={**P, "pk": "window.pk"}, may=OWNER, posts=True, queries=10),
     "line-stop": Route(args=P, query="?stage=stg", may=DELIVERY, posts=True, queries=12),
     "line-resume": Route(args=P, may=DELIVERY, posts=True, queries=12),
+    "webhooks": Route(args=P, may=OWNER, queries=10),
+    "webhook-new": Route(args=P, may=OWNER, posts=True, queries=8),
+    "webhook": Route(args=HOOK, may=OWNER, queries=12),
+    "webhook-edit": Route(args=HOOK, may=OWNER, posts=True, queries=9),
+    "webhook-rotate": Route(args=HOOK, may=OWNER, posts=True, queries=9),
+    "webhook-delete": Route(args=HOOK, may=OWNER, posts=True, queries=9),
+    "webhook-test": Route(get=405, args=HOOK, may=OWNER, posts=True),
+    "webhook-replay": Route(get=405, args={**HOOK, "delivery": "delivery.pk"}, may=OWNER, posts=True),
     "versions": Route(args=P, queries=12),
     "version-register": Route(args=P, may=DELIVERY, posts=True, queries=12),
     "version-service": Route(args={**P, "service": "version.microservice.name"}, posts=True, may_post=DELIVERY, queries=12),
