@@ -18,11 +18,11 @@ from gs2admin.transitions import apply
 from stages.actions import actions_of
 from stages.governance import gates
 from stages.governance.judge import Requirement
-from stages.models import Rollout, RolloutTarget, Scenario, Stage, Step
+from stages.models import Rollout, Scenario, Stage
 from stages.rollout import journal
-from stages.rollout.plan import batches_of
-from stages.services import approvals, ledger
+from stages.services import approvals, ledger, queued
 from stages.services.again import preview_retry
+from stages.services.planned import write_plan
 from stages.services.previews import STAGE_S_OWN, Preview, preview_promote, preview_rollback
 from stages.states import RolloutState, StepState, move_for
 
@@ -39,6 +39,7 @@ class Asking:
     override: bool = False
     ask: bool = False
     family: str = "freeze"
+    queue: bool = False
 
 
 def promote_stage(
@@ -52,11 +53,13 @@ def promote_stage(
     ask: bool = False,
     scenario: Scenario | None = STAGE_S_OWN,
     family: str = "freeze",
+    queue: bool = False,
 ) -> Rollout:
     """Start copying the source's versions onto the stage; asynchronous, the returned rollout is queued.
 
     Where a rule demands it, or with ask, the rollout waits for approval instead (services.approvals). scenario: another
-    one of the stage than its own, or None for the plain way. family: whose words tell its history.
+    one of the stage than its own, or None for the plain way. family: whose words tell its history. queue: wait for its
+    turn while another rollout of the stage is live (services.queued).
 
     preview_digest: what the person saw; when anything moved since, nothing starts. request_key: the same key again
     returns the rollout that it started. override: start in spite of a stop or a freeze window (right gate.override,
@@ -67,6 +70,7 @@ def promote_stage(
     return _start(
         actor, "stage.promote", stage, reason, preview_digest, request_key,
         lambda row: preview_promote(row, scenario=scenario), override=override, ask=ask, family=family,
+        queue=queue,
     )
 
 
@@ -133,7 +137,7 @@ def _start(
     """The one way a rollout of a stage comes to be, whoever asks by whichever door. more: the rest of Asking."""
     require(actor, action, stage)
     asking = Asking(reason, preview_digest, request_key, **more)
-    if request_key is None:
+    if request_key is None and not asking.queue:
         _refuse_if_live(stage)  # a plain read spares the hopeless ones the lock
     try:
         with transaction.atomic():
@@ -148,7 +152,7 @@ def _start(
                 if same:
                     transaction.set_rollback(True)  # the number that was taken above is given back
                     return same
-            _refuse_if_live(row)
+            ahead = queued.ahead_of(row) if asking.queue else _refuse_if_live(row)
             preview = look(row)
             if asking.preview_digest is not None and asking.preview_digest != preview.digest:
                 raise Conflict(
@@ -164,7 +168,7 @@ def _start(
                 raise approvals.cannot_wait(row)
             if needs:
                 approvals.refuse_second_request(row)
-            return _create(actor, action, preview, counters.rollouts_count, asking, passed, needs)
+            return _create(actor, action, preview, counters.rollouts_count, asking, passed, needs, ahead)
     except IntegrityError:
         # Two hosts at the same instant: the database let one through.
         _refuse_if_live(stage)
@@ -201,9 +205,13 @@ def _refuse_if_live(stage: Stage) -> None:
 
 
 def _create(
-    actor: Actor, action: str, preview: Preview, number: int, asking: Asking, overridden: list[str], needs: list[Requirement]
+    actor: Actor, action: str, preview: Preview, number: int, asking: Asking, overridden: list[str], needs: list[Requirement],
+    ahead: Rollout | None,
 ) -> Rollout:
-    """overridden: sentences of closed gates that were passed. needs: what must be approved first, if anything."""
+    """overridden: sentences of closed gates that were passed. needs: what must be approved first, if anything.
+
+    ahead: the live rollout that it waits for, if there is one.
+    """
     stage, way = preview.stage, preview.way
     to_set = ledger.frozen(stage.project_id, preview.to_versions)
     rollout = Rollout.objects.create(
@@ -213,6 +221,7 @@ def _create(
         family=asking.family,
         kind=preview.kind,
         state=RolloutState.AWAITING_APPROVAL if needs else RolloutState.QUEUED,
+        waiting=ahead is not None and not needs,
         strategy=way.strategy,
         analysis=way.analysis,
         leg="canary" if any(step.leg == "canary" for step in preview.steps) else "base",
@@ -234,31 +243,7 @@ def _create(
         steps_total=len(preview.steps),
         changes_count=len(preview.effective),
     )
-    Step.objects.bulk_create(
-        Step(
-            rollout=rollout,
-            position=position,
-            microservice=plan.microservice,
-            old_version=plan.old_version,
-            new_version=plan.new_version,
-            target_name=plan.target_name,
-            phase=plan.phase,
-            kind=plan.kind,
-            config=plan.config,
-            leg=plan.leg,
-            wave=plan.wave,
-            lane=plan.lane,
-        )
-        for position, plan in enumerate(preview.steps, start=1)
-    )
-    batches = batches_of(len(preview.targets), way)
-    RolloutTarget.objects.bulk_create(
-        RolloutTarget(
-            rollout=rollout, position=position, target_id=place.pk, number=place.pk, name=place.name, kind=place.kind,
-            batch=batch,
-        )
-        for position, (place, batch) in enumerate(zip(preview.targets, batches, strict=True), start=1)
-    )
+    write_plan(rollout, preview)
     Stage.objects.filter(pk=stage.pk).update(revision=F("revision") + 1, updated_at=Now())
     record(
         actor=actor,
@@ -278,6 +263,8 @@ def _create(
     )
     if needs:
         approvals.open_request(rollout, preview.digest, asked=asking.ask, override=bool(overridden))
+    elif ahead is not None:
+        journal.append(rollout.pk, stage.pk, [journal.Line(f"Waits for its turn after rollout {ahead.number}.")])
     else:
         engine.ring(RUN, rollout.pk)
     return rollout
