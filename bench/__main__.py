@@ -18,6 +18,7 @@ from bench.report import machine
 BENCHES = {
     "promotes": 240, "approvals": 900, "board": 420, "live_delay": 240, "watchers": 480, "faults": 1200, "jobs_faults": 2400,
     "jobs": 900, "jobs_pages": 900, "lua": 300,
+    "locks": 600, "locks_check": 600, "locks_pages": 600,
 }  # fmt: skip
 INSIDE = "--inside"
 PR_SET_PDEATHSIG = 1

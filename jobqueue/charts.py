@@ -60,7 +60,10 @@ class ScriptRow:
 
 @dataclass(frozen=True)
 class Chart:
-    """bars: those with anything in them. sentence: the chart in words. scripts: those that failed, the worst first."""
+    """bars: those with anything in them. sentence: the chart in words. scripts: those that failed, the worst first.
+
+    spans: (ok, failed) of each bar, oldest first.
+    """
 
     span: Span
     bars: list[Bar]
@@ -68,6 +71,12 @@ class Chart:
     sentence: str
     total: int
     scripts: list[ScriptRow]
+    spans: list[tuple[int, int]]
+
+    @property
+    def per_minute(self) -> list[tuple[int, int]] | None:
+        """The last hour's attempts, where it is what the chart shows."""
+        return self.spans if self.span.key == "1h" else None
 
 
 def chart(namespace: Namespace, key: str) -> Chart:
@@ -83,7 +92,7 @@ def chart(namespace: Namespace, key: str) -> Chart:
             bad[place] += failed
     peak = max(map(sum, zip(ok, bad, strict=True)))
     return Chart(span, _bars(span, first, ok, bad, peak), peak, _sentence(span, ok, bad, peak), sum(ok) + sum(bad),
-                 _failing(by_script(namespace.pk, since=first)))
+                 _failing(by_script(namespace.pk, since=first)), list(zip(ok, bad, strict=True)))
 
 
 def _bars(span: Span, first: datetime, ok: list[int], bad: list[int], peak: int) -> list[Bar]:

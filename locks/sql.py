@@ -215,15 +215,17 @@ def remove(namespace_id: int, ids: Sequence[int], *, idle_since_ms: int | None =
         return len(found)
 
 
-def count(tallies: Sequence[tuple[int, datetime, int, int, int, int]], denied: Sequence[tuple[int, int]]) -> None:
-    """Add counts in, in the caller's transaction.
-
-    tallies: (namespace id, minute, shard, acquired, denied, expired) each. denied: (mutex id, refusals) each.
-    """
+def count(tallies: Sequence[tuple[int, datetime, int, int, int, int]]) -> None:
+    """Add counts in, in the caller's transaction: (namespace id, minute, shard, acquired, denied, expired) each."""
     values: list[Any] = []
     for namespace_id, minute, *rest in tallies:
         values += [namespace_id, connection.ops.adapt_datetimefield_value(minute), *rest]
     with connection.cursor() as cursor:
         cursor.execute(_TALLY.format(rows=", ".join([_TALLY_ROW] * len(tallies))), values)
-        for mutex_id, number in denied:
+
+
+def count_denied(refused: Sequence[tuple[int, int]]) -> None:
+    """Add refusals to their mutexes, in the caller's transaction: (mutex id, number) each."""
+    with connection.cursor() as cursor:
+        for mutex_id, number in refused:
             cursor.execute("UPDATE locks_mutex SET denied = denied + %s WHERE id = %s", [number, mutex_id])

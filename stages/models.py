@@ -266,7 +266,8 @@ class Step(models.Model):
     """One phase of one microservice on one target, with its configuration as it was at the click.
 
     Steps of a wave run before those of the next; lanes of a wave run at the same time, steps of a lane in order. leg:
-    base, canary, full, or undo: then `undoes` is the step that is taken back.
+    base, canary, full, or undo: then `undoes` is the step that is taken back. origin: empty where this rollout runs it;
+    carried: the rollout that is retried has done it; skipped: somebody had it left out, summary says why.
     """
 
     rollout = models.ForeignKey(Rollout, models.CASCADE, related_name="steps")
@@ -287,6 +288,7 @@ class Step(models.Model):
     leg = models.CharField(max_length=8, default="base")
     wave = models.PositiveSmallIntegerField(default=0)
     lane = models.PositiveSmallIntegerField(default=0)
+    origin = models.CharField(max_length=8, blank=True)
     undoes = models.ForeignKey("self", models.CASCADE, null=True, related_name="undone_by")
 
     class Meta:
@@ -332,4 +334,11 @@ class Output(models.Model):
 
 
 # The tables of what governs rollouts have a file of their own; Django looks for all of an app's here.
-from stages.governance.models import Approval, ApprovalRule, FreezeWindow, Halt, Vote  # noqa: E402, F401
+from stages.governance.models import (  # noqa: E402, F401
+    Approval,
+    ApprovalRule,
+    AutoPromotion,
+    FreezeWindow,
+    Halt,
+    Vote,
+)

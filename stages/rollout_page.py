@@ -12,12 +12,13 @@ from gs2admin.identity.actors import Actor
 from gs2admin.identity.rights import OfProject, can
 from stages.actions import actions_of
 from stages.models import Output, Rollout, Step
+from stages.rollout.redo import why_not_resumable
 from stages.services.previews import failing_step
 from stages.states import FINAL, LIVE, PHASES, RolloutState, StepState
 from stages.usual import usual_seconds
 
 PARTS = ("head", "progress", "steps", "details")
-RIGHTS = ("rollout.approve", "rollout.cancel", "rollout.retry", "stage.promote", "stage.rollback")
+RIGHTS = ("rollout.approve", "rollout.cancel", "rollout.retry", "rollout.skip", "stage.promote", "stage.rollback")
 # More rows than this are folded, apart from the ones that run or failed.
 MATRIX_OPEN = 12
 FAILED_LINES = 12
@@ -102,8 +103,11 @@ def current_sentence(rollout: Rollout, steps: list[Step]) -> str:
     return rollout.get_state_display()
 
 
-def buttons(rollout: Rollout, rights: tuple[str, ...], *, newest: bool) -> list[dict[str, Any]]:
-    """The buttons by state and right. newest: no later rollout ran on the stage, so retry and undo make sense."""
+def buttons(rollout: Rollout, rights: tuple[str, ...], *, newest: bool, resumable: bool = False) -> list[dict[str, Any]]:
+    """The buttons by state and right. newest: no later rollout ran on the stage, so retry and undo make sense.
+
+    resumable: a retry can go on from the failed step.
+    """
     at = {"project": rollout.project.name, "number": rollout.number}
     actions = actions_of(rollout)
     found = []
@@ -118,7 +122,10 @@ def buttons(rollout: Rollout, rights: tuple[str, ...], *, newest: bool) -> list[
     if "cancel" in actions and ("rollout.cancel" in rights or rollout.state == RolloutState.AWAITING_APPROVAL):
         add("cancel", "Cancel…", "ban", "btn", reverse("rollout-cancel", kwargs=at))
     if "retry" in actions and "rollout.retry" in rights and newest:
-        add("retry", "Retry…", "refresh", "btn btn-primary", reverse("rollout-retry", kwargs=at))
+        retry = reverse("rollout-retry", kwargs=at)
+        add("retry", "Retry from this step…" if resumable else "Retry…", "refresh", "btn btn-primary", retry)
+        if resumable and "rollout.skip" in rights:
+            add("skip", "Skip this step…", "arrow-right", "btn", f"{retry}?how=skip")
     # Where nothing was ever pinned there is nothing to put back.
     if "rollback" in actions and "stage.rollback" in rights and newest and rollout.stage.current_set_id:
         url = reverse("stage-rollback", kwargs={"project": rollout.project.name, "stage": rollout.stage.name})
@@ -153,7 +160,7 @@ def parts_context(rollout: Rollout, rights: tuple[str, ...]) -> dict[str, Any]:
         "only_target": names[0] if len(names) == 1 else "",
         "failing": failing,
         "failing_lines": _last_lines(rollout, failing) if failing else [],
-        "buttons": buttons(rollout, rights, newest=newer is None),
+        "buttons": buttons(rollout, rights, newest=newer is None, resumable=not why_not_resumable(rollout.strategy, steps)),
         "newer": newer,
         "usual_s": None if final else usual_seconds([rollout.stage_id]).get(rollout.stage_id),
         "undo": _undo(rollout, rows),

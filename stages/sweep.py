@@ -8,9 +8,11 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from gs2admin import engine
+from stages.governance.models import AutoPromotion
 from stages.models import Output, Rollout
 from stages.services import canary, queued
 from stages.services.approvals import settle_waiting
+from stages.services.auto import promote_due
 from stages.services.rollouts import RUN
 from stages.states import TIMED, RolloutState
 
@@ -34,6 +36,13 @@ def settle_requests() -> int:
     """Start, void or explain anew what waits for approval: rules, roles, windows and sources change by themselves."""
     rows = Rollout.objects.filter(state=RolloutState.AWAITING_APPROVAL, approval__isnull=False).order_by("id")
     return sum(settle_waiting(pk) for pk in list(rows.values_list("pk", flat=True)[:200]))
+
+
+@engine.sweeper
+def promote_by_themselves() -> int:
+    """Start what follows its source, when that has been Active for long enough."""
+    rows = AutoPromotion.objects.filter(enabled=True, held_at=None, stage__deleted_at=None).order_by("pk")
+    return sum(promote_due(pk) for pk in list(rows.values_list("pk", flat=True)[:500]))
 
 
 @engine.ticker

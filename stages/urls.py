@@ -2,7 +2,7 @@
 from django.urls import path
 
 from stages import live
-from stages.views import approvals, board, gates, manage, moves, rollouts, stage, targets, versions
+from stages.views import approvals, auto, board, gates, manage, moves, rollouts, stage, targets, versions
 
 urlpatterns = [
     path("", board.board, name="board"),
@@ -18,6 +18,8 @@ urlpatterns = [
     path("rollouts/<int:number>/cancel", moves.cancel, name="rollout-cancel"),
     path("rollouts/<int:number>/approve", approvals.approve, name="rollout-approve"),
     path("rollouts/<int:number>/reject", approvals.reject, name="rollout-reject"),
+    path("stages/<str:stage>/auto", auto.settings, name="stage-auto"),
+    path("stages/<str:stage>/let-go", auto.release, name="stage-let-go"),
     path("stages/<str:stage>/approval", approvals.rule, name="stage-approval"),
     path("rollouts/<int:number>/retry", moves.retry, name="rollout-retry"),
     # Not stages/new: that is the page of a stage called new.

@@ -24,6 +24,8 @@ ACTIONS = {
     "rollout.release_update": "made the gray part anew of",
     "rollout.retry": "retried with",
     "stage.approval": "changed who must approve on",
+    "stage.auto": "changed the auto-promotion of",
+    "stage.auto_let_go": "let go of the auto-promotion of",
     "rollout.approve": "approved",
     "rollout.reject": "rejected",
     "rollout.release": "let start, as it was approved,",

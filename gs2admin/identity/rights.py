@@ -25,6 +25,7 @@ RIGHTS: dict[str, frozenset[Role]] = {
     "line.resume": frozenset({Role.PRODUCER, Role.ADMIN}),
     "gate.override": _ADMINS,
     "window.edit": _ADMINS,
+    "rollout.skip": frozenset({Role.PRODUCER, Role.ADMIN}),
     "canary.decide": _DELIVERY,
     # Whose approval counts for a stage is its rule's matter; this says who can be named in one.
     "rollout.approve": _EVERYONE - {Role.VIEWER},
@@ -59,6 +60,7 @@ WORDS = {
     "line.resume": "lift a stop of the line",
     "gate.override": "start rollouts in spite of a stop or a freeze window",
     "window.edit": "change freeze windows",
+    "rollout.skip": "leave out steps of rollouts",
     "canary.decide": "decide about canaries",
     "rollout.approve": "approve rollouts",
     "approval.edit": "change who must approve",

@@ -1,5 +1,6 @@
 """Every write of stages, versions and rollouts: the one function behind each door."""
 from stages.services.approvals import approve_rollout, reject_rollout, save_rule
+from stages.services.auto import let_go, save_auto_promotion
 from stages.services.canary import accept_canary, advance_canary, reject_canary, remake_canary, set_weight
 from stages.services.lines import resume_line, stop_line
 from stages.services.previews import (
@@ -34,6 +35,7 @@ __all__ = [
     "delete_scenario",
     "delete_stage",
     "failing_step",
+    "let_go",
     "move_target",
     "preview_promote",
     "preview_rollback",
@@ -48,6 +50,7 @@ __all__ = [
     "retry_rollout",
     "rollback_stage",
     "rotate_target_key",
+    "save_auto_promotion",
     "save_rule",
     "save_target",
     "save_window",

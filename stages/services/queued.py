@@ -80,6 +80,8 @@ def _void(row: Rollout) -> str:
 def _begin(row: Rollout) -> None:
     preview = preview_of(row.stage, row.kind, versions_of(row.to_set), row.source_name, scenario=row.scenario)
     way = preview.way
+    row.steps.all().delete()
+    row.targets.all().delete()
     write_plan(row, preview)
     Rollout.objects.filter(pk=row.pk).update(
         waiting=False,

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -17,29 +16,14 @@ from gs2admin.identity.rights import require
 from gs2admin.transitions import apply
 from stages.actions import actions_of
 from stages.governance import gates
-from stages.governance.judge import Requirement
 from stages.models import Rollout, Scenario, Stage
 from stages.rollout import journal
+from stages.rollout.redo import ALL, FAILED, SKIP
 from stages.services import approvals, ledger, queued
 from stages.services.again import preview_retry
-from stages.services.planned import write_plan
+from stages.services.births import RUN, Asking, create
 from stages.services.previews import STAGE_S_OWN, Preview, preview_promote, preview_rollback
 from stages.states import RolloutState, StepState, move_for
-
-RUN = "stages.tasks.run_rollout"
-
-
-@dataclass(frozen=True)
-class Asking:
-    """How somebody asks for a rollout; promote_stage says what each means."""
-
-    reason: str = ""
-    preview_digest: str | None = None
-    request_key: str | None = None
-    override: bool = False
-    ask: bool = False
-    family: str = "freeze"
-    queue: bool = False
 
 
 def promote_stage(
@@ -92,14 +76,30 @@ def rollback_stage(
 
 
 def retry_rollout(
-    *, actor: Actor, rollout: Rollout, reason: str = "", request_key: str | None = None, override: bool = False
+    *,
+    actor: Actor,
+    rollout: Rollout,
+    reason: str = "",
+    request_key: str | None = None,
+    override: bool = False,
+    how: str = ALL,
 ) -> Rollout:
     """Start a new rollout to the same versions as one that ended badly, linked to it.
 
+    how: everything anew, from the failed step on, or past it (stages.rollout.redo); skipping needs the right
+    rollout.skip and a reason, and the pins move as if the step had been done.
     Raises Conflict when the rollout did not end badly, or when the stage has moved since, so that a retry would
-    bring back an old plan.
+    bring back an old plan; Invalid when it cannot go on from its failed step.
     """
     require(actor, "rollout.retry", rollout)
+    if how not in {ALL, FAILED, SKIP}:
+        raise Invalid("A retry is of everything, from the failed step on, or past it.", component="stage",
+                      message="freeze.stage.how.error.invalid")
+    if how == SKIP:
+        require(actor, "rollout.skip", rollout)
+        if not reason.strip():
+            raise Invalid("Say why the step may be left out.", component="stage",
+                          message="freeze.stage.reason.error.require", extra={"field": "reason"})
     stage = rollout.stage
     if rollout.state not in {RolloutState.FAILED, RolloutState.ERRORED, RolloutState.CANCELED}:
         raise Conflict(
@@ -120,7 +120,7 @@ def retry_rollout(
 
     return _start(
         actor, "rollout.retry", stage, reason, None, request_key,
-        lambda row: preview_retry(row, rollout), override=override, family=rollout.family,
+        lambda row: preview_retry(row, rollout, how), override=override, family=rollout.family, redo=how,
     )
 
 
@@ -168,7 +168,7 @@ def _start(
                 raise approvals.cannot_wait(row)
             if needs:
                 approvals.refuse_second_request(row)
-            return _create(actor, action, preview, counters.rollouts_count, asking, passed, needs, ahead)
+            return create(actor, action, preview, counters.rollouts_count, asking, passed, needs, ahead)
     except IntegrityError:
         # Two hosts at the same instant: the database let one through.
         _refuse_if_live(stage)
@@ -202,72 +202,6 @@ def _refuse_if_live(stage: Stage) -> None:
             code="freeze.stage.updating",
             extra={"rollout": live.number},
         )
-
-
-def _create(
-    actor: Actor, action: str, preview: Preview, number: int, asking: Asking, overridden: list[str], needs: list[Requirement],
-    ahead: Rollout | None,
-) -> Rollout:
-    """overridden: sentences of closed gates that were passed. needs: what must be approved first, if anything.
-
-    ahead: the live rollout that it waits for, if there is one.
-    """
-    stage, way = preview.stage, preview.way
-    to_set = ledger.frozen(stage.project_id, preview.to_versions)
-    rollout = Rollout.objects.create(
-        project_id=stage.project_id,
-        stage=stage,
-        number=number,
-        family=asking.family,
-        kind=preview.kind,
-        state=RolloutState.AWAITING_APPROVAL if needs else RolloutState.QUEUED,
-        waiting=ahead is not None and not needs,
-        strategy=way.strategy,
-        analysis=way.analysis,
-        leg="canary" if any(step.leg == "canary" for step in preview.steps) else "base",
-        sequence=way.sequence,
-        rollback=way.rollback,
-        scenario=preview.scenario,
-        scenario_copy=preview.scenario_copy,
-        colour=preview.colour,
-        from_set=preview.from_set,
-        to_set=to_set,
-        source_name=preview.source_name,
-        request_key=asking.request_key,
-        requested_by_kind=actor.kind,
-        requested_by_id=actor.id,
-        requested_by=actor.name,
-        reason=asking.reason.strip()[:2000],
-        undoes=preview.undoes,
-        retry_of=preview.retry_of,
-        steps_total=len(preview.steps),
-        changes_count=len(preview.effective),
-    )
-    write_plan(rollout, preview)
-    Stage.objects.filter(pk=stage.pk).update(revision=F("revision") + 1, updated_at=Now())
-    record(
-        actor=actor,
-        action=action,
-        obj=rollout,
-        before={"stage": stage.name, "set": preview.from_set.number if preview.from_set else None},
-        after={
-            "set": to_set.number,
-            "changes": [change.sentence for change in preview.effective][:200],
-            **({"scenario": preview.scenario_copy["name"]} if preview.scenario_copy else {}),
-            **({"retry_of": preview.retry_of.number} if preview.retry_of else {}),
-            **({"undoes": preview.undoes.number} if preview.undoes else {}),
-            **({"in_spite_of": overridden} if overridden else {}),
-            **({"needs": [one.words for one in needs]} if needs else {}),
-        },
-        reason=rollout.reason,
-    )
-    if needs:
-        approvals.open_request(rollout, preview.digest, asked=asking.ask, override=bool(overridden))
-    elif ahead is not None:
-        journal.append(rollout.pk, stage.pk, [journal.Line(f"Waits for its turn after rollout {ahead.number}.")])
-    else:
-        engine.ring(RUN, rollout.pk)
-    return rollout
 
 
 def cancel_rollout(*, actor: Actor, rollout: Rollout, reason: str = "") -> Rollout:

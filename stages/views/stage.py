@@ -11,6 +11,7 @@ from gs2admin.identity.models import Project
 from gs2admin.identity.rights import can
 from stages.actions import actions_of
 from stages.governance.gates import closed, holding
+from stages.governance.models import AutoPromotion
 from stages.models import Rollout, Stage
 from stages.services.approvals import requirements_of, waiting_on
 from stages.services.previews import source_versions, unsure_services, versions_of
@@ -62,6 +63,8 @@ def stage(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
         "stopped": any(gate.kind == "stop" and gate.stage_id == row.pk for gate in gates),
         "needs": requirements_of(row, "promote", row.scenario),
         "waiting": waiting_on(row),
+        "auto": AutoPromotion.objects.filter(stage=row).first() if row.source_id else None,
+        "may_let_go": can(request.actor, "stage.promote", project),
         "may_stop": can(request.actor, "line.stop", project),
         "may_resume": can(request.actor, "line.resume", project),
     })

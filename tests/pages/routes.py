@@ -63,6 +63,8 @@ ROUTES: dict[str, Route] = {
     "rollout-retry": Route(args=FAILED, may=DELIVERY, posts=True, queries=14),
     "rollout-approve": Route(args={**P, "number": "waiting.number"}, may=DELIVERY, posts=True, queries=26),
     "rollout-reject": Route(args={**P, "number": "waiting.number"}, may=DELIVERY, posts=True, queries=26),
+    "stage-auto": Route(args=STG, may=DELIVERY, posts=True, queries=12),
+    "stage-let-go": Route(args=STG, may=DELIVERY, posts=True, queries=12),
     "stage-approval": Route(args=STG, may=OWNER, posts=True, queries=12),
     "stage-new": Route(args=P, may=DELIVERY, posts=True, queries=10),
     "stage-edit": Route(args=STG, may=DELIVERY, posts=True, queries=12),

@@ -479,6 +479,7 @@ def test_a_players_jobs_are_searched_first_and_to_their_end(desk, job_world, rew
     url = reverse("queues-search", kwargs={"project": "isles"})
     html = page(desk, url, q="u-1", text="itemId")
     assert str(job_world.head.name) in html and "looked through 4 jobs, all that are kept" in text_of(html)
+    assert "No player has exactly this id" in page(desk, url, q="u-", text="itemId")
 
 
 # ── settings, push, board ───────────────────────────────────────────────────────────────────────────────────

@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('identity', '0002_credentials_sign'),
-        ('stages', '0005_approvals'),
+        ('stages', '0007_auto_promotion'),
     ]
 
     operations = [
