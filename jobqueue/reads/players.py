@@ -8,8 +8,8 @@ from django.db.models import BooleanField, Q, QuerySet, TextField
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast, Length, Substr
 
+from gs2admin.text import begins
 from jobqueue.models import GivenUp, Job, JobResult, Namespace, Queue
-from jobqueue.reads.text import begins
 from jobqueue.states import JobState
 
 SNIPPET = 300
@@ -99,8 +99,8 @@ def past(queue: Queue, *, before: int | None = None, limit: int) -> list[Job]:
     return sorted(found, key=lambda job: -job.pk)[:limit]
 
 
-def last_results(jobs: list[Job]) -> dict[int, JobResult]:
-    """The newest result of each job, with the beginning of its body as `snippet`."""
+def last_results(jobs: list[Job], *, snippet: int = SNIPPET) -> dict[int, JobResult]:
+    """The newest result of each job, with the beginning of its body as `snippet` and its length as `size`."""
     # The attempt that runs has no result yet; the one before it does.
     wanted = [
         Q(job_id=job.pk, try_number=job.try_count - (2 if job.state == JobState.RUNNING else 1))
@@ -109,4 +109,4 @@ def last_results(jobs: list[Job]) -> dict[int, JobResult]:
     if not wanted:
         return {}
     rows = JobResult.objects.filter(Q(*wanted, _connector=Q.OR)).order_by().defer("result", "output")
-    return {row.job_id: row for row in rows.annotate(snippet=Substr("result", 1, SNIPPET), size=Length("result"))}
+    return {row.job_id: row for row in rows.annotate(snippet=Substr("result", 1, snippet), size=Length("result"))}
