@@ -27,7 +27,10 @@ class ScriptRow:
 
 @dataclass(frozen=True)
 class Chart:
-    """bars: those with anything in them. sentence: the chart in words. scripts: those that failed, the worst first."""
+    """bars: those with anything in them. sentence: the chart in words. scripts: those that failed, the worst first.
+
+    spans: (ok, failed) of each bar, oldest first.
+    """
 
     span: Span
     title: str
@@ -36,6 +39,12 @@ class Chart:
     sentence: str
     total: int
     scripts: list[ScriptRow]
+    spans: list[tuple[int, int]]
+
+    @property
+    def per_minute(self) -> list[tuple[int, int]] | None:
+        """The last hour's attempts, where it is what the chart shows."""
+        return self.spans if self.span.key == "1h" else None
 
 
 def chart(namespace: Namespace, key: str) -> Chart:
@@ -52,7 +61,8 @@ def chart(namespace: Namespace, key: str) -> Chart:
     peak = max(map(sum, zip(ok, bad, strict=True)))
     title = f"Attempts per {span.per}"
     return Chart(span, title, bars(span, first, ok, bad, low_word="succeeded", high_word="failed"), peak,
-                 _sentence(title, ok, bad, peak), sum(ok) + sum(bad), _failing(by_script(namespace.pk, since=first)))
+                 _sentence(title, ok, bad, peak), sum(ok) + sum(bad), _failing(by_script(namespace.pk, since=first)),
+                 list(zip(ok, bad, strict=True)))
 
 
 def _sentence(title: str, ok: list[int], bad: list[int], peak: int) -> str:

@@ -6,7 +6,8 @@ import json
 from jobqueue.models import Job, Namespace, Notification
 
 
-def _wanted(setting: dict | None) -> bool:
+def wanted(setting: dict | None) -> bool:
+    """Whether a notification setting asks for any."""
     return bool(setting) and setting.get("enable", "Enabled") != "Disabled"
 
 
@@ -17,7 +18,7 @@ def _gateway(namespace: Namespace, setting: dict) -> str:
 
 def pushed(namespace: Namespace, user_id: str) -> None:
     """Jobs wait for the player's client to run them; only without auto-run (contract: job_queue, Notifications)."""
-    if namespace.enable_auto_run or not _wanted(namespace.push_notification):
+    if namespace.enable_auto_run or not wanted(namespace.push_notification):
         return
     Notification.objects.create(
         project_id=namespace.project_id,
@@ -30,7 +31,7 @@ def pushed(namespace: Namespace, user_id: str) -> None:
 
 def finished(namespace: Namespace, user_id: str, job_id: int) -> None:
     """An attempt ended, well or not."""
-    if not _wanted(namespace.run_notification):
+    if not wanted(namespace.run_notification):
         return
     name = Job.objects.values_list("name", flat=True).get(pk=job_id)
     Notification.objects.create(

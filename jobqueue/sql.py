@@ -17,6 +17,30 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections
 from jobqueue.states import JobState
 
 _NOW = {"sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')", "postgresql": "STATEMENT_TIMESTAMP()"}
+_LATER = {
+    "sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW', %s || ' seconds')",
+    "postgresql": "STATEMENT_TIMESTAMP() + %s * INTERVAL '1 second'",
+}
+_TAKE = """
+    UPDATE jobqueue_queue SET lease_until = {later}, leased_by = %s, fence = fence + 1, rev = rev + 1
+    WHERE id = %s AND (lease_until IS NULL OR lease_until < {now})
+    RETURNING fence, namespace_id, user_id,
+        EXISTS (SELECT 1 FROM jobqueue_job WHERE queue_id = jobqueue_queue.id AND state = 'running')
+"""
+_AHEAD = """
+    SELECT id, script_id, args, max_try_count, try_count FROM jobqueue_job
+    WHERE queue_id = %s AND state = 'waiting' AND id > %s ORDER BY id LIMIT %s
+"""
+_LOCK = "SELECT 1 FROM jobqueue_queue WHERE id = %s AND fence = %s FOR UPDATE"
+_WAITING = "FROM jobqueue_job WHERE queue_id = jobqueue_queue.id AND state = 'waiting' ORDER BY id LIMIT 1"
+_LET_GO = f"""
+    UPDATE jobqueue_queue SET lease_until = NULL, waiting = waiting - %s, rev = rev + 1, rung_at = {{now}},
+        draining = draining AND NOT %s AND EXISTS (SELECT 1 {_WAITING}),
+        next_at = CASE WHEN %s > 0 AND EXISTS (SELECT 1 {_WAITING}) THEN {{later}} ELSE NULL END,
+        head_at = (SELECT created_at {_WAITING}), head_tries = COALESCE((SELECT try_count {_WAITING}), 0)
+    WHERE id = %s AND fence = %s RETURNING head_at
+"""
+_NAMESPACE = "SELECT enable_auto_run, status, revision FROM jobqueue_namespace WHERE id = %s"
 _UPSERT = """
     INSERT INTO jobqueue_queue (namespace_id, user_id, rev, waiting, draining, started_rev, fence, rung_at, head_at, head_tries)
     VALUES (%s, %s, 1, %s, %s, 1, 0, {now}, {now}, 0)
@@ -31,6 +55,7 @@ _UPSERT = """
         draining = jobqueue_queue.draining OR excluded.draining
     RETURNING id, draining AND started_rev = rev
 """
+_JOB = "queue_id, name, script_id, args, max_try_count, try_count, state, created_at, updated_at"
 _INSERT_JOB = "(%s, %s, %s, %s, %s, 0, 'waiting', %s, %s)"
 _RESULT = """
     INSERT INTO jobqueue_jobresult (job_id, try_number, status_code, result, output, tried_at, took_ms)
@@ -54,12 +79,33 @@ _CLAIM = """
     UPDATE jobqueue_job SET state = 'running', try_count = try_count + 1, updated_at = {now}
     WHERE id = %s AND state = 'waiting' AND try_count < max_try_count
 """
+# By whoever holds the queue, and while auto-run is on: the switch counts from the next job on.
+_BY_HOLDER = """
+    AND EXISTS (SELECT 1 FROM jobqueue_queue queue JOIN jobqueue_namespace space ON space.id = queue.namespace_id
+        WHERE queue.id = jobqueue_job.queue_id AND queue.fence = %s AND space.enable_auto_run AND space.status = 'ACTIVE')
+"""
+_CLAIM_FIRST = f"""
+    UPDATE jobqueue_job SET state = 'running', try_count = try_count + 1, updated_at = {{now}}
+    WHERE id = (SELECT id FROM jobqueue_job WHERE queue_id = %s AND state = 'waiting' ORDER BY id LIMIT 1)
+        AND state = 'waiting' AND try_count < max_try_count {_BY_HOLDER}
+    RETURNING id, script_id, args, max_try_count, try_count
+"""
+# PostgreSQL does all of it in one statement, and so in one round trip.
+_SETTLE_AND_CLAIM = f"""
+    WITH settled AS ({_SETTLE} RETURNING id),
+    result AS (
+        INSERT INTO jobqueue_jobresult (job_id, try_number, status_code, result, output, tried_at, took_ms)
+        SELECT id, %s, %s, %s, %s, {{now}}, %s FROM settled
+    ),
+    claimed AS ({_CLAIM} AND EXISTS (SELECT 1 FROM settled){_BY_HOLDER} RETURNING id)
+    SELECT (SELECT COUNT(*) FROM settled), (SELECT COUNT(*) FROM claimed)
+"""
 
 
 @cache
 def _text(statement: str) -> str:
     """The statement for Django's cursor on this process's database."""
-    return statement.replace("{now}", _NOW[connection.vendor])
+    return statement.replace("{now}", _NOW[connection.vendor]).replace("{later}", _LATER[connection.vendor])
 
 
 @cache
@@ -78,42 +124,65 @@ def _raw() -> Iterator[Any]:
         yield cursor
 
 
-def push(namespace_id: int, user_id: str, count: int, auto: bool) -> tuple[int, bool]:
-    """Make or find the queue and count `count` jobs in. Returns its id, and whether this push has to begin a drain."""
+def push(
+    namespace_id: int, user_id: str, rows: Sequence[tuple[UUID, str, str, int]], *, auto: bool, at: datetime
+) -> tuple[int, bool, list[int]]:
+    """Make or find the queue, count the jobs in and insert them: (name, script id, args, max tries) each, in order.
+
+    Returns the queue's id, whether this push has to begin a drain, and the jobs' ids in the same order.
+    """
+    head = [namespace_id, user_id, len(rows), auto]
+    moment = connection.ops.adapt_datetimefield_value(at)
     with connection.cursor() as cursor:
-        cursor.execute(_text(_UPSERT), [namespace_id, user_id, count, auto])
+        if connection.vendor == "postgresql":
+            values = [value for number, row in enumerate(rows) for value in (number, *row)]
+            cursor.execute(_push_text(len(rows)), [*head, moment, moment, *values])
+            queue_id, begins, ids = cursor.fetchone()
+            return queue_id, begins, sorted(ids)
+        cursor.execute(_text(_UPSERT), head)
         queue_id, begins = cursor.fetchone()
-    return queue_id, bool(begins)
+        values = [value for name, *row in rows for value in (queue_id, name.hex, *row, moment, moment)]
+        cursor.execute(f"INSERT INTO jobqueue_job ({_JOB}) VALUES {_rows(_INSERT_JOB, len(rows))} RETURNING id", values)
+        return queue_id, bool(begins), sorted(row[0] for row in cursor.fetchall())
 
 
-def insert_jobs(queue_id: int, rows: Sequence[tuple[UUID, str, str, int]], at: datetime) -> list[int]:
-    """Insert waiting jobs: (name, script id, args, max tries) each, in order. Returns their ids, in the same order."""
-    adapt = connection.ops
-    moment = adapt.adapt_datetimefield_value(at)
-    values = []
-    for name, script_id, args, max_tries in rows:
-        key = name if connection.features.has_native_uuid_field else name.hex
-        values += [queue_id, key, script_id, args, max_tries, moment, moment]
-    text = (
-        "INSERT INTO jobqueue_job"
-        " (queue_id, name, script_id, args, max_try_count, try_count, state, created_at, updated_at) VALUES "
-        + ", ".join([_INSERT_JOB] * len(rows))
-        + " RETURNING id"
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(text, values)
-        return [row[0] for row in cursor.fetchall()]
+@cache
+def _push_text(count: int) -> str:
+    """PostgreSQL: all of a push in one round trip."""
+    values = _rows("(%s, %s::uuid, %s, %s, %s)", count)
+    return f"""
+        WITH queue AS ({_text(_UPSERT)} AS begins),
+        made AS (
+            INSERT INTO jobqueue_job ({_JOB})
+            SELECT queue.id, entry.name, entry.script_id, entry.args, entry.tries, 0, 'waiting', %s, %s
+            FROM queue, (VALUES {values}) AS entry (number, name, script_id, args, tries) ORDER BY entry.number
+            RETURNING id
+        )
+        SELECT queue.id, queue.begins, ARRAY(SELECT id FROM made) FROM queue
+    """
+
+
+def _rows(row: str, count: int) -> str:
+    return ", ".join([row] * count)
 
 
 def settle(
-    *, job_id: int, tries: int, to: JobState, status_code: int, result: str, output: str, took_ms: int, next_id: int | None
-) -> tuple[bool, bool]:
-    """Write an attempt's result, move its job on, and claim the next job; the caller's transaction holds all three.
+    *, job_id: int, tries: int, to: JobState, status_code: int, result: str, output: str, took_ms: int,
+    next_id: int | None = None, fence: int = 0,
+) -> tuple[bool, bool]:  # fmt: skip
+    """Write an attempt's result, move its job on, and claim the next job while that fence holds the queue and auto-run is on.
 
-    Returns (settled, claimed). Not settled: the attempt was not ours any more, and the transaction must be rolled
-    back. Not claimed: the next job went away meanwhile.
+    The caller's transaction holds all of it, unless `settles_alone`. Returns (settled, claimed). Not settled: the attempt
+    was not ours any more, and nothing was written. Not claimed: the next job went away meanwhile, or auto-run was
+    turned off.
     """
     with _raw() as cursor:
+        if settles_alone(to):
+            cursor.execute(_raw_text(_SETTLE_AND_CLAIM), (
+                str(to), job_id, tries, tries - 1, status_code, result, output, took_ms, next_id, fence
+            ))  # fmt: skip
+            settled, claimed = cursor.fetchone()
+            return settled == 1, claimed == 1
         cursor.execute(_raw_text(_SETTLE), (str(to), job_id, tries))
         if cursor.rowcount != 1:
             return False, False
@@ -122,15 +191,67 @@ def settle(
             cursor.execute(_raw_text(_GAVE_UP), (status_code, job_id))
         if next_id is None:
             return True, False
-        cursor.execute(_raw_text(_CLAIM), (next_id,))
+        cursor.execute(_raw_text(_CLAIM + _BY_HOLDER), (next_id, fence))
         return True, cursor.rowcount == 1
 
 
+def settles_alone(to: JobState) -> bool:
+    """Whether `settle` is one statement, which needs no transaction around it."""
+    return connection.vendor == "postgresql" and to != JobState.GIVEN_UP
+
+
+def take(queue_id: int, lease_s: float, label: str) -> tuple[int, int, str, bool] | None:
+    """Lease the queue if nobody holds it; None when somebody does or it is gone.
+
+    Returns (fence, namespace id, user id, whether a job is running, which its holder has left behind).
+    """
+    with _raw() as cursor:
+        return cursor.execute(_raw_text(_TAKE), (lease_s, label, queue_id)).fetchone()
+
+
+def ahead(queue_id: int, after: int, count: int) -> list[tuple[int, str, str, int, int]]:
+    """The next waiting jobs behind one, first in first out: (id, script id, args, max tries, tries) each."""
+    with _raw() as cursor:
+        return cursor.execute(_raw_text(_AHEAD), (queue_id, after, count)).fetchall()
+
+
+def lock(queue_id: int, fence: int) -> bool:
+    """Lock the queue's row to the end of the transaction; False when the hold of that fence is over.
+
+    Not on SQLite, where every transaction of ours has the only write lock from its beginning.
+    """
+    if connection.vendor == "sqlite":
+        return True
+    with _raw() as cursor:
+        return cursor.execute(_raw_text(_LOCK), (queue_id, fence)).fetchone() is not None
+
+
+def let_go(queue_id: int, fence: int, *, finished: int, stop: bool, wait_s: float) -> bool:
+    """End the hold of that fence; see `execution.hold.let_go`. Returns whether jobs are waiting."""
+    with _raw() as cursor:
+        found = cursor.execute(_raw_text(_LET_GO), (finished, stop, wait_s, wait_s, queue_id, fence)).fetchone()
+        return found is not None and found[0] is not None
+
+
+def namespace_now(namespace_id: int) -> tuple[bool, str, int] | None:
+    """(auto-run, status, revision) of this moment."""
+    with _raw() as cursor:
+        found = cursor.execute(_raw_text(_NAMESPACE), (namespace_id,)).fetchone()
+        return found and (bool(found[0]), found[1], found[2])
+
+
 def claim_job(job_id: int) -> bool:
-    """waiting -> running, and one try more; before any work of the attempt."""
+    """waiting -> running, and one try more; before any work of the attempt. By hand, whatever auto-run says."""
     with _raw() as cursor:
         cursor.execute(_raw_text(_CLAIM), (job_id,))
         return cursor.rowcount == 1
+
+
+def claim_first(queue_id: int, fence: int) -> tuple[int, str, str, int, int] | None:
+    """The same for the first waiting job, by the holder of that fence: (id, script id, args, max tries, tries), this one
+    included. None when nothing waits, when the hold is over, or when auto-run is off."""
+    with _raw() as cursor:
+        return cursor.execute(_raw_text(_CLAIM_FIRST), (queue_id, fence)).fetchone()
 
 
 def note_given_up(job_id: int, status_code: int) -> None:
@@ -145,4 +266,4 @@ def tally(rows: Sequence[tuple[int, datetime, str, int, int, int, int, int]]) ->
     for namespace_id, minute, *rest in rows:
         values += [namespace_id, connection.ops.adapt_datetimefield_value(minute), *rest]
     with connection.cursor() as cursor:
-        cursor.execute(_TALLY.format(rows=", ".join([_TALLY_ROW] * len(rows))), values)
+        cursor.execute(_TALLY.format(rows=_rows(_TALLY_ROW, len(rows))), values)

@@ -93,11 +93,10 @@ class Mutex(models.Model):
         ]
         indexes = [
             models.Index(fields=["namespace", "user_id", "id"], name="mutex_of_player"),
-            # Serves the list of what is held, its count, and the oldest, from the index alone.
+            # Serves the list of what is held, its count, the oldest, and what has run out, from the index alone.
             models.Index(
                 fields=["namespace", "acquired_ms", "id", "until_ms"], condition=Q(counter__gt=0), name="mutex_held"
             ),
-            models.Index(fields=["until_ms"], condition=Q(counter__gt=0), name="mutex_by_expiry"),
             models.Index(F("namespace"), Front("property_id"), F("id"), name="mutex_by_property"),
         ]
 

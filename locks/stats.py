@@ -27,7 +27,7 @@ SHARDS = 8
 ROLLED_S = 600
 ROLL_AFTER = timedelta(hours=3)
 KEEP = timedelta(days=8)
-BATCH = 2_000
+BATCH, FEW = 2_000, 50
 _FIELDS = ("acquired", "denied", "expired")
 
 
@@ -70,7 +70,7 @@ class Counts:
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._write_for_ever, name="lock-counts", daemon=True)
                     self._thread.start()
-                    atexit.register(self.write)
+                    atexit.register(self._write_at_last)
 
     def _write_for_ever(self) -> None:
         while True:
@@ -83,28 +83,39 @@ class Counts:
                 if settings.ON_POSTGRES:
                     connection.close()  # back to the pool, for the second that nobody needs it
 
-    def write(self) -> None:
-        """Write them, and begin anew. They are kept when that fails. Raises DatabaseError."""
-        with self._lock:
-            tallies, mutexes = self._tallies, self._mutexes
-            self._tallies, self._mutexes, self._before = Counter(), Counter(), mutexes
-        if not tallies:
-            return
+    def _write_at_last(self) -> None:
         try:
-            with transaction.atomic():
-                sql.count(_rows(tallies), sorted(mutexes.items()))
-        except BaseException:
+            self.write()
+        except DatabaseError:
+            log.warning("the last counts of locks could not be written", exc_info=True)
+
+    def write(self) -> None:
+        """Write them, and begin anew. What could not be written is kept. Raises DatabaseError."""
+        with self._lock:
+            tallies, refused = self._tallies, self._mutexes
+            self._tallies, self._mutexes, self._before = Counter(), Counter(), Counter(refused)
+        # In one order, so that two writers never wait for each other in a circle; few mutexes at a time, so that those who
+        # want them do not wait either.
+        left = sorted(refused.items())
+        try:
+            if tallies:
+                with transaction.atomic():
+                    sql.count(_rows(tallies))
+                tallies = Counter()
+            while left:
+                with transaction.atomic():
+                    sql.count_denied(left[:FEW])
+                left = left[FEW:]
+        finally:
             with self._lock:
                 self._tallies.update(tallies)
-                self._mutexes.update(mutexes)
-            raise
+                self._mutexes.update(dict(left))
 
 
 def _rows(tallies: Counter[tuple[int, datetime, str]]) -> list[tuple]:
     found: dict[tuple[int, datetime], list[int]] = {}
     for (namespace_id, minute, field), number in tallies.items():
         found.setdefault((namespace_id, minute), [0, 0, 0])[_FIELDS.index(field)] += number
-    # In one order, so that two writers never wait for each other in a circle.
     return [(namespace_id, minute, os.getpid() % SHARDS, *row) for (namespace_id, minute), row in sorted(found.items())]
 
 

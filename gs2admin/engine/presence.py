@@ -12,9 +12,11 @@ from django.db.models.functions import Now
 from gs2admin.engine import inside
 
 log = logging.getLogger(__name__)
-# Callers beat as often as they like; a row is written at most this often.
+# Callers beat as often as they like; a row is written at most this often, and none for what is over sooner: a short task
+# would pay for two writes more than it makes itself.
 WRITE_S = 1.0
-_wrote = {"at": 0.0, "doing": ""}
+FIRST_S = 0.5
+_wrote = {"at": 0.0, "doing": "", "since": 0.0}
 
 
 def worker_label() -> str:
@@ -30,7 +32,8 @@ def beat(doing: str = "") -> bool:
     """
     cluster = inside.cluster_id()
     now = time.monotonic()
-    if cluster and (now - _wrote["at"] >= WRITE_S or doing != _wrote["doing"]):
+    since = _wrote["since"] = _wrote["since"] or now
+    if cluster and now - since >= FIRST_S and (now - _wrote["at"] >= WRITE_S or doing != _wrote["doing"]):
         try:
             _write(cluster, doing or "busy")
             _wrote.update(at=now, doing=doing)
@@ -44,6 +47,7 @@ def beat(doing: str = "") -> bool:
 
 def rest() -> None:
     """The task is over: the worker is no longer busy. Called by the cluster after every task."""
+    _wrote["since"] = 0.0
     if not _wrote["at"]:
         return
     _wrote.update(at=0.0, doing="")

@@ -5,15 +5,17 @@ import logging
 import time
 
 from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
 
 from gs2admin import engine
-from gs2admin.spaces import NamespaceStatus
 from jobqueue import sql
-from jobqueue.execution import attempt, hold
+from jobqueue.execution import attempt, hold, namespaces
 from jobqueue.execution.attempt import Ended
 from jobqueue.execution.hold import Hold, HoldLost, Keeper
 from jobqueue.models import Job, Namespace, Queue
 from jobqueue.notify import finished as notify_finished
+from jobqueue.notify import wanted
 from jobqueue.states import JobState, Next, after_attempt
 from jobqueue.stats import Counts
 
@@ -29,28 +31,44 @@ def drain(queue_id: int) -> None:
     held = hold.take(queue_id)
     if held is None:
         return
-    queue = Queue.objects.select_related("namespace__project").get(pk=queue_id)
-    namespace = queue.namespace
+    namespace, auto = namespaces.current(held.namespace_id)
     finished, wait_s, counts = 0, 0.0, Counts()
     try:
-        if namespace.enable_auto_run and namespace.status == NamespaceStatus.ACTIVE:
-            finished, wait_s = Slice(held, queue, namespace, counts).run()
+        if auto:
+            turn = Slice(held, namespace, counts)
+            finished, wait_s = turn.run()
+            auto = not turn.switched_off
     except HoldLost:
         log.warning("a queue was taken over", extra={"queue_id": queue_id})
         return
     with transaction.atomic():
-        left = hold.let_go(held, finished=finished, wait_s=wait_s)
-        counts.write(namespace.pk)
-        if left and not wait_s and namespace.enable_auto_run:
+        left = hold.let_go(held, finished=finished, wait_s=wait_s, stop=not auto)
+        counts.write(held.namespace_id)
+        if left and not wait_s and auto:
             engine.ring(DRAIN, queue_id)
+    # Turned on again before that was written: whoever did so found the queue draining and did not ring.
+    if left and not auto and namespaces.current(held.namespace_id)[1]:
+        begin(queue_id)
+
+
+def begin(queue_id: int) -> bool:
+    """Ring for a queue that nobody drains, whether a job waits for its back-off or not; False when somebody does."""
+    with transaction.atomic():
+        idle = Queue.objects.filter(pk=queue_id, draining=False)
+        if not idle.update(draining=True, rev=F("rev") + 1, started_rev=F("rev") + 1, next_at=None, rung_at=Now()):
+            return False
+        engine.ring(DRAIN, queue_id)
+        return True
 
 
 class Slice:
     """One turn of one queue."""
 
-    def __init__(self, held: Hold, queue: Queue, namespace: Namespace, counts: Counts) -> None:
-        self.held, self.queue, self.namespace, self.counts = held, queue, namespace, counts
+    def __init__(self, held: Hold, namespace: Namespace, counts: Counts) -> None:
+        self.held, self.namespace, self.counts = held, namespace, counts
         self.finished = 0
+        self.switched_off = False
+        self.notifies = wanted(namespace.run_notification)
         self.keeper = Keeper(held)
         self._ahead: list[Row] = []
 
@@ -74,23 +92,21 @@ class Slice:
         return self.finished, 0.0
 
     def _look_ahead(self, after: int) -> None:
-        rows = Job.objects.filter(queue=self.queue, state=JobState.WAITING, id__gt=after).order_by("id")
-        self._ahead = list(rows.values_list("id", "script_id", "args", "max_try_count", "try_count")[:AHEAD])
+        self._ahead = sql.ahead(self.held.queue_id, after, AHEAD)
         self._ahead.reverse()
 
     def _first(self) -> Row | None:
-        self._look_ahead(0)
-        while self._ahead:
-            row = self._ahead.pop()
-            if sql.claim_job(row[0]):
-                return (*row[:4], row[4] + 1)
-        return None
+        """Claim the first waiting job; also the look whether auto-run is still on."""
+        row = sql.claim_first(self.held.queue_id, self.held.fence)
+        if row is None and not namespaces.current(self.held.namespace_id)[1]:
+            self.switched_off = True
+        return row
 
     def _attempt(self, job: Row) -> Ended:
         return attempt.perform(
             namespace=self.namespace,
             project=self.namespace.project,
-            user_id=self.queue.user_id,
+            user_id=self.held.user_id,
             script_id=job[1],
             args=job[2],
             tick=self.keeper.tick,
@@ -101,25 +117,35 @@ class Slice:
         if more and not self._ahead:
             self._look_ahead(job[0])
         following = self._ahead.pop() if more and self._ahead else None
-        with transaction.atomic():
-            settled, claimed = sql.settle(
-                job_id=job[0],
-                tries=job[4],
-                to=then.state,
-                status_code=ended.status_code,
-                result=ended.result,
-                output=ended.output,
-                took_ms=ended.took_ms,
-                next_id=following[0] if following else None,
-            )
-            if not settled and Job.objects.filter(pk=job[0]).exists():
-                raise HoldLost
-            if settled:
-                self.counts.add(job[1], then.state, ended.took_ms)
-                notify_finished(self.namespace, self.queue.user_id, job[0])
+        if sql.settles_alone(then.state) and not self.notifies:
+            settled, claimed = self._write(job, ended, then, following)
+        else:
+            with transaction.atomic():
+                settled, claimed = self._write(job, ended, then, following)
+                if settled:
+                    notify_finished(self.namespace, self.held.user_id, job[0])
+        if settled:
+            self.counts.add(job[1], then.state, ended.took_ms)
         if self.keeper.due:
             self.keeper.tick()
         if following and claimed:
             return (*following[:4], following[4] + 1)
-        # The next one was deleted meanwhile, or the job itself was: look again.
+        # The next one was deleted meanwhile, or the job itself was, or auto-run is off: look again.
+        self._ahead = []
         return self._first() if more and (following or not settled) else None
+
+    def _write(self, job: Row, ended: Ended, then: Next, following: Row | None) -> tuple[bool, bool]:
+        settled, claimed = sql.settle(
+            job_id=job[0],
+            tries=job[4],
+            to=then.state,
+            status_code=ended.status_code,
+            result=ended.result,
+            output=ended.output,
+            took_ms=ended.took_ms,
+            next_id=following[0] if following else None,
+            fence=self.held.fence,
+        )
+        if not settled and Job.objects.filter(pk=job[0]).exists():
+            raise HoldLost
+        return settled, claimed

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.db.models.functions import Now
 
 from gs2admin import engine
@@ -30,6 +30,8 @@ class Hold:
 
     queue_id: int
     fence: int
+    namespace_id: int
+    user_id: str
 
     @property
     def rows(self):
@@ -39,30 +41,28 @@ class Hold:
 
 def take(queue_id: int) -> Hold | None:
     """Hold the queue; None while somebody else does. Clears up after a holder that was lost in the middle of a job."""
-    with transaction.atomic():
-        free = Q(lease_until=None) | Q(lease_until__lt=Now())
-        taken = Queue.objects.filter(free, pk=queue_id).update(
-            lease_until=Now() + timedelta(seconds=settings.JOB_LEASE_S), leased_by=engine.worker_label(),
-            fence=F("fence") + 1, rev=F("rev") + 1,
-        )  # fmt: skip
-        if not taken:
-            return None
-        fence = Queue.objects.values_list("fence", flat=True).get(pk=queue_id)
-        _clear_up(queue_id)
-        return Hold(queue_id, fence)
+    taken = sql.take(queue_id, settings.JOB_LEASE_S, engine.worker_label())
+    if taken is None:
+        return None
+    *names, left_behind = taken
+    if left_behind:
+        with transaction.atomic():
+            _clear_up(queue_id)
+    return Hold(queue_id, *names)
 
 
 def _clear_up(queue_id: int) -> None:
     """An attempt that is still running belongs to a holder that is gone: it counts as a try, with a result of its own."""
-    lost = Job.objects.filter(queue_id=queue_id, state=JobState.RUNNING).first()
+    lost = Job.objects.select_related("queue").filter(queue_id=queue_id, state=JobState.RUNNING).first()
     if lost is None:
         return
     then = after_attempt(status_code=500, tries=lost.try_count, max_tries=lost.max_try_count, may_retry=True)
-    sql.settle(
-        job_id=lost.pk, tries=lost.try_count, to=then.state, status_code=500, result=LOST, output="", took_ms=0, next_id=None
+    settled, _ = sql.settle(
+        job_id=lost.pk, tries=lost.try_count, to=then.state, status_code=500, result=LOST, output="", took_ms=0
     )
-    count_one(lost.queue.namespace_id, lost.script_id, then.state, took_ms=0)
-    recount(queue_id)
+    if settled:
+        count_one(lost.queue.namespace_id, lost.script_id, then.state, took_ms=0)
+        recount(queue_id)
 
 
 def recount(queue_id: int) -> None:
@@ -105,25 +105,15 @@ class Keeper:
             self._renewed = time.monotonic()
 
 
-def let_go(hold: Hold, *, finished: int, wait_s: float = 0.0) -> bool:
+def let_go(hold: Hold, *, finished: int, wait_s: float = 0.0, stop: bool = False) -> bool:
     """End holding; finished: jobs that left the queue meanwhile. Returns whether jobs are still waiting.
+
+    stop: auto-run is off, nobody drains any more, whatever waits.
 
     The queue's row is locked first and the jobs are looked at after that: a push either sees that nobody drains any
     more, or its jobs are seen here. Without the lock both may look away at once, and the job waits for ever.
     """
-    with transaction.atomic():
-        row = hold.rows.select_for_update().first()
-        if row is None:
+    with transaction.atomic(savepoint=False):
+        if not sql.lock(hold.queue_id, hold.fence):
             return False
-        first = head(hold.queue_id)
-        left = first["head_at"] is not None
-        hold.rows.update(
-            lease_until=None,
-            waiting=F("waiting") - finished,
-            rev=F("rev") + 1,
-            draining=row.draining and left,
-            next_at=Now() + timedelta(seconds=wait_s) if wait_s and left else None,
-            rung_at=Now(),
-            **first,
-        )
-        return left
+        return sql.let_go(hold.queue_id, hold.fence, finished=finished, stop=stop, wait_s=wait_s)

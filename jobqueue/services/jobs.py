@@ -73,12 +73,11 @@ def push_jobs(
     rows = [(uuid.uuid4(), e.script_id, e.args, e.max_try_count or DEFAULT_TRIES) for e in entries]
     try:
         with transaction.atomic():
-            queue_id, begins = sql.push(namespace.pk, user_id, len(rows), auto)
-            ids = sql.insert_jobs(queue_id, rows, now)
+            queue_id, begins, ids = sql.push(namespace.pk, user_id, rows, auto=auto, at=now)
             jobs = [
                 Job(id=pk, queue_id=queue_id, name=name, script_id=script, args=args, max_try_count=tries, created_at=now,
                     updated_at=now)
-                for pk, (name, script, args, tries) in zip(sorted(ids), rows, strict=True)
+                for pk, (name, script, args, tries) in zip(ids, rows, strict=True)
             ]  # fmt: skip
             if begins:
                 engine.ring(DRAIN, queue_id)
@@ -147,7 +146,7 @@ def run_next(
         with transaction.atomic():
             ours, _ = sql.settle(
                 job_id=job.pk, tries=job.try_count, to=then.state, status_code=ended.status_code, result=ended.result,
-                output=ended.output, took_ms=ended.took_ms, next_id=None,
+                output=ended.output, took_ms=ended.took_ms,
             )  # fmt: skip
             if ours:
                 count_one(namespace.pk, job.script_id, then.state, took_ms=ended.took_ms)
@@ -227,8 +226,10 @@ def replay_jobs(*, actor: Actor, namespace: Namespace, jobs: Sequence[Job], reas
             if not Job.objects.filter(pk=job.pk, state=JobState.GIVEN_UP).exists():
                 raise Conflict(f"Job {job.name} is not given up.", component="job",
                                message="jobQueue.job.job.error.conflict")
-            queue_id, begins = sql.push(namespace.pk, job.queue.user_id, 1, namespace.enable_auto_run)
-            (pk,) = sql.insert_jobs(queue_id, [(uuid.uuid4(), job.script_id, job.args, job.max_try_count)], now)
+            queue_id, begins, (pk,) = sql.push(
+                namespace.pk, job.queue.user_id, [(uuid.uuid4(), job.script_id, job.args, job.max_try_count)],
+                auto=namespace.enable_auto_run, at=now,
+            )  # fmt: skip
             Job.objects.filter(pk=pk).update(replay_of=job)
             GivenUp.objects.filter(job=job).update(replayed_at=Now())
             if begins:

@@ -3,16 +3,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
-from django.db.models import F
-from django.db.models.functions import Now
-
-from gs2admin import engine, spaces
+from gs2admin import spaces
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
 from gs2admin.spaces import IN_REQUEST_S, Kind
 from jobqueue.execution import scripts as found_scripts
-from jobqueue.execution.drain import DRAIN
+from jobqueue.execution.drain import begin
 from jobqueue.models import GivenUp, Job, Namespace, Queue, Script, ScriptNamespace, Tally
 
 FINISH_QUEUES = "jobqueue.chores.finish_queue_namespace"
@@ -49,14 +45,8 @@ def update_namespace(*, actor: Actor, namespace: Namespace, reason: str = "", **
 
 def start_queues(namespace: Namespace) -> int:
     """Begin a drain for each queue with work that has none; returns how many."""
-    started = 0
-    for pk in Queue.objects.filter(namespace=namespace, waiting__gt=0, draining=False).values_list("pk", flat=True).iterator():
-        with transaction.atomic():
-            rows = Queue.objects.filter(pk=pk, draining=False)
-            if rows.update(draining=True, rev=F("rev") + 1, started_rev=F("rev") + 1, next_at=None, rung_at=Now()):
-                engine.ring(DRAIN, pk)
-                started += 1
-    return started
+    idle = Queue.objects.filter(namespace=namespace, waiting__gt=0, draining=False)
+    return sum(begin(pk) for pk in idle.values_list("pk", flat=True).iterator())
 
 
 def delete_namespace(*, actor: Actor, namespace: Namespace, reason: str = "") -> Namespace:

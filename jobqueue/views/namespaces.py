@@ -58,8 +58,9 @@ def _spark(minutes: list[tuple[int, int]]) -> list[Bar]:
 def _top(request: HttpRequest, row: Namespace, held: list[int]) -> dict[str, Any]:
     """The parts that move: numbers, chart, failing scripts. held: the queues of which a job runs."""
     key = request.GET.get("span", "1h")
-    numbers = overview.numbers([row.pk], held=held)[row.pk]
     drawn = chart(row, key if key in SPANS else "1h")
+    minutes = {row.pk: drawn.per_minute} if drawn.per_minute else None
+    numbers = overview.numbers([row.pk], held=held, minutes=minutes)[row.pk]
     urls = script_urls(row.project, [line.script for line in drawn.scripts])
     busy = numbers.busy or (row.enable_auto_run and numbers.waiting)
     return {

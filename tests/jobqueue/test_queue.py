@@ -194,6 +194,37 @@ def test_switching_auto_run_takes_effect_at_once_both_ways(manual, push, drain, 
     assert scripts.ran == [] and {state(job) for job in jobs} == {"waiting"}
 
 
+def test_turning_auto_run_off_lets_no_further_job_begin_and_turning_it_on_goes_on(auto, push, scripts, rings):
+    jobs = [push(auto) for _ in range(3)]
+    scripts.on["s"] = lambda args: update_namespace(actor=SYSTEM, namespace=auto, enable_auto_run=False) and 200
+    drains.drain(jobs[0].queue_id)
+    assert [state(job) for job in jobs] == ["done", "waiting", "waiting"]
+    assert not queue_of(jobs[0]).draining, "nobody has to look after it while auto-run is off"
+    rings.clear()
+    assert wake_lost_queues() == wake_due_queues() == 0
+    scripts.on.clear()
+    update_namespace(actor=SYSTEM, namespace=auto, enable_auto_run=True)
+    assert rings == [(TASK, jobs[0].queue_id)]
+    drains.drain(jobs[0].queue_id)
+    assert {state(job) for job in jobs} == {"done"}
+
+
+def test_turned_on_again_just_before_the_drain_that_saw_it_off_has_ended(auto, push, scripts, rings, monkeypatch):
+    job = push(auto)
+    update_namespace(actor=SYSTEM, namespace=auto, enable_auto_run=False)
+    rings.clear()
+    real = hold.let_go
+
+    def let_go(*given, **how):
+        update_namespace(actor=SYSTEM, namespace=auto, enable_auto_run=True)
+        assert rings == [], "it found the queue draining"
+        return real(*given, **how)
+
+    monkeypatch.setattr(hold, "let_go", let_go)
+    drains.drain(job.queue_id)
+    assert rings == [(TASK, job.queue_id)] and queue_of(job).draining
+
+
 def test_bad_pushes_leave_nothing_behind(manual):
     for entries, message in (
         ([Entry("s")] * 11, "jobQueue.job.jobs.error.tooMany"),
