@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from gs2admin import engine
 from stages.governance.models import AutoPromotion
 from stages.models import Output, Rollout
-from stages.services import canary
+from stages.services import canary, queueing
 from stages.services.approvals import settle_waiting
 from stages.services.auto import promote_due
 from stages.services.rollouts import RUN
@@ -50,6 +50,12 @@ def move_canaries() -> int:
     """What the clock brings for canaries: the next weight, the end of the time limit, the next look at the metrics."""
     due = Rollout.objects.filter(wake_at__lte=Now(), state__in=sorted(TIMED)).values_list("pk", flat=True)
     return sum(canary.tick(pk) for pk in list(due[:100]))
+
+
+@engine.ticker
+def admit_waiting() -> int:
+    """Deploys that waited behind another rollout of their stage begin when that one has ended."""
+    return sum(queueing.admit_next(stage_id) for stage_id in queueing.stages_to_admit())
 
 
 @engine.undertaker

@@ -36,9 +36,13 @@ class Asking:
 
 
 def create(
-    actor: Actor, action: str, preview: Preview, number: int, asking: Asking, overridden: list[str], needs: list[Requirement]
+    actor: Actor, action: str, preview: Preview, number: int, asking: Asking, overridden: list[str],
+    needs: list[Requirement], *, waiting: bool = False,
 ) -> Rollout:
-    """overridden: sentences of closed gates that were passed. needs: what must be approved first, if anything."""
+    """overridden: sentences of closed gates that were passed. needs: what must be approved first, if anything.
+
+    waiting: another rollout of the stage is live; services.queueing plans this one anew when its turn comes.
+    """
     stage, way = preview.stage, preview.way
     to_set = ledger.frozen(stage.project_id, preview.to_versions)
     rollout = Rollout.objects.create(
@@ -48,6 +52,7 @@ def create(
         family=asking.family,
         kind=preview.kind,
         state=RolloutState.AWAITING_APPROVAL if needs else RolloutState.QUEUED,
+        waiting=waiting and not needs,
         strategy=way.strategy,
         analysis=way.analysis,
         leg="canary" if any(step.leg == "canary" for step in preview.steps) else "base",
@@ -70,17 +75,7 @@ def create(
         steps_done=sum(bool(plan.origin) for plan in preview.steps),
         changes_count=len(preview.effective),
     )
-    Step.objects.bulk_create(
-        _step(rollout, position, plan, actor, asking) for position, plan in enumerate(preview.steps, start=1)
-    )
-    batches = batches_of(len(preview.targets), way)
-    RolloutTarget.objects.bulk_create(
-        RolloutTarget(
-            rollout=rollout, position=position, target_id=place.pk, number=place.pk, name=place.name, kind=place.kind,
-            batch=batch,
-        )
-        for position, (place, batch) in enumerate(zip(preview.targets, batches, strict=True), start=1)
-    )
+    add_plan(rollout, preview, actor, asking)
     Stage.objects.filter(pk=stage.pk).update(revision=F("revision") + 1, updated_at=Now())
     record(
         actor=actor,
@@ -103,11 +98,28 @@ def create(
         _hold(stage, rollout)
     if asking.redo:
         journal.append(rollout.pk, stage.pk, _redone(rollout, preview, actor, asking))
-    if needs:
+    if rollout.waiting:
+        journal.append(rollout.pk, stage.pk, [journal.Line("Another rollout of the stage is live: this one waits for its turn.")])
+    elif needs:
         approvals.open_request(rollout, preview.digest, asked=asking.ask, override=bool(overridden), redo=asking.redo)
     else:
         engine.ring(RUN, rollout.pk)
     return rollout
+
+
+def add_plan(rollout: Rollout, preview: Preview, actor: Actor, asking: Asking) -> None:
+    """The steps and targets of a rollout that has none yet."""
+    Step.objects.bulk_create(
+        _step(rollout, position, plan, actor, asking) for position, plan in enumerate(preview.steps, start=1)
+    )
+    batches = batches_of(len(preview.targets), preview.way)
+    RolloutTarget.objects.bulk_create(
+        RolloutTarget(
+            rollout=rollout, position=position, target_id=place.pk, number=place.pk, name=place.name, kind=place.kind,
+            batch=batch,
+        )
+        for position, (place, batch) in enumerate(zip(preview.targets, batches, strict=True), start=1)
+    )
 
 
 def _step(rollout: Rollout, position: int, plan: StepPlan, actor: Actor, asking: Asking) -> Step:

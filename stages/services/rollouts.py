@@ -19,7 +19,7 @@ from stages.governance import gates
 from stages.models import Rollout, Scenario, Stage
 from stages.rollout import journal
 from stages.rollout.redo import ALL, FAILED, SKIP
-from stages.services import approvals, ledger
+from stages.services import approvals, ledger, queueing
 from stages.services.again import preview_retry
 from stages.services.births import RUN, Asking, create
 from stages.services.previews import STAGE_S_OWN, Preview, preview_promote, preview_rollback
@@ -134,7 +134,8 @@ def _start(
     """The one way a rollout of a stage comes to be, whoever asks by whichever door. more: the rest of Asking."""
     require(actor, action, stage)
     asking = Asking(reason, preview_digest, request_key, **more)
-    if request_key is None:
+    queues = asking.family == "sourcedeploy" and not asking.redo
+    if request_key is None and not queues:
         _refuse_if_live(stage)  # a plain read spares the hopeless ones the lock
     try:
         with transaction.atomic():
@@ -149,7 +150,9 @@ def _start(
                 if same:
                     transaction.set_rollback(True)  # the number that was taken above is given back
                     return same
-            _refuse_if_live(row)
+            waiting = queues and queueing.must_wait(row)
+            if not waiting:
+                _refuse_if_live(row)
             preview = look(row)
             if asking.preview_digest is not None and asking.preview_digest != preview.digest:
                 raise Conflict(
@@ -165,7 +168,7 @@ def _start(
                 raise approvals.cannot_wait(row)
             if needs:
                 approvals.refuse_second_request(row)
-            return create(actor, action, preview, counters.rollouts_count, asking, passed, needs)
+            return create(actor, action, preview, counters.rollouts_count, asking, passed, needs, waiting=waiting)
     except IntegrityError:
         # Two hosts at the same instant: the database let one through.
         _refuse_if_live(stage)
@@ -189,7 +192,7 @@ def _pass_gates(actor: Actor, stage: Stage, kind: str, override: bool, reason: s
 
 
 def _refuse_if_live(stage: Stage) -> None:
-    live = Rollout.objects.live().filter(stage=stage).first()
+    live = Rollout.objects.live().filter(stage=stage).order_by("waiting", "-id").first()
     if live:
         raise Conflict(
             f"Rollout {live.number} by {live.requested_by} is already running on {stage.name}. "
