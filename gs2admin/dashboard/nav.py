@@ -14,7 +14,9 @@ PAGES = (
     ("rollouts", "Rollouts", "rocket", "rollouts", "project.view"),
     ("versions", "Versions", "versions", "versions", "project.view"),
     ("queues", "Queues", "list-check", "queues", "project.view"),
+    ("players", "Players", "user", "players", "project.view"),
     ("scripts", "Scripts", "code", "scripts", "project.view"),
+    ("locks", "Locks", "lock", "locks", "project.view"),
     ("activity", "Activity", "activity", "activity", "activity.view"),
     ("credentials", "Credentials", "key", "credentials", "credential.manage"),
     ("members", "Members", "users", "members", "project.view"),
@@ -39,7 +41,8 @@ def section_of(request: HttpRequest) -> str:
     return {"stage": "board", "stages": "board", "rollout": "rollouts", "version": "versions", "resolve": "versions",
             "scenario": "board",
             "microservice": "versions", "credential": "credentials", "member": "members", "project": "settings",
-            "target": "board", "freezes": "board", "freeze": "board", "line": "board"}.get(stem, stem)
+            "target": "board", "freezes": "board", "freeze": "board", "line": "board", "player": "players",
+            "webhooks": "settings", "webhook": "settings"}.get(stem, stem)
 
 
 def nav_items(request: HttpRequest) -> list[NavItem]:
