@@ -138,7 +138,10 @@ def statement(namespace_id: int) -> Callable[[str], Callable[[], float]]:
 
         def refused(seen: sql.State | None) -> float:
             denied[0] += 1
-            return wait_for(left_ms=seen.until_ms - seen.now_ms if seen else 1, denied=denied[0]).ms / 1000
+            if seen is None:
+                return 0.001
+            left_ms, held_ms = seen.until_ms - seen.now_ms, seen.now_ms - seen.acquired_ms
+            return wait_for(left_ms=left_ms, held_ms=held_ms, denied=denied[0]).ms / 1000
 
         def act() -> float:
             seen = sql.read(key) if look else None

@@ -297,6 +297,7 @@ class Step(models.Model):
             models.UniqueConstraint(fields=["rollout", "position"], name="step_position_once"),
             models.CheckConstraint(condition=Q(state__in=sorted(StepState)), name="step_state_known"),
         ]
+        indexes = [models.Index(fields=["microservice", "rollout"], name="step_of_microservice")]
 
     def __str__(self) -> str:
         where = f" on {self.target_name}" if self.target_name else ""
@@ -342,3 +343,4 @@ from stages.governance.models import (  # noqa: E402, F401
     Halt,
     Vote,
 )
+from stages.governance.models_webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint  # noqa: E402, F401

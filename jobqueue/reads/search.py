@@ -11,8 +11,8 @@ from uuid import UUID
 from django.db.models import Max, Q
 
 from gs2admin.identity.models import Project
+from gs2admin.text import begins
 from jobqueue.models import Job, Namespace, Queue
-from jobqueue.reads.text import begins
 from jobqueue.states import JobState
 
 CHUNK = 1_000

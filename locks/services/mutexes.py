@@ -84,7 +84,7 @@ def _refuse_if_closed(namespace: LockNamespace) -> None:
 
 def _locked(namespace: LockNamespace, seen: State) -> Conflict:
     denied = stats.denied(namespace.pk, seen.id)
-    wait = wait_for(left_ms=seen.until_ms - seen.now_ms, denied=denied)
+    wait = wait_for(left_ms=seen.until_ms - seen.now_ms, held_ms=seen.now_ms - seen.acquired_ms, denied=denied)
     return Conflict(
         "Another transaction holds this mutex.", component="mutex", message="lock.mutex.mutex.error.conflict",
         code="lock.mutex.locked", extra={"retry_after_ms": wait.ms, "retry_after_s": wait.s},

@@ -15,7 +15,7 @@ from stages.models import Rollout, Stage, Step
 from stages.rollout import journal
 from stages.rollout.plan import StepPlan
 from stages.rollout.redo import ALL, CARRIED, SKIP
-from stages.services import approvals, ledger
+from stages.services import approvals, ledger, outbox
 from stages.services.planned import write_plan
 from stages.services.previews import Preview
 from stages.states import Kind, RolloutState, StepState
@@ -96,6 +96,7 @@ def create(
         },
         reason=rollout.reason,
     )
+    outbox.rollout_made(rollout)
     if preview.kind == Kind.ROLLBACK:
         _hold(stage, rollout)
     if asking.redo:

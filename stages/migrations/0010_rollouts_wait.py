@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('identity', '0002_credentials_sign'),
-        ('stages', '0007_auto_promotion'),
+        ("stages", "0009_steps_by_microservice"),
     ]
 
     operations = [
