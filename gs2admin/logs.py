@@ -19,6 +19,7 @@ from pythonjsonlogger.json import JsonFormatter
 
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 HEADER = "X-Request-ID"
+_META = "HTTP_" + HEADER.upper().replace("-", "_")  # request.headers would look at all of them first
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _QUIET = ("/healthz", "/readyz", "/static/")
 
@@ -82,7 +83,7 @@ class RequestLogMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         began = time.perf_counter()
-        request.request_id = sane_request_id(request.headers.get(HEADER, ""))
+        request.request_id = sane_request_id(request.META.get(_META, ""))
         token = REQUEST_ID.set(request.request_id)
         try:
             response = self.get_response(request)

@@ -9,15 +9,18 @@ from django.db import transaction
 from django.db.models import Sum
 
 from gs2admin import engine
+from gs2admin.errors import Conflict
 from jobqueue import sql
 from jobqueue.models import Tally
 from jobqueue.states import JobState
+from locks.services import Held, Lost, holding
 
 LABEL = 200
 SHARDS = 8
 ROLLED_S = 600
 ROLL_AFTER = timedelta(hours=3)
 KEEP = timedelta(days=8)
+ROLLING = "jobqueue.stats.roll_up"
 BATCH = 2_000
 
 
@@ -57,13 +60,25 @@ def bucket(at: datetime, seconds: int) -> datetime:
 
 @engine.cleaner(every_s=600)
 def roll_up() -> int:
-    """Minutes that are hours old become spans of ten minutes; what no chart shows any more is removed."""
+    """Minutes that are hours old become spans of ten minutes; what no chart shows any more is removed.
+
+    On one host at a time: of two that merge the same minutes on PostgreSQL both would add them.
+    """
+    try:
+        with holding(ROLLING, ttl_s=60) as held:
+            return _roll_up(held)
+    except (Conflict, Lost):
+        return 0  # another host is at it, and what it leaves is found next time
+
+
+def _roll_up(held: Held) -> int:
     now = datetime.now(UTC)
     removed = 0
     while ids := list(Tally.objects.filter(at__lt=now - KEEP).order_by("at").values_list("pk", flat=True)[:BATCH]):
         removed += Tally.objects.filter(pk__in=ids).delete()[0]
     border = bucket(now - ROLL_AFTER, ROLLED_S)
     while True:
+        held.tick()
         with transaction.atomic():
             ids = list(
                 Tally.objects.filter(span_s=60, at__lt=border).order_by("at").values_list("pk", flat=True)[:BATCH]

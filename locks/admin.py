@@ -31,8 +31,6 @@ class NamespaceForm(ServiceForm):
         sent = super().clean()
         if "log_setting" in self.fields and not isinstance(sent.get("log_setting"), (dict, type(None))):
             self.add_error("log_setting", "This is a JSON object, or empty.")
-        if "project" in self.fields and sent.get("project") is None and "project" not in self.errors:
-            self.add_error("project", "Choose a project; only the server's own namespace has none.")
         return sent
 
     def write(self, sent: dict[str, Any]) -> LockNamespace:

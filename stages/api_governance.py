@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from django.utils import timezone
 
@@ -10,13 +10,13 @@ from gs2admin.errors import NotFound
 from gs2admin.identity.rights import require
 from gs2admin.wire.dispatch import Call
 from gs2admin.wire.shapes import Boolean, Integer, Nothing, Result, Shape, Text, field
-from gs2admin.wire.table import API, Method
+from gs2admin.wire.table import API, Answer, Method
 from stages.doors import find_stage
 from stages.governance.gates import Gate, closed
 from stages.governance.models import FreezeWindow
 from stages.governance.windows import in_words, upcoming
 from stages.models import Rollout, Stage
-from stages.services import approve_rollout, reject_rollout, resume_line, stop_line
+from stages.services import approve_rollout, reject_rollout, resume_line, retry_rollout, stop_line
 
 
 class StopRequest(Shape):
@@ -69,8 +69,17 @@ class DecideRequest(Shape):
     reason: Text = field("freeze.rollout.reason", "", max_length=1024, description="Kept in the activity log.")
 
 
+class RetryRequest(DecideRequest):
+    """Fields of retryRollout."""
+
+    how: Literal["all", "failed", "skip"] = field("freeze.rollout.how", "all", description=(
+        "all: everything again. failed: from the failed step on. skip: past it, with a reason."))
+    request_key: Text | None = field("freeze.rollout.requestKey", None, max_length=64, description="As for a promote.")
+    override: Boolean = field("freeze.rollout.override", False, description="As for a promote.")
+
+
 class DecisionModel(Result):
-    """How a rollout stands after a decision; sentence: what it waits for, or how it ended."""
+    """A rollout after a decision about it; sentence: of its approval, what it waits for or how it ended."""
 
     number: int
     stage: str
@@ -81,15 +90,15 @@ class DecisionModel(Result):
 
 def approve(call: Call, request: DecideRequest) -> dict[str, Any]:
     """Raises NotFound, Denied (the rule, or the caller asked for it), Conflict when it waits no longer."""
-    return _decision(approve_rollout(actor=call.actor, rollout=_waiting(call, request.number), reason=request.reason))
+    return _decision(approve_rollout(actor=call.actor, rollout=_found(call, request.number), reason=request.reason))
 
 
 def reject(call: Call, request: DecideRequest) -> dict[str, Any]:
     """Raises NotFound, Denied, Conflict when it waits no longer."""
-    return _decision(reject_rollout(actor=call.actor, rollout=_waiting(call, request.number), reason=request.reason))
+    return _decision(reject_rollout(actor=call.actor, rollout=_found(call, request.number), reason=request.reason))
 
 
-def _waiting(call: Call, number: int) -> Rollout:
+def _found(call: Call, number: int) -> Rollout:
     require(call.actor, "project.view", call.project)
     row = Rollout.objects.of_project(call.project.pk).filter(number=number).first()
     if row is None:
@@ -97,8 +106,18 @@ def _waiting(call: Call, number: int) -> Rollout:
     return row
 
 
+def retry(call: Call, request: RetryRequest) -> Answer:
+    """202 with the new rollout. Raises NotFound, Denied, Conflict, Invalid when it cannot go on from its failed step."""
+    new = retry_rollout(
+        actor=call.actor, rollout=_found(call, request.number), reason=request.reason, request_key=request.request_key,
+        override=request.override, how="" if request.how == "all" else request.how,
+    )
+    return Answer(_decision(Rollout.objects.select_related("stage").get(pk=new.pk)), 202)
+
+
 def _decision(row: Rollout) -> dict[str, Any]:
-    return {"number": row.number, "stage": row.stage.name, "state": row.state, "sentence": row.approval.sentence,
+    said = row.approval.sentence if hasattr(row, "approval") else ""
+    return {"number": row.number, "stage": row.stage.name, "state": row.state, "sentence": said,
             "approvedBy": list(row.votes.order_by("id").values_list("name", flat=True))}
 
 
@@ -157,4 +176,6 @@ METHODS = [
             "Approve a rollout"),
     _method("rollout", "rejectRollout", "POST", "/rollouts/{number}/reject", DecideRequest, DecisionModel, reject,
             "Reject a rollout"),
+    _method("rollout", "retryRollout", "POST", "/rollouts/{number}/retry", RetryRequest, DecisionModel, retry,
+            "Try a failed rollout again", statuses={202: "Accepted; number is the new rollout's."}),
 ]

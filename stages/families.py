@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stages.asm.door import Asm
 from stages.sourcedeploy.door import SourceDeploy
 
-FAMILIES = [SourceDeploy()]
+FAMILIES = [SourceDeploy(), Asm()]

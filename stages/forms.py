@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django import forms
 
@@ -20,6 +21,27 @@ class ConfirmForm(ReasonForm):
     override = forms.BooleanField(label="Start it in spite of that", required=False, help_text="Say why; it is written down.")
 
     @classmethod
-    def fresh(cls, *, digest: str = "", reason: str = "") -> ConfirmForm:
+    def fresh(cls, *, digest: str = "", reason: str = "", **more: Any) -> ConfirmForm:
         """An unsent form for one preview."""
-        return cls(initial={"preview_digest": digest, "request_key": uuid.uuid4(), "reason": reason})
+        return cls(initial={"preview_digest": digest, "request_key": uuid.uuid4(), "reason": reason, **more})
+
+
+class RetryForm(ConfirmForm):
+    """Everything anew, from the failed step on, or past it."""
+
+    how = forms.ChoiceField(label="How", required=False, widget=forms.RadioSelect, choices=[
+        ("failed", "From the failed step: what was done is not run again"),
+        ("skip", "Past the failed step: leave it out, and say why"),
+        ("", "Everything again, from the start"),
+    ])
+
+    def offer(self, *, whole: bool, skip: bool) -> None:
+        """whole: it can only be tried as a whole. skip: this person may leave a step out."""
+        away = {"failed", "skip"} if whole else set() if skip else {"skip"}
+        self.fields["how"].choices = [choice for choice in self.fields["how"].choices if choice[0] not in away]
+
+
+class DecisionForm(ReasonForm):
+    """A decision about a canary; seen: the weight that the page showed."""
+
+    seen = forms.IntegerField(widget=forms.HiddenInput, required=False, min_value=0, max_value=100)

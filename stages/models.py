@@ -255,6 +255,7 @@ class Rollout(models.Model):
             models.Index(fields=["stage", "-id"], condition=Q(started_at__isnull=False), name="rollout_ran_on_stage"),
             models.Index(fields=["lease_until"], condition=Q(state__in=sorted(LIVE)), name="rollout_live_lease"),
             models.Index(fields=["wake_at"], condition=Q(wake_at__isnull=False), name="rollout_wakes"),
+            models.Index(fields=["stage", "id"], condition=Q(waiting=True), name="rollout_waits"),
         ]
 
     def __str__(self) -> str:
@@ -265,7 +266,8 @@ class Step(models.Model):
     """One phase of one microservice on one target, with its configuration as it was at the click.
 
     Steps of a wave run before those of the next; lanes of a wave run at the same time, steps of a lane in order. leg:
-    base, canary, full, or undo: then `undoes` is the step that is taken back.
+    base, canary, full, or undo: then `undoes` is the step that is taken back. origin: empty where this rollout runs it;
+    carried: the rollout that is retried has done it; skipped: somebody had it left out, summary says why.
     """
 
     rollout = models.ForeignKey(Rollout, models.CASCADE, related_name="steps")
@@ -286,6 +288,7 @@ class Step(models.Model):
     leg = models.CharField(max_length=8, default="base")
     wave = models.PositiveSmallIntegerField(default=0)
     lane = models.PositiveSmallIntegerField(default=0)
+    origin = models.CharField(max_length=8, blank=True)
     undoes = models.ForeignKey("self", models.CASCADE, null=True, related_name="undone_by")
 
     class Meta:
@@ -294,6 +297,7 @@ class Step(models.Model):
             models.UniqueConstraint(fields=["rollout", "position"], name="step_position_once"),
             models.CheckConstraint(condition=Q(state__in=sorted(StepState)), name="step_state_known"),
         ]
+        indexes = [models.Index(fields=["microservice", "rollout"], name="step_of_microservice")]
 
     def __str__(self) -> str:
         where = f" on {self.target_name}" if self.target_name else ""
@@ -331,4 +335,12 @@ class Output(models.Model):
 
 
 # The tables of what governs rollouts have a file of their own; Django looks for all of an app's here.
-from stages.governance.models import Approval, ApprovalRule, FreezeWindow, Halt, Vote  # noqa: E402, F401
+from stages.governance.models import (  # noqa: E402, F401
+    Approval,
+    ApprovalRule,
+    AutoPromotion,
+    FreezeWindow,
+    Halt,
+    Vote,
+)
+from stages.governance.models_webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint  # noqa: E402, F401

@@ -46,7 +46,8 @@ class StageQuerySet(models.QuerySet):
     def with_last_rollout(self) -> StageQuerySet:
         """Annotate `last_rollout_id`, `last_state`, `last_consistent` of the rollout that decides the stage's status.
 
-        That is the live one, else the last that ever reached running (contract: rollout_states, section 2).
+        That is the live one, else the last that ever reached running (contract: rollout_states, section 2); not one that
+        still waits for its turn.
         """
         return self.annotate(
             last_rollout_id=_deciding("id", models.BigIntegerField()),
@@ -63,7 +64,7 @@ def _deciding(column: str, kind: models.Field) -> RawSQL:
     live = sorted(LIVE)
     return RawSQL(
         f"(SELECT deciding.{column} FROM stages_rollout deciding WHERE deciding.stage_id = stages_stage.id"
-        f" AND (deciding.started_at IS NOT NULL OR deciding.state IN ({', '.join(['%s'] * len(live))}))"
+        f" AND (deciding.started_at IS NOT NULL OR deciding.state IN ({', '.join(['%s'] * len(live))})) AND NOT deciding.waiting"
         " ORDER BY deciding.id DESC LIMIT 1)",
         live, output_field=kind,
     )
@@ -87,13 +88,14 @@ class RolloutQuerySet(models.QuerySet):
         return rows.filter(Q(lease_until=None) | Q(lease_until__lt=Now()))
 
     def undoable(self, stage_id: int) -> RolloutQuerySet:
-        """Succeeded promotes that changed something, replaced something, and were not rolled back since; newest first.
+        """Succeeded rollouts forward that changed something, replaced something, and were not rolled back since; newest first.
 
         The first is what a rollback undoes: rolling back twice goes two steps back, and promoting is the redo.
         """
         undone = self.model.objects.filter(undoes=OuterRef("pk"), state=RolloutState.SUCCEEDED)
         return (
-            self.filter(stage_id=stage_id, kind=Kind.PROMOTE, state=RolloutState.SUCCEEDED, from_set__size__gt=0)
+            self.filter(stage_id=stage_id, state=RolloutState.SUCCEEDED, from_set__size__gt=0)
+            .exclude(kind=Kind.ROLLBACK)
             .exclude(from_set=models.F("to_set"))
             .filter(~models.Exists(undone))
             .order_by("-id")

@@ -189,10 +189,16 @@ def _sign(purpose: str, text: str) -> str:
     return _signer(purpose, settings.SECRET_KEY).sign(body)
 
 
-def _unsign(purpose: str, token: str, parts: int) -> list[str]:
+def _unsign(purpose: str, token: str, parts: int) -> tuple[str, ...]:
+    return _verified(purpose, token, parts, settings.SECRET_KEY)
+
+
+# A client shows the same token with each of its calls; one that is not ours is not remembered.
+@lru_cache(maxsize=4096)
+def _verified(purpose: str, token: str, parts: int, key: str) -> tuple[str, ...]:
     try:
-        body = _signer(purpose, settings.SECRET_KEY).unsign(token)
-        return base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)).decode().split(":", parts - 1)
+        body = _signer(purpose, key).unsign(token)
+        return tuple(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)).decode().split(":", parts - 1))
     except (BadSignature, ValueError):
         raise BadToken("invalid") from None
 

@@ -21,6 +21,7 @@ from django.apps import apps
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.utils.module_loading import module_has_submodule
+from pydantic import BaseModel
 
 from gs2admin.errors import Conflict, DomainError, Invalid, NotFound, Quota, Unavailable
 from gs2admin.identity.actors import Actor, from_credential
@@ -67,7 +68,7 @@ class Route:
     """One call. path: below the prefix, `{name}` is one piece. takes_body: whether its JSON is read, else it is ignored.
 
     conflict: the status for an action that the present state forbids. status: of a success. query: {name: description}.
-    request, result: JSON schemas, for the OpenAPI page.
+    request, result: JSON schemas (a request may be a pydantic model), for the OpenAPI page.
     """
 
     name: str
@@ -78,7 +79,7 @@ class Route:
     takes_body: bool = False
     conflict: int = 400
     status: int = 200
-    request: dict[str, Any] | None = None
+    request: type[BaseModel] | dict[str, Any] | None = None
     result: dict[str, Any] | None = None
     query: dict[str, str] = field(default_factory=dict)
 

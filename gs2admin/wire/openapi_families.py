@@ -14,8 +14,16 @@ def tags() -> list[dict[str, str]]:
 
 
 def schemas() -> dict[str, Any]:
-    """Each family's error body."""
-    return {_error(family): family.error_schema for family in families()}
+    """Each family's error body, and the bodies of its requests with their parts."""
+    found: dict[str, Any] = {}
+    for family in families():
+        found[_error(family)] = family.error_schema
+        for route in family.routes:
+            if isinstance(route.request, type):
+                schema = route.request.model_json_schema(ref_template=f"#/components/schemas/{family.name}.{{model}}")
+                found |= {f"{family.name}.{name}": part for name, part in schema.pop("$defs", {}).items()}
+                found[f"{family.name}.{route.request.__name__}"] = schema
+    return found
 
 
 def security() -> dict[str, Any]:
@@ -51,7 +59,10 @@ def _operation(family: Family, route: Route) -> dict[str, Any]:
         "responses": {str(route.status): success, "default": {"description": "Refused.", "content": refused}},
     }  # fmt: skip
     if route.takes_body:
-        operation["requestBody"] = {"content": {"application/json": {"schema": route.request or {"type": "object"}}}}
+        body = route.request
+        if isinstance(body, type):
+            body = {"$ref": f"#/components/schemas/{family.name}.{body.__name__}"}
+        operation["requestBody"] = {"content": {"application/json": {"schema": body or {"type": "object"}}}}
     return operation
 
 

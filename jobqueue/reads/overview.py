@@ -60,8 +60,10 @@ class Numbers:
         return (now + before * (60 - gone) / 60) / 60
 
 
-def numbers(ids: Sequence[int], *, held: Sequence[int] | None = None) -> dict[int, Numbers]:
-    """The numbers of these namespaces. held: `running_queues()`, where the caller has it already."""
+def numbers(
+    ids: Sequence[int], *, held: Sequence[int] | None = None, minutes: dict[int, list[tuple[int, int]]] | None = None
+) -> dict[int, Numbers]:
+    """The numbers of these namespaces. held: `running_queues()`, minutes: attempts; where the caller has them already."""
     if not ids:
         return {}
     work = _work(tuple(ids))
@@ -74,7 +76,7 @@ def numbers(ids: Sequence[int], *, held: Sequence[int] | None = None) -> dict[in
         gone=RawSQL(_FEW.format(what=_GIVEN_UP), (MANY + 1,), output_field=IntegerField()),
         lately=RawSQL(_FEW.format(what=f"{_GIVEN_UP} AND g.at >= %s"), (since, MANY + 1), output_field=IntegerField()),
     )
-    minutes = _per_minute(ids)
+    minutes = _per_minute(ids) if minutes is None else minutes
     found = {}
     for pk, oldest, retrying, gone, lately in rows.values_list("pk", "oldest", "retrying", "gone", "lately"):
         waiting, players = work.get(pk, (0, 0))

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET
 
 from gs2admin.audit.models import Activity
 from gs2admin.dashboard.pages import project_page
+from gs2admin.dashboard.polling import BUSY_MS, CALM_MS, cursor_of, live_answer
 from gs2admin.dashboard.posting import number_of
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import can
@@ -18,21 +19,11 @@ from jobqueue.reads import players
 from jobqueue.reads.jobs import attempts, with_arguments
 from jobqueue.states import JobState
 from jobqueue.templatetags.jobs import player_url
-from jobqueue.views.common import (
-    BUSY_MS,
-    CALM_MS,
-    crumbs,
-    cursor_of,
-    live_answer,
-    namespace_of,
-    player_of,
-    queue_of,
-    rights,
-)
+from jobqueue.views.common import crumbs, namespace_of, player_of, queue_of, rights
 
 PAGE = 30
 PAST = 20
-ARGS_SHOWN = 4_096
+ARGS_SHOWN, BODY_SHOWN = 4_096, 600
 MINE = ("job.run", "job.delete", "job.replay", "job.push")
 
 
@@ -85,7 +76,7 @@ def _parts(request: HttpRequest, project: Project, queue: Queue) -> dict[str, An
         "line": [(place, job, results.get(job.pk)) for place, job in enumerate(line, start + 1)],
         "past": [(job, results.get(job.pk)) for job in past[:PAST]],
         "head": head, "head_args": shown(head.args_head, head.args_size) if head else None,
-        "head_attempts": attempts(head)[:5] if head else [],
+        "head_attempts": [(each, shown(each.body[:BODY_SHOWN], each.body_size)) for each in attempts(head)[:5]] if head else [],
         "next": where(after_job=line[-1].pk, start=start + len(line)) if len(waiting) > PAGE else "",
         "first": where() if after else "",
         "older": where(before=past[PAST - 1].pk) if len(past) > PAST else "",

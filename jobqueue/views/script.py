@@ -120,6 +120,7 @@ def create(request: HttpRequest, project: Project, namespace: str) -> HttpRespon
     if request.method == "POST" and form.is_valid():
         if request.POST.get("do") == "try":
             tried = _try(request, project, form)
+            form.fields["name"].required = True  # to be saved it needs one, and the label says so
         else:
             sent = form.cleaned_data
             made = attempt(form, lambda: services.create_script(

@@ -134,3 +134,31 @@ class Vote(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} approves {self.rollout}"
+
+
+class AutoPromotion(models.Model):
+    """A stage promotes itself when its source has become Active and stayed so for soak_s seconds.
+
+    held_at, held_by, held_because: after a rollback by hand it does nothing until somebody lets go. seen: the rollout of
+    the source that it last acted on, so that it acts on each once. sentence: what it did or waits for.
+    """
+
+    stage = models.OneToOneField("stages.Stage", models.CASCADE, primary_key=True, related_name="auto_promotion")
+    enabled = models.BooleanField(default=True)
+    soak_s = models.PositiveIntegerField(default=0)
+    held_at = models.DateTimeField(null=True)
+    held_by = models.CharField(max_length=150, blank=True)
+    held_because = models.CharField(max_length=300, blank=True)
+    seen = models.ForeignKey("stages.Rollout", models.SET_NULL, null=True, related_name="+")
+    sentence = models.CharField(max_length=1000, blank=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(soak_s__lte=30 * 86400), name="auto_promotion_soaks_30_days_at_most")]
+
+    def __str__(self) -> str:
+        return f"the auto-promotion of {self.stage.name}"
+
+    @property
+    def project_id(self) -> int:
+        """The project, for rights and the audit log."""
+        return self.stage.project_id

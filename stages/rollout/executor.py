@@ -110,7 +110,7 @@ def _opening(rollout: Rollout) -> list[Line]:
     if rollout.strategy != Strategy.BLUE_GREEN:  # there the steps are what the other colour lacks
         redone = set(rollout.steps.values_list("microservice", flat=True))
     changes = effective(differences(before, rollout.to_set.versions, redone))
-    verb = f"Promote {rollout.stage.name}" if rollout.kind == "promote" else f"Roll back {rollout.stage.name}"
+    verb = f"{rollout.get_kind_display()} {rollout.stage.name}"
     sets = f"set {rollout.from_set.number if rollout.from_set else 'none'} to set {rollout.to_set.number}"
     count = f"{len(changes)} change{'' if len(changes) == 1 else 's'}" if changes else "nothing differs"
     named = f" of scenario {rollout.scenario_copy['name']}" if rollout.scenario_copy else ""

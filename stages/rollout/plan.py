@@ -28,7 +28,10 @@ class TargetPlan:
 
 @dataclass(frozen=True)
 class StepPlan:
-    """One phase of one microservice on one target. wave, lane and leg: see models.Step."""
+    """One phase of one microservice on one target. wave, lane, leg and origin: see models.Step.
+
+    note: why it need not run. memo: what the step that did it remembers.
+    """
 
     microservice: str
     old_version: str
@@ -40,6 +43,9 @@ class StepPlan:
     leg: str = "base"
     wave: int = 0
     lane: int = 0
+    origin: str = ""
+    note: str = ""
+    memo: dict[str, Any] = field(default_factory=dict)
 
 
 NO_TARGET = TargetPlan(name="", kind="pin", config={})

@@ -79,6 +79,7 @@ class Preview:
                 self.undoes.pk if self.undoes else None,
                 self.scenario_copy,
                 [[s.microservice, s.phase, s.leg, s.wave, s.lane] for s in self.steps] if self.scenario_copy else None,
+                [s.origin for s in self.steps] if any(s.origin for s in self.steps) else None,
             ]
         )
 

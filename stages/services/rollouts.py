@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -17,28 +16,14 @@ from gs2admin.identity.rights import require
 from gs2admin.transitions import apply
 from stages.actions import actions_of
 from stages.governance import gates
-from stages.governance.judge import Requirement
-from stages.models import Rollout, RolloutTarget, Scenario, Stage, Step
+from stages.models import Rollout, Scenario, Stage
 from stages.rollout import journal
-from stages.rollout.plan import batches_of
-from stages.services import approvals, ledger
+from stages.rollout.redo import ALL, FAILED, SKIP
+from stages.services import approvals, ledger, queued
 from stages.services.again import preview_retry
+from stages.services.births import RUN, Asking, create
 from stages.services.previews import STAGE_S_OWN, Preview, preview_promote, preview_rollback
 from stages.states import RolloutState, StepState, move_for
-
-RUN = "stages.tasks.run_rollout"
-
-
-@dataclass(frozen=True)
-class Asking:
-    """How somebody asks for a rollout; promote_stage says what each means."""
-
-    reason: str = ""
-    preview_digest: str | None = None
-    request_key: str | None = None
-    override: bool = False
-    ask: bool = False
-    family: str = "freeze"
 
 
 def promote_stage(
@@ -52,11 +37,13 @@ def promote_stage(
     ask: bool = False,
     scenario: Scenario | None = STAGE_S_OWN,
     family: str = "freeze",
+    queue: bool = False,
 ) -> Rollout:
     """Start copying the source's versions onto the stage; asynchronous, the returned rollout is queued.
 
     Where a rule demands it, or with ask, the rollout waits for approval instead (services.approvals). scenario: another
-    one of the stage than its own, or None for the plain way. family: whose words tell its history.
+    one of the stage than its own, or None for the plain way. family: whose words tell its history. queue: wait for its
+    turn while another rollout of the stage is live (services.queued).
 
     preview_digest: what the person saw; when anything moved since, nothing starts. request_key: the same key again
     returns the rollout that it started. override: start in spite of a stop or a freeze window (right gate.override,
@@ -67,6 +54,7 @@ def promote_stage(
     return _start(
         actor, "stage.promote", stage, reason, preview_digest, request_key,
         lambda row: preview_promote(row, scenario=scenario), override=override, ask=ask, family=family,
+        queue=queue,
     )
 
 
@@ -88,14 +76,30 @@ def rollback_stage(
 
 
 def retry_rollout(
-    *, actor: Actor, rollout: Rollout, reason: str = "", request_key: str | None = None, override: bool = False
+    *,
+    actor: Actor,
+    rollout: Rollout,
+    reason: str = "",
+    request_key: str | None = None,
+    override: bool = False,
+    how: str = ALL,
 ) -> Rollout:
     """Start a new rollout to the same versions as one that ended badly, linked to it.
 
+    how: everything anew, from the failed step on, or past it (stages.rollout.redo); skipping needs the right
+    rollout.skip and a reason, and the pins move as if the step had been done.
     Raises Conflict when the rollout did not end badly, or when the stage has moved since, so that a retry would
-    bring back an old plan.
+    bring back an old plan; Invalid when it cannot go on from its failed step.
     """
     require(actor, "rollout.retry", rollout)
+    if how not in {ALL, FAILED, SKIP}:
+        raise Invalid("A retry is of everything, from the failed step on, or past it.", component="stage",
+                      message="freeze.stage.how.error.invalid")
+    if how == SKIP:
+        require(actor, "rollout.skip", rollout)
+        if not reason.strip():
+            raise Invalid("Say why the step may be left out.", component="stage",
+                          message="freeze.stage.reason.error.require", extra={"field": "reason"})
     stage = rollout.stage
     if rollout.state not in {RolloutState.FAILED, RolloutState.ERRORED, RolloutState.CANCELED}:
         raise Conflict(
@@ -116,7 +120,7 @@ def retry_rollout(
 
     return _start(
         actor, "rollout.retry", stage, reason, None, request_key,
-        lambda row: preview_retry(row, rollout), override=override, family=rollout.family,
+        lambda row: preview_retry(row, rollout, how), override=override, family=rollout.family, redo=how,
     )
 
 
@@ -133,7 +137,7 @@ def _start(
     """The one way a rollout of a stage comes to be, whoever asks by whichever door. more: the rest of Asking."""
     require(actor, action, stage)
     asking = Asking(reason, preview_digest, request_key, **more)
-    if request_key is None:
+    if request_key is None and not asking.queue:
         _refuse_if_live(stage)  # a plain read spares the hopeless ones the lock
     try:
         with transaction.atomic():
@@ -148,7 +152,7 @@ def _start(
                 if same:
                     transaction.set_rollback(True)  # the number that was taken above is given back
                     return same
-            _refuse_if_live(row)
+            ahead = queued.ahead_of(row) if asking.queue else _refuse_if_live(row)
             preview = look(row)
             if asking.preview_digest is not None and asking.preview_digest != preview.digest:
                 raise Conflict(
@@ -164,7 +168,7 @@ def _start(
                 raise approvals.cannot_wait(row)
             if needs:
                 approvals.refuse_second_request(row)
-            return _create(actor, action, preview, counters.rollouts_count, asking, passed, needs)
+            return create(actor, action, preview, counters.rollouts_count, asking, passed, needs, ahead)
     except IntegrityError:
         # Two hosts at the same instant: the database let one through.
         _refuse_if_live(stage)
@@ -198,89 +202,6 @@ def _refuse_if_live(stage: Stage) -> None:
             code="freeze.stage.updating",
             extra={"rollout": live.number},
         )
-
-
-def _create(
-    actor: Actor, action: str, preview: Preview, number: int, asking: Asking, overridden: list[str], needs: list[Requirement]
-) -> Rollout:
-    """overridden: sentences of closed gates that were passed. needs: what must be approved first, if anything."""
-    stage, way = preview.stage, preview.way
-    to_set = ledger.frozen(stage.project_id, preview.to_versions)
-    rollout = Rollout.objects.create(
-        project_id=stage.project_id,
-        stage=stage,
-        number=number,
-        family=asking.family,
-        kind=preview.kind,
-        state=RolloutState.AWAITING_APPROVAL if needs else RolloutState.QUEUED,
-        strategy=way.strategy,
-        analysis=way.analysis,
-        leg="canary" if any(step.leg == "canary" for step in preview.steps) else "base",
-        sequence=way.sequence,
-        rollback=way.rollback,
-        scenario=preview.scenario,
-        scenario_copy=preview.scenario_copy,
-        colour=preview.colour,
-        from_set=preview.from_set,
-        to_set=to_set,
-        source_name=preview.source_name,
-        request_key=asking.request_key,
-        requested_by_kind=actor.kind,
-        requested_by_id=actor.id,
-        requested_by=actor.name,
-        reason=asking.reason.strip()[:2000],
-        undoes=preview.undoes,
-        retry_of=preview.retry_of,
-        steps_total=len(preview.steps),
-        changes_count=len(preview.effective),
-    )
-    Step.objects.bulk_create(
-        Step(
-            rollout=rollout,
-            position=position,
-            microservice=plan.microservice,
-            old_version=plan.old_version,
-            new_version=plan.new_version,
-            target_name=plan.target_name,
-            phase=plan.phase,
-            kind=plan.kind,
-            config=plan.config,
-            leg=plan.leg,
-            wave=plan.wave,
-            lane=plan.lane,
-        )
-        for position, plan in enumerate(preview.steps, start=1)
-    )
-    batches = batches_of(len(preview.targets), way)
-    RolloutTarget.objects.bulk_create(
-        RolloutTarget(
-            rollout=rollout, position=position, target_id=place.pk, number=place.pk, name=place.name, kind=place.kind,
-            batch=batch,
-        )
-        for position, (place, batch) in enumerate(zip(preview.targets, batches, strict=True), start=1)
-    )
-    Stage.objects.filter(pk=stage.pk).update(revision=F("revision") + 1, updated_at=Now())
-    record(
-        actor=actor,
-        action=action,
-        obj=rollout,
-        before={"stage": stage.name, "set": preview.from_set.number if preview.from_set else None},
-        after={
-            "set": to_set.number,
-            "changes": [change.sentence for change in preview.effective][:200],
-            **({"scenario": preview.scenario_copy["name"]} if preview.scenario_copy else {}),
-            **({"retry_of": preview.retry_of.number} if preview.retry_of else {}),
-            **({"undoes": preview.undoes.number} if preview.undoes else {}),
-            **({"in_spite_of": overridden} if overridden else {}),
-            **({"needs": [one.words for one in needs]} if needs else {}),
-        },
-        reason=rollout.reason,
-    )
-    if needs:
-        approvals.open_request(rollout, preview.digest, asked=asking.ask, override=bool(overridden))
-    else:
-        engine.ring(RUN, rollout.pk)
-    return rollout
 
 
 def cancel_rollout(*, actor: Actor, rollout: Rollout, reason: str = "") -> Rollout:

@@ -49,7 +49,7 @@ def scenario_named(row: Rollout) -> dict[str, Any]:
     copy = row.scenario_copy or {}
     if row.scenario is not None:
         return {"id": row.scenario.pk, "name": copy.get("name") or row.scenario.name}
-    return {"id": copy.get("id", 0), "name": copy["name"]} if copy.get("name") else dict(NO_SCENARIO)
+    return {"id": copy.get("id") or 0, "name": copy["name"]} if copy.get("name") else dict(NO_SCENARIO)
 
 
 def _item(project: dict[str, Any], row: Rollout) -> dict[str, Any]:

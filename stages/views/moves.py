@@ -17,9 +17,10 @@ from gs2admin.errors import Conflict, Invalid
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import can
 from stages.actions import actions_of
-from stages.forms import ConfirmForm
+from stages.forms import ConfirmForm, RetryForm
 from stages.governance.gates import closed, holding
 from stages.models import Rollout, Stage
+from stages.rollout.redo import why_not_resumable
 from stages.services.approvals import requirements_of
 from stages.services.previews import Preview, failing_step, preview_promote, preview_rollback, unsure_services, versions_of
 from stages.services.rollouts import cancel_rollout, promote_stage, retry_rollout, rollback_stage
@@ -182,11 +183,16 @@ def retry(request: HttpRequest, project: Project, number: int) -> HttpResponse:
     if "retry" not in actions_of(row):
         messages.info(request, f"Rollout {row.number} is {row.get_state_display().lower()}; only one that failed can be retried.")
         return redirect("rollout", **page)
-    form = ConfirmForm(request.POST) if request.method == "POST" else ConfirmForm.fresh(reason=row.reason)
+    whole = why_not_resumable(row.strategy, row.steps.order_by("position"))
+    may_skip = not whole and can(request.actor, "rollout.skip", project)
+    wanted = "skip" if request.GET.get("how") == "skip" and may_skip else "" if whole else "failed"
+    form = RetryForm(request.POST) if request.method == "POST" else RetryForm.fresh(how=wanted, reason=row.reason)
+    form.offer(whole=bool(whole), skip=may_skip)
     if request.method == "POST" and form.is_valid():
+        sent = form.cleaned_data
         try:
-            new = retry_rollout(actor=request.actor, rollout=row, reason=form.cleaned_data["reason"],
-                                request_key=str(form.cleaned_data["request_key"]), override=form.cleaned_data["override"])
+            new = retry_rollout(actor=request.actor, rollout=row, reason=sent["reason"], how=sent["how"],
+                                request_key=str(sent["request_key"]), override=sent["override"])
         except (Conflict, Invalid) as refusal:
             messages.warning(request, f"Nothing was started. {refusal.sentence}")
             live = refusal.extra.get("rollout")
@@ -196,6 +202,6 @@ def retry(request: HttpRequest, project: Project, number: int) -> HttpResponse:
     return render(request, "stages/confirm_retry.html", {
         "rollout": row, "form": form, "changed": effective(changes), "failing": failing_step(row),
         "same": [change for change in changes if change.kind == "same"],
-        "may_rollback": can(request.actor, "stage.rollback", project), "stage": row.stage,
+        "may_rollback": can(request.actor, "stage.rollback", project), "stage": row.stage, "whole": whole,
         **_gates(request, project, row.stage, row.kind),
     }, status=400 if request.method == "POST" else 200)

@@ -11,7 +11,9 @@ from gs2admin.identity.models import Project
 from gs2admin.identity.rights import can
 from stages.actions import actions_of
 from stages.governance.gates import closed, holding
-from stages.models import Rollout, Stage
+from stages.governance.models import AutoPromotion
+from stages.models import Rollout, Scenario, Stage
+from stages.scenarios import frozen, sentences, way_of
 from stages.services.approvals import requirements_of, waiting_on
 from stages.services.previews import source_versions, unsure_services, versions_of
 from stages.states import StageStatus
@@ -24,11 +26,19 @@ HISTORY = 10
 
 def stage_of(project: Project, name: str) -> Stage:
     """The project's stage of that name, with its source, its set and what decides its status. Raises NotFound."""
-    rows = Stage.objects.existing(project.pk).with_last_rollout().select_related("source", "current_set", "scenario")
-    row = rows.filter(name=name).first()
+    row = (
+        Stage.objects.existing(project.pk).with_last_rollout()
+        .select_related("source", "current_set", "idle_set", "scenario").filter(name=name).first()
+    )
     if row is None:
         raise NotFound(f"There is no stage {name} in {project.name}. It may have been deleted or renamed.")
     return row
+
+
+def _scenario(row: Stage) -> Scenario | None:
+    if row.scenario is not None:
+        row.scenario.stage = row
+    return row.scenario
 
 
 @require_GET
@@ -50,7 +60,8 @@ def stage(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
         "failed": status == StageStatus.UPDATE_FAILED,
         "changed": changed,
         "same": [change for change in changes if change.kind == "same"],
-        "targets": list(row.targets.all()),
+        "targets": (targets := list(row.targets.all())),
+        "said": sentences(way_of(frozen(_scenario(row))), len(targets)),
         "fed": list(row.fed.filter(deleted_at=None).order_by("sort_number", "name")),
         "history": list(Rollout.objects.filter(stage=row).order_by("-id").select_related("from_set", "to_set")[:HISTORY]),
         "usual_s": usual_seconds([row.pk]).get(row.pk),
@@ -62,6 +73,8 @@ def stage(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
         "stopped": any(gate.kind == "stop" and gate.stage_id == row.pk for gate in gates),
         "needs": requirements_of(row, "promote", row.scenario),
         "waiting": waiting_on(row),
+        "auto": AutoPromotion.objects.filter(stage=row).first() if row.source_id else None,
+        "may_let_go": can(request.actor, "stage.promote", project),
         "may_stop": can(request.actor, "line.stop", project),
         "may_resume": can(request.actor, "line.resume", project),
     })

@@ -23,7 +23,8 @@ FLAGS = [
     "--no-sandbox", "--disable-dev-shm-usage", "--headless", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]
-PROJECTS = ("happy", "failing", "stopping", "moved", "twice", "race", "keys", "looks", "quiet", "long", "worker")
+PROJECTS = ("happy", "failing", "stopping", "moved", "twice", "race", "keys", "looks", "quiet", "long", "worker", "queues")
+PEOPLE = {"mika": "producer", "vera": "viewer", "dan": "developer", "sora": "support"}
 # What a target runs: it does what files beside it say, and tells when it wrote each line.
 STEP = """#!/bin/sh
 here=$(dirname "$0")
@@ -48,11 +49,11 @@ from gs2admin.identity.services import create_project
 from stages.rollout import executor
 from stages.services import create_stage, promote_stage, register_version, set_targets
 password = make_password({password!r})
-people = [User.objects.create(username=name, password=password) for name in ("mika", "vera")]
+people = [User.objects.create(username=name, password=password) for name in {people!r}]
 phase = {{"command": "deploy", "timeout_s": 60, "repeatable": True}}
 for name in {projects!r}:
     project = create_project(actor=SYSTEM, name=name)
-    for person, role in zip(people, ("producer", "viewer")):
+    for person, role in zip(people, {roles!r}):
         Membership.objects.create(project=project, user=person, role=role)
     dev = create_stage(actor=SYSTEM, project=project, name="dev", sort_number=0)
     stg = create_stage(actor=SYSTEM, project=project, name="stg", source=dev, sort_number=50)
@@ -114,7 +115,7 @@ def server(tmp_path_factory) -> Iterator[Server]:
         "DATABASE_URL": f"sqlite:///{folder / 'e2e.sqlite3'}",
     }
     (folder / "data").mkdir()
-    seed = SEED.format(password=PASSWORD, projects=PROJECTS)
+    seed = SEED.format(password=PASSWORD, projects=PROJECTS, people=list(PEOPLE), roles=list(PEOPLE.values()))
     done = subprocess.run([sys.executable, "-c", seed], env=env, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     log = (folder / "up.log").open("wb")
@@ -165,7 +166,7 @@ def browser() -> Iterator[Browser]:
 def signed_in(browser, server) -> dict[str, dict]:
     """{person: browser state after sign-in}."""
     found = {}
-    for name in ("mika", "vera"):
+    for name in PEOPLE:
         context = browser.new_context()
         page = context.new_page()
         page.goto(f"{server.url}/login")

@@ -95,7 +95,7 @@ def test_a_failing_rollout_shows_its_step_and_output_and_can_be_retried(opened, 
     page.screenshot(path=screenshots / "board-failed.png")
     page.get_by_role("link", name=re.compile("^Look")).click()
     server.turn("fail", on=False)
-    page.get_by_role("link", name="Retry…").click()
+    page.get_by_role("link", name="Retry from this step…").click()
     expect(page.get_by_role("heading", name=re.compile("Retry rollout"))).to_be_visible()
     page.screenshot(path=screenshots / "confirm-retry.png")
     page.get_by_role("button", name="Retry").click()
@@ -118,7 +118,7 @@ def test_a_running_rollout_stops_when_asked(opened, server, screenshots):
     expect(page.get_by_text("was asked to stop")).to_be_visible()
     expect(state(page)).to_have_text("Canceled", timeout=20_000)
     expect(page.locator("#rollout-progress")).to_contain_text("Canceled by mika")
-    expect(page.get_by_role("link", name="Retry…")).to_be_visible()
+    expect(page.get_by_role("link", name="Retry from this step…")).to_be_visible()
 
 
 def test_a_preview_that_is_old_starts_nothing_and_shows_the_new_one(opened, server, screenshots, request):

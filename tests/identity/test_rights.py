@@ -19,7 +19,7 @@ MAY = {
     "viewer": SEE,
     "support": SEE | CARE | STOP,
     "developer": SEE | VERSIONS | CARE | CODE | STOP,
-    "producer": SEE | VERSIONS | DELIVERY | STOP | {"stage.edit", "line.resume"},
+    "producer": SEE | VERSIONS | DELIVERY | STOP | {"stage.edit", "line.resume", "rollout.skip"},
     "service": {"project.view"} | VERSIONS | DELIVERY | CARE | CODE | STOP,
     "admin": set(RIGHTS),
 }

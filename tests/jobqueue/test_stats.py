@@ -12,6 +12,7 @@ from jobqueue.execution.attempt import Ended
 from jobqueue.models import GivenUp, Queue, Tally
 from jobqueue.services import delete_job, replay_job, run_next
 from jobqueue.services.namespaces import delete_namespace
+from locks.services import holding
 
 pytestmark = pytest.mark.django_db
 
@@ -90,6 +91,15 @@ def test_minutes_become_spans_of_ten_and_old_spans_go(manual):
     rows = Tally.objects.exclude(pk=fresh.pk)
     assert [(row.at, row.span_s, row.ok, row.failed) for row in rows] == [(old, 600, 160, 20)]
     assert stats.roll_up() == 0
+
+
+def test_one_host_rolls_up_at_a_time(manual):
+    old = stats.bucket(datetime.now(UTC) - timedelta(hours=5), 600)
+    Tally.objects.create(namespace=manual, at=old, script="s", ok=3)
+    with holding(stats.ROLLING):
+        assert stats.roll_up() == 0, "another host is at it"
+        assert Tally.objects.get().span_s == 60
+    assert stats.roll_up() == 1 and Tally.objects.get().span_s == 600
 
 
 def test_counts_go_with_their_namespace(manual, push, scripts):

@@ -153,7 +153,7 @@ def test_the_failed_page_names_the_step_its_output_and_the_ways_on(world, produc
     html = sign_in(producer).get(at("rollout", world, number=world.failed.number)).content.decode()
     assert "deploy of auth on cluster failed: the command ended with code 3" in html
     assert "Last output of deploy of auth on cluster" in html
-    assert "Retry…" in html and "Roll back…" in html
+    assert "Retry from this step…" in html and "Skip this step…" in html and "Roll back…" in html
     html = sign_in(viewer).get(at("rollout", world, number=world.failed.number)).content.decode()
     assert "Retry…" not in html and "Roll back…" not in html
 
@@ -161,3 +161,21 @@ def test_the_failed_page_names_the_step_its_output_and_the_ways_on(world, produc
 def test_a_stage_of_another_project_does_not_exist_here(world, producer, sign_in):
     answer = sign_in(producer).get(at("stage", world, stage="nowhere"))
     assert answer.status_code == 404 and "There is no stage nowhere" in answer.content.decode()
+
+
+def test_the_retry_page_offers_to_go_on_to_skip_and_to_begin_anew(world, producer, sign_in, run):
+    client = sign_in(producer)
+    url = at("rollout-retry", world, number=world.failed.number)
+    html = client.get(url).content.decode()
+    assert re.search(r'value="failed"[^>]*checked', html) and "Past the failed step" in html and "Everything again" in html
+    assert re.search(r'value="skip"[^>]*checked', client.get(url + "?how=skip").content.decode())
+    sent = fields(html)
+    page = client.post(url, sent | {"how": "skip", "reason": ""}, follow=True).content.decode()
+    assert "Nothing was started. Say why the step may be left out." in page
+    assert client.post(url, sent | {"how": "nonsense"}).status_code == 400
+    page = client.post(url, sent | {"how": "skip", "reason": "by hand"}, follow=True).content.decode()
+    new = Rollout.objects.latest("id")
+    assert new.retry_of == world.failed and "Skipped by mika: by hand" in page and "again after" in page
+    run(new)
+    world.live.refresh_from_db()
+    assert world.live.current_set == new.to_set

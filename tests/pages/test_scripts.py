@@ -99,7 +99,8 @@ def test_a_try_out_shows_result_output_time_and_memory_and_stores_nothing(desk, 
 
 
 def test_a_script_can_be_tried_before_it_has_a_name(desk, space):
-    assert "It ended well" in tried(send(desk, at("scripts-script-new", space), "try", source="result = {}"))
+    html = send(desk, at("scripts-script-new", space), "try", source="result = {}")
+    assert "It ended well" in tried(html) and "Name optional" not in " ".join(re.sub(r"<[^>]+>", " ", html).split())
     assert not Script.objects.exclude(name="grant").exists()
 
 

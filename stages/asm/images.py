@@ -1,0 +1,48 @@
+"""Names of container images: `registry:5000/team/auth:1.2.0@sha256:…`. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from gs2admin.errors import Invalid
+
+# A tag as registries take it; our versions hold at most 32 characters.
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,31}")
+
+
+@dataclass(frozen=True)
+class Image:
+    """name: with its registry; tag: empty when none is given."""
+
+    name: str
+    tag: str
+
+
+def parse(text: str) -> Image:
+    """Split an image's name; a digest is no part of either."""
+    whole = text.partition("@")[0]
+    head, slash, last = whole.rpartition("/")
+    name, _, tag = last.partition(":")
+    return Image(head + slash + name, tag)
+
+
+def of_service(template: dict[str, Any], service: str, deployment: str) -> Image:
+    """The image of the service in a Deployment: of the container called like it, else of the first.
+
+    Raises Invalid when there is none, or when its tag cannot be a version.
+    """
+    found = template
+    for key in ("spec", "template", "spec"):
+        found = found.get(key) if isinstance(found, dict) else None
+    containers = found.get("containers") if isinstance(found, dict) else None
+    named = [each for each in containers if isinstance(each, dict)] if isinstance(containers, list) else []
+    chosen = next((each for each in named if each.get("name") in (service, deployment)), named[0] if named else {})
+    image = chosen.get("image")
+    if not isinstance(image, str) or not image:
+        raise Invalid("spec.grayDeployments: the template needs spec.template.spec.containers with an image.")
+    parsed = parse(image)
+    if not _TAG.fullmatch(parsed.tag):
+        raise Invalid(f"spec.grayDeployments: the image {image[:200]} needs a tag of at most 32 characters; it is the version.")
+    return parsed
