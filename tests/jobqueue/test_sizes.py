@@ -8,11 +8,19 @@ import pytest
 from gs2admin.identity.actors import SYSTEM
 from jobqueue.execution import drain as drains
 from jobqueue.models import Job, JobResult, ScriptNamespace
+from jobqueue.scripting import pool
 from jobqueue.services import run_next
 from jobqueue.services.scripts import create_script
 
 pytestmark = pytest.mark.django_db
 ARGS, RESULT = 131_072, 5_242_880
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _runners_end():
+    """What the scripts of these tests ran in."""
+    yield
+    pool.runner().close()
 
 
 @pytest.fixture
