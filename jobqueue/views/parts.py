@@ -18,7 +18,7 @@ from jobqueue.views.common import rights
 
 EACH, TABLES = 5, 6
 PAST, LONG = 10, 50
-BODY, ARGS_SHOWN = 2_000, 4_096
+BODY, ARGS_SHOWN, BODY_SHOWN = 2_000, 4_096, 600
 
 
 def _pulse(project: Project, user_id: str) -> Pulse:
@@ -63,7 +63,7 @@ def queues(request: HttpRequest, project: Project, user_id: str) -> dict[str, An
         "others": [(row, player_url(where, row.namespace.name, user_id)) for row in busy[TABLES:]],
         "idle": [(row, player_url(where, row.namespace.name, user_id)) for row in found if row not in busy],
         "head": head, "head_args": shown(head.args_head, head.args_size) if head else None,
-        "head_attempts": attempts(head)[:5] if head else [],
+        "head_attempts": [(each, shown(each.body[:BODY_SHOWN], each.body_size)) for each in attempts(head)[:5]] if head else [],
         **rights(request, project, "job.run", "job.delete"),
     }
 
