@@ -175,7 +175,8 @@ def sums(namespace_id: int, *, since: datetime) -> list[dict]:
 @engine.cleaner(every_s=20)
 def note_held() -> int:
     """Look how many mutexes are held per namespace; the most of a minute is kept for the chart. Removes nothing."""
-    held = Mutex.objects.filter(counter__gt=0).order_by().values_list("namespace_id").annotate(Count("id"))
+    rows = Mutex.objects.filter(counter__gt=0, until_ms__gt=sql.now_ms()).order_by()
+    held = rows.values_list("namespace_id").annotate(Count("id"))
     minute = datetime.now(UTC).replace(second=0, microsecond=0)
     for namespace_id, number in held:
         row, _ = LockTally.objects.get_or_create(namespace_id=namespace_id, at=minute, span_s=60, shard=0)

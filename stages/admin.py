@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from gs2admin.adminkit import ReadOnlyAdmin, ServiceAdmin, ServiceForm
 from gs2admin.errors import Invalid
 from gs2admin.identity.actors import Actor
+from stages import admin_governance  # noqa: F401  registers the rest
 from stages.models import Microservice, Output, Rollout, Stage, Step, Target, Version, VersionSet
 from stages.rollout.steps import KINDS
 from stages.services import (

@@ -255,6 +255,7 @@ class Rollout(models.Model):
             models.Index(fields=["stage", "-id"], condition=Q(started_at__isnull=False), name="rollout_ran_on_stage"),
             models.Index(fields=["lease_until"], condition=Q(state__in=sorted(LIVE)), name="rollout_live_lease"),
             models.Index(fields=["wake_at"], condition=Q(wake_at__isnull=False), name="rollout_wakes"),
+            models.Index(fields=["stage", "id"], condition=Q(waiting=True), name="rollout_waits"),
         ]
 
     def __str__(self) -> str:
@@ -296,6 +297,7 @@ class Step(models.Model):
             models.UniqueConstraint(fields=["rollout", "position"], name="step_position_once"),
             models.CheckConstraint(condition=Q(state__in=sorted(StepState)), name="step_state_known"),
         ]
+        indexes = [models.Index(fields=["microservice", "rollout"], name="step_of_microservice")]
 
     def __str__(self) -> str:
         where = f" on {self.target_name}" if self.target_name else ""
@@ -341,3 +343,4 @@ from stages.governance.models import (  # noqa: E402, F401
     Halt,
     Vote,
 )
+from stages.governance.models_webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint  # noqa: E402, F401

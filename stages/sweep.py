@@ -5,14 +5,17 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from gs2admin import engine
 from stages.governance.models import AutoPromotion
+from stages.governance.models_webhooks import DeliveryState, WebhookDelivery, WebhookEndpoint
 from stages.models import Output, Rollout
-from stages.services import canary
+from stages.services import canary, queued
 from stages.services.approvals import settle_waiting
 from stages.services.auto import promote_due
+from stages.services.outbox import DELIVER
 from stages.services.rollouts import RUN
 from stages.states import TIMED, RolloutState
 
@@ -50,6 +53,40 @@ def move_canaries() -> int:
     """What the clock brings for canaries: the next weight, the end of the time limit, the next look at the metrics."""
     due = Rollout.objects.filter(wake_at__lte=Now(), state__in=sorted(TIMED)).values_list("pk", flat=True)
     return sum(canary.tick(pk) for pk in list(due[:100]))
+
+
+@engine.ticker
+def start_queued() -> int:
+    """Let those begin that wait for their turn, where the one before has ended."""
+    stages = Rollout.objects.filter(waiting=True).order_by().values_list("stage_id", flat=True).distinct()
+    return sum(queued.start_next(pk) for pk in list(stages[:100]))
+
+
+@engine.ticker
+def ring_for_webhooks() -> int:
+    """Wake a worker for each endpoint that has a message due and nobody at it."""
+    due = WebhookDelivery.objects.filter(state=DeliveryState.PENDING, due_at__lte=Now()).values("endpoint_id")
+    quiet = Q(rung_at=None) | Q(rung_at__lt=Now() - timedelta(seconds=5))
+    free = Q(busy_until=None) | Q(busy_until__lt=Now())
+    waiting = WebhookEndpoint.objects.filter(quiet, free, active=True, pk__in=due)
+    rung = 0
+    for pk in list(waiting.values_list("pk", flat=True)[:100]):
+        with transaction.atomic():
+            if WebhookEndpoint.objects.filter(quiet, pk=pk).update(rung_at=Now()):
+                engine.ring(DELIVER, pk)
+                rung += 1
+    return rung
+
+
+@engine.cleaner(every_s=3600)
+def remove_old_deliveries() -> int:
+    """Messages of webhooks that ended long ago, in small batches."""
+    old = WebhookDelivery.objects.filter(created_at__lt=Now() - timedelta(days=settings.OUTPUT_KEEP_DAYS)).exclude(
+        state=DeliveryState.PENDING)
+    removed = 0
+    while ids := list(old.order_by("created_at").values_list("pk", flat=True)[:BATCH]):
+        removed += WebhookDelivery.objects.filter(pk__in=ids).delete()[0]
+    return removed
 
 
 @engine.undertaker

@@ -2,7 +2,23 @@
 from django.urls import path
 
 from stages import live
-from stages.views import approvals, auto, board, gates, manage, moves, rollouts, stage, targets, versions
+from stages.views import (
+    approvals,
+    auto,
+    board,
+    canary,
+    gates,
+    history,
+    manage,
+    moves,
+    resolve,
+    rollouts,
+    scenarios,
+    stage,
+    targets,
+    versions,
+    webhooks,
+)
 
 urlpatterns = [
     path("", board.board, name="board"),
@@ -11,6 +27,9 @@ urlpatterns = [
     path("stages/<str:stage>/promote", moves.promote, name="stage-promote"),
     path("stages/<str:stage>/rollback", moves.rollback, name="stage-rollback"),
     path("rollouts", rollouts.rollouts, name="rollouts"),
+    path("rollouts/compare", history.compare, name="rollout-compare"),
+    path("rollouts/export.<str:kind>", history.export, name="rollout-export"),
+    path("stages/<str:stage>/numbers", history.numbers, name="stage-numbers"),
     path("rollouts/<int:number>", rollouts.rollout, name="rollout"),
     path("rollouts/<int:number>/live", live.rollout_live, name="rollout-live"),
     path("rollouts/<int:number>/lines", rollouts.rollout_lines, name="rollout-lines"),
@@ -32,6 +51,12 @@ urlpatterns = [
     path("stages/<str:stage>/targets/<str:target>/move", targets.move, name="target-move"),
     path("stages/<str:stage>/targets/<str:target>/rotate", targets.rotate, name="target-rotate"),
     path("stages/<str:stage>/targets/<str:target>/delete", targets.delete, name="target-delete"),
+    path("stages/<str:stage>/scenarios", scenarios.scenarios, name="stage-scenarios"),
+    path("stages/<str:stage>/scenarios/new", scenarios.create, name="scenario-new"),
+    path("stages/<str:stage>/scenarios/<int:pk>/edit", scenarios.edit, name="scenario-edit"),
+    path("stages/<str:stage>/scenarios/<int:pk>/delete", scenarios.delete, name="scenario-delete"),
+    path("rollouts/<int:number>/canary/<str:action>", canary.decide, name="rollout-canary"),
+    path("resolve", resolve.resolve, name="resolve"),
     path("freezes", gates.freezes, name="freezes"),
     path("freezes.ics", gates.feed, name="freeze-feed"),
     path("freezes/new", gates.create, name="freeze-new"),
@@ -39,6 +64,14 @@ urlpatterns = [
     path("freezes/<int:pk>/delete", gates.delete, name="freeze-delete"),
     path("line/stop", gates.stop, name="line-stop"),
     path("line/resume", gates.resume, name="line-resume"),
+    path("webhooks", webhooks.webhooks, name="webhooks"),
+    path("webhooks/new", webhooks.create, name="webhook-new"),
+    path("webhooks/<int:pk>", webhooks.webhook, name="webhook"),
+    path("webhooks/<int:pk>/edit", webhooks.edit, name="webhook-edit"),
+    path("webhooks/<int:pk>/rotate", webhooks.rotate, name="webhook-rotate"),
+    path("webhooks/<int:pk>/delete", webhooks.delete, name="webhook-delete"),
+    path("webhooks/<int:pk>/test", webhooks.test, name="webhook-test"),
+    path("webhooks/<int:pk>/<int:delivery>/replay", webhooks.replay, name="webhook-replay"),
     path("versions/", versions.versions, name="versions"),
     path("versions/register", versions.register, name="version-register"),
     path("versions/<str:service>/", versions.service, name="version-service"),

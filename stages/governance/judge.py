@@ -20,8 +20,9 @@ class Requirement:
 
     @property
     def words(self) -> str:
-        """`2 approvals by producer or admin`."""
-        who = " or ".join([*sorted(self.people), *sorted(self.roles)])
+        """`2 approvals by admin, mika or producer`."""
+        *most, last = [*sorted(self.people), *sorted(self.roles)]
+        who = f"{', '.join(most)} or {last}" if most else last
         return f"{self.needed} approval{'' if self.needed == 1 else 's'} by {who}"
 
 

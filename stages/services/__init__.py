@@ -18,6 +18,7 @@ from stages.services.stage_types import create_typed_stage, set_stage_type, upda
 from stages.services.stages import create_stage, delete_stage, rotate_target_key, set_targets, update_stage
 from stages.services.targets import move_target, remove_target, save_target
 from stages.services.versions import change_note, register_version, withdraw_version
+from stages.services.webhooks import remove_webhook, replay_delivery, rotate_webhook_key, save_webhook, send_test
 from stages.services.windows import WindowPlan, remove_window, save_window
 
 __all__ = [
@@ -45,7 +46,9 @@ __all__ = [
     "reject_rollout",
     "remake_canary",
     "remove_target",
+    "remove_webhook",
     "remove_window",
+    "replay_delivery",
     "resume_line",
     "retry_rollout",
     "rollback_stage",
@@ -53,7 +56,10 @@ __all__ = [
     "save_auto_promotion",
     "save_rule",
     "save_target",
+    "rotate_webhook_key",
+    "save_webhook",
     "save_window",
+    "send_test",
     "set_stage_type",
     "set_targets",
     "set_weight",

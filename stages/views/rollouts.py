@@ -3,7 +3,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
@@ -11,23 +10,16 @@ from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_GET
 
 from gs2admin.dashboard.pages import project_page
+from gs2admin.dashboard.posting import number_of
 from gs2admin.errors import NotFound
 from gs2admin.identity.models import Project
 from stages.lines import line_html, line_text
-from stages.models import Output, Rollout, Stage
+from stages.models import Output, Rollout
+from stages.rollout_filters import RolloutFilter
 from stages.rollout_page import parts_context, rights_of
-from stages.states import LIVE, RolloutState
 
 PAGE = 50
 LINES = 500
-STATE_FILTERS = (
-    ("awaiting", "Waiting for approval", [RolloutState.AWAITING_APPROVAL]),
-    ("live", "Running", sorted(LIVE)),
-    ("succeeded", "Succeeded", [RolloutState.SUCCEEDED]),
-    ("failed", "Failed", [RolloutState.FAILED, RolloutState.ERRORED]),
-    ("canceled", "Canceled", [RolloutState.CANCELED]),
-    ("rejected", "Rejected", [RolloutState.REJECTED]),
-)
 
 
 def rollout_of(project: Project, number: int) -> Rollout:
@@ -46,29 +38,17 @@ def rollout_of(project: Project, number: int) -> Rollout:
 @project_page()
 def rollouts(request: HttpRequest, project: Project) -> HttpResponse:
     """All rollouts, newest first; filters and place are in the address."""
-    stages = list(Stage.objects.existing(project.pk).only("id", "name"))
-    stage = next((row for row in stages if row.name == request.GET.get("stage")), None)
-    state = next((entry for entry in STATE_FILTERS if entry[0] == request.GET.get("state")), None)
-    by = request.GET.get("by", "").replace("\x00", "").strip()[:150]
-    rows = Rollout.objects.of_project(project.pk).select_related("stage")
-    if stage:
-        rows = rows.filter(stage=stage)
-    if state:
-        rows = rows.filter(state__in=state[2])
-    if by:
-        rows = rows.filter(requested_by=by)
-    before = request.GET.get("before", "")
-    if before.isdigit() and len(before) < 10:
-        rows = rows.filter(number__lt=int(before))
+    form = RolloutFilter(request.GET, project=project)
+    rows = form.rows().select_related("stage")
+    before = number_of(request)
+    if before:
+        rows = rows.filter(number__lt=before)
     found = list(rows.defer("error")[: PAGE + 1])
-    filters = {key: value for key, value in
-               (("stage", stage.name if stage else ""), ("state", state[0] if state else ""), ("by", by)) if value}
-    older = f"?{urlencode({**filters, 'before': found[PAGE - 1].number})}" if len(found) > PAGE else ""
     return render(request, "stages/rollouts.html", {
-        "rollouts": found[:PAGE], "older": older, "newer": f"?{urlencode(filters)}" if before else "",
-        "stages": stages, "stage": stage, "states": STATE_FILTERS, "state": state[0] if state else "", "by": by,
-        "filtered": bool(filters),
-    })
+        "rollouts": found[:PAGE], "form": form, "filtered": bool(form.chosen) or not form.is_valid(),
+        "older": form.query(before=found[PAGE - 1].number) if len(found) > PAGE else "",
+        "newer": (form.query() or "?") if before else "", "query": form.query(), "stage_name": form.chosen.get("stage", ""),
+    }, status=200 if form.is_valid() else 400)
 
 
 def _lines(row: Rollout, *, before: int | None = None, after: int | None = None) -> tuple[list[Output], int | None]:

@@ -37,10 +37,15 @@ DONE = {**P, "number": "done.number"}
 RUNNING = {**P, "number": "running.number"}
 FAILED = {**P, "number": "failed.number"}
 TARGET = {**STG, "target": "target.name"}
+SCENARIO = {**STG, "pk": "scenario.pk"}
+HOOK = {**P, "pk": "webhook.pk"}
 QUEUE = {**P, "namespace": "jobs.rewards.name"}
 JOB = {**P, "job": "jobs.head.name"}
 SPACE = {**P, "namespace": "jobs.space.name"}
 SCRIPT = {**SPACE, "script": "jobs.script.name"}
+LOCK_SPACE = {**P, "namespace": "locks.space.name"}
+MUTEX = {**LOCK_SPACE, "pk": "locks.mutex.pk"}
+RUN = {**P, "pk": "jobs.upload.pk"}
 DEAD = {**P, "job": "jobs.dead.name"}
 VERSION = {**P, "service": "version.microservice.name", "pk": "version.pk"}
 
@@ -55,6 +60,9 @@ ROUTES: dict[str, Route] = {
     "stage-promote": Route(args=STG, may=DELIVERY, posts=True, queries=18),
     "stage-rollback": Route(args=STG, may=DELIVERY, posts=True, queries=18),
     "rollouts": Route(args=P, queries=8),
+    "rollout-compare": Route(args=P, query="?a=4", queries=12),
+    "rollout-export": Route(args={**P, "kind": "export_kind"}, queries=8, fragment=True),
+    "stage-numbers": Route(args=STG, queries=14),
     "rollout": Route(args=DONE, queries=12),
     "rollout-live": Route(get=200, args=RUNNING, queries=12, fragment=True),
     "rollout-lines": Route(args=DONE, queries=8, fragment=True),
@@ -75,6 +83,12 @@ ROUTES: dict[str, Route] = {
     "target-move": Route(get=405, args=TARGET, may=DELIVERY, posts=True),
     "target-rotate": Route(args={**P, "stage": "canary.name", "target": "hook.name"}, may=DELIVERY, posts=True, queries=12),
     "target-delete": Route(args=TARGET, may=DELIVERY, posts=True, queries=12),
+    "stage-scenarios": Route(args=STG, may=DELIVERY, posts=True, queries=12),
+    "scenario-new": Route(args=STG, may=DELIVERY, posts=True, queries=12),
+    "scenario-edit": Route(args=SCENARIO, may=DELIVERY, posts=True, queries=12),
+    "scenario-delete": Route(args=SCENARIO, may=DELIVERY, posts=True, queries=12),
+    "rollout-canary": Route(args={**P, "number": "holding.number", "action": "accept_word"}, may=DELIVERY, posts=True, queries=9),
+    "resolve": Route(args=P, query="?userId=u-1", queries=12),
     "freezes": Route(args=P, queries=12),
     "freeze-feed": Route(args=P, queries=8, fragment=True),
     "freeze-new": Route(args=P, may=OWNER, posts=True, queries=10),
@@ -82,10 +96,29 @@ ROUTES: dict[str, Route] = {
     "freeze-delete": Route(args={**P, "pk": "window.pk"}, may=OWNER, posts=True, queries=10),
     "line-stop": Route(args=P, query="?stage=stg", may=DELIVERY, posts=True, queries=12),
     "line-resume": Route(args=P, may=DELIVERY, posts=True, queries=12),
+    "webhooks": Route(args=P, may=OWNER, queries=10),
+    "webhook-new": Route(args=P, may=OWNER, posts=True, queries=8),
+    "webhook": Route(args=HOOK, may=OWNER, queries=12),
+    "webhook-edit": Route(args=HOOK, may=OWNER, posts=True, queries=9),
+    "webhook-rotate": Route(args=HOOK, may=OWNER, posts=True, queries=9),
+    "webhook-delete": Route(args=HOOK, may=OWNER, posts=True, queries=9),
+    "webhook-test": Route(get=405, args=HOOK, may=OWNER, posts=True),
+    "webhook-replay": Route(get=405, args={**HOOK, "delivery": "delivery.pk"}, may=OWNER, posts=True),
     "versions": Route(args=P, queries=12),
     "version-register": Route(args=P, may=DELIVERY, posts=True, queries=12),
     "version-service": Route(args={**P, "service": "version.microservice.name"}, posts=True, may_post=DELIVERY, queries=12),
     "version-withdraw": Route(args=VERSION, may=DELIVERY, posts=True, queries=14),
+    "search": Route(args=P, query="?q=u", queries=16),
+    "players": Route(args=P, queries=12),
+    "player": Route(args=P, query="?id=u-1", queries=18),
+    "player-live": Route(args=P, query="?id=u-1", queries=44, fragment=True),
+    "player-part": Route(args={**P, "part": "jobs.part"}, query="?id=u-1", queries=18),
+    "player-dump": Route(args=P, query="?id=u-1", may=OWNER, posts=True, queries=10),
+    "player-erase": Route(args=P, query="?id=u-1", may=OWNER, posts=True, queries=10),
+    "player-import": Route(args=P, query="?id=u-1", may=OWNER, posts=True, queries=10),
+    "player-run": Route(args=RUN, query="?id=u-1", may=OWNER, queries=10),
+    "player-run-live": Route(get=286, args=RUN, query="?id=u-1", may=OWNER, fragment=True),
+    "player-run-start": Route(args=RUN, query="?id=u-1", may=OWNER, posts=True, queries=12),
     "activity": Route(args=P, queries=10),
     "activity-export": Route(args=P, queries=10, fragment=True),
     "credentials": Route(args=P, may=OWNER, queries=8),
@@ -117,6 +150,15 @@ ROUTES: dict[str, Route] = {
     "queues-job-output": Route(args={**JOB, "number": "jobs.head.try_count"}, queries=8, fragment=True),
     "queues-job-delete": Route(args=JOB, may=OWNER, posts=True, queries=10),
     "queues-job-replay": Route(args=DEAD, may=OWNER, posts=True, queries=10),
+    "locks": Route(args=P, queries=10),
+    "locks-new": Route(args=P, may=OWNER, posts=True, queries=8),
+    "locks-namespace": Route(args=LOCK_SPACE, queries=14),
+    "locks-live": Route(args=LOCK_SPACE, queries=12, fragment=True),
+    "locks-edit": Route(args=LOCK_SPACE, may=OWNER, posts=True, queries=9),
+    "locks-delete": Route(args=LOCK_SPACE, may=OWNER, posts=True, queries=11),
+    "locks-mutex": Route(args=MUTEX, queries=12),
+    "locks-mutex-live": Route(args=MUTEX, queries=10, fragment=True),
+    "locks-release": Route(args=MUTEX, may=OWNER, posts=True, queries=10),
     "scripts": Route(args=P, queries=8),
     "scripts-new": Route(args=P, may=OWNER, posts=True, queries=9),
     "scripts-namespace": Route(args=SPACE, queries=9),

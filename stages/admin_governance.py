@@ -1,0 +1,100 @@
+"""What governs rollouts, for looking at: every change of it belongs to a service and a page."""
+from __future__ import annotations
+
+from django.contrib import admin
+
+from gs2admin.adminkit import ReadOnlyAdmin
+from stages.models import (
+    Approval,
+    ApprovalRule,
+    AutoPromotion,
+    FreezeWindow,
+    Halt,
+    Vote,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
+
+
+@admin.register(Halt)
+class HaltAdmin(ReadOnlyAdmin):
+    """Stops of the line, also those that were lifted."""
+
+    list_display = ("id", "project", "stage", "reason", "stopped_by", "stopped_at", "lifted_by", "lifted_at")
+    list_filter = (("lifted_at", admin.EmptyFieldListFilter), "project")
+    list_select_related = ("project", "stage")
+    search_fields = ("reason", "stopped_by")
+
+
+@admin.register(FreezeWindow)
+class FreezeWindowAdmin(ReadOnlyAdmin):
+    """Freeze windows."""
+
+    list_display = ("name", "project", "stage", "weekly", "time_zone", "starts_at", "ends_at")
+    list_filter = ("weekly", "project")
+    list_select_related = ("project", "stage")
+    search_fields = ("name",)
+
+
+@admin.register(ApprovalRule)
+class ApprovalRuleAdmin(ReadOnlyAdmin):
+    """Who must approve."""
+
+    list_display = ("stage", "needed", "roles", "covers_rollbacks")
+    list_select_related = ("stage",)
+
+
+@admin.register(Approval)
+class ApprovalAdmin(ReadOnlyAdmin):
+    """What was asked for, and where that stands."""
+
+    list_display = ("rollout", "digest", "asked", "override", "sentence")
+    list_select_related = ("rollout",)
+    search_fields = ("=rollout__number",)
+
+
+@admin.register(Vote)
+class VoteAdmin(ReadOnlyAdmin):
+    """Approvals that were given."""
+
+    list_display = ("rollout", "name", "identity", "at", "reason")
+    list_select_related = ("rollout",)
+    search_fields = ("=rollout__number", "name")
+
+
+@admin.register(AutoPromotion)
+class AutoPromotionAdmin(ReadOnlyAdmin):
+    """Stages that promote themselves."""
+
+    list_display = ("stage", "enabled", "soak_s", "held_at", "held_because", "sentence")
+    list_filter = ("enabled", ("held_at", admin.EmptyFieldListFilter))
+    list_select_related = ("stage",)
+
+
+@admin.register(WebhookEndpoint)
+class WebhookEndpointAdmin(ReadOnlyAdmin):
+    """Where rollouts are told."""
+
+    list_display = ("name", "project", "url", "active", "busy_until")
+    list_filter = ("active", "project")
+    list_select_related = ("project",)
+    search_fields = ("name", "url")
+
+
+@admin.register(WebhookDelivery)
+class WebhookDeliveryAdmin(ReadOnlyAdmin):
+    """The outbox."""
+
+    list_display = ("id", "endpoint", "event", "state", "attempt", "due_at", "created_at", "ended_at")
+    list_filter = ("state",)
+    list_select_related = ("endpoint",)
+    search_fields = ("=rollout__number", "event")
+
+
+@admin.register(WebhookAttempt)
+class WebhookAttemptAdmin(ReadOnlyAdmin):
+    """What each attempt gave."""
+
+    list_display = ("delivery", "number", "at", "status", "took_ms", "said")
+    list_select_related = ("delivery__endpoint",)

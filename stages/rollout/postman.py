@@ -1,0 +1,118 @@
+"""Delivers the messages of one webhook endpoint: oldest first, one at a time, tried again with growing pauses."""
+from __future__ import annotations
+
+import random
+import time
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from gs2admin import engine
+from stages.governance.models_webhooks import DeliveryState, WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from stages.rollout.steps import exchange
+from stages.rollout.steps.addresses import AddressRefused
+from stages.rollout.steps.signing import signature, signing_key
+from stages.rollout.steps.text import clean_line
+from stages.rollout.steps.urls import parse
+
+DELIVER = "stages.tasks.deliver_webhooks"
+# Pauses before the second attempt, the third, …; after the last it is given up: about twelve hours.
+PAUSES_S = (10, 30, 120, 600, 1800, 3600, 10800, 21600)
+TIMEOUT_S = 5.0
+LEASE_S = 20
+BUDGET_S = 10.0
+TURN_S = 0.1
+
+
+def key_of(endpoint: WebhookEndpoint) -> str:
+    """The signing key that the receiver keeps; no target of a stage has the same."""
+    return signing_key(f"webhook:{endpoint.uid}", endpoint.rotation)
+
+
+def deliver(endpoint_id: int) -> int:
+    """Deliver what is due, for at most BUDGET_S; returns how many attempts were made. Stops at the first failure.
+
+    One worker at a time, by a lease on the endpoint: a receiver that hangs costs one worker, not all.
+    """
+    free = Q(busy_until=None) | Q(busy_until__lt=Now())
+    rows = WebhookEndpoint.objects.filter(pk=endpoint_id)
+    if not rows.filter(free, active=True).update(claims=F("claims") + 1, busy_until=_lease()):
+        return 0
+    endpoint = rows.get()
+    held = rows.filter(claims=endpoint.claims)
+    until, made = time.monotonic() + BUDGET_S, 0
+    while held.update(busy_until=_lease()):
+        due = WebhookDelivery.objects.filter(endpoint=endpoint, state=DeliveryState.PENDING, due_at__lte=Now())
+        delivery = due.order_by("id").first()
+        if delivery is None:
+            break
+        made += 1
+        ended = _attempt(held, endpoint, delivery)
+        if not ended or engine.beat() or time.monotonic() > until:
+            break
+    more = WebhookDelivery.objects.filter(endpoint=endpoint, state=DeliveryState.PENDING, due_at__lte=Now()).exists()
+    with transaction.atomic():
+        if held.update(busy_until=None, rung_at=Now() if more else None) and more:
+            engine.ring(DELIVER, endpoint_id)
+    return made
+
+
+def _attempt(held, endpoint: WebhookEndpoint, delivery: WebhookDelivery) -> bool:
+    """One attempt, counted before anything is sent; True when it was delivered."""
+    number = delivery.attempt + 1
+    pending = WebhookDelivery.objects.filter(pk=delivery.pk, state=DeliveryState.PENDING)
+    if not pending.filter(attempt=delivery.attempt).update(attempt=number, due_at=Now() + timedelta(seconds=LEASE_S)):
+        return False
+    began = time.monotonic()
+    status, said = send(endpoint, delivery)
+    took_ms = round((time.monotonic() - began) * 1000)
+    good = status is not None and 200 <= status < 300
+    with transaction.atomic():
+        if not held.exists():
+            return False  # another worker has taken over; it tries again
+        if good:
+            changes = {"state": DeliveryState.DELIVERED, "ended_at": Now()}
+        elif number > len(PAUSES_S):
+            changes = {"state": DeliveryState.GIVEN_UP, "ended_at": Now()}
+        else:
+            changes = {"due_at": Now() + timedelta(seconds=PAUSES_S[number - 1] * random.uniform(1.0, 1.2))}
+        if pending.filter(attempt=number).update(**changes):
+            WebhookAttempt.objects.create(delivery=delivery, number=number, status=status, took_ms=took_ms, said=said[:500])
+    return good
+
+
+def send(endpoint: WebhookEndpoint, delivery: WebhookDelivery) -> tuple[int | None, str]:
+    """(status, what was answered) or (None, why nothing was). Never follows a redirect, never a private address."""
+    body = delivery.body.encode()
+    timestamp = str(int(time.time()))
+    try:
+        url = parse(endpoint.url)
+    except ValueError as problem:
+        return None, str(problem)
+    headers = {
+        "User-Agent": "gs2admin", "Accept": "*/*", "Accept-Encoding": "identity", "Connection": "close",
+        "Content-Type": "application/json", "Idempotency-Key": str(delivery.event_id),
+        "X-Gs2admin-Event": delivery.event, "X-Gs2admin-Delivery": str(delivery.pk),
+        "X-Gs2admin-Timestamp": timestamp, "X-Gs2admin-Signature": signature(key_of(endpoint), timestamp, body),
+    }
+    call = exchange.Exchange("POST", url, headers=headers, body=body, allow=settings.STEP_HTTP_ALLOW, timeout_s=TIMEOUT_S)
+    try:
+        while not call.wait(TURN_S) and time.monotonic() - call.began < TIMEOUT_S:
+            engine.beat()
+    finally:
+        call.abort()
+    if call.answer is not None:
+        first = next((line for raw in call.answer.body.splitlines() if (line := clean_line(raw).strip())), "")
+        return call.answer.status, first[:500]
+    if isinstance(call.error, AddressRefused):
+        return None, f"It was not sent: {call.error}"
+    if call.error is None:
+        return None, f"no answer within {TIMEOUT_S:g} s"
+    return None, exchange.explain(call.error, url)
+
+
+def _lease():
+    return Now() + timedelta(seconds=LEASE_S)

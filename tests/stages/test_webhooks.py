@@ -1,0 +1,259 @@
+"""Webhooks out: a message for every change of state, in the same transaction; signed, tried again, sent once more."""
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+from django.db.models.functions import Now
+
+from gs2admin import transitions
+from gs2admin.audit.models import Activity
+from gs2admin.errors import Conflict, Denied, Invalid, NotFound, Quota
+from gs2admin.identity.actors import SYSTEM
+from stages import sweep
+from stages.governance.models_webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from stages.models import Rollout
+from stages.rollout import postman
+from stages.rollout.steps.signing import signature, signing_key
+from stages.services import (
+    approve_rollout,
+    cancel_rollout,
+    promote_stage,
+    reject_rollout,
+    remove_webhook,
+    replay_delivery,
+    rotate_webhook_key,
+    save_webhook,
+    send_test,
+)
+from stages.services.outbox import MOST_BYTES, body_of
+from stages.states import BY_ID
+from tests.steps.conftest import receiver  # noqa: F401
+
+pytestmark = pytest.mark.django_db
+TASK = "stages.tasks.deliver_webhooks"
+
+
+@pytest.fixture
+def hook(project, receiver, settings):  # noqa: F811
+    """hook(answer) is an endpoint whose receiver answers so; hook.server keeps the requests."""
+    settings.STEP_HTTP_ALLOW = ["127.0.0.1"]
+
+    def act(answer=lambda handler: handler.reply(200, b"thanks"), name="chat") -> WebhookEndpoint:
+        act.server = receiver(answer)
+        return save_webhook(actor=SYSTEM, project=project, name=name, url=f"{act.server.url}/hook")
+
+    return act
+
+
+def told(endpoint) -> list[tuple[str, str | None]]:
+    """(event, previous state) of its messages in order."""
+    rows = WebhookDelivery.objects.filter(endpoint=endpoint).order_by("id")
+    return [(row.event, json.loads(row.body)["rollout"]["previousState"]) for row in rows]
+
+
+def due_now(**rows) -> None:
+    WebhookDelivery.objects.filter(**rows).update(due_at=Now() - timedelta(seconds=1))
+
+
+def test_every_change_of_state_is_told_in_its_own_transaction(hook, dev, register, promote, rings):
+    endpoint = hook()
+    register(auth="1")
+    rollout = promote(dev)
+    assert told(endpoint) == [("rollout.queued", None), ("rollout.running", "queued"), ("rollout.succeeded", "running")]
+    assert rings.count((TASK, endpoint.pk)) == 3
+    body = json.loads(WebhookDelivery.objects.latest("id").body)
+    assert body["project"] == "isles" and body["rollout"] | {} == {
+        "number": rollout.number, "stage": "dev", "kind": "promote", "strategy": "normal", "state": "succeeded",
+        "previousState": "running", "source": None, "requestedBy": "system", "reason": "", "error": "",
+        "stepsDone": 3, "stepsTotal": 3, "fromVersions": {}, "toVersions": {"auth": "1"},
+    }
+    with pytest.raises(RuntimeError), transaction.atomic():
+        promote_stage(actor=SYSTEM, stage=dev)
+        raise RuntimeError
+    assert len(told(endpoint)) == 3, "undone with the change that it told of"
+
+
+def test_approval_rejection_and_cancel_are_told(hook, dev, register, owner, producer, actor_of):
+    endpoint = hook()
+    register(auth="1")
+    mika, olga = actor_of(producer), actor_of(owner)
+    reject_rollout(actor=olga, rollout=promote_stage(actor=mika, stage=dev, ask=True))
+    approved = approve_rollout(actor=olga, rollout=promote_stage(actor=mika, stage=dev, ask=True))
+    cancel_rollout(actor=SYSTEM, rollout=approved)
+    assert [event for event, _ in told(endpoint)] == [
+        "rollout.awaiting_approval", "rollout.rejected", "rollout.awaiting_approval", "rollout.queued", "rollout.canceled"]
+
+
+def test_whoever_moves_a_rollout_is_heard(hook, dev, register):
+    endpoint = hook()
+    register(auth="1")
+    rollout = promote_stage(actor=SYSTEM, stage=dev)
+    rows = Rollout.objects.filter(pk=rollout.pk)
+    assert not transitions.apply(rows, BY_ID["H1"]) and len(told(endpoint)) == 1, "a refused move is no news"
+    assert transitions.apply(rows, BY_ID["Q1"], started_at=Now())
+    assert transitions.apply(rows, BY_ID["R7"], leg="canary")
+    assert transitions.apply(rows, BY_ID["H5"], gray_weight=20)
+    assert told(endpoint)[1:] == [("rollout.running", "queued"), ("rollout.canary_hold", "running")]
+
+
+def test_endpoints_of_others_and_those_turned_off_hear_nothing(hook, dev, register, project, other_project):
+    off = save_webhook(actor=SYSTEM, project=project, name="off", url="https://a.example.com/", active=False)
+    foreign = save_webhook(actor=SYSTEM, project=other_project, name="x", url="https://a.example.com/")
+    register(auth="1")
+    promote_stage(actor=SYSTEM, stage=dev)
+    assert not WebhookDelivery.objects.filter(endpoint__in=[off, foreign]).exists()
+
+
+def test_delivered_in_order_signed_and_with_an_id(hook, dev, register, promote):
+    endpoint = hook()
+    register(auth="1")
+    promote(dev)
+    assert postman.deliver(endpoint.pk) == 3 and postman.deliver(endpoint.pk) == 0
+    requests = hook.server.requests
+    assert [json.loads(one.body)["event"] for one in requests] == ["rollout.queued", "rollout.running", "rollout.succeeded"]
+    for one in requests:
+        head = one.headers
+        key = signing_key(f"webhook:{endpoint.uid}", 1)
+        assert head["X-Gs2admin-Signature"] == signature(key, head["X-Gs2admin-Timestamp"], one.body)
+        assert head["Idempotency-Key"] == json.loads(one.body)["id"] and head["Content-Type"] == "application/json"
+    assert set(WebhookDelivery.objects.values_list("state", "attempt")) == {("delivered", 1)}
+    assert set(WebhookAttempt.objects.values_list("status", "said")) == {(200, "thanks")}
+
+
+@pytest.mark.parametrize("answer, status, said", [
+    (lambda handler: handler.reply(500, b"\x1b[31mbroken\nmore"), 500, "broken"),
+    (lambda handler: handler.reply(302, Location="http://127.0.0.1/"), 302, ""),
+    (lambda handler: None, None, "without an answer"),
+    (lambda handler: handler.hang(), None, "no answer"),
+], ids=["500", "redirect", "closed", "hangs"])
+def test_what_fails_is_tried_again_later_and_others_wait_no_longer(answer, status, said, hook, dev, register, promote, monkeypatch):
+    monkeypatch.setattr(postman, "TIMEOUT_S", 0.4)
+    endpoint = hook(answer)
+    register(auth="1")
+    promote(dev)
+    assert postman.deliver(endpoint.pk) == 1, "after a failure the worker turns to something else"
+    first = WebhookDelivery.objects.order_by("id").first()
+    assert first.state == "pending" and first.attempt == 1
+    wait = (first.due_at - first.created_at).total_seconds()
+    assert 9 < wait < 25
+    made = WebhookAttempt.objects.get()
+    assert made.status == status and said in made.said and "\x1b" not in made.said
+    assert WebhookEndpoint.objects.get().busy_until is None
+
+
+def test_given_up_after_the_last_pause_and_sent_once_more_by_hand(hook, dev, register, rings, owner, producer, actor_of):
+    answers = [lambda handler: handler.reply(503)] * 9 + [lambda handler: handler.reply(204)]
+    endpoint = hook(lambda handler: answers.pop(0)(handler))
+    register(auth="1")
+    promote_stage(actor=SYSTEM, stage=dev)
+    row = WebhookDelivery.objects.get()
+    for attempt in range(1, 10):
+        due_now(pk=row.pk)
+        assert postman.deliver(endpoint.pk) == 1
+        row.refresh_from_db()
+        assert (row.state, row.attempt) == ("given_up" if attempt == 9 else "pending", attempt)
+    assert postman.deliver(endpoint.pk) == 0 and row.attempts.count() == 9
+    with pytest.raises(Denied):
+        replay_delivery(actor=actor_of(producer), delivery=row)
+    again = replay_delivery(actor=actor_of(owner), delivery=row)
+    with pytest.raises(Conflict, match="still to be delivered"):
+        replay_delivery(actor=SYSTEM, delivery=again)
+    assert rings[-1] == (TASK, endpoint.pk) and postman.deliver(endpoint.pk) == 1
+    again.refresh_from_db()
+    assert (again.state, again.event_id, again.body) == ("delivered", row.event_id, row.body)
+    assert Activity.objects.filter(action="webhook.replay", actor_name="olga").exists()
+
+
+def test_one_worker_at_a_time_and_another_takes_over_what_was_lost(hook, dev, register):
+    endpoint = hook()
+    register(auth="1")
+    promote_stage(actor=SYSTEM, stage=dev)
+    rows = WebhookEndpoint.objects.filter(pk=endpoint.pk)
+    rows.update(busy_until=Now() + timedelta(seconds=20))
+    assert postman.deliver(endpoint.pk) == 0
+    rows.update(busy_until=Now() - timedelta(seconds=1))
+    assert postman.deliver(endpoint.pk) == 1
+
+
+def test_a_worker_that_comes_back_late_writes_nothing(hook, dev, register):
+    endpoint = hook()
+    register(auth="1")
+    promote_stage(actor=SYSTEM, stage=dev)
+    row = WebhookDelivery.objects.get()
+    held = WebhookEndpoint.objects.filter(pk=endpoint.pk, claims=7)
+    assert postman._attempt(held, endpoint, row) is False
+    row.refresh_from_db()
+    assert (row.state, row.attempt) == ("pending", 1) and not WebhookAttempt.objects.exists()
+
+
+def test_the_ticker_rings_for_what_is_due_and_for_nothing_else(hook, dev, register, rings):
+    endpoint = hook()
+    register(auth="1")
+    promote_stage(actor=SYSTEM, stage=dev)
+    rings.clear()
+    assert sweep.ring_for_webhooks() == 0, "it was rung for just now"
+    WebhookEndpoint.objects.update(rung_at=None)
+    assert sweep.ring_for_webhooks() == 1 and rings == [(TASK, endpoint.pk)] and sweep.ring_for_webhooks() == 0
+    WebhookEndpoint.objects.update(rung_at=None)
+    WebhookDelivery.objects.update(due_at=Now() + timedelta(seconds=60))
+    assert sweep.ring_for_webhooks() == 0
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/x", "http://localhost/x", "https://[::1]/", "http://10.1.2.3/", "ftp://a.b/",
+                                 "https://user:pw@a.example.com/", "https://169.254.169.254/latest"])
+def test_private_and_odd_addresses_are_refused_at_the_form(url, project):
+    with pytest.raises(Invalid) as refusal:
+        save_webhook(actor=SYSTEM, project=project, name="x", url=url)
+    assert refusal.value.extra["field"] == "url"
+
+
+def test_a_name_that_leads_to_a_private_address_is_refused_at_the_call(hook, dev, register, settings, monkeypatch):
+    endpoint = hook()
+    settings.STEP_HTTP_ALLOW = []
+    register(auth="1")
+    promote_stage(actor=SYSTEM, stage=dev)
+    postman.deliver(endpoint.pk)
+    assert hook.server.requests == []
+    assert "loopback address" in WebhookAttempt.objects.get().said
+
+
+def test_endpoints_are_kept_by_admins_of_their_project(project, other_project, owner, producer, stranger, actor_of, monkeypatch):
+    make = {"project": project, "name": "chat", "url": "https://a.example.com/"}
+    with pytest.raises(Denied):
+        save_webhook(actor=actor_of(producer), **make)
+    with pytest.raises(NotFound):
+        save_webhook(actor=actor_of(stranger), **make)
+    endpoint = save_webhook(actor=actor_of(owner), **make)
+    with pytest.raises(Conflict, match="called chat already"):
+        save_webhook(actor=actor_of(owner), **make)
+    assert rotate_webhook_key(actor=actor_of(owner), endpoint=endpoint).rotation == 2
+    assert send_test(actor=actor_of(owner), endpoint=endpoint).event == "test"
+    monkeypatch.setattr("stages.services.webhooks.MOST", 1)
+    with pytest.raises(Quota):
+        save_webhook(actor=SYSTEM, **make | {"name": "other"})
+    remove_webhook(actor=actor_of(owner), endpoint=endpoint)
+    with pytest.raises(NotFound):
+        remove_webhook(actor=actor_of(owner), endpoint=endpoint)
+    assert list(Activity.objects.filter(action__startswith="webhook.").order_by("id").values_list("action", flat=True)) == [
+        "webhook.create", "webhook.rotate_key", "webhook.test", "webhook.delete"]
+
+
+def test_a_message_has_a_largest_size():
+    versions = {f"service-{number:04}": "1" * 32 for number in range(3000)}
+    rollout = {"number": 1, "error": "e" * 9000, "reason": "", "fromVersions": versions, "toVersions": versions}
+    body = body_of("rollout.failed", "x", "isles", rollout)
+    assert len(body) < MOST_BYTES and json.loads(body)["rollout"] == {
+        "number": 1, "error": "e" * 1000, "reason": "", "shortened": True}
+
+
+def test_old_messages_are_removed_and_those_that_wait_are_kept(hook, dev, register):
+    hook()
+    register(auth="1")
+    cancel_rollout(actor=SYSTEM, rollout=promote_stage(actor=SYSTEM, stage=dev))
+    first, second = WebhookDelivery.objects.order_by("id")
+    WebhookDelivery.objects.update(created_at=Now() - timedelta(days=40))
+    WebhookDelivery.objects.filter(pk=first.pk).update(state="delivered", ended_at=Now())
+    assert sweep.remove_old_deliveries() == 1 and WebhookDelivery.objects.get() == second
