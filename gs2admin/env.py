@@ -86,6 +86,24 @@ class Env:
                 found[key] = path
         return found
 
+    def stores(self, name: str) -> dict[str, dict[str, object]]:
+        """`name=/absolute/directory` or `name=s3://bucket/prefix` pairs separated by commas, as Django's STORAGES has them.
+
+        Access to S3 (keys, region, endpoint) is what the AWS libraries find in the environment.
+        """
+        found: dict[str, dict[str, object]] = {}
+        for pair in self.words(name):
+            key, _, where = (part.strip() for part in pair.partition("="))
+            bucket = re.fullmatch(r"s3://([a-z0-9.-]{3,63})/?(.*)", where)
+            if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", key) or not (bucket or where.startswith("/")):
+                self.refuse(f"{name} has {pair!r}; each entry is name=/absolute/directory or name=s3://bucket/prefix.")
+            elif bucket:
+                options = {"bucket_name": bucket[1], "location": bucket[2].strip("/"), "file_overwrite": True}
+                found[key] = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+            else:
+                found[key] = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": where}}
+        return found
+
     def hosts_or_networks(self, name: str) -> list[str]:
         """Host names, addresses or networks (10.0.0.0/8) separated by commas."""
         found = []

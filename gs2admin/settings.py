@@ -117,6 +117,10 @@ DEMO = env.flag("GS2ADMIN_DEMO", True)
 STEP_COMMANDS = env.commands("GS2ADMIN_COMMANDS") or (
     {"demo-step": str(BASE_DIR / "examples" / "demo-step")} if DEMO else {}
 )
+# File stores that steps of kind storage may read and write, by name.
+STEP_STORAGES = env.stores("GS2ADMIN_STORAGES")
+# Kubeconfig files that steps of kind kubernetes may use, by name.
+STEP_KUBECONFIGS = env.commands("GS2ADMIN_KUBECONFIGS")
 STEP_HTTP_ALLOW = env.hosts_or_networks("GS2ADMIN_HTTP_ALLOW")
 # What one Lua script may use. Time and memory are enforced from outside too: its process is killed.
 SCRIPT_WALL_S = env.number("GS2ADMIN_SCRIPT_WALL_S", 5, 1, 3600)

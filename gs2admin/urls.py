@@ -13,6 +13,7 @@ urlpatterns = [
     path("user-data/", include("jobqueue.userdata.urls")),
     path("p/<str:project>/", include("stages.urls")),
     path("p/<str:project>/", include("jobqueue.urls")),
+    path("p/<str:project>/", include("locks.urls")),
 ]
 handler400 = "gs2admin.dashboard.errors.bad_request"
 handler403 = "gs2admin.dashboard.errors.forbidden"

@@ -7,4 +7,5 @@ class JobQueueConfig(AppConfig):
     verbose_name = "Job queues"
 
     def ready(self) -> None:
-        from jobqueue import attention, chores, stats, sweep  # noqa: F401  they register sweeper, cleaners and needs
+        from jobqueue import attention, chores, finding, stats, sweep  # noqa: F401  they register themselves
+        from jobqueue.views import parts, user_data_part  # noqa: F401  likewise, on a player's page

@@ -1,42 +1,13 @@
 """Forms of queues and jobs: shape only, the services check."""
 from __future__ import annotations
 
-import json
 from datetime import UTC
 from typing import Any
 
 from django import forms
 
-from gs2admin.dashboard.forms import PageForm, ReasonForm
+from gs2admin.dashboard.forms import JsonField, PageForm, ReasonForm
 from jobqueue.models import Namespace
-
-MAX_SETTING = 20_000
-
-
-class JsonField(forms.CharField):
-    """An object as JSON text; empty means that it is not set."""
-
-    widget = forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "class": "gs-mono"})
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(required=False, max_length=MAX_SETTING, strip=True, **kwargs)
-
-    def prepare_value(self, value: Any) -> str:
-        """Stored settings as text; what was sent stays as it was typed."""
-        return value if isinstance(value, str) else "" if value is None else json.dumps(value, indent=2, ensure_ascii=False)
-
-    def clean(self, value: Any) -> dict[str, Any] | None:
-        text = super().clean(value)
-        if not text:
-            return None
-        try:
-            found = json.loads(text)
-        except (ValueError, RecursionError) as problem:
-            where = f" (line {problem.lineno})" if isinstance(problem, json.JSONDecodeError) else ""
-            raise forms.ValidationError(f"This is not JSON{where}. It looks like {{\"key\": \"value\"}}.") from None
-        if not isinstance(found, dict):
-            raise forms.ValidationError("This is a JSON object: {\"key\": \"value\"}.")
-        return found
 
 
 class NotificationField(JsonField):

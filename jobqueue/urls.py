@@ -1,7 +1,7 @@
 """Addresses of queues, jobs and scripts inside one project, below /p/<project>/."""
 from django.urls import path
 
-from jobqueue.views import given_up, jobs, namespaces, player, push, runs, script, scripts, search
+from jobqueue.views import given_up, jobs, namespaces, player, push, runs, script, scripts, search, user_data
 
 urlpatterns = [
     path("queues/", namespaces.queues, name="queues"),
@@ -28,6 +28,12 @@ urlpatterns = [
     path("jobs/<uuid:job>/output/<int:number>", jobs.output, name="queues-job-output"),
     path("jobs/<uuid:job>/delete", jobs.delete, name="queues-job-delete"),
     path("jobs/<uuid:job>/replay", jobs.replay, name="queues-job-replay"),
+    path("player/export", user_data.dump, name="player-dump"),
+    path("player/erase", user_data.erase, name="player-erase"),
+    path("player/import", user_data.prepare, name="player-import"),
+    path("player/data/<int:pk>", user_data.run, name="player-run"),
+    path("player/data/<int:pk>/live", user_data.live, name="player-run-live"),
+    path("player/data/<int:pk>/start", user_data.start, name="player-run-start"),
     path("scripts/", scripts.scripts, name="scripts"),
     path("new-script-namespace", scripts.create, name="scripts-new"),
     path("scripts/<str:namespace>/", scripts.namespace, name="scripts-namespace"),

@@ -7,4 +7,5 @@ class LocksConfig(AppConfig):
     verbose_name = "Locks"
 
     def ready(self) -> None:
-        from locks import chores, stats  # noqa: F401  they register sweepers and cleaners
+        from locks import attention, chores, finding, stats  # noqa: F401  they register themselves
+        from locks.views import parts  # noqa: F401  likewise, on a player's page

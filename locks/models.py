@@ -3,12 +3,22 @@ from __future__ import annotations
 
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Func, Q
 from django.db.models.functions import Now
 
 from gs2admin.identity.models import NAME, Project
 from gs2admin.spaces import NamespaceStatus
 from locks.states import Ended
+
+# An index of PostgreSQL takes no 1,024 characters; so many are enough to find a property by its beginning.
+FRONT = 120
+
+
+class Front(Func):
+    """The beginning of a text. The length is no parameter: SQLite uses the index for this very expression alone."""
+
+    template = f"SUBSTR(%(expressions)s, 1, {FRONT})"
+    output_field = models.CharField(max_length=FRONT)
 
 
 class LockNamespace(models.Model):
@@ -83,11 +93,11 @@ class Mutex(models.Model):
         ]
         indexes = [
             models.Index(fields=["namespace", "user_id", "id"], name="mutex_of_player"),
-            # Serves the list of what is held, its count, and the oldest, from the index alone.
+            # Serves the list of what is held, its count, the oldest, and what has run out, from the index alone.
             models.Index(
                 fields=["namespace", "acquired_ms", "id", "until_ms"], condition=Q(counter__gt=0), name="mutex_held"
             ),
-            models.Index(fields=["until_ms"], condition=Q(counter__gt=0), name="mutex_by_expiry"),
+            models.Index(F("namespace"), Front("property_id"), F("id"), name="mutex_by_property"),
         ]
 
     def __str__(self) -> str:

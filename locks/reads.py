@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Sum
 from django.db.models.functions import Left
 
 from gs2admin.identity.models import Project
+from gs2admin.text import begins
+from gs2admin.together import rows_per
 from locks import sql
-from locks.models import Holding, LockNamespace, LockTally, Mutex
+from locks.models import FRONT, Front, Holding, LockNamespace, LockTally, Mutex
 
 MANY = 1_000
 HOUR = timedelta(hours=1)
@@ -89,6 +91,62 @@ def of_player(project: Project, user_id: str, *, held: bool, after: int = 0, lim
     at_ms = now_ms()
     rows = live(rows, at_ms) if held else rows.filter(Q(counter=0) | Q(until_ms__lte=at_ms))
     return list(rows.select_related("namespace").order_by("id")[:limit])
+
+
+def lately_of_player(project: Project, user_id: str, *, limit: int) -> list[Mutex]:
+    """A player's mutexes that are free now, with their namespace; the one that was held last first."""
+    spaces = list(LockNamespace.objects.filter(project=project).values_list("pk", flat=True)[:MANY])
+    rows = Mutex.objects.filter(namespace_id__in=spaces, user_id=user_id).exclude(acquired_ms=0)
+    free = rows.filter(Q(counter=0) | Q(until_ms__lte=now_ms()))
+    return list(free.select_related("namespace").order_by("-acquired_ms", "-id")[:limit])
+
+
+def players_by_id(project: Project, *, start: str = "", after: str = "", limit: int) -> list[tuple[str, list[str]]]:
+    """Players that ever had a mutex, by id, with the names of the namespaces; at most `limit`."""
+    names = dict(LockNamespace.objects.filter(project=project).order_by("name").values_list("pk", "name"))
+
+    def users(pk: int) -> QuerySet:
+        rows = Mutex.objects.filter(namespace_id=pk)
+        rows = rows.filter(begins("user_id", start)) if start else rows
+        rows = rows.filter(user_id__gt=after) if after else rows
+        return rows.order_by("user_id").values_list("user_id", "namespace_id").distinct()[:limit]
+
+    found: dict[str, list[str]] = {}
+    for user_id, namespace_id in rows_per(names, users):
+        found.setdefault(user_id, []).append(names[namespace_id])
+    return sorted(found.items())[:limit]
+
+
+def by_property(project: Project, start: str, *, limit: int) -> list[Mutex]:
+    """Mutexes, held or free, whose property begins so, with their namespace, by property; the one held last first."""
+    spaces = list(LockNamespace.objects.filter(project=project).values_list("pk", flat=True)[:MANY])
+
+    def mutexes(pk: int) -> QuerySet:
+        rows = Mutex.objects.filter(namespace_id=pk).annotate(front=Front("property_id")).filter(begins("front", start[:FRONT]))
+        if len(start) > FRONT:
+            rows = rows.filter(property_id__startswith=start)
+        return rows.order_by("front", "id").values_list("pk")[:limit]
+
+    ids = [pk for (pk,) in rows_per(spaces, mutexes)]
+    rows = Mutex.objects.filter(pk__in=ids).select_related("namespace")
+    return sorted(rows, key=lambda row: (row.property_id, -row.acquired_ms))[:limit]
+
+
+def held_long(project: Project, *, held_ms: int, within_ms: int, limit: int) -> list[Mutex]:
+    """Mutexes that are held for so long already and end soon, with their namespace: the ones held longest first."""
+    at_ms = now_ms()
+    spaces = list(LockNamespace.objects.filter(project=project).values_list("pk", flat=True)[:MANY])
+    old = live(Mutex.objects.filter(acquired_ms__lte=at_ms - held_ms, until_ms__lte=at_ms + within_ms), at_ms)
+    ids = rows_per(spaces, lambda pk: old.filter(namespace_id=pk).order_by("acquired_ms", "id").values_list("pk")[:limit])
+    rows = Mutex.objects.filter(pk__in=[pk for (pk,) in ids]).select_related("namespace")
+    return list(rows.order_by("acquired_ms", "id")[:limit])
+
+
+def refused_lately(project: Project, *, since: datetime, least: int, limit: int) -> list[tuple[str, int]]:
+    """Namespaces with at least so many refused tries since then: [(name, tries)], the most first."""
+    rows = LockTally.objects.filter(namespace__project=project, at__gte=since, span_s=60).order_by()
+    sums = rows.values_list("namespace__name").annotate(total=Sum("denied")).filter(total__gte=least)
+    return list(sums.order_by("-total")[:limit])
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,7 @@ the row, which an upsert would do. A trigger (migration 0001) writes the history
 """
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -37,7 +36,7 @@ _READ = f"SELECT {_STATE} FROM locks_mutex WHERE key = %s"
 _NEW = """
     INSERT INTO locks_mutex (namespace_id, key, user_id, property_id, transaction_id, counter, revision, acquired_ms, until_ms,
                              ended_ms, ended, ended_by, denied, expired)
-    VALUES (%s, %s, %s, %s, '', 0, 0, 0, 0, {now}, '', '', 0, 0) ON CONFLICT (key) DO NOTHING
+    VALUES (%s, %s, %s, %s, '', 0, 0, 0, 0, {now}, '', '', 0, 0) ON CONFLICT (key) DO NOTHING RETURNING id
 """
 # Parameters: transaction, transaction, ttl, ttl, transaction, transaction, transaction, transaction, key, transaction.
 _MINE = f"({_LIVE} AND transaction_id = %s)"
@@ -124,20 +123,20 @@ def _text(statement: str, vendor: str) -> str:
     return statement.replace("%s", "?") if vendor == "sqlite" else statement
 
 
-@contextmanager
-def _raw() -> Iterator[Any]:
-    """The driver's own cursor on Django's connection: Django's wrappers cost as much as these statements themselves."""
+def _rows(statement: str, values: Sequence[Any]) -> list[tuple]:
+    """Run it by the driver's own cursor on Django's connection: Django's wrappers cost as much as these statements.
+
+    All rows are fetched: on SQLite a statement that returns rows commits with the last of them.
+    """
     ours = connections[DEFAULT_DB_ALIAS]
     ours.ensure_connection()
-    with ours.wrap_database_errors, closing(ours.connection.cursor()) as cursor:
-        yield cursor
-
-
-def _rows(statement: str, values: Sequence[Any]) -> list[tuple]:
-    # All rows are fetched: on SQLite a statement that returns rows commits with the last of them.
-    with _raw() as cursor:
-        cursor.execute(_text(statement, connection.vendor), values)
-        return cursor.fetchall()
+    with ours.wrap_database_errors:
+        cursor = ours.connection.cursor()
+        try:
+            cursor.execute(_text(statement, ours.vendor), values)
+            return cursor.fetchall()
+        finally:
+            cursor.close()
 
 
 def _one(statement: str, values: Sequence[Any]) -> State | None:
@@ -157,8 +156,7 @@ def read(key: bytes) -> State | None:
 
 def make(namespace_id: int, key: bytes, user_id: str, property_id: str) -> None:
     """Make a free mutex, unless there is one. Raises IntegrityError when the namespace is gone."""
-    with _raw() as cursor:
-        cursor.execute(_text(_NEW, connection.vendor), (namespace_id, key, user_id, property_id))
+    _rows(_NEW, (namespace_id, key, user_id, property_id))
 
 
 def lock(key: bytes, transaction_id: str, ttl_ms: int) -> State | None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
-from gs2admin.errors import Invalid, NotFound
+from gs2admin.errors import Invalid
 from gs2admin.identity.rights import require
 from gs2admin.wire.dispatch import Call
 from gs2admin.wire.shapes import Boolean, Integer, Nothing, Result, Shape, Text, field
-from gs2admin.wire.table import API, Answer, Method
-from stages import api_governance
+from gs2admin.wire.table import Answer
+from stages import api_delivery, api_governance
+from stages.api_shapes import RolloutModel, RolloutRequest, StageRequest, api_method, find_rollout, iso, rollout_item
 from stages.doors import find_stage, page_token, row_of
 from stages.models import Rollout, Stage, Version
 from stages.services import (
@@ -40,12 +40,6 @@ class VersionsRequest(Shape):
     limit: Integer = field("freeze.microservice.limit", 100, ge=1, le=1000)
 
 
-class StageRequest(Shape):
-    """Names a stage."""
-
-    name: Text = field("freeze.stage.name", max_length=128)
-
-
 class StartRequest(StageRequest):
     """Fields of promote and rollback."""
 
@@ -57,12 +51,6 @@ class StartRequest(StageRequest):
         description="The same key again returns the rollout that it started, so a repeated request starts no second.",
     )
     override: Boolean = field("freeze.stage.override", False, description="In spite of a stop or freeze window; with a reason.")
-
-
-class RolloutRequest(Shape):
-    """Names a rollout of the project."""
-
-    number: Integer = field("freeze.rollout.number", ge=1, le=2**31 - 1)
 
 
 class CancelRequest(RolloutRequest):
@@ -113,25 +101,6 @@ class StageDetail(StageModel):
     versions: dict[str, str]
     source_versions: dict[str, str]
     last_rollout: int | None
-
-
-class RolloutModel(Result):
-    """A rollout; it has ended when endedAt is set."""
-
-    number: int
-    stage: str
-    kind: str
-    state: str
-    reason: str
-    requested_by: str
-    steps_done: int
-    steps_total: int
-    from_versions: dict[str, str]
-    to_versions: dict[str, str]
-    error: str
-    created_at: str
-    started_at: str | None
-    ended_at: str | None
 
 
 def register(call: Call, request: RegisterRequest) -> Answer:
@@ -198,27 +167,18 @@ def _started(call: Call, request: StartRequest, start) -> Answer:
     stage = find_stage(call, request.name)
     sent = {"reason": request.reason, "request_key": request.request_key, "override": request.override}
     rollout = start(actor=call.actor, stage=stage, **sent)
-    return Answer(_rollout_item(_find_rollout(call, rollout.number)), 202)
+    return Answer(rollout_item(find_rollout(call, rollout.number)), 202)
 
 
 def get_rollout(call: Call, request: RolloutRequest) -> dict[str, Any]:
     """Raises NotFound."""
-    return _rollout_item(_find_rollout(call, request.number))
+    return rollout_item(find_rollout(call, request.number))
 
 
 def cancel(call: Call, request: CancelRequest) -> dict[str, Any]:
     """The rollout, canceled or canceling. Raises NotFound, Denied, Conflict when it has ended."""
-    cancel_rollout(actor=call.actor, rollout=_find_rollout(call, request.number), reason=request.reason)
-    return _rollout_item(_find_rollout(call, request.number))
-
-
-def _find_rollout(call: Call, number: int) -> Rollout:
-    require(call.actor, "project.view", call.project)
-    rows = Rollout.objects.of_project(call.project.pk).select_related("stage", "from_set", "to_set")
-    row = rows.filter(number=number).first()
-    if row is None:
-        raise NotFound(f"There is no rollout {number}.", component="rollout", message="freeze.rollout.rollout.error.notFound")
-    return row
+    cancel_rollout(actor=call.actor, rollout=find_rollout(call, request.number), reason=request.reason)
+    return rollout_item(find_rollout(call, request.number))
 
 
 def _version_item(row: Version) -> dict[str, Any]:
@@ -227,8 +187,8 @@ def _version_item(row: Version) -> dict[str, Any]:
         "version": row.version,
         "note": row.note,
         "registeredBy": row.registered_by,
-        "registeredAt": _iso(row.registered_at),
-        "withdrawnAt": _iso(row.withdrawn_at),
+        "registeredAt": iso(row.registered_at),
+        "withdrawnAt": iso(row.withdrawn_at),
     }
 
 
@@ -239,32 +199,9 @@ def _stage_item(row: Stage) -> dict[str, Any]:
         "sortNumber": row.sort_number,
         "status": stage_status(row.last_state, row.last_consistent is not False).value,
         "revision": row.revision,
-        "createdAt": _iso(row.created_at),
-        "updatedAt": _iso(row.updated_at),
+        "createdAt": iso(row.created_at),
+        "updatedAt": iso(row.updated_at),
     }
-
-
-def _rollout_item(row: Rollout) -> dict[str, Any]:
-    return {
-        "number": row.number,
-        "stage": row.stage.name,
-        "kind": row.kind,
-        "state": row.state,
-        "reason": row.reason,
-        "requestedBy": row.requested_by,
-        "stepsDone": row.steps_done,
-        "stepsTotal": row.steps_total,
-        "fromVersions": versions_of(row.from_set),
-        "toVersions": versions_of(row.to_set),
-        "error": row.error,
-        "createdAt": _iso(row.created_at),
-        "startedAt": _iso(row.started_at),
-        "endedAt": _iso(row.ended_at),
-    }
-
-
-def _iso(at: datetime | None) -> str | None:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else None
 
 
 def _bad_token() -> Invalid:
@@ -275,25 +212,10 @@ def _bad_token() -> Invalid:
     )
 
 
-def _method(component: str, function: str, verb: str, path: str, request, result, handler, summary: str, **more) -> Method:
-    return Method(
-        service=API,
-        component=component,
-        function=function,
-        verb=verb,
-        path="/v1" + path,
-        request=request,
-        result=result,
-        handler=handler,
-        writes=verb == "POST",
-        summary=summary,
-        **more,
-    )
-
-
 _ACCEPTED = {"statuses": {202: "Accepted; the rollout runs."}}
 METHODS = [
-    _method(
+    *api_delivery.METHODS,
+    api_method(
         "version",
         "registerVersion",
         "POST",
@@ -304,10 +226,12 @@ METHODS = [
         "Register a version of a microservice",
         statuses={201: "Registered.", 200: "It was registered before."},
     ),
-    _method("version", "listVersions", "GET", "/versions", VersionsRequest, VersionsResult, list_versions, "Registered versions"),
-    _method("stage", "listStages", "GET", "/stages", Nothing, StagesResult, list_stages, "All stages"),
-    _method("stage", "getStage", "GET", "/stages/{name}", StageRequest, StageDetail, get_stage, "A stage and its versions"),
-    _method(
+    api_method(
+        "version", "listVersions", "GET", "/versions", VersionsRequest, VersionsResult, list_versions, "Registered versions"
+    ),
+    api_method("stage", "listStages", "GET", "/stages", Nothing, StagesResult, list_stages, "All stages"),
+    api_method("stage", "getStage", "GET", "/stages/{name}", StageRequest, StageDetail, get_stage, "A stage and its versions"),
+    api_method(
         "stage",
         "promoteStage",
         "POST",
@@ -318,7 +242,7 @@ METHODS = [
         "Start a promote",
         **_ACCEPTED,
     ),
-    _method(
+    api_method(
         "stage",
         "rollbackStage",
         "POST",
@@ -329,8 +253,8 @@ METHODS = [
         "Start a rollback",
         **_ACCEPTED,
     ),
-    _method("rollout", "getRollout", "GET", "/rollouts/{number}", RolloutRequest, RolloutModel, get_rollout, "A rollout"),
-    _method(
+    api_method("rollout", "getRollout", "GET", "/rollouts/{number}", RolloutRequest, RolloutModel, get_rollout, "A rollout"),
+    api_method(
         "rollout",
         "cancelRollout",
         "POST",

@@ -7,4 +7,4 @@ class StagesConfig(AppConfig):
     verbose_name = "Stages"
 
     def ready(self) -> None:
-        from stages import attention, sweep  # noqa: F401  they register sweepers, cleaners and needs
+        from stages import attention, finding, sweep  # noqa: F401  they register sweepers, cleaners, needs and searches

@@ -14,7 +14,7 @@ from gs2admin.identity.models import Project
 from stages.governance.gates import Gate, closed, holding
 from stages.models import Rollout, Stage, Version, VersionSet
 from stages.services import ledger
-from stages.states import FINAL, RolloutState, StageStatus, stage_status
+from stages.states import FINAL, TIMED, RolloutState, StageStatus, stage_status
 from stages.usual import overdue_after, usual_seconds
 from stages.versions import Change, differences, digest, effective
 
@@ -57,6 +57,11 @@ class Card:
         return self.status == StageStatus.UPDATING
 
     @property
+    def waits(self) -> bool:
+        """A canary is up: it waits for a person or its metrics."""
+        return bool(self.updating and self.rollout and self.rollout.state in TIMED)
+
+    @property
     def failed(self) -> bool:
         """The last rollout ended badly."""
         return self.status == StageStatus.UPDATE_FAILED
@@ -64,7 +69,7 @@ class Card:
     def overdue(self, now: datetime) -> bool:
         """Whether the live rollout runs for much longer than usual."""
         limit = overdue_after(self.usual_s)
-        began = self.rollout.started_at if self.rollout and self.updating else None
+        began = self.rollout.started_at if self.rollout and self.updating and not self.waits else None
         return bool(limit and began and (now - began).total_seconds() > limit)
 
 

@@ -39,3 +39,9 @@ class RetryForm(ConfirmForm):
         """whole: it can only be tried as a whole. skip: this person may leave a step out."""
         away = {"failed", "skip"} if whole else set() if skip else {"skip"}
         self.fields["how"].choices = [choice for choice in self.fields["how"].choices if choice[0] not in away]
+
+
+class DecisionForm(ReasonForm):
+    """A decision about a canary; seen: the weight that the page showed."""
+
+    seen = forms.IntegerField(widget=forms.HiddenInput, required=False, min_value=0, max_value=100)

@@ -12,14 +12,20 @@ from gs2admin.identity.forms import reason_field
 from gs2admin.identity.models import Project
 from stages.models import Stage
 from stages.rollout.steps import KINDS
-from stages.states import PHASES
+from stages.states import ALL_PHASES, PHASES
 
 _CALM = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
 PHASE_WORDS = {
     "pre": "Before: checks and preparations",
     "deploy": "Deploy: the new version goes out",
     "post": "After: checks and cleaning up",
+    "canary": "Canary: the gray part beside what runs (only for the strategy canary)",
+    "switch": "Switch: players go to the other colour (only for the strategy blue/green)",
 }
+# As a form shows them: what every rollout does, then what only some strategies do.
+SHOWN_PHASES = sorted(ALL_PHASES, key=list(PHASE_WORDS).index)
+# The field that turns a phase on, by the kind of the target.
+FIRST_FIELD = {"command": "command", "http": "url", "storage": "path", "kubernetes": "image"}
 
 
 def _name(label: str, help_text: str) -> forms.CharField:
@@ -72,7 +78,7 @@ class StageForm(PageForm):
 
 
 class TargetForm(PageForm):
-    """One target: its name, and per phase what is done. kind: command or http, chosen before the form is shown."""
+    """One target: its name, and per phase what is done. kind: one of FIRST_FIELD, chosen before the form is shown."""
 
     name = _name("Name", "Where it deploys to, such as tokyo-cluster. Steps are told this name.")
 
@@ -80,10 +86,10 @@ class TargetForm(PageForm):
         self.kind = kind
         stored = config or {}
         initial = kwargs.pop("initial", {}) | {
-            f"{phase}-{name}": value for phase in PHASES for name, value in (stored.get(phase) or {}).items()
+            f"{phase}-{name}": value for phase in SHOWN_PHASES for name, value in (stored.get(phase) or {}).items()
         }
         super().__init__(*args, initial=initial, **kwargs)
-        for phase in PHASES:
+        for phase in SHOWN_PHASES:
             now = (stored.get(phase) or {}).get("command", "")
             for name, field in _phase_fields(kind, phase, now).items():
                 self.fields[f"{phase}-{name}"] = field
@@ -99,10 +105,10 @@ class TargetForm(PageForm):
                 css = "form-check-input"
             field.widget.attrs["class"] = css
 
-    def phases(self) -> list[tuple[str, list[forms.BoundField], list[forms.BoundField], forms.BoundField]]:
-        """Per phase: its title, the field that turns it on, its numbers, and whether it may run twice."""
+    def phases(self) -> list[tuple[str, forms.BoundField, list[forms.BoundField], forms.BoundField]]:
+        """Per phase: its title, the field that turns it on, its others, and the last, which has a line of its own."""
         found = []
-        for phase in PHASES:
+        for phase in SHOWN_PHASES:
             fields = [self[name] for name in self.fields if name.startswith(f"{phase}-")]
             found.append((PHASE_WORDS[phase], fields[0], fields[1:-1], fields[-1]))
         return found
@@ -110,11 +116,12 @@ class TargetForm(PageForm):
     def config(self) -> dict[str, dict[str, Any] | None]:
         """What was typed, by phase; None where the phase has nothing to do."""
         found: dict[str, dict[str, Any] | None] = {}
-        first = "command" if self.kind == "command" else "url"
-        for phase in PHASES:
+        first = FIRST_FIELD[self.kind]
+        for phase in SHOWN_PHASES:
             names = [name.partition("-")[2] for name in self.fields if name.startswith(f"{phase}-")]
             given = {name: self.cleaned_data.get(f"{phase}-{name}") for name in names}
-            found[phase] = given if given[first] else None
+            if given[first] or phase in PHASES:
+                found[phase] = given if given[first] else None
         return found
 
     def clean(self) -> dict[str, Any]:
@@ -148,6 +155,10 @@ def _phase_fields(kind: str, phase: str, now: str) -> dict[str, forms.Field]:
             "timeout_s": _seconds("Stopped after (s)", 600),
             "repeatable": again,
         }
+    if kind == "storage":
+        return _storage_fields()
+    if kind == "kubernetes":
+        return _kubernetes_fields()
     address = forms.CharField(
         label="URL", required=False, max_length=2000,
         widget=forms.TextInput(attrs={**_CALM, "inputmode": "url", "placeholder": "Nothing to do"}),
@@ -158,4 +169,37 @@ def _phase_fields(kind: str, phase: str, now: str) -> dict[str, forms.Field]:
         "request_timeout_s": _seconds("One answer within (s)", 10),
         "poll_interval_s": _seconds("Asked again every (s)", 2),
         "repeatable": again,
+    }
+
+
+def _storage_fields() -> dict[str, forms.Field]:
+    stores = [(name, name) for name in sorted(settings.STEP_STORAGES)]
+    help_text = "May hold {service}, {version}, {stage}, {project} and {colour}."
+    return {
+        "path": forms.CharField(label="Put as", required=False, max_length=500, help_text=help_text,
+                                widget=forms.TextInput(attrs={**_CALM, "placeholder": "Nothing to do"})),
+        "store": forms.ChoiceField(label="In the store", required=False, choices=stores),
+        "source_store": forms.ChoiceField(label="From the store", required=False, choices=stores),
+        "source": forms.CharField(label="The version's file", required=False, max_length=500, help_text=help_text,
+                                  widget=forms.TextInput(attrs={**_CALM, "placeholder": "builds/{service}-{version}.zip"})),
+    }
+
+
+def _kubernetes_fields() -> dict[str, forms.Field]:
+    word = lambda label, default: forms.CharField(  # noqa: E731
+        label=label, required=False, max_length=200, initial=default, widget=forms.TextInput(attrs=_CALM)
+    )
+    clusters = [(name, name) for name in sorted(settings.STEP_KUBECONFIGS)]
+    return {
+        "image": forms.CharField(
+            label="Image, without its tag", required=False, max_length=400, help_text="The version is the tag.",
+            widget=forms.TextInput(attrs={**_CALM, "placeholder": "Nothing to do"}),
+        ),
+        "kubeconfig": forms.ChoiceField(label="Cluster", required=False, choices=clusters),
+        "namespace": word("Namespace", "default"),
+        "deployment": word("Deployment", "{service}"),
+        "container": word("Container", "{service}"),
+        "service": word("Service (for the switch)", "{service}"),
+        "gray_replicas": forms.IntegerField(label="Gray replicas", required=False, initial=1, min_value=1, max_value=100),
+        "timeout_s": _seconds("Given up after (s)", 600),
     }

@@ -255,6 +255,7 @@ class Rollout(models.Model):
             models.Index(fields=["stage", "-id"], condition=Q(started_at__isnull=False), name="rollout_ran_on_stage"),
             models.Index(fields=["lease_until"], condition=Q(state__in=sorted(LIVE)), name="rollout_live_lease"),
             models.Index(fields=["wake_at"], condition=Q(wake_at__isnull=False), name="rollout_wakes"),
+            models.Index(fields=["stage", "id"], condition=Q(waiting=True), name="rollout_waits"),
         ]
 
     def __str__(self) -> str:

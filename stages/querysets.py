@@ -46,7 +46,8 @@ class StageQuerySet(models.QuerySet):
     def with_last_rollout(self) -> StageQuerySet:
         """Annotate `last_rollout_id`, `last_state`, `last_consistent` of the rollout that decides the stage's status.
 
-        That is the live one, else the last that ever reached running (contract: rollout_states, section 2).
+        That is the live one, else the last that ever reached running (contract: rollout_states, section 2); not one that
+        still waits for its turn.
         """
         return self.annotate(
             last_rollout_id=_deciding("id", models.BigIntegerField()),
@@ -63,7 +64,7 @@ def _deciding(column: str, kind: models.Field) -> RawSQL:
     live = sorted(LIVE)
     return RawSQL(
         f"(SELECT deciding.{column} FROM stages_rollout deciding WHERE deciding.stage_id = stages_stage.id"
-        f" AND (deciding.started_at IS NOT NULL OR deciding.state IN ({', '.join(['%s'] * len(live))}))"
+        f" AND (deciding.started_at IS NOT NULL OR deciding.state IN ({', '.join(['%s'] * len(live))})) AND NOT deciding.waiting"
         " ORDER BY deciding.id DESC LIMIT 1)",
         live, output_field=kind,
     )

@@ -11,11 +11,12 @@ from django.db.models import Exists, OuterRef, QuerySet
 from gs2admin.dashboard.forms import PageForm
 from gs2admin.identity.models import Project
 from stages.models import Rollout, Stage, Step
-from stages.states import LIVE, RolloutState
+from stages.states import LIVE, TIMED, RolloutState
 
 STATES = {
     "awaiting": ("Waiting for approval", [RolloutState.AWAITING_APPROVAL]),
     "live": ("Running", sorted(LIVE)),
+    "canary": ("Canary is up", sorted(TIMED)),
     "succeeded": ("Succeeded", [RolloutState.SUCCEEDED]),
     "failed": ("Failed", [RolloutState.FAILED, RolloutState.ERRORED]),
     "canceled": ("Canceled", [RolloutState.CANCELED]),

@@ -12,13 +12,18 @@ from gs2admin.identity.actors import Actor
 from gs2admin.identity.rights import OfProject, can
 from stages.actions import actions_of
 from stages.models import Output, Rollout, Step
+from stages.models_scenarios import Strategy
+from stages.rollout.plan import EVERYTHING
 from stages.rollout.redo import why_not_resumable
+from stages.scenarios import span, way_of
 from stages.services.previews import failing_step
-from stages.states import FINAL, LIVE, PHASES, RolloutState, StepState
+from stages.states import ALL_PHASES, FINAL, LIVE, PHASES, TIMED, RolloutState, StepState
 from stages.usual import usual_seconds
 
 PARTS = ("head", "progress", "steps", "details")
-RIGHTS = ("rollout.approve", "rollout.cancel", "rollout.retry", "rollout.skip", "stage.promote", "stage.rollback")
+RIGHTS = (
+    "canary.decide", "rollout.approve", "rollout.cancel", "rollout.retry", "rollout.skip", "stage.promote", "stage.rollback",
+)
 # More rows than this are folded, apart from the ones that run or failed.
 MATRIX_OPEN = 12
 FAILED_LINES = 12
@@ -31,55 +36,75 @@ def rights_of(actor: Actor, project: OfProject) -> tuple[str, ...]:
 
 @dataclass
 class Row:
-    """One microservice on one target: its three phases."""
+    """One microservice on one target: its phases, each of one or several steps. undo: what is taken back there."""
 
     microservice: str
     old_version: str
     new_version: str
     target: str
-    steps: dict[str, Step] = field(default_factory=dict)
+    phases: tuple[str, ...] = PHASES
+    undo: bool = False
+    steps: dict[str, list[Step]] = field(default_factory=dict)
 
     @property
     def cells(self) -> list[Step | None]:
-        """pre, deploy, post."""
-        return [self.steps.get(phase) for phase in PHASES]
+        """Per phase the step that says how it goes: the first that is not done, else the last."""
+        found = []
+        for phase in self.phases:
+            steps = self.steps.get(phase, [])
+            found.append(next((s for s in steps if s.state != StepState.SUCCEEDED), steps[-1] if steps else None))
+        return found
+
+    @property
+    def all(self) -> list[Step]:
+        """Every step of the row."""
+        return [step for steps in self.steps.values() for step in steps]
 
     @property
     def busy(self) -> bool:
         """Something here runs or went wrong."""
-        return any(s.state in {StepState.RUNNING, StepState.FAILED, StepState.CANCELED} for s in self.steps.values())
+        return any(s.state in {StepState.RUNNING, StepState.FAILED, StepState.CANCELED} for s in self.all)
 
     @property
     def took(self):
         """From the first start to the last end, when all phases have ended."""
-        starts = [s.started_at for s in self.steps.values() if s.started_at]
-        ends = [s.ended_at for s in self.steps.values()]
+        starts = [s.started_at for s in self.all if s.started_at]
+        ends = [s.ended_at for s in self.all]
         return max(ends) - min(starts) if starts and all(ends) else None
 
     @property
     def began(self):
         """The first start, while something is still to do."""
-        running = any(s.state == StepState.RUNNING for s in self.steps.values())
-        starts = [s.started_at for s in self.steps.values() if s.started_at]
+        running = any(s.state == StepState.RUNNING for s in self.all)
+        starts = [s.started_at for s in self.all if s.started_at]
         return min(starts) if running and starts else None
 
 
 def matrix(steps: Iterable[Step]) -> list[Row]:
-    """The steps as rows of microservice x target, in the order in which they run."""
-    rows: dict[tuple[str, str], Row] = {}
-    for step in steps:
-        key = (step.microservice, step.target_name)
+    """The steps as rows of microservice x target, in the order in which they run; an undo has rows of its own."""
+    wanted = list(steps)
+    there = {step.phase for step in wanted}
+    phases = tuple(phase for phase in ALL_PHASES if phase in PHASES or phase in there)
+    rows: dict[tuple[str, str, bool], Row] = {}
+    for step in wanted:
+        undo = step.leg == "undo"
+        key = (step.microservice, step.target_name, undo)
         if key not in rows:
-            rows[key] = Row(step.microservice, step.old_version, step.new_version, step.target_name)
-        rows[key].steps[step.phase] = step
+            rows[key] = Row(step.microservice, step.old_version, step.new_version, step.target_name, phases, undo)
+        rows[key].steps.setdefault(step.phase, []).append(step)
     return list(rows.values())
+
+
+VERBS = {
+    "pre": "Preparing", "canary": "Making the canary of", "deploy": "Deploying", "switch": "Switching", "post": "Checking",
+}
 
 
 def current_sentence(rollout: Rollout, steps: list[Step]) -> str:
     """What happens now, in a few words."""
     where = lambda step: f" on {step.target_name}" if step.target_name else ""  # noqa: E731
     if rollout.state == RolloutState.QUEUED:
-        return "Waiting for a worker"
+        return "Waiting until another rollout of the stage has ended" if rollout.waiting else "Waiting for a worker"
     if rollout.state == RolloutState.AWAITING_APPROVAL:
         return "Waiting for approval"
     if rollout.state == RolloutState.REJECTED:
@@ -92,8 +117,18 @@ def current_sentence(rollout: Rollout, steps: list[Step]) -> str:
     if rollout.state == RolloutState.RUNNING:
         if running is None:
             return "Starting"
-        verb = {"pre": "Preparing", "deploy": "Deploying", "post": "Checking"}[running.phase]
-        return f"{verb} {running.microservice}{where(running)}"
+        what = "all players" if running.microservice == EVERYTHING else running.microservice
+        return f"{VERBS[running.phase]} {what}{where(running)}"
+    if rollout.state == RolloutState.ROLLING_BACK:
+        return f"Putting {running.microservice} back{where(running)}" if running else "Putting back what was changed"
+    if rollout.state == RolloutState.CANARY_HOLD:
+        return f"{rollout.gray_weight} % of the players have the new versions"
+    if rollout.state == RolloutState.CANARY_ANALYZING:
+        return f"{rollout.gray_weight} % of the players have the new versions; the metrics decide"
+    if rollout.state == RolloutState.CANARY_REJECTING:
+        return "Withdrawing the canary"
+    if rollout.state in {RolloutState.CANARY_REJECTED, RolloutState.CANARY_TIMEOUT}:
+        return f"{rollout.get_state_display()}; the pinned versions did not move"
     if rollout.state == RolloutState.SUCCEEDED:
         return f"{rollout.stage.name} runs these versions now" if steps else "Nothing differed, so nothing had to be done"
     if rollout.state == RolloutState.CANCELED:
@@ -115,6 +150,14 @@ def buttons(rollout: Rollout, rights: tuple[str, ...], *, newest: bool, resumabl
     def add(name: str, label: str, icon: str, css: str, url: str) -> None:
         found.append({"id": f"do-{name}", "label": label, "icon": icon, "css": css, "url": url})
 
+    if "canary.decide" in rights:
+        decide = lambda action: reverse("rollout-canary", kwargs={**at, "action": action})  # noqa: E731
+        if "canary_accept" in actions and rollout.family != "asm":
+            add("accept", "Accept…", "check", "btn btn-primary", decide("accept"))
+        if "advance" in actions and rollout.weight_index + 1 < len(way_of(rollout.scenario_copy).canary.weights):
+            add("advance", "Next weight…", "arrow-right", "btn", decide("advance"))
+        if "canary_reject" in actions and rollout.family != "asm":
+            add("reject", "Withdraw…", "arrow-back-up", "btn", decide("reject"))
     if "approve" in actions and "rollout.approve" in rights:
         add("approve", "Approve…", "shield-check", "btn btn-primary", reverse("rollout-approve", kwargs=at))
         add("reject", "Reject…", "x", "btn", reverse("rollout-reject", kwargs=at))
@@ -155,6 +198,7 @@ def parts_context(rollout: Rollout, rights: tuple[str, ...]) -> dict[str, Any]:
         "sentence": current_sentence(rollout, steps),
         "rows": rows,
         "folded": len(rows) > MATRIX_OPEN,
+        "undoing": any(row.undo for row in rows),
         "busy_rows": [row for row in rows if row.busy],
         "target_names": (names := sorted({row.target for row in rows if row.target})),
         "only_target": names[0] if len(names) == 1 else "",
@@ -164,9 +208,27 @@ def parts_context(rollout: Rollout, rights: tuple[str, ...]) -> dict[str, Any]:
         "newer": newer,
         "usual_s": None if final else usual_seconds([rollout.stage_id]).get(rollout.stage_id),
         "undo": _undo(rollout, rows),
+        "phases": rows[0].phases if rows else PHASES,
+        "canary": canary_of(rollout) if rollout.strategy == Strategy.CANARY else None,
         "approval": (approval := getattr(rollout, "approval", None)),
         "votes": list(rollout.votes.order_by("id")) if approval else [],
         "tone": "bad" if bad else "ok" if rollout.state == RolloutState.SUCCEEDED else "muted" if final else "info",
+    }
+
+
+def canary_of(rollout: Rollout) -> dict[str, Any]:
+    """How far the canary is: its weights, its clocks, and what the metrics said so far."""
+    plan = way_of(rollout.scenario_copy).canary
+    up = rollout.state in TIMED
+    weights = []
+    for index, weight in enumerate(plan.weights):
+        past = rollout.leg != "canary" or index < rollout.weight_index
+        css = "is-now" if up and index == rollout.weight_index else "is-past" if past and (up or rollout.leg == "full") else ""
+        pause = f" for {span(weight.pause_s)}" if weight.pause_s is not None else ""
+        weights.append((f"{weight.percent} %{pause}", css))
+    return {
+        "up": up, "weights": weights, "plan": plan, "reports": list(rollout.reports.all()) if plan.analysis == "auto" else [],
+        "accepts_itself": plan.analysis == "none", "pass_score": plan.pass_score, "of": plan.reports,
     }
 
 
@@ -178,4 +240,4 @@ def _last_lines(rollout: Rollout, step: Step) -> list[Output]:
 
 def _undo(rollout: Rollout, rows: list[Row]) -> list[tuple[str, str]]:
     """What a rollback of this rollout would bring back: (microservice, old version), each once."""
-    return list({row.microservice: row.old_version for row in rows}.items())
+    return list({row.microservice: row.old_version for row in rows if not row.undo and row.microservice != EVERYTHING}.items())

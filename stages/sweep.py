@@ -12,7 +12,7 @@ from gs2admin import engine
 from stages.governance.models import AutoPromotion
 from stages.governance.models_webhooks import DeliveryState, WebhookDelivery, WebhookEndpoint
 from stages.models import Output, Rollout
-from stages.services import canary
+from stages.services import canary, queued
 from stages.services.approvals import settle_waiting
 from stages.services.auto import promote_due
 from stages.services.outbox import DELIVER
@@ -53,6 +53,13 @@ def move_canaries() -> int:
     """What the clock brings for canaries: the next weight, the end of the time limit, the next look at the metrics."""
     due = Rollout.objects.filter(wake_at__lte=Now(), state__in=sorted(TIMED)).values_list("pk", flat=True)
     return sum(canary.tick(pk) for pk in list(due[:100]))
+
+
+@engine.ticker
+def start_queued() -> int:
+    """Let those begin that wait for their turn, where the one before has ended."""
+    stages = Rollout.objects.filter(waiting=True).order_by().values_list("stage_id", flat=True).distinct()
+    return sum(queued.start_next(pk) for pk in list(stages[:100]))
 
 
 @engine.ticker

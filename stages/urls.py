@@ -2,7 +2,23 @@
 from django.urls import path
 
 from stages import live
-from stages.views import approvals, auto, board, gates, history, manage, moves, rollouts, stage, targets, versions, webhooks
+from stages.views import (
+    approvals,
+    auto,
+    board,
+    canary,
+    gates,
+    history,
+    manage,
+    moves,
+    resolve,
+    rollouts,
+    scenarios,
+    stage,
+    targets,
+    versions,
+    webhooks,
+)
 
 urlpatterns = [
     path("", board.board, name="board"),
@@ -35,6 +51,12 @@ urlpatterns = [
     path("stages/<str:stage>/targets/<str:target>/move", targets.move, name="target-move"),
     path("stages/<str:stage>/targets/<str:target>/rotate", targets.rotate, name="target-rotate"),
     path("stages/<str:stage>/targets/<str:target>/delete", targets.delete, name="target-delete"),
+    path("stages/<str:stage>/scenarios", scenarios.scenarios, name="stage-scenarios"),
+    path("stages/<str:stage>/scenarios/new", scenarios.create, name="scenario-new"),
+    path("stages/<str:stage>/scenarios/<int:pk>/edit", scenarios.edit, name="scenario-edit"),
+    path("stages/<str:stage>/scenarios/<int:pk>/delete", scenarios.delete, name="scenario-delete"),
+    path("rollouts/<int:number>/canary/<str:action>", canary.decide, name="rollout-canary"),
+    path("resolve", resolve.resolve, name="resolve"),
     path("freezes", gates.freezes, name="freezes"),
     path("freezes.ics", gates.feed, name="freeze-feed"),
     path("freezes/new", gates.create, name="freeze-new"),

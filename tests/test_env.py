@@ -20,6 +20,7 @@ BAD = {
     "GS2ADMIN_BROKER": "carrier-pigeon",
     "GS2ADMIN_COMMANDS": "deploy=relative/path",
     "GS2ADMIN_HTTP_ALLOW": "no spaces please",
+    "GS2ADMIN_STORAGES": "builds=ftp://example.com",
     "SECRET_KEY": "short",
     "CSRF_TRUSTED_ORIGINS": "example.com",
     "LOG_LEVEL": "LOUD",

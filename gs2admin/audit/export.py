@@ -9,7 +9,7 @@ from typing import Any
 from gs2admin.audit.models import Activity
 
 COLUMNS = (
-    "id", "at", "actor_kind", "actor_id", "actor_name", "action", "object_type", "object_id", "object_name",
+    "id", "at", "actor_kind", "actor_id", "actor_name", "action", "object_type", "object_id", "object_name", "player",
     "before", "after", "reason", "door", "ip", "request_id",
 )
 # A spreadsheet takes a cell that begins so for a formula, also behind blanks, and in their full-width forms.

@@ -22,6 +22,7 @@ class FilterForm(PageForm):
     )
     type = forms.ChoiceField(label="To a", required=False, choices=_choices("Anything", sorted(OBJECTS.items())))
     object = forms.CharField(label="Named", required=False, max_length=300, widget=forms.TextInput(attrs=_CALM))
+    player = forms.CharField(label="Player", required=False, max_length=128, strip=False, widget=forms.TextInput(attrs=_CALM))
     since = forms.DateField(label="From day (UTC)", required=False, widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.DateField(label="To day (UTC)", required=False, widget=forms.DateInput(attrs={"type": "date"}))
     door = forms.ChoiceField(label="Through", required=False, choices=_choices("Any door", list(DOORS.items())))

@@ -20,6 +20,8 @@ class Activity(models.Model):
     object_type = models.CharField(max_length=32)
     object_id = models.CharField(max_length=64)
     object_name = models.CharField(max_length=300)
+    # Whose it was, where it was a player's: a user id of the game.
+    player = models.CharField(max_length=128, blank=True, default="", db_default="")
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
     reason = models.TextField(blank=True)
@@ -37,6 +39,7 @@ class Activity(models.Model):
             models.Index(fields=["project", "action", "-id"], name="activity_by_action"),
             models.Index(fields=["project", "actor_name", "-id"], name="activity_by_actor"),
             models.Index(fields=["project", "object_type", "object_id", "-id"], name="activity_by_object"),
+            models.Index(fields=["project", "player", "-id"], condition=~models.Q(player=""), name="activity_by_player"),
         ]
 
     def __str__(self) -> str:

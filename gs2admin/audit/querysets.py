@@ -18,13 +18,20 @@ class ActivityQuerySet(models.QuerySet):
         """One project's lines, newest first."""
         return self.filter(project_id=project_id).order_by("-id")
 
+    def of_player(self, project_id: int, user_id: str) -> ActivityQuerySet:
+        """What was done to one player, newest first."""
+        # The index leaves out lines without a player, and the database must see that these are others.
+        return self.filter(~Q(player=""), project_id=project_id, player=user_id).order_by("-id")
+
     def matching(self, words: Mapping[str, Any]) -> ActivityQuerySet:
         """Lines that fit every word that is not empty.
 
         words: actor (exact name), action (exact, or the part before the dot), type, object (part of the name, or the
-        whole id), since and until (dates in UTC, both included), door.
+        whole id), since and until (dates in UTC, both included), door, player (exact id).
         """
         rows = self
+        if words.get("player"):
+            rows = rows.filter(~Q(player=""), player=words["player"])
         if words.get("actor"):
             rows = rows.filter(actor_name=words["actor"])
         if words.get("action"):

@@ -18,8 +18,11 @@ def record(
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
     reason: str = "",
+    player: str = "",
 ) -> Activity:
     """Write one line. obj: the row that was changed; project_id: only where obj has none itself.
+
+    player: whose row it was, where that is a user id of the game; rows with such a `user_id` say it themselves.
 
     before, after: what changed, as small JSON objects; no secrets.
     """
@@ -34,6 +37,7 @@ def record(
         object_type=obj._meta.model_name,
         object_id=str(obj.pk),
         object_name=str(obj)[:300],
+        player=(player or _player_of(obj))[:128],
         before=before,
         after=after,
         reason=reason,
@@ -41,3 +45,9 @@ def record(
         ip=actor.ip,
         request_id=actor.request_id,
     )
+
+
+def _player_of(obj: models.Model) -> str:
+    """A row's own player. Rows of people have a `user_id` too, but a number."""
+    found = getattr(obj, "user_id", "")
+    return found if isinstance(found, str) else ""

@@ -37,7 +37,7 @@ def activity(request: HttpRequest, project: Project) -> HttpResponse:
     kept = {name: request.GET.get(name, "") for name in form.fields}
     return render(request, "audit/activity.html", {
         "form": form,
-        "lines": [_line(row) for row in found[:PAGE]],
+        "lines": [line_of(row) for row in found[:PAGE]],
         "older": link(**kept, before=found[PAGE - 1].pk) if len(found) > PAGE else "",
         "newer": link(**kept) if before is not None else "",
         "filtered": any(words.values()) or not form.is_valid(),
@@ -45,7 +45,8 @@ def activity(request: HttpRequest, project: Project) -> HttpResponse:
     }, status=200 if form.is_valid() else 400)
 
 
-def _line(row: Activity) -> dict[str, Any]:
+def line_of(row: Activity) -> dict[str, Any]:
+    """What a page shows of a line."""
     before, after = row.before, row.after
     if isinstance(before, dict) and isinstance(after, dict):
         # These lines name their surroundings on one side only.

@@ -1,10 +1,12 @@
 """How every form looks: Tabler's classes on the widgets; labels, help and errors are tied by components/_field.html."""
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django import forms
 
+MAX_SETTING = 20_000
 _CLASSES = {
     forms.Select: "form-select", forms.SelectMultiple: "form-select", forms.CheckboxInput: "form-check-input",
     forms.RadioSelect: "form-check-input",
@@ -33,3 +35,29 @@ class ReasonForm(PageForm):
         label="Why", required=False, max_length=1024, widget=forms.Textarea(attrs={"rows": 3}),
         help_text="Goes to the activity log, for the people who look later.",
     )
+
+
+class JsonField(forms.CharField):
+    """An object as JSON text; empty means that it is not set."""
+
+    widget = forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "class": "gs-mono"})
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, max_length=MAX_SETTING, strip=True, **kwargs)
+
+    def prepare_value(self, value: Any) -> str:
+        """Stored settings as text; what was sent stays as it was typed."""
+        return value if isinstance(value, str) else "" if value is None else json.dumps(value, indent=2, ensure_ascii=False)
+
+    def clean(self, value: Any) -> dict[str, Any] | None:
+        text = super().clean(value)
+        if not text:
+            return None
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError) as problem:
+            where = f" (line {problem.lineno})" if isinstance(problem, json.JSONDecodeError) else ""
+            raise forms.ValidationError(f"This is not JSON{where}. It looks like {{\"key\": \"value\"}}.") from None
+        if not isinstance(found, dict):
+            raise forms.ValidationError("This is a JSON object: {\"key\": \"value\"}.")
+        return found

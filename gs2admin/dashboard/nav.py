@@ -14,7 +14,9 @@ PAGES = (
     ("rollouts", "Rollouts", "rocket", "rollouts", "project.view"),
     ("versions", "Versions", "versions", "versions", "project.view"),
     ("queues", "Queues", "list-check", "queues", "project.view"),
+    ("players", "Players", "user", "players", "project.view"),
     ("scripts", "Scripts", "code", "scripts", "project.view"),
+    ("locks", "Locks", "lock", "locks", "project.view"),
     ("activity", "Activity", "activity", "activity", "activity.view"),
     ("credentials", "Credentials", "key", "credentials", "credential.manage"),
     ("members", "Members", "users", "members", "project.view"),
@@ -36,9 +38,10 @@ def section_of(request: HttpRequest) -> str:
     """The navigation entry a page belongs to: `stage-edit` and `stage` to the board, `rollout-cancel` to rollouts."""
     name = (request.resolver_match.url_name if request.resolver_match else "") or ""
     stem = name.split("-")[0]
-    return {"stage": "board", "stages": "board", "rollout": "rollouts", "version": "versions",
+    return {"stage": "board", "stages": "board", "rollout": "rollouts", "version": "versions", "resolve": "versions",
+            "scenario": "board",
             "microservice": "versions", "credential": "credentials", "member": "members", "project": "settings",
-            "target": "board", "freezes": "board", "freeze": "board", "line": "board",
+            "target": "board", "freezes": "board", "freeze": "board", "line": "board", "player": "players",
             "webhooks": "settings", "webhook": "settings"}.get(stem, stem)
 
 

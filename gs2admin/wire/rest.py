@@ -121,6 +121,8 @@ def _own_refusal(failure: Failure) -> Answer:
 
 
 def _response(answer: Answer, meta: dict[str, Any]) -> HttpResponse:
+    if answer.etag and answer.etag in [tag.strip().removeprefix("W/") for tag in meta.get("HTTP_IF_NONE_MATCH", "").split(",")]:
+        return HttpResponse(status=304, headers={"ETag": answer.etag, "Cache-Control": "private, no-cache"})
     content = json.dumps(answer.body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
     response = HttpResponse(content, status=answer.status, content_type="application/json")
     if len(content) >= _GZIP_FROM:
@@ -130,7 +132,9 @@ def _response(answer: Answer, meta: dict[str, Any]) -> HttpResponse:
             response["Content-Encoding"] = "gzip"
     for name, value in answer.headers.items():
         response[name] = value
-    response["Cache-Control"] = "no-store"
+    response["Cache-Control"] = "private, no-cache" if answer.etag else "no-store"
+    if answer.etag:
+        response["ETag"] = answer.etag
     response["X-Content-Type-Options"] = "nosniff"
     if answer.status == 401:
         # Not Basic: a browser would ask for a password and then send it along from other sites.

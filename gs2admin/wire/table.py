@@ -78,11 +78,15 @@ class Method:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer with a status and headers of its own."""
+    """An answer with a status and headers of its own.
+
+    etag: quoted; a caller that has it already gets 304 (own API only).
+    """
 
     body: dict[str, Any]
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    etag: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from django.db.models import BooleanField, Q, TextField
+from django.db.models import BooleanField, Q, QuerySet, TextField
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast, Length, Substr
 
+from gs2admin.text import begins
 from jobqueue.models import GivenUp, Job, JobResult, Namespace, Queue
-from jobqueue.reads.text import begins
 from jobqueue.states import JobState
 
 SNIPPET = 300
@@ -72,7 +72,15 @@ def waiting(queue: Queue, *, after: int = 0, limit: int) -> list[Job]:
     rows = Job.objects.filter(queue=queue, state=JobState.WAITING)
     if after:
         rows = rows.filter(pk__gt=after)
-    return list(rows.order_by("pk").defer("args")[:limit])
+    return list(_whole(rows.order_by("pk"), limit).order_by("pk"))
+
+
+def _whole(rows: QuerySet[Job], limit: int) -> QuerySet[Job]:
+    """The first `limit` rows without their arguments; which these are, job_of_queue says alone.
+
+    Asked for whole rows, PostgreSQL may walk through the jobs of all players from a given id on, hoping to meet these.
+    """
+    return Job.objects.filter(pk__in=rows.values("pk")[:limit]).defer("args")
 
 
 def running(queue: Queue) -> Job | None:
@@ -87,12 +95,12 @@ def past(queue: Queue, *, before: int | None = None, limit: int) -> list[Job]:
         rows = Job.objects.filter(queue=queue, state=state)
         if before is not None:
             rows = rows.filter(pk__lt=before)
-        found += rows.order_by("-pk").defer("args")[:limit]
+        found += _whole(rows.order_by("-pk"), limit)
     return sorted(found, key=lambda job: -job.pk)[:limit]
 
 
-def last_results(jobs: list[Job]) -> dict[int, JobResult]:
-    """The newest result of each job, with the beginning of its body as `snippet`."""
+def last_results(jobs: list[Job], *, snippet: int = SNIPPET) -> dict[int, JobResult]:
+    """The newest result of each job, with the beginning of its body as `snippet` and its length as `size`."""
     # The attempt that runs has no result yet; the one before it does.
     wanted = [
         Q(job_id=job.pk, try_number=job.try_count - (2 if job.state == JobState.RUNNING else 1))
@@ -101,4 +109,4 @@ def last_results(jobs: list[Job]) -> dict[int, JobResult]:
     if not wanted:
         return {}
     rows = JobResult.objects.filter(Q(*wanted, _connector=Q.OR)).order_by().defer("result", "output")
-    return {row.job_id: row for row in rows.annotate(snippet=Substr("result", 1, SNIPPET), size=Length("result"))}
+    return {row.job_id: row for row in rows.annotate(snippet=Substr("result", 1, snippet), size=Length("result"))}

@@ -83,7 +83,7 @@ def push_jobs(
                 engine.ring(DRAIN, queue_id)
             notify.pushed(namespace, user_id)
             if actor.kind in LOGGED:
-                record(actor=actor, action="job.push", obj=jobs[0], project_id=namespace.project_id,
+                record(actor=actor, action="job.push", obj=jobs[0], project_id=namespace.project_id, player=user_id,
                        after={"namespace": namespace.name, "user": user_id, "jobs": [str(job.name) for job in jobs],
                               "scripts": sorted({job.script_id[:200] for job in jobs})})  # fmt: skip
     except IntegrityError:
@@ -203,7 +203,7 @@ def delete_job(*, actor: Actor, namespace: Namespace, job: Job, reason: str = ""
         queue.update(waiting=F("waiting") - counted, rev=F("rev") + 1)
         queue.update(**hold.head(job.queue_id))  # looked at after the row is locked, so that no push is overlooked
         if actor.kind in LOGGED:
-            record(actor=actor, action="job.delete", obj=job, project_id=namespace.project_id,
+            record(actor=actor, action="job.delete", obj=job, project_id=namespace.project_id, player=job.queue.user_id,
                    before={"user": job.queue.user_id, "script": job.script_id, "state": job.state}, reason=reason)
     return job
 
@@ -235,7 +235,7 @@ def replay_jobs(*, actor: Actor, namespace: Namespace, jobs: Sequence[Job], reas
             if begins:
                 engine.ring(DRAIN, queue_id)
             row = Job.objects.select_related("queue").get(pk=pk)
-            record(actor=actor, action="job.replay", obj=row, project_id=namespace.project_id,
+            record(actor=actor, action="job.replay", obj=row, project_id=namespace.project_id, player=row.queue.user_id,
                    before={"job": str(job.name)}, after={"user": job.queue.user_id}, reason=reason)
             made.append(row)
     return made

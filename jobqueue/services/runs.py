@@ -50,7 +50,7 @@ def run_one(*, actor: Actor, namespace: Namespace, user_id: str, reason: str = "
     _by_hand(namespace)
 
     def settled(ran: Ran) -> None:
-        record(actor=actor, action="job.run", obj=ran.job, project_id=namespace.project_id,
+        record(actor=actor, action="job.run", obj=ran.job, project_id=namespace.project_id, player=user_id,
                after=_facts(ran, user_id), reason=reason)
 
     return run_next(actor=actor, namespace=namespace, user_id=user_id, settled=settled)

@@ -43,14 +43,20 @@ def prepare_import(*, actor: Actor, project: Project, user_id: str) -> UserDataR
     )  # fmt: skip
 
 
+def check_length(length: int) -> None:
+    """Raises Invalid for a file that is too large."""
+    cap = settings.USER_DATA_MAX_UPLOAD
+    if length > cap:
+        raise Invalid(f"The file is larger than {cap // 1024**2:,} MiB.", message=f"{WORD}.file.error.tooLong")
+
+
 def receive_upload(*, run: UserDataRun, stream: BinaryIO, length: int | None) -> None:
     """Store what a prepared import is to read. length: None when it is not known beforehand.
 
     Raises Invalid (too large, nothing, cut off), Conflict (the import has begun). Whoever calls has checked the link.
     """
-    cap = settings.USER_DATA_MAX_UPLOAD
-    if length is not None and length > cap:
-        raise Invalid(f"The file is larger than {cap // 1024**2:,} MiB.", message=f"{WORD}.file.error.tooLong")
+    if length is not None:
+        check_length(length)
     with files.scratch() as folder:
         path = f"{folder}/upload"
         size = 0
@@ -60,8 +66,7 @@ def receive_upload(*, run: UserDataRun, stream: BinaryIO, length: int | None) ->
                 if not chunk:
                     break
                 size += len(chunk)
-                if size > cap:
-                    raise Invalid(f"The file is larger than {cap // 1024**2:,} MiB.", message=f"{WORD}.file.error.tooLong")
+                check_length(size)
                 out.write(chunk)
         if not size or length is not None and size < length:
             raise Invalid("The file did not arrive whole; upload it again.", message=f"{WORD}.file.error.invalid")
@@ -106,6 +111,16 @@ def newest(*, actor: Actor, project: Project, user_id: str, kind: UserDataKind) 
     run = UserDataRun.objects.filter(project=project, user_id=user_id, kind=kind).order_by("-id").first()
     if run is None:
         raise _none()
+    return run
+
+
+def run_of(*, actor: Actor, project: Project, user_id: str, pk: int) -> UserDataRun:
+    """One dump, clean or import of a player. Raises NotFound, Denied."""
+    require(actor, RIGHT, project)
+    run = UserDataRun.objects.filter(project=project, user_id=user_id, pk=pk).first()
+    if run is None:
+        raise _none()
+    run.project = project
     return run
 
 

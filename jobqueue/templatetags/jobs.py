@@ -7,10 +7,9 @@ from urllib.parse import quote, urlencode
 
 from django import template
 from django.urls import reverse
-from django.utils.html import escape, format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
-from jobqueue.charts import Bar
 from jobqueue.models import Job
 from jobqueue.states import JobState
 
@@ -49,21 +48,6 @@ def dot_tone(status: int) -> str:
     return "ok" if 200 <= status < 300 else "warn" if status == 504 else "bad"
 
 
-@register.simple_tag
-def bars(rows: list[Bar]) -> SafeString:
-    """{% bars chart.bars %}: the columns of a chart, each with its words.
-
-    Numbers and our own words only, so that they are put together without a call for each of some five hundred values.
-    """
-    return mark_safe("".join(
-        f"<g>{f'<title>{escape(bar.words)}</title>' if bar.words else ''}"
-        f'<rect class="ok" x="{bar.x}" y="{bar.ok_y}" width="{bar.width}" height="{bar.ok_height}"/>'
-        + (f'<rect class="bad" x="{bar.x}" y="{bar.bad_y}" width="{bar.width}" height="{bar.bad_height}"/>'
-           if bar.bad_height else "") + "</g>"
-        for bar in rows
-    ))
-
-
 @register.simple_tag(takes_context=True)
 def player_url(context: dict[str, Any], namespace: str, user_id: str, name: str = "queues-user", **words: Any) -> str:
     """The address of a player's queue; the id goes into the query, where it may hold anything."""
@@ -92,21 +76,9 @@ def chars(count: int | None) -> str:
 
 
 @register.filter
-def capped(count: int) -> str:
-    """A count that stops at 1,000."""
-    return "1,000+" if count > 1000 else f"{count:,}"
-
-
-@register.filter
 def ms(count: int) -> str:
     """Milliseconds for people."""
     return f"{count:,} ms" if count < 1000 else f"{count / 1000:.1f} s"
-
-
-@register.filter
-def thousands(count: int | None) -> str:
-    """1234567 -> "1,234,567"."""
-    return "" if count is None else f"{count:,}"
 
 
 @register.filter

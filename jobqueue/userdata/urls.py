@@ -7,4 +7,5 @@ urlpatterns = [
     path("file/<str:token>", views.file, name="user-data-file"),
     path("log/<str:token>", views.log, name="user-data-log"),
     path("upload/<str:token>", views.upload, name="user-data-upload"),
+    path("form/<str:token>", views.form, name="user-data-form"),
 ]

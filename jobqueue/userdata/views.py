@@ -1,14 +1,20 @@
 """Files by signed, expiring links: whoever has the link has the file, until it ends."""
 from __future__ import annotations
 
+from django.contrib import messages
 from django.http import FileResponse, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from gs2admin.errors import DomainError
-from jobqueue.services.user_data import receive_upload
+from gs2admin.dashboard.player import address
+from gs2admin.errors import DomainError, Invalid
+from gs2admin.identity.models import Project
+from jobqueue.services.user_data import check_length, receive_upload
 from jobqueue.userdata import files
 
+# What a browser puts around the file in a form.
+FRAME = 4096
 _OVER = "This link is not one of ours, or its time is over; ask for a new one."
 
 
@@ -61,3 +67,26 @@ def upload(request: HttpRequest, token: str) -> HttpResponse:
     except DomainError as refusal:
         return _plain(refusal.sentence, 400)
     return _plain("Uploaded.")
+
+
+@csrf_exempt
+@require_POST
+def form(request: HttpRequest, token: str) -> HttpResponse:
+    """The zip to import, as the file of a form; ends at the page of the import, with what went wrong.
+
+    No token against forgery is asked for: the address itself is the secret, and asking would read the whole body first.
+    """
+    run = files.run_of(token, "form")
+    if run is None:
+        return _plain(_OVER, 404)
+    try:
+        check_length(int(request.META.get("CONTENT_LENGTH") or 0) - FRAME)
+        sent = request.FILES.get("file")
+        if sent is None:
+            raise Invalid("Choose a file first.")
+        receive_upload(run=run, stream=sent.file, length=sent.size)
+    except ValueError:
+        return _plain("The Content-Length is not a number.", 400)
+    except DomainError as refusal:
+        messages.error(request, refusal.sentence)
+    return redirect(address(Project.objects.get(pk=run.project_id), run.user_id, "player-run", pk=run.pk))

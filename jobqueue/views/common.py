@@ -1,25 +1,23 @@
 """What the pages of one namespace share."""
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import HttpRequest
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
+from gs2admin.dashboard.player import address
 from gs2admin.errors import NotFound
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import can
+from gs2admin.text import without_nul
 from jobqueue.models import Namespace, Queue
 from jobqueue.reads.scripts import known
-from jobqueue.reads.text import without_nul
+from jobqueue.templatetags.jobs import player_url
 
 get_and_post = require_http_methods(["GET", "POST"])
-BUSY_MS, CALM_MS = 1_000, 10_000
-NO_STORE = {"Cache-Control": "no-store"}
 
 
 def namespace_of(project: Project, name: str) -> Namespace:
@@ -56,6 +54,11 @@ def at(name: str, namespace: Namespace, **more: Any) -> str:
     return reverse(name, kwargs={"project": namespace.project.name, "namespace": namespace.name, **more})
 
 
+def back_to(request: HttpRequest, namespace: Namespace, user_id: str) -> str:
+    """Where an action on a player ends: on the page of the player it was chosen on (?from=player), else at the queue."""
+    if request.GET.get("from") == "player":
+        return address(namespace.project, user_id)
+    return player_url({"project": namespace.project}, namespace.name, user_id)
 def script_urls(project: Project, ids: Iterable[str]) -> dict[str, str]:
     """Where the scripts of these ids are shown: {id: address}, without those that do not exist."""
     return {
@@ -67,21 +70,3 @@ def script_urls(project: Project, ids: Iterable[str]) -> dict[str, str]:
 def rights(request: HttpRequest, project: Project, *names: str) -> dict[str, bool]:
     """{"may_run": True, …} for "job.run", …"""
     return {f"may_{name.split('.')[1]}": can(request.actor, name, project) for name in names}
-
-
-def cursor_of(*facts: Any) -> int:
-    """An integer that changes with the facts; the same in every process."""
-    return zlib.crc32(repr(facts).encode())
-
-
-def live_answer(request: HttpRequest, template: str, cursor: int, context: dict[str, Any]) -> HttpResponse:
-    """204 while the reader's cursor (?after=) is the present one, else what is new; 286 when nothing moves any more.
-
-    context: "still" when neither something runs nor waits to.
-    """
-    if request.GET.get("after") == str(cursor):
-        return HttpResponse(status=204, headers=NO_STORE)
-    status = 286 if context.get("still") else 200
-    answer = render(request, template, {**context, "cursor": cursor, "oob": True}, status=status)
-    answer.headers["Cache-Control"] = "no-store"
-    return answer

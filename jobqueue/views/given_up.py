@@ -12,11 +12,11 @@ from gs2admin.dashboard.pages import project_page
 from gs2admin.dashboard.posting import attempt, link, number_of, status_of
 from gs2admin.errors import Conflict
 from gs2admin.identity.models import Project
+from gs2admin.text import without_nul
 from jobqueue.forms import GivenUpFilter, ReplayForm
 from jobqueue.models import GivenUp, Job, Namespace
 from jobqueue.reads import given_up as reads
 from jobqueue.reads.players import last_results
-from jobqueue.reads.text import without_nul
 from jobqueue.services import replay_jobs
 from jobqueue.views.common import at, crumbs, get_and_post, namespace_of, rights
 

@@ -13,6 +13,8 @@ from django.views.decorators.http import require_GET
 from gs2admin.audit.models import Activity
 from gs2admin.dashboard.forms import ReasonForm
 from gs2admin.dashboard.pages import project_page
+from gs2admin.dashboard.player import address
+from gs2admin.dashboard.polling import BUSY_MS, CALM_MS, cursor_of, live_answer
 from gs2admin.dashboard.posting import attempt, confirm_page
 from gs2admin.errors import NotFound
 from gs2admin.identity.models import Project
@@ -23,17 +25,7 @@ from jobqueue.reads.jobs import attempts, job_of
 from jobqueue.services import delete_job, replay_job
 from jobqueue.states import JobState
 from jobqueue.templatetags.jobs import player_url, script_name
-from jobqueue.views.common import (
-    BUSY_MS,
-    CALM_MS,
-    at,
-    crumbs,
-    cursor_of,
-    get_and_post,
-    live_answer,
-    rights,
-    script_urls,
-)
+from jobqueue.views.common import at, back_to, crumbs, get_and_post, rights, script_urls
 
 
 def _crumbs(project: Project, row: Job, *more: tuple[str, str]) -> list[tuple[str, str]]:
@@ -55,8 +47,8 @@ def _parts(request: HttpRequest, project: Project, row: Job) -> dict[str, Any]:
         "attempts": [(each, shown(each.body, each.body_size), shown(each.printed, each.printed_size)) for each in found],
         "replays": list(row.replays.order_by("pk").defer("args")[:20]),
         "notifications": list(row.notifications.order_by("pk")[:100]),
+        "player": address(project, row.queue.user_id),
         "script_url": script_urls(project, [row.script_id]).get(row.script_id, ""),
-        "player": player_url({"project": project}, row.queue.namespace.name, row.queue.user_id),
         "every": BUSY_MS if row.state == JobState.RUNNING else CALM_MS,
         "live_url": reverse("queues-job-live", kwargs={"project": project.name, "job": row.name}),
         "still": row.state not in (JobState.RUNNING, JobState.WAITING),
@@ -123,12 +115,20 @@ def output(request: HttpRequest, project: Project, job: UUID, number: int) -> Ht
     return _file(_result(project, job, number).output, f"{job}-try-{number}.txt")
 
 
+def _back(request: HttpRequest, row: Job) -> str:
+    """Where the question came from: the page of the job, or of the player."""
+    space = row.queue.namespace
+    if request.GET.get("from") == "player":
+        return back_to(request, space, row.queue.user_id)
+    return reverse("queues-job", kwargs={"project": space.project.name, "job": row.name})
+
+
 @get_and_post
 @project_page("job.delete")
 def delete(request: HttpRequest, project: Project, job: UUID) -> HttpResponse:
     """Ask, then take the job away."""
     row = job_of(project, job, shown=1)
-    here = reverse("queues-job", kwargs={"project": project.name, "job": row.name})
+    here = _back(request, row)
     form = ReasonForm(request.POST) if request.method == "POST" else ReasonForm()
     if request.method == "POST" and form.is_valid():
         done = attempt(form, lambda: delete_job(
@@ -136,7 +136,7 @@ def delete(request: HttpRequest, project: Project, job: UUID) -> HttpResponse:
         ))
         if done:
             messages.success(request, f"{script_name(row.script_id)} of {row.queue.user_id} is deleted.")
-            return redirect(player_url({"project": project}, row.queue.namespace.name, row.queue.user_id))
+            return redirect(back_to(request, row.queue.namespace, row.queue.user_id))
     said = {
         JobState.WAITING: ["It will never run; the jobs behind it move up."],
         JobState.RUNNING: ["It is running now: what it has done already stays done, and its result is dropped.",
@@ -156,7 +156,7 @@ def delete(request: HttpRequest, project: Project, job: UUID) -> HttpResponse:
 def replay(request: HttpRequest, project: Project, job: UUID) -> HttpResponse:
     """Ask, then push a given-up job again."""
     row = job_of(project, job, shown=1)
-    here = reverse("queues-job", kwargs={"project": project.name, "job": row.name})
+    here = _back(request, row)
     form = ReasonForm(request.POST) if request.method == "POST" else ReasonForm()
     if request.method == "POST" and form.is_valid():
         whole = Job.objects.select_related("queue").get(pk=row.pk)

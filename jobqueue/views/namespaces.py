@@ -10,28 +10,19 @@ from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET
 
+from gs2admin.dashboard.charts import SPANS, Bar
 from gs2admin.dashboard.forms import ReasonForm
 from gs2admin.dashboard.pages import project_page
+from gs2admin.dashboard.polling import BUSY_MS, CALM_MS, cursor_of, live_answer
 from gs2admin.dashboard.posting import attempt, confirm_page, form_page, link, text_of
 from gs2admin.identity.models import Project
-from jobqueue.charts import SPANS, Bar, chart
+from gs2admin.text import without_nul
+from jobqueue.charts import chart
 from jobqueue.forms import EditForm, NamespaceForm
 from jobqueue.models import Namespace, Queue
 from jobqueue.reads import overview, players
-from jobqueue.reads.text import without_nul
 from jobqueue.services import namespaces as services
-from jobqueue.views.common import (
-    BUSY_MS,
-    CALM_MS,
-    at,
-    crumbs,
-    cursor_of,
-    get_and_post,
-    live_answer,
-    namespace_of,
-    rights,
-    script_urls,
-)
+from jobqueue.views.common import at, crumbs, get_and_post, namespace_of, rights, script_urls
 
 PAGE = 30
 
@@ -138,7 +129,7 @@ def create(request: HttpRequest, project: Project) -> HttpResponse:
             messages.success(request, f"{made.name} is made; clients can push jobs to it now.")
             return redirect("queues-namespace", project=project.name, namespace=made.name)
     return form_page(
-        request, form, title="New queue namespace", button="Create namespace", template="jobqueue/settings.html",
+        request, form, title="New queue namespace", button="Create namespace", template="manage/settings.html",
         back=reverse("queues", kwargs={"project": project.name}), crumbs=crumbs(project, ("New namespace", "")),
         text="Holds one queue per player; the jobs of a player run in the order in which they were pushed.",
     )
@@ -158,7 +149,7 @@ def edit(request: HttpRequest, project: Project, namespace: str) -> HttpResponse
             messages.success(request, f"{saved.name} is saved.")
             return redirect("queues-namespace", project=project.name, namespace=saved.name)
     return form_page(
-        request, form, title=f"Settings of {row.name}", button="Save", template="jobqueue/settings.html",
+        request, form, title=f"Settings of {row.name}", button="Save", template="manage/settings.html",
         delete_url=at("queues-delete", row),
         back=at("queues-namespace", row),
         crumbs=crumbs(project, (row.name, at("queues-namespace", row)), ("Settings", "")),

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET
 
 from gs2admin.audit.models import Activity
 from gs2admin.dashboard.pages import project_page
+from gs2admin.dashboard.polling import BUSY_MS, CALM_MS, cursor_of, live_answer
 from gs2admin.dashboard.posting import number_of
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import can
@@ -18,17 +19,7 @@ from jobqueue.reads import players
 from jobqueue.reads.jobs import attempts, with_arguments
 from jobqueue.states import JobState
 from jobqueue.templatetags.jobs import player_url
-from jobqueue.views.common import (
-    BUSY_MS,
-    CALM_MS,
-    crumbs,
-    cursor_of,
-    live_answer,
-    namespace_of,
-    player_of,
-    queue_of,
-    rights,
-)
+from jobqueue.views.common import crumbs, namespace_of, player_of, queue_of, rights
 
 PAGE = 30
 PAST = 20

@@ -10,9 +10,9 @@ from django.shortcuts import redirect
 from gs2admin.dashboard.pages import project_page
 from gs2admin.dashboard.posting import attempt, form_page
 from gs2admin.identity.models import Project
+from gs2admin.text import without_nul
 from jobqueue.forms import PushForm
 from jobqueue.models import Job, Script
-from jobqueue.reads.text import without_nul
 from jobqueue.services import Entry, push_jobs
 from jobqueue.templatetags.jobs import player_url
 from jobqueue.views.common import at, crumbs, get_and_post, namespace_of

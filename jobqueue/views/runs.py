@@ -13,8 +13,8 @@ from jobqueue.forms import RunAllForm
 from jobqueue.models import Namespace
 from jobqueue.reads import players
 from jobqueue.services import runs
-from jobqueue.templatetags.jobs import player_url, script_name
-from jobqueue.views.common import at, crumbs, get_and_post, namespace_of, player_of, queue_of
+from jobqueue.templatetags.jobs import script_name
+from jobqueue.views.common import at, back_to, crumbs, get_and_post, namespace_of, player_of, queue_of
 
 
 def _crumbs(project: Project, row: Namespace, user_id: str, here: str, word: str) -> list[tuple[str, str]]:
@@ -27,7 +27,7 @@ def run(request: HttpRequest, project: Project, namespace: str) -> HttpResponse:
     """Ask, then run the player's next job and say how it ended."""
     row = namespace_of(project, namespace)
     queue = queue_of(row, player_of(request))
-    here = player_url({"project": project}, row.name, queue.user_id)
+    here = back_to(request, row, queue.user_id)
     form = ReasonForm(request.POST) if request.method == "POST" else ReasonForm()
     if request.method == "POST" and form.is_valid():
         ran = attempt(form, lambda: runs.run_one(
@@ -70,7 +70,7 @@ def run_all(request: HttpRequest, project: Project, namespace: str) -> HttpRespo
     """
     row = namespace_of(project, namespace)
     queue = queue_of(row, player_of(request))
-    here = player_url({"project": project}, row.name, queue.user_id)
+    here = back_to(request, row, queue.user_id)
     form = RunAllForm(request.POST) if request.method == "POST" else RunAllForm()
     lap = None
     if request.method == "POST" and form.is_valid():
@@ -101,7 +101,7 @@ def try_now(request: HttpRequest, project: Project, namespace: str) -> HttpRespo
     """Ask, then let the server try a failed job at once."""
     row = namespace_of(project, namespace)
     queue = queue_of(row, player_of(request))
-    here = player_url({"project": project}, row.name, queue.user_id)
+    here = back_to(request, row, queue.user_id)
     form = ReasonForm(request.POST) if request.method == "POST" else ReasonForm()
     if request.method == "POST" and form.is_valid():
         refused = attempt(form, lambda: runs.wake(

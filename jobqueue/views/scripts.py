@@ -70,7 +70,7 @@ def create(request: HttpRequest, project: Project) -> HttpResponse:
             messages.success(request, f"{made.name} is made.")
             return redirect("scripts-namespace", project=project.name, namespace=made.name)
     return form_page(
-        request, form, title="New script namespace", button="Create namespace", template="jobqueue/settings.html",
+        request, form, title="New script namespace", button="Create namespace", template="manage/settings.html",
         back=reverse("scripts", kwargs={"project": project.name}), crumbs=trail(project, ("New namespace", "")),
         text="Jobs that name a script without a namespace mean the one called default.",
     )
@@ -93,7 +93,7 @@ def edit(request: HttpRequest, project: Project, namespace: str) -> HttpResponse
             messages.success(request, f"{saved.name} is saved.")
             return redirect("scripts-namespace", project=project.name, namespace=saved.name)
     return form_page(
-        request, form, title=f"Settings of {row.name}", button="Save", template="jobqueue/settings.html",
+        request, form, title=f"Settings of {row.name}", button="Save", template="manage/settings.html",
         back=at("scripts-namespace", row), delete_url=at("scripts-delete", row),
         crumbs=trail(project, (row.name, at("scripts-namespace", row)), ("Settings", "")),
     )

@@ -8,10 +8,10 @@ from django.views.decorators.http import require_GET
 from gs2admin.dashboard.pages import project_page
 from gs2admin.dashboard.posting import link, number_of
 from gs2admin.identity.models import Project
+from gs2admin.text import without_nul
 from jobqueue.forms import SearchForm
 from jobqueue.reads import search as reads
 from jobqueue.reads.players import last_results
-from jobqueue.reads.text import without_nul
 
 PLAYERS = 30
 

@@ -160,10 +160,6 @@ class Migration(migrations.Migration):
             model_name='mutex',
             index=models.Index(condition=models.Q(('counter__gt', 0)), fields=['namespace', 'acquired_ms', 'id', 'until_ms'], name='mutex_held'),
         ),
-        migrations.AddIndex(
-            model_name='mutex',
-            index=models.Index(condition=models.Q(('counter__gt', 0)), fields=['until_ms'], name='mutex_by_expiry'),
-        ),
         migrations.AddConstraint(
             model_name='mutex',
             constraint=models.CheckConstraint(condition=models.Q(('counter__gte', 0)), name='mutex_counter_never_negative'),

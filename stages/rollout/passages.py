@@ -81,7 +81,8 @@ def canary_up(claim: journal.Claim, move_id: str) -> None:
 def _up_sentence(row: Rollout, plan: CanaryPlan, weight: int, move_id: str) -> str:
     who = f"{weight} % of the players get the new versions now."
     if move_id == "R6":
-        return f"The canary is up: {who} {len(plan.metrics)} metrics are looked at {plan.reports} times."
+        count = f"{len(plan.metrics)} metric{' is' if len(plan.metrics) == 1 else 's are'}"
+        return f"The canary is up: {who} {count} looked at {plan.reports} times."
     if row.analysis == "none":
         return f"The canary is up: {who} It goes on by itself when its pauses are over."
     return f"The canary is up: {who} Somebody has to accept or reject it."

@@ -11,11 +11,12 @@ from gs2admin.audit.services import record
 from gs2admin.identity.actors import Actor
 from stages.governance.judge import Requirement
 from stages.governance.models import AutoPromotion
-from stages.models import Rollout, RolloutTarget, Stage, Step
+from stages.models import Rollout, Stage, Step
 from stages.rollout import journal
-from stages.rollout.plan import StepPlan, batches_of
+from stages.rollout.plan import StepPlan
 from stages.rollout.redo import ALL, CARRIED, SKIP
 from stages.services import approvals, ledger, outbox
+from stages.services.planned import write_plan
 from stages.services.previews import Preview
 from stages.states import Kind, RolloutState, StepState
 
@@ -33,12 +34,17 @@ class Asking:
     ask: bool = False
     family: str = "freeze"
     redo: str = ALL
+    queue: bool = False
 
 
 def create(
-    actor: Actor, action: str, preview: Preview, number: int, asking: Asking, overridden: list[str], needs: list[Requirement]
+    actor: Actor, action: str, preview: Preview, number: int, asking: Asking, overridden: list[str], needs: list[Requirement],
+    ahead: Rollout | None = None,
 ) -> Rollout:
-    """overridden: sentences of closed gates that were passed. needs: what must be approved first, if anything."""
+    """overridden: sentences of closed gates that were passed. needs: what must be approved first, if anything.
+
+    ahead: the live rollout for whose end it waits (services.queued).
+    """
     stage, way = preview.stage, preview.way
     to_set = ledger.frozen(stage.project_id, preview.to_versions)
     rollout = Rollout.objects.create(
@@ -48,6 +54,7 @@ def create(
         family=asking.family,
         kind=preview.kind,
         state=RolloutState.AWAITING_APPROVAL if needs else RolloutState.QUEUED,
+        waiting=ahead is not None and not needs,
         strategy=way.strategy,
         analysis=way.analysis,
         leg="canary" if any(step.leg == "canary" for step in preview.steps) else "base",
@@ -70,17 +77,7 @@ def create(
         steps_done=sum(bool(plan.origin) for plan in preview.steps),
         changes_count=len(preview.effective),
     )
-    Step.objects.bulk_create(
-        _step(rollout, position, plan, actor, asking) for position, plan in enumerate(preview.steps, start=1)
-    )
-    batches = batches_of(len(preview.targets), way)
-    RolloutTarget.objects.bulk_create(
-        RolloutTarget(
-            rollout=rollout, position=position, target_id=place.pk, number=place.pk, name=place.name, kind=place.kind,
-            batch=batch,
-        )
-        for position, (place, batch) in enumerate(zip(preview.targets, batches, strict=True), start=1)
-    )
+    write_plan(rollout, preview, lambda row, plan: _carry_over(row, plan, actor, asking))
     Stage.objects.filter(pk=stage.pk).update(revision=F("revision") + 1, updated_at=Now())
     record(
         actor=actor,
@@ -106,21 +103,18 @@ def create(
         journal.append(rollout.pk, stage.pk, _redone(rollout, preview, actor, asking))
     if needs:
         approvals.open_request(rollout, preview.digest, asked=asking.ask, override=bool(overridden), redo=asking.redo)
+    elif ahead is not None:
+        journal.append(rollout.pk, stage.pk, [journal.Line(f"Waits for its turn after rollout {ahead.number}.")])
     else:
         engine.ring(RUN, rollout.pk)
     return rollout
 
 
-def _step(rollout: Rollout, position: int, plan: StepPlan, actor: Actor, asking: Asking) -> Step:
-    row = Step(
-        rollout=rollout, position=position, microservice=plan.microservice, old_version=plan.old_version,
-        new_version=plan.new_version, target_name=plan.target_name, phase=plan.phase, kind=plan.kind, config=plan.config,
-        leg=plan.leg, wave=plan.wave, lane=plan.lane, origin=plan.origin,
-    )
+def _carry_over(row: Step, plan: StepPlan, actor: Actor, asking: Asking) -> None:
+    """A step that another rollout had done already, or that is left out, is done from the beginning."""
     if plan.origin:
         row.state, row.memo, row.started_at, row.ended_at = StepState.SUCCEEDED, plan.memo, Now(), Now()
         row.summary = plan.note if plan.note != "skipped" else f"Skipped by {actor.name}: {asking.reason.strip()[:2000]}"
-    return row
 
 
 def _skipped(preview: Preview, asking: Asking) -> str:

@@ -19,7 +19,7 @@ from stages.governance import gates
 from stages.models import Rollout, Scenario, Stage
 from stages.rollout import journal
 from stages.rollout.redo import ALL, FAILED, SKIP
-from stages.services import approvals, ledger
+from stages.services import approvals, ledger, queued
 from stages.services.again import preview_retry
 from stages.services.births import RUN, Asking, create
 from stages.services.previews import STAGE_S_OWN, Preview, preview_promote, preview_rollback
@@ -37,11 +37,13 @@ def promote_stage(
     ask: bool = False,
     scenario: Scenario | None = STAGE_S_OWN,
     family: str = "freeze",
+    queue: bool = False,
 ) -> Rollout:
     """Start copying the source's versions onto the stage; asynchronous, the returned rollout is queued.
 
     Where a rule demands it, or with ask, the rollout waits for approval instead (services.approvals). scenario: another
-    one of the stage than its own, or None for the plain way. family: whose words tell its history.
+    one of the stage than its own, or None for the plain way. family: whose words tell its history. queue: wait for its
+    turn while another rollout of the stage is live (services.queued).
 
     preview_digest: what the person saw; when anything moved since, nothing starts. request_key: the same key again
     returns the rollout that it started. override: start in spite of a stop or a freeze window (right gate.override,
@@ -52,6 +54,7 @@ def promote_stage(
     return _start(
         actor, "stage.promote", stage, reason, preview_digest, request_key,
         lambda row: preview_promote(row, scenario=scenario), override=override, ask=ask, family=family,
+        queue=queue,
     )
 
 
@@ -134,7 +137,7 @@ def _start(
     """The one way a rollout of a stage comes to be, whoever asks by whichever door. more: the rest of Asking."""
     require(actor, action, stage)
     asking = Asking(reason, preview_digest, request_key, **more)
-    if request_key is None:
+    if request_key is None and not asking.queue:
         _refuse_if_live(stage)  # a plain read spares the hopeless ones the lock
     try:
         with transaction.atomic():
@@ -149,7 +152,7 @@ def _start(
                 if same:
                     transaction.set_rollback(True)  # the number that was taken above is given back
                     return same
-            _refuse_if_live(row)
+            ahead = queued.ahead_of(row) if asking.queue else _refuse_if_live(row)
             preview = look(row)
             if asking.preview_digest is not None and asking.preview_digest != preview.digest:
                 raise Conflict(
@@ -165,7 +168,7 @@ def _start(
                 raise approvals.cannot_wait(row)
             if needs:
                 approvals.refuse_second_request(row)
-            return create(actor, action, preview, counters.rollouts_count, asking, passed, needs)
+            return create(actor, action, preview, counters.rollouts_count, asking, passed, needs, ahead)
     except IntegrityError:
         # Two hosts at the same instant: the database let one through.
         _refuse_if_live(stage)

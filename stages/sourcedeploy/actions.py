@@ -17,9 +17,10 @@ DONE = {"result": True}
 
 
 def deploy(asked: Asked) -> Reply:
-    """Bring the stage to its source's versions by this scenario; where a rule asks for approval it waits for that.
+    """Bring the stage to its source's versions by this scenario.
 
-    Raises NotFound, Denied, Invalid, Conflict (another rollout is live, a freeze window is on, the line is stopped).
+    Where a rule asks for approval it waits for that, and while another rollout of the stage is live for its turn.
+    Raises NotFound, Denied, Invalid, Conflict (a freeze window is on, the line is stopped, too many wait).
     """
     return _started(asked, ask=False)
 
@@ -31,7 +32,7 @@ def request(asked: Asked) -> Reply:
 
 def _started(asked: Asked, *, ask: bool) -> Reply:
     stage, scenario = scenario_of(asked)
-    rollout = promote_stage(actor=asked.actor, stage=stage, scenario=scenario, family="sourcedeploy", ask=ask)
+    rollout = promote_stage(actor=asked.actor, stage=stage, scenario=scenario, family="sourcedeploy", ask=ask, queue=True)
     return Reply({"historyId": rollout.number})
 
 

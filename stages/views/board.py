@@ -25,10 +25,11 @@ from gs2admin.identity.rights import can
 from stages.actions import actions_of
 from stages.board import Board, Card, read_board
 from stages.services import ledger
+from stages.states import RolloutState
 
 KEEP_S = 10.0
 KEEP = 64
-RIGHTS = ("stage.promote", "stage.rollback", "rollout.cancel", "stage.edit")
+RIGHTS = ("canary.decide", "stage.promote", "stage.rollback", "rollout.cancel", "stage.edit")
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ def buttons(card: Card, rights: tuple[str, ...], project: Project) -> list[dict[
     last = card.rollout
     actions = actions_of(last) if last else ()
     if card.updating and last:
-        add("watch", "Watch", "eye", reverse("rollout", kwargs={**where, "number": last.number}), True)
+        decides = "canary_accept" in actions and "canary.decide" in rights
+        add("watch", "Decide" if decides else "Watch", "eye", reverse("rollout", kwargs={**where, "number": last.number}), True)
         if "cancel" in actions and "rollout.cancel" in rights:
             add("cancel", "Cancel…", "ban", reverse("rollout-cancel", kwargs={**where, "number": last.number}))
         return found
@@ -107,6 +109,11 @@ def attention(board: Board, project: Project, workers: health.Health) -> list[At
             verb = {"failed": "failed", "errored": "ended with an error"}.get(last.state, "was canceled half-way")
             found.append(Attention("bad", "alert-triangle", verb, f"started by {last.requested_by}", url, "Look",
                                    last.number, card.stage.name))
+        elif last.state == RolloutState.CANARY_HOLD and last.analysis != "none":
+            found.append(Attention(
+                "warn", "users", f"gives its versions to {last.gray_weight} % of the players and waits for a decision",
+                f"started by {last.requested_by}", url, "Decide", last.number, card.stage.name,
+            ))
         elif card.overdue(now):
             found.append(Attention(
                 "warn", "hourglass", f"has been running for {span(now - last.started_at)}",

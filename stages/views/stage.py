@@ -12,7 +12,8 @@ from gs2admin.identity.rights import can
 from stages.actions import actions_of
 from stages.governance.gates import closed, holding
 from stages.governance.models import AutoPromotion
-from stages.models import Rollout, Stage
+from stages.models import Rollout, Scenario, Stage
+from stages.scenarios import frozen, sentences, way_of
 from stages.services.approvals import requirements_of, waiting_on
 from stages.services.previews import source_versions, unsure_services, versions_of
 from stages.states import StageStatus
@@ -25,11 +26,19 @@ HISTORY = 10
 
 def stage_of(project: Project, name: str) -> Stage:
     """The project's stage of that name, with its source, its set and what decides its status. Raises NotFound."""
-    rows = Stage.objects.existing(project.pk).with_last_rollout().select_related("source", "current_set", "scenario")
-    row = rows.filter(name=name).first()
+    row = (
+        Stage.objects.existing(project.pk).with_last_rollout()
+        .select_related("source", "current_set", "idle_set", "scenario").filter(name=name).first()
+    )
     if row is None:
         raise NotFound(f"There is no stage {name} in {project.name}. It may have been deleted or renamed.")
     return row
+
+
+def _scenario(row: Stage) -> Scenario | None:
+    if row.scenario is not None:
+        row.scenario.stage = row
+    return row.scenario
 
 
 @require_GET
@@ -51,7 +60,8 @@ def stage(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
         "failed": status == StageStatus.UPDATE_FAILED,
         "changed": changed,
         "same": [change for change in changes if change.kind == "same"],
-        "targets": list(row.targets.all()),
+        "targets": (targets := list(row.targets.all())),
+        "said": sentences(way_of(frozen(_scenario(row))), len(targets)),
         "fed": list(row.fed.filter(deleted_at=None).order_by("sort_number", "name")),
         "history": list(Rollout.objects.filter(stage=row).order_by("-id").select_related("from_set", "to_set")[:HISTORY]),
         "usual_s": usual_seconds([row.pk]).get(row.pk),

@@ -20,11 +20,11 @@ from stages.models import Stage, Target
 from stages.rollout.steps import KINDS
 from stages.rollout.steps.signing import signing_key
 from stages.services import move_target, remove_target, rotate_target_key, save_target
-from stages.states import PHASES
+from stages.states import ALL_PHASES, PHASES
 from stages.views.stage import stage_of
 
 SHOW_KEY = "show_signing_key"
-KINDS_OFFERED = ("command", "http")
+KINDS_OFFERED = ("command", "http", "storage", "kubernetes")
 get_and_post = require_http_methods(["GET", "POST"])
 
 
@@ -66,6 +66,8 @@ def targets(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
         "stage": row,
         "targets": [(target, _summary(target)) for target in found],
         "commands": sorted(settings.STEP_COMMANDS),
+        "stores": sorted(settings.STEP_STORAGES),
+        "clusters": sorted(settings.STEP_KUBECONFIGS),
         "title": f"Targets of {row.name}",
         "text": "Where the microservices of this stage go. A rollout takes each microservice through all targets, in this order.",
         "crumbs": [(row.name, _address(row, "stage")), ("Targets", "")],
@@ -75,10 +77,17 @@ def targets(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
 def _summary(target: Target) -> list[tuple[str, str]]:
     """Per phase what it does: [("pre", "deploy-script, at most 600 s"), …]."""
     found = []
-    for phase in PHASES:
+    for phase in ALL_PHASES:
         config = target.config.get(phase)
-        what = f"{config.get('command') or config.get('url')}, at most {config.get('timeout_s')} s" if config else "nothing"
-        found.append((phase, what))
+        what = "nothing"
+        if config and target.kind == "storage":
+            what = f"{config['source']} from {config['source_store']} as {config['path']} in {config['store']}"
+        elif config and target.kind == "kubernetes":
+            what = f"{config['deployment']} in {config['namespace']} of {config['kubeconfig']}, image {config['image']}"
+        elif config:
+            what = f"{config.get('command') or config.get('url')}, at most {config.get('timeout_s')} s"
+        if config or phase in PHASES:
+            found.append((phase, what))
     return found
 
 

@@ -126,6 +126,14 @@
     });
   }
 
+  // A part that loads by itself and does not come: its title is a link to it.
+  ["htmx:responseError", "htmx:sendError", "htmx:timeout"].forEach(function (name) {
+    document.addEventListener(name, function (event) {
+      var wait = event.target.querySelector && event.target.querySelector(".gs-part__wait");
+      if (wait) wait.textContent = "It could not be loaded; the title opens it.";
+    });
+  });
+
   document.addEventListener("visibilitychange", function () {
     if (document.visibilityState === "visible") ask();
     else window.clearTimeout(timer);

@@ -46,6 +46,13 @@
       var then = Date.parse(el.dateTime);
       if (!isNaN(then)) set(el, span(now - then));
     });
+    // What is left was true when the page came: the viewer's clock may be wrong, but it goes on evenly.
+    root.querySelectorAll("[data-left]").forEach(function (el) {
+      if (el.leftSince === undefined) el.leftSince = now;
+      var rest = Number(el.dataset.left) * 1000 - (now - el.leftSince);
+      if (el.localName === "progress") el.value = Math.max(0, rest / 1000);
+      else set(el, rest > 0 ? span(rest) : "expired");
+    });
     root.querySelectorAll("time[data-clock]:not([data-zoned])").forEach(function (el) {
       var then = Date.parse(el.dateTime);
       if (isNaN(then)) return;
@@ -92,6 +99,19 @@
     closeMenus(null);
     if (inside) open.querySelector("summary").focus();
   });
+
+  // --- search: "/" goes there, Escape leaves it ---
+  var search = document.getElementById("search");
+  if (search) {
+    document.addEventListener("keydown", function (event) {
+      if (event.key === "Escape" && event.target === search) search.blur();
+      if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+      if (event.target.closest("input, textarea, select, [contenteditable]")) return;
+      event.preventDefault();
+      search.focus();
+      search.select();
+    });
+  }
 
   // --- a form is sent once: the server is safe anyway, the button says so ---
   document.addEventListener("submit", function (event) {

@@ -9,6 +9,7 @@
     root.dataset.bsTheme = choice === "light" || choice === "dark" ? choice : dark.matches ? "dark" : "light";
   }
   apply();
+  root.classList.add("has-script");
   dark.addEventListener("change", apply);
   window.gsTheme = {
     set: function (choice) {

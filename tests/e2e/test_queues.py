@@ -28,6 +28,8 @@ for args, tries in {jobs!r}:
     push_jobs(actor=SYSTEM, namespace=row, user_id={user!r}, entries=[Entry('grant', args, tries)])
 """
 Jobs = list[tuple[str, int]]
+# Made of the same pieces as those that are looked at in the dark.
+LIKE_OTHERS = {"delete", "run-all-ask", "push", "settings", "scripts", "script-list", "queues"}
 GOOD, BAD = '{"itemId": 9007199254740993}', '{"itemId": 9007199254740993, "broken": true}'
 
 
@@ -215,6 +217,8 @@ def test_every_page_of_queues_and_scripts_keeps_the_rules_and_fits(opened, serve
         "versions": f"{script}/versions",
     }  # fmt: skip
     for name, path in paths.items():
+        if theme == "dark" and name in LIKE_OTHERS:
+            continue
         for page, width in ((wide, 1440), (narrow, 390)):
             if page is None:
                 continue

@@ -13,12 +13,23 @@ from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.services import create_credential
 from stages import live as live_answers
 from stages.models import Rollout, Version
+from stages.resolve import splits
 from stages.rollout import executor, journal
 from stages.rollout.steps import KINDS
 from stages.rollout.steps.base import StepFailed
-from stages.services import WindowPlan, create_stage, promote_stage, register_version, save_webhook, save_window, set_targets
+from stages.services import (
+    WindowPlan,
+    create_scenario,
+    create_stage,
+    promote_stage,
+    register_version,
+    save_webhook,
+    save_window,
+    set_targets,
+)
 from stages.views import board
 from tests.pages.jobs import attempts, job_world, push  # noqa: F401  fixtures of the job pages
+from tests.pages.locks import lock_world  # noqa: F401  fixtures of the lock pages
 
 PHASE = {"command": "deploy", "timeout_s": 5}
 
@@ -66,6 +77,7 @@ def _forget() -> None:
     live_answers.watches.clear()
     sessions.cache.__init__()
     board._kept.__init__()
+    splits.clear()
     attention.forget()
 
 
@@ -89,7 +101,7 @@ def run():
 
 
 @pytest.fixture
-def world(project, producer, steps, run, job_world):  # noqa: F811
+def world(project, producer, steps, run, job_world, lock_world):  # noqa: F811
     """dev (succeeded), stg (succeeded, a target), live (failed), canary (running): with .done .failed .running rollouts."""
     for name in ("auth", "chat", "quest"):
         register_version(actor=SYSTEM, project=project, microservice=name, version="1.0.0")
@@ -116,6 +128,10 @@ def world(project, producer, steps, run, job_world):  # noqa: F811
     journal.start_step(claim, running.steps.order_by("position")[0], [journal.Line("pre started", "auth", 1)])
     running = Rollout.objects.select_related("stage", "project").get(pk=running.pk)
     register_version(actor=SYSTEM, project=project, microservice="quest", version="1.0.1")
+    scenario = create_scenario(actor=SYSTEM, stage=stg, name="careful", strategy="rolling", batch_size=2, use=False)
+    gray = create_stage(actor=SYSTEM, project=project, name="gray", source=dev, sort_number=40)
+    create_scenario(actor=SYSTEM, stage=gray, name="few", strategy="canary", use=True)
+    holding = run(promote_stage(actor=SYSTEM, stage=gray, reason="a few first"))
     later = WindowPlan("Centenary", live, starts_at=datetime(2096, 1, 1, tzinfo=UTC), ends_at=datetime(2096, 1, 2, tzinfo=UTC))
     window = save_window(actor=SYSTEM, project=project, plan=later)
     webhook = save_webhook(actor=SYSTEM, project=project, name="chat", url="https://chat.example.com/hook?token=1")
@@ -125,7 +141,9 @@ def world(project, producer, steps, run, job_world):  # noqa: F811
         project=project, dev=dev, stg=stg, live=live, canary=canary,
         done=done, failed=failed, running=running, waiting=waiting, claim=claim,
         credential=row, member=project.memberships.get(user=producer), version=Version.objects.get(version="1.1.0"),
-        export_kind="csv", window=window, webhook=webhook, delivery=webhook.deliveries.first(), target=stg.targets.get(), hook=canary.targets.get(name="hook"), jobs=job_world,
+        window=window, target=stg.targets.get(), hook=canary.targets.get(name="hook"), jobs=job_world, locks=lock_world,
+        scenario=scenario, gray=gray, holding=holding, accept_word="accept",
+        export_kind="csv", webhook=webhook, delivery=webhook.deliveries.first(),
     )
 
 

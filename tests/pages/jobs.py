@@ -1,6 +1,7 @@
 """Queues with everything a page can show, run by functions: a failed head, a tail, a given-up job, a done one."""
 from __future__ import annotations
 
+import io
 import json
 from types import SimpleNamespace
 
@@ -10,9 +11,11 @@ from gs2admin.identity.actors import SYSTEM
 from jobqueue.execution import attempt
 from jobqueue.execution.attempt import Ended, errors
 from jobqueue.models import Job
-from jobqueue.services import Entry, push_jobs, run_next
+from jobqueue.services import Entry, push_jobs, run_next, user_data
 from jobqueue.services.namespaces import create_namespace, create_script_namespace
 from jobqueue.services.scripts import create_script
+from jobqueue.userdata.format import FORMAT, GIVEN_UP, JOBS, MANIFEST, RESULTS, VERSION, Counts, Manifest
+from tests.userdata.conftest import pack
 
 ARGS = '{"userId":"u-1","itemId":9007199254740993,"rate":1.10,"rate":2E5,"note":"<b>not bold</b>"}'
 
@@ -52,8 +55,14 @@ def push():
 
 
 @pytest.fixture
-def job_world(project, attempts, push):
-    """rewards, run by hand: of u-1 a done, a given-up, a failed and a waiting job. .done .dead .head .tail"""
+def job_world(project, attempts, push, settings, tmp_path):
+    """rewards, run by hand: of u-1 a done, a given-up, a failed and a waiting job. .done .dead .head .tail
+
+    .upload: an import for u-1 whose file, of u-2, is uploaded; files are in a directory of the test. .part: of a player's page.
+    """
+    place = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path / "files"}}
+    settings.STORAGES = settings.STORAGES | {"user_data": place}
+    settings.DATA_DIR = tmp_path
     rewards = create_namespace(actor=SYSTEM, project=project, name="rewards", description="Grants that may come later.",
                                run_notification={"enable": "Enabled"})  # fmt: skip
     attempts.on["bad"] = 404
@@ -64,4 +73,14 @@ def job_world(project, attempts, push):
     fresh = {name: Job.objects.get(pk=job.pk) for name, job in (("done", done), ("dead", dead), ("head", head), ("tail", tail))}
     space = create_script_namespace(actor=SYSTEM, project=project, name="default")
     script = create_script(actor=SYSTEM, namespace=space, name="grant", source="local a = 1\nresult = { ok = true }\n")
-    return SimpleNamespace(rewards=rewards, space=space, script=script, **fresh)
+    upload = user_data.prepare_import(actor=SYSTEM, project=project, user_id="u-1")
+    data = empty_dump("u-2", project)
+    user_data.receive_upload(run=upload, stream=io.BytesIO(data), length=len(data))
+    return SimpleNamespace(rewards=rewards, space=space, script=script, upload=upload, part="queues", **fresh)
+
+
+def empty_dump(user: str, project) -> bytes:
+    """The export of a player who has nothing."""
+    manifest = Manifest(format=FORMAT, version=VERSION, user_id=user, owner_id=project.owner_id, created_at=1_700_000_000_000,
+                        counts=Counts(jobs=0, given_up=0, results=0))
+    return pack({MANIFEST: manifest.text().encode(), JOBS: b"", GIVEN_UP: b"", RESULTS: b""})

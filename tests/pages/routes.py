@@ -37,11 +37,15 @@ DONE = {**P, "number": "done.number"}
 RUNNING = {**P, "number": "running.number"}
 FAILED = {**P, "number": "failed.number"}
 TARGET = {**STG, "target": "target.name"}
+SCENARIO = {**STG, "pk": "scenario.pk"}
 HOOK = {**P, "pk": "webhook.pk"}
 QUEUE = {**P, "namespace": "jobs.rewards.name"}
 JOB = {**P, "job": "jobs.head.name"}
 SPACE = {**P, "namespace": "jobs.space.name"}
 SCRIPT = {**SPACE, "script": "jobs.script.name"}
+LOCK_SPACE = {**P, "namespace": "locks.space.name"}
+MUTEX = {**LOCK_SPACE, "pk": "locks.mutex.pk"}
+RUN = {**P, "pk": "jobs.upload.pk"}
 DEAD = {**P, "job": "jobs.dead.name"}
 VERSION = {**P, "service": "version.microservice.name", "pk": "version.pk"}
 
@@ -79,6 +83,12 @@ ROUTES: dict[str, Route] = {
     "target-move": Route(get=405, args=TARGET, may=DELIVERY, posts=True),
     "target-rotate": Route(args={**P, "stage": "canary.name", "target": "hook.name"}, may=DELIVERY, posts=True, queries=12),
     "target-delete": Route(args=TARGET, may=DELIVERY, posts=True, queries=12),
+    "stage-scenarios": Route(args=STG, may=DELIVERY, posts=True, queries=12),
+    "scenario-new": Route(args=STG, may=DELIVERY, posts=True, queries=12),
+    "scenario-edit": Route(args=SCENARIO, may=DELIVERY, posts=True, queries=12),
+    "scenario-delete": Route(args=SCENARIO, may=DELIVERY, posts=True, queries=12),
+    "rollout-canary": Route(args={**P, "number": "holding.number", "action": "accept_word"}, may=DELIVERY, posts=True, queries=9),
+    "resolve": Route(args=P, query="?userId=u-1", queries=12),
     "freezes": Route(args=P, queries=12),
     "freeze-feed": Route(args=P, queries=8, fragment=True),
     "freeze-new": Route(args=P, may=OWNER, posts=True, queries=10),
@@ -98,6 +108,17 @@ ROUTES: dict[str, Route] = {
     "version-register": Route(args=P, may=DELIVERY, posts=True, queries=12),
     "version-service": Route(args={**P, "service": "version.microservice.name"}, posts=True, may_post=DELIVERY, queries=12),
     "version-withdraw": Route(args=VERSION, may=DELIVERY, posts=True, queries=14),
+    "search": Route(args=P, query="?q=u", queries=16),
+    "players": Route(args=P, queries=12),
+    "player": Route(args=P, query="?id=u-1", queries=18),
+    "player-live": Route(args=P, query="?id=u-1", queries=44, fragment=True),
+    "player-part": Route(args={**P, "part": "jobs.part"}, query="?id=u-1", queries=18),
+    "player-dump": Route(args=P, query="?id=u-1", may=OWNER, posts=True, queries=10),
+    "player-erase": Route(args=P, query="?id=u-1", may=OWNER, posts=True, queries=10),
+    "player-import": Route(args=P, query="?id=u-1", may=OWNER, posts=True, queries=10),
+    "player-run": Route(args=RUN, query="?id=u-1", may=OWNER, queries=10),
+    "player-run-live": Route(get=286, args=RUN, query="?id=u-1", may=OWNER, fragment=True),
+    "player-run-start": Route(args=RUN, query="?id=u-1", may=OWNER, posts=True, queries=12),
     "activity": Route(args=P, queries=10),
     "activity-export": Route(args=P, queries=10, fragment=True),
     "credentials": Route(args=P, may=OWNER, queries=8),
@@ -129,6 +150,15 @@ ROUTES: dict[str, Route] = {
     "queues-job-output": Route(args={**JOB, "number": "jobs.head.try_count"}, queries=8, fragment=True),
     "queues-job-delete": Route(args=JOB, may=OWNER, posts=True, queries=10),
     "queues-job-replay": Route(args=DEAD, may=OWNER, posts=True, queries=10),
+    "locks": Route(args=P, queries=10),
+    "locks-new": Route(args=P, may=OWNER, posts=True, queries=8),
+    "locks-namespace": Route(args=LOCK_SPACE, queries=14),
+    "locks-live": Route(args=LOCK_SPACE, queries=12, fragment=True),
+    "locks-edit": Route(args=LOCK_SPACE, may=OWNER, posts=True, queries=9),
+    "locks-delete": Route(args=LOCK_SPACE, may=OWNER, posts=True, queries=11),
+    "locks-mutex": Route(args=MUTEX, queries=12),
+    "locks-mutex-live": Route(args=MUTEX, queries=10, fragment=True),
+    "locks-release": Route(args=MUTEX, may=OWNER, posts=True, queries=10),
     "scripts": Route(args=P, queries=8),
     "scripts-new": Route(args=P, may=OWNER, posts=True, queries=9),
     "scripts-namespace": Route(args=SPACE, queries=9),

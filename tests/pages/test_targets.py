@@ -170,3 +170,28 @@ def test_a_name_that_is_taken_is_refused(mika, page, stage, hook):
 def test_a_command_target_has_no_key_to_renew(mika, page, stage, command):
     save_target(actor=SYSTEM, stage=stage, name="osaka", kind="command", config={"deploy": {"command": "deploy"}})
     assert mika.get(page("target-rotate", target="osaka")).status_code == 404
+
+
+def test_a_file_target_and_a_kubernetes_target_are_added(mika, page, stage, settings, tmp_path):
+    settings.STEP_STORAGES = {"builds": {}, "live": {}}
+    settings.STEP_KUBECONFIGS = {"tokyo": str(tmp_path / "tokyo.yaml")}
+    listing = mika.get(page()).content.decode()
+    assert "New file target" in listing and "New Kubernetes target" in listing
+    mika.post(page("target-new") + "?kind=storage", {
+        "name": "cdn", "deploy-path": "{service}.zip", "deploy-store": "live", "deploy-source_store": "builds",
+        "deploy-source": "{service}/{version}.zip",
+    })
+    mika.post(page("target-new") + "?kind=kubernetes", {
+        "name": "cluster", **{f"{phase}-{name}": value for phase in ("deploy", "canary") for name, value in {
+            "image": "registry.example.com/{service}", "kubeconfig": "tokyo", "namespace": "game", "deployment": "{service}",
+            "container": "", "service": "", "gray_replicas": "2", "timeout_s": "",
+        }.items()},
+    })
+    cdn, cluster = Target.objects.filter(stage=stage)
+    assert cdn.config == {"pre": None, "post": None, "deploy": {
+        "path": "{service}.zip", "store": "live", "source_store": "builds", "source": "{service}/{version}.zip",
+    }}
+    assert cluster.config["canary"]["gray_replicas"] == 2 and cluster.config["deploy"]["container"] == "{service}"
+    listing = mika.get(page()).content.decode()
+    assert "{service}/{version}.zip from builds as {service}.zip in live" in listing and "{service} in game of tokyo" in listing
+    assert mika.get(page("target-edit", target="cluster")).status_code == 200

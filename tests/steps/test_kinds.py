@@ -16,7 +16,7 @@ def refusal(kind, config):
 
 
 def test_every_kind_is_one():
-    assert list(KINDS) == ["pin", "command", "http"]
+    assert list(KINDS) == ["pin", "command", "http", "storage", "kubernetes"]
     for name, kind in KINDS.items():
         assert isinstance(kind, StepKind) and kind.name == name and kind.label
 

@@ -1,0 +1,1 @@
+"""Pages of locks. They read, ask for rights, and call services; no rule lives here."""

@@ -1,0 +1,33 @@
+"""What the search box finds of stages and microservices."""
+from __future__ import annotations
+
+from django.db.models import OuterRef, Subquery
+from django.urls import reverse
+
+from gs2admin.dashboard.search import Hit, searcher
+from gs2admin.identity.models import Project
+from gs2admin.text import begins
+from stages.models import Microservice, Stage, Version
+
+
+@searcher("stage")
+def stages(project: Project, text: str, limit: int) -> list[Hit]:
+    """Stages by name."""
+    rows = Stage.objects.existing(project.pk).filter(begins("name", text)).select_related("source").order_by("name")
+    return [
+        Hit(row.name, reverse("stage", kwargs={"project": project.name, "stage": row.name}),
+            f"from {row.source.name}" if row.source else "latest versions", row.name == text)
+        for row in rows[:limit]
+    ]  # fmt: skip
+
+
+@searcher("microservice")
+def microservices(project: Project, text: str, limit: int) -> list[Hit]:
+    """Microservices by name, with their newest version."""
+    newest = Version.objects.filter(microservice=OuterRef("pk"), withdrawn_at=None).order_by("-id").values("version")
+    rows = Microservice.objects.filter(project=project).filter(begins("name", text)).annotate(newest=Subquery(newest[:1]))
+    return [
+        Hit(row.name, reverse("version-service", kwargs={"project": project.name, "service": row.name}),
+            f"newest version {row.newest}" if row.newest else "no version", row.name == text)
+        for row in rows.order_by("name")[:limit]
+    ]  # fmt: skip

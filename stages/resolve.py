@@ -1,0 +1,125 @@
+"""Which versions a player gets: a fixed hash of player and rollout, so that the same 5 % stay the 5 %.
+
+A player's place is a number from 0 to 9,999; a weight of w percent takes the places below 100 w. So a higher weight
+only adds players, and every process on every host gives the same answer.
+"""
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from django.db.models import FilteredRelation, Q
+
+from stages.models import Stage, VersionSet
+from stages.states import RolloutState
+
+PLACES = 10_000
+# How old what a process knows of a stage may be. s.
+KEEP_S = 0.2
+KEEP = 1_000
+# A canary counts while it is up, also when it is on its way to everybody; withdrawn or canceled it does not.
+UP = (
+    Q(rollouts__state__in=[RolloutState.CANARY_HOLD, RolloutState.CANARY_ANALYZING])
+    | Q(rollouts__state=RolloutState.RUNNING, rollouts__leg="full")
+)
+
+
+@dataclass(frozen=True)
+class Split:
+    """A stage at one moment. rollout: the number of the canary that is up, 0 for none; weight: its percent."""
+
+    stage_id: int
+    project_id: int
+    set_id: int | None
+    rollout: int = 0
+    gray_set_id: int | None = None
+    weight: int = 0
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What one player gets and why. place: the player's number in this rollout; gray: it is below the weight."""
+
+    versions: Mapping[str, str]
+    stable: Mapping[str, str]
+    gray: bool
+    place: int | None
+    split: Split
+    digest: str
+
+    @property
+    def etag(self) -> str:
+        """Changes exactly when the answer does."""
+        return f'"{self.digest[:24]}-{self.split.rollout}-{int(self.gray)}"'
+
+
+def place_of(salt: str, user_id: str) -> int:
+    """0 to 9,999, the same for ever for this player and this salt."""
+    number = int.from_bytes(hashlib.sha256(f"{salt}\0{user_id}".encode("utf-8", "surrogatepass")).digest()[:8])
+    return number * PLACES >> 64
+
+
+def resolve_in(split: Split, user_id: str) -> Resolution:
+    """The player's versions in this split."""
+    stable, digest = _set(split.set_id)
+    if not split.rollout:
+        return Resolution(stable, stable, False, None, split, digest)
+    place = place_of(f"{split.project_id}/{split.rollout}", user_id)
+    gray = place < split.weight * (PLACES // 100)
+    versions, digest = _set(split.gray_set_id) if gray else (stable, digest)
+    return Resolution(versions, stable, gray, place, split, digest)
+
+
+class Splits:
+    """What this process knows of the stages; one query per stage and KEEP_S, however many players sign in."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[int, str], tuple[float, Split | None]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, project_id: int, stage: str) -> Split | None:
+        """The stage's split, None when there is no such stage."""
+        key, now = (project_id, stage), time.monotonic()
+        kept = self._found.get(key)
+        if kept is not None and now - kept[0] < KEEP_S:
+            return kept[1]
+        split = read(project_id, stage)
+        with self._lock:
+            while len(self._found) >= KEEP:
+                self._found.pop(next(iter(self._found)), None)
+            self._found[key] = (now, split)
+        return split
+
+    def clear(self) -> None:
+        """Forget everything, the sets too (tests)."""
+        self._found.clear()
+        _set.cache_clear()
+
+
+splits = Splits()
+
+
+def read(project_id: int, stage: str) -> Split | None:
+    """The stage's split now; one query."""
+    row = (
+        Stage.objects.filter(project_id=project_id, name=stage, deleted_at=None)
+        .annotate(up=FilteredRelation("rollouts", condition=UP))
+        .values_list("pk", "project_id", "current_set_id", "up__number", "up__to_set_id", "up__gray_weight")
+        .first()
+    )
+    if row is None:
+        return None
+    return Split(*row[:3], row[3] or 0, row[4], row[5] or 0)
+
+
+@lru_cache(maxsize=2_048)
+def _set(set_id: int | None) -> tuple[Mapping[str, str], str]:
+    """A version set is immutable, so it is read once."""
+    if set_id is None:
+        return {}, "0" * 24
+    row = VersionSet.objects.only("versions", "digest").get(pk=set_id)
+    return row.versions, row.digest

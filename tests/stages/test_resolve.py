@@ -1,0 +1,147 @@
+"""Who gets which version: the same players for ever, nested sets, ETag, one query; by the API and on its page."""
+from __future__ import annotations
+
+import base64
+
+import pytest
+from django.test import Client
+
+from gs2admin.identity.actors import SYSTEM
+from stages import resolve
+from stages.models import Rollout
+from stages.resolve import place_of, resolve_in, splits
+from stages.rollout.steps import KINDS
+from stages.services import accept_canary, advance_canary, cancel_rollout, promote_stage, reject_canary
+from tests.stages.kinds import Kind, scenario
+
+pytestmark = pytest.mark.django_db
+WEIGHTS = [{"percent": 5}, {"percent": 20}, {"percent": 50}]
+
+
+@pytest.fixture(autouse=True)
+def _fresh():
+    splits.clear()
+    yield
+    splits.clear()
+
+
+@pytest.fixture
+def kind(monkeypatch):
+    found = Kind()
+    monkeypatch.setitem(KINDS, "fake", found)
+    return found
+
+
+@pytest.fixture
+def canary(dev, register, kind, promote, run):
+    """dev pins auth 1 and chat 1; a canary with auth 2 is up at 5 %."""
+    register(auth="1", chat="1")
+    promote(dev)
+    scenario(dev, phases=("canary", "deploy"), strategy="canary", canary={"weights": WEIGHTS})
+    register(auth="2", mail="1")
+    return run(promote_stage(actor=SYSTEM, stage=dev))
+
+
+@pytest.fixture
+def ask(credential, client):
+    """ask(user, etag="", stage="dev") by the JSON API, with the project's credential."""
+    row, secret = credential
+    auth = "Basic " + base64.b64encode(f"{row.client_id}:{secret}".encode()).decode()
+
+    def act(user: str, etag: str = "", stage: str = "dev", auth: str = auth):
+        splits.clear()
+        more = {"HTTP_IF_NONE_MATCH": etag} if etag else {}
+        return Client().get(f"/api/v1/stages/{stage}/resolve", {"userId": user}, HTTP_AUTHORIZATION=auth, **more)
+
+    return act
+
+
+def gray(stage, players) -> set[str]:
+    splits.clear()
+    split = splits.get(stage.project_id, stage.name)
+    return {player for player in players if resolve_in(split, player).gray}
+
+
+def test_a_higher_weight_only_adds_players_and_shares_are_fair(dev, canary):
+    players = [f"user-{n:06d}" for n in range(20_000)]
+    sets = [gray(dev, players)]
+    for _ in range(2):
+        advance_canary(actor=SYSTEM, rollout=canary)
+        sets.append(gray(dev, players))
+    assert sets[0] < sets[1] < sets[2] and sets[0] == gray(dev, players) & sets[0]
+    for share, found in zip((5, 20, 50), sets, strict=True):
+        assert abs(100 * len(found) / len(players) - share) < 1
+    assert {place_of("1/1", p) < 500 for p in players[:50]} != {place_of("1/2", p) for p in players[:50]}
+
+
+def test_the_api_answers_every_microservice_for_one_player(dev, canary, ask):
+    answers = {user: ask(user).json() for user in (f"u{n}" for n in range(60))}
+    new = {user for user, answer in answers.items() if answer["gray"]}
+    assert new and new != set(answers)
+    for user, answer in answers.items():
+        assert (answer["userId"], answer["stage"], answer["rollout"]) == (user, "dev", canary.number)
+        assert answer["versions"] == (
+            {"auth": "2", "chat": "1", "mail": "1"} if user in new else {"auth": "1", "chat": "1"}
+        )
+
+
+@pytest.mark.parametrize("how", ["reject", "cancel", "accept"])
+def test_when_the_canary_is_over_its_players_follow_at_once(dev, canary, ask, run, how):
+    player = next(f"u{n}" for n in range(500) if ask(f"u{n}").json()["gray"])
+    if how == "accept":
+        accept_canary(actor=SYSTEM, rollout=canary)
+        assert ask(player).json()["gray"], "nobody falls back while everybody follows"
+        run(canary)
+        assert ask(player).json()["versions"]["auth"] == ask("u-any").json()["versions"]["auth"] == "2"
+    else:
+        (reject_canary if how == "reject" else cancel_rollout)(actor=SYSTEM, rollout=canary)
+        assert ask(player).json() == {
+            "stage": "dev", "userId": player, "versions": {"auth": "1", "chat": "1"}, "gray": False, "rollout": None,
+        }
+
+
+def test_an_etag_stands_for_exactly_this_answer(dev, canary, ask):
+    players = [f"u{n}" for n in range(200)]
+    old = next(player for player in players if not ask(player).json()["gray"])
+    first = ask(old)
+    again = ask(old, first["ETag"])
+    assert (again.status_code, again.content, again["ETag"]) == (304, b"", first["ETag"])
+    assert "no-cache" in first["Cache-Control"]
+    late = next(p for p in players if 2000 <= place_of(f"{dev.project_id}/{canary.number}", p) < 5000)
+    before = ask(late)["ETag"]
+    advance_canary(actor=SYSTEM, rollout=canary)
+    assert ask(late, before).status_code == 304, "20 % is not its turn yet"
+    advance_canary(actor=SYSTEM, rollout=canary)
+    after = ask(late, before)
+    assert after.status_code == 200 and after["ETag"] != before and after.json()["gray"]
+
+
+def test_it_costs_one_query_and_mostly_none(dev, canary, django_assert_num_queries, monkeypatch):
+    monkeypatch.setattr(resolve, "KEEP_S", 60.0)
+    splits.clear()
+    with django_assert_num_queries(3):  # the stage, and its two sets, which are never read again
+        for n in range(100):
+            resolve_in(splits.get(dev.project_id, "dev"), f"u{n}")
+
+
+def test_a_stranger_and_a_wrong_name_learn_nothing(dev, canary, ask, foreign_credential):
+    row, secret = foreign_credential
+    foreign = "Basic " + base64.b64encode(f"{row.client_id}:{secret}".encode()).decode()
+    assert ask("u1", stage="nope").status_code == 404
+    assert ask("u1", auth=foreign).status_code == 404
+    assert ask("u1", auth="").status_code == 401
+    assert ask("").status_code == 400
+
+
+def test_the_page_says_which_versions_and_why(dev, canary, client, viewer, project):
+    client.force_login(viewer)
+    url = f"/p/{project.name}/resolve"
+    assert "No player yet" in client.get(url).content.decode()
+    new = next(f"u{n}" for n in range(500) if place_of(f"{project.pk}/{canary.number}", f"u{n}") < 500)
+    page = client.get(url, {"userId": new}).content.decode()
+    assert "below 5: the player has the new versions" in page and f"Rollout {canary.number}" in page and "new versions" in page
+    old = next(f"u{n}" for n in range(500) if place_of(f"{project.pk}/{canary.number}", f"u{n}") >= 500)
+    assert "not below 5: the player has the old versions" in client.get(url, {"userId": old}).content.decode()
+    Rollout.objects.filter(pk=canary.pk).update(state="canary_rejecting", gray_weight=0)
+    assert "No canary is up" in client.get(url, {"userId": new}).content.decode()
+    assert "&lt;b&gt;" in client.get(url, {"userId": "<b>"}).content.decode()
