@@ -95,8 +95,9 @@ class Splits:
         return split
 
     def clear(self) -> None:
-        """Forget everything (tests)."""
+        """Forget everything, the sets too (tests)."""
         self._found.clear()
+        _set.cache_clear()
 
 
 splits = Splits()

@@ -104,7 +104,7 @@ def current_sentence(rollout: Rollout, steps: list[Step]) -> str:
     """What happens now, in a few words."""
     where = lambda step: f" on {step.target_name}" if step.target_name else ""  # noqa: E731
     if rollout.state == RolloutState.QUEUED:
-        return "Waiting for a worker"
+        return "Waiting until another rollout of the stage has ended" if rollout.waiting else "Waiting for a worker"
     if rollout.state == RolloutState.AWAITING_APPROVAL:
         return "Waiting for approval"
     if rollout.state == RolloutState.REJECTED:
