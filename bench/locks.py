@@ -134,14 +134,13 @@ def statement(namespace_id: int) -> Callable[[str], Callable[[], float]]:
     def attempt(name: str) -> Callable[[], float]:
         key, who = sql.key_of(namespace_id, "bare", name), f"t-{os.getpid()}-{threading.get_ident()}"
         sql.make(namespace_id, key, "bare", name)
-        look, denied = connection.vendor == "sqlite", [0]
+        look = connection.vendor == "sqlite"
 
         def refused(seen: sql.State | None) -> float:
-            denied[0] += 1
             if seen is None:
                 return 0.001
             left_ms, held_ms = seen.until_ms - seen.now_ms, seen.now_ms - seen.acquired_ms
-            return wait_for(left_ms=left_ms, held_ms=held_ms, denied=denied[0]).ms / 1000
+            return wait_for(left_ms=left_ms, held_ms=held_ms, crowd=CROWD / PROCESSES).ms / 1000
 
         def act() -> float:
             seen = sql.read(key) if look else None
@@ -149,7 +148,6 @@ def statement(namespace_id: int) -> Callable[[str], Callable[[], float]]:
                 return refused(seen)
             if sql.lock(key, who, TTL_S * 1000) is None:
                 return refused(sql.read(key))
-            denied[0] = 0
             sql.unlock(key, who)
             return 0.0
 

@@ -29,18 +29,18 @@ class Wait:
     s: int
 
 
-FIRST_WAIT_MS, MAX_WAIT_MS, MAX_PATIENCE_MS = 10, 2_000, 1_000
+FIRST_WAIT_MS, MAX_WAIT_MS = 10, 2_000
 
 
-def wait_for(*, left_ms: int, held_ms: int, denied: int, chance: float | None = None) -> Wait:
+def wait_for(*, left_ms: int, held_ms: int, crowd: float, chance: float | None = None) -> Wait:
     """When to try again, apart by chance, and never long after the mutex expires.
 
-    A millisecond for each refusal of late keeps a crowd of any size at some hundred tries a second; an eighth of the time
-    that it is held already spares the tries of the few who wait for somebody slow. left_ms: until it expires by itself.
-    held_ms: since its holder acquired it. denied: its refusals within about the last second. chance: 0 to 1.
+    Half as long as it is held already, times those who wait: together they then try about as often as it changes hands,
+    whether it is held for milliseconds or minutes, and the holder's unlock does not stand behind their tries. left_ms: until
+    it expires by itself. held_ms: since its holder acquired it. crowd: how many wait. chance: 0 to 1.
     """
     dice = random.random() if chance is None else chance
-    pressure = max(FIRST_WAIT_MS, min(denied, MAX_WAIT_MS), min(held_ms // 8, MAX_PATIENCE_MS))
+    pressure = min(max(FIRST_WAIT_MS, max(1.0, crowd) * held_ms / 2), MAX_WAIT_MS)
     ms = max(1, min(round(pressure * (0.5 + dice)), left_ms + round(FIRST_WAIT_MS * dice) + 1))
     return Wait(ms, max(1, math.ceil(ms / 1000)))
 

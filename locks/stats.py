@@ -42,7 +42,9 @@ class Counts:
     def _forget(self) -> None:
         self._tallies: Counter[tuple[int, datetime, str]] = Counter()
         self._mutexes: Counter[int] = Counter()
-        self._before: Counter[int] = Counter()
+        # What refused callers were told to wait, in the span until the last writing and since then.
+        self._waits: tuple[Counter[int], Counter[int]] = (Counter(), Counter())
+        self._since = time.monotonic()
         self._thread: threading.Thread | None = None
 
     def _after_fork(self) -> None:
@@ -50,17 +52,22 @@ class Counts:
         self._lock = threading.Lock()
         self._forget()
 
-    def add(self, namespace_id: int, field: str, mutex_id: int = 0) -> int:
-        """Count one in; returns how often that mutex was refused lately."""
+    def add(self, namespace_id: int, field: str, mutex_id: int = 0, wait_ms: int = 0) -> None:
+        """Count one in; of a refusal, with its mutex and the wait that it was told."""
         minute = datetime.now(UTC).replace(second=0, microsecond=0)
         with self._lock:
             self._tallies[namespace_id, minute, field] += 1
-            lately = 0
             if mutex_id:
                 self._mutexes[mutex_id] += 1
-                lately = self._mutexes[mutex_id] + self._before[mutex_id]
+                self._waits[1][mutex_id] += wait_ms
         self._see_to_writing()
-        return lately
+
+    def crowd(self, mutex_id: int) -> float:
+        """How many wait for a mutex: whoever does is always in one of the waits that were told (Little's law)."""
+        with self._lock:
+            told_ms = self._waits[0][mutex_id] + self._waits[1][mutex_id]
+            span_s = EVERY_S + min(EVERY_S, time.monotonic() - self._since)
+        return told_ms / 1000 / span_s
 
     def _see_to_writing(self) -> None:
         if settings.PROCESS == "command":
@@ -93,7 +100,8 @@ class Counts:
         """Write them, and begin anew. What could not be written is kept. Raises DatabaseError."""
         with self._lock:
             tallies, refused = self._tallies, self._mutexes
-            self._tallies, self._mutexes, self._before = Counter(), Counter(), Counter(refused)
+            self._tallies, self._mutexes = Counter(), Counter()
+            self._waits, self._since = (self._waits[1], Counter()), time.monotonic()
         # In one order, so that two writers never wait for each other in a circle; few mutexes at a time, so that those who
         # want them do not wait either.
         left = sorted(refused.items())
@@ -134,9 +142,14 @@ def expired(namespace_id: int) -> None:
     _counts.add(namespace_id, "expired")
 
 
-def denied(namespace_id: int, mutex_id: int) -> int:
-    """A try was refused; returns how many of that mutex were within about the last second, in this process."""
-    return _counts.add(namespace_id, "denied", mutex_id)
+def denied(namespace_id: int, mutex_id: int, *, wait_ms: int) -> None:
+    """A try was refused, and told to wait."""
+    _counts.add(namespace_id, "denied", mutex_id, wait_ms)
+
+
+def crowd(mutex_id: int) -> float:
+    """How many callers of this process wait for a mutex, as far as they do as they were told."""
+    return _counts.crowd(mutex_id)
 
 
 def flush() -> None:

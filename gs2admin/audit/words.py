@@ -71,6 +71,8 @@ ACTIONS = {
     "script_namespace.delete": "deleted the script namespace",
     "credential.create": "made the credential",
     "credential.revoke": "revoked the credential",
+    "stamp_key.create": "made the stamp key",
+    "stamp_key.revoke": "revoked the stamp key",
     "member.add": "added a member:",
     "member.role": "changed a role:",
     "member.remove": "removed a member:",
@@ -99,6 +101,7 @@ OBJECTS = {
     "script": "Script",
     "scriptnamespace": "Script namespace",
     "credential": "Credential",
+    "stampkey": "Stamp key",
     "membership": "Member",
     "project": "Project",
 }

@@ -106,6 +106,35 @@ class Credential(models.Model):
         return bool(self.sealed_secret)
 
 
+class StampKey(models.Model):
+    """What stamp sheets of a project are signed with; clients name it by its GRN. sealed_secret: encrypted (sealed.py)."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="stamp_keys")
+    namespace = models.CharField(max_length=128, validators=[RegexValidator(NAME)])
+    name = models.CharField(max_length=128, validators=[RegexValidator(NAME)])
+    sealed_secret = models.CharField(max_length=255, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    created_by = models.CharField(max_length=150)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "namespace", "name"], condition=models.Q(revoked_at=None),
+                name="one_live_stamp_key_per_name",
+            ),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def key_id(self) -> str:
+        """Its GRN, as clients send it; one query when the project is not there."""
+        return f"grn:gs2:{self.project.region}:{self.project.owner_id}:key:{self.namespace}:key:{self.name}"
+
+
 class AccessToken(models.Model):
     """A player's session: a row and not a signed text, because the contract allows its token only 128 characters."""
 

@@ -95,8 +95,8 @@ def _of_player(project: Project, user: str, before: int | None) -> Iterator[list
             if before is not None:
                 rows = rows.filter(pk__lt=before)
             ids += rows.order_by("-pk").values_list("pk", flat=True)[:CHUNK]
-        if not ids:
-            return
-        ids = sorted(ids)[-CHUNK:]
-        yield ids
-        before = ids[0]
+        if ids:
+            yield sorted(ids)[-CHUNK:]
+        if len(ids) < CHUNK:
+            return  # no state had more than it gave
+        before = sorted(ids)[-CHUNK:][0]

@@ -7,6 +7,7 @@ from django.http import HttpRequest
 
 from gs2admin.dashboard.player import Action, Part, Pulse, action, address, part
 from gs2admin.identity.models import Project
+from gs2admin.together import rows_of_each
 from jobqueue.models import UserDataRun
 from jobqueue.services.user_data import RIGHT
 from jobqueue.states import LIVE, UserDataKind
@@ -15,19 +16,22 @@ from jobqueue.views.user_data import TITLES
 SHOWN = 5
 
 
-def _runs(project: Project, user_id: str):
-    # One index serves a kind at a time; a player has a handful of them, and they are removed after a week.
-    return UserDataRun.objects.filter(project=project, user_id=user_id).order_by("-id")
+def _newest(project: Project, user_id: str) -> list[tuple[int, str, int, int]]:
+    """(id, state, done, total) of the newest ones; the index serves one kind at a time."""
+    rows = UserDataRun.objects.filter(project=project, user_id=user_id).order_by("-id")
+    each = (rows.filter(kind=kind).values_list("pk", "state", "done", "total")[:SHOWN] for kind in UserDataKind.values)
+    return sorted(rows_of_each(each), reverse=True)[:SHOWN]
 
 
 def _pulse(project: Project, user_id: str) -> Pulse:
-    found = list(_runs(project, user_id).values_list("pk", "state", "done", "total")[:SHOWN])
+    found = _newest(project, user_id)
     return Pulse(found, any(state in LIVE for _, state, *_ in found))
 
 
 def runs(request: HttpRequest, project: Project, user_id: str) -> dict[str, Any]:
     """The newest ones."""
-    rows = list(_runs(project, user_id).defer("log")[:SHOWN])
+    ids = [pk for pk, *_ in _newest(project, user_id)]
+    rows = UserDataRun.objects.filter(pk__in=ids).order_by("-id").defer("log")
     return {"runs": [(row, TITLES[UserDataKind(row.kind)], address(project, user_id, "player-run", pk=row.pk)) for row in rows]}
 
 

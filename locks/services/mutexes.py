@@ -83,8 +83,9 @@ def _refuse_if_closed(namespace: LockNamespace) -> None:
 
 
 def _locked(namespace: LockNamespace, seen: State) -> Conflict:
-    denied = stats.denied(namespace.pk, seen.id)
-    wait = wait_for(left_ms=seen.until_ms - seen.now_ms, held_ms=seen.now_ms - seen.acquired_ms, denied=denied)
+    left_ms, held_ms = seen.until_ms - seen.now_ms, seen.now_ms - seen.acquired_ms
+    wait = wait_for(left_ms=left_ms, held_ms=held_ms, crowd=stats.crowd(seen.id))
+    stats.denied(namespace.pk, seen.id, wait_ms=wait.ms)
     return Conflict(
         "Another transaction holds this mutex.", component="mutex", message="lock.mutex.mutex.error.conflict",
         code="lock.mutex.locked", extra={"retry_after_ms": wait.ms, "retry_after_s": wait.s},

@@ -192,7 +192,7 @@ def _pass_gates(actor: Actor, stage: Stage, kind: str, override: bool, reason: s
 
 
 def _refuse_if_live(stage: Stage) -> None:
-    live = Rollout.objects.live().filter(stage=stage).order_by("waiting", "-id").first()
+    live = Rollout.objects.live().filter(stage=stage).first()
     if live:
         raise Conflict(
             f"Rollout {live.number} by {live.requested_by} is already running on {stage.name}. "

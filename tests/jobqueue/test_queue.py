@@ -10,7 +10,7 @@ from jobqueue.execution import drain as drains
 from jobqueue.execution import hold
 from jobqueue.execution.attempt import Ended
 from jobqueue.models import Job, JobResult, Notification, Queue
-from jobqueue.services import Entry, delete_job, push_jobs, replay_job, run_next
+from jobqueue.services import Entry, delete_job, namespaces, push_jobs, replay_job, run_next
 from jobqueue.services.namespaces import delete_namespace, update_namespace
 from jobqueue.states import JobState, after_attempt
 from jobqueue.sweep import free_queues_of, wake_due_queues, wake_lost_queues
@@ -192,6 +192,18 @@ def test_switching_auto_run_takes_effect_at_once_both_ways(manual, push, drain, 
     update_namespace(actor=SYSTEM, namespace=manual, enable_auto_run=False)
     drain(manual)
     assert scripts.ran == [] and {state(job) for job in jobs} == {"waiting"}
+
+
+def test_turning_auto_run_on_for_many_queues_rings_for_a_few_and_leaves_the_rest_to_the_ticker(manual, push, rings, monkeypatch):
+    monkeypatch.setattr(namespaces, "START_AT_ONCE", 2)
+    monkeypatch.setattr(namespaces, "START_BATCH", 2)
+    for number in range(7):
+        push(manual, "s", user=f"u-{number}")
+    rings.clear()
+    update_namespace(actor=SYSTEM, namespace=manual, enable_auto_run=True)
+    assert len(rings) == 2 and Queue.objects.filter(draining=True).count() == 7
+    assert wake_due_queues() == 5 and len({str(ring) for ring in rings}) == 7
+    assert wake_due_queues() == 0
 
 
 def test_turning_auto_run_off_lets_no_further_job_begin_and_turning_it_on_goes_on(auto, push, scripts, rings):

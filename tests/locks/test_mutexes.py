@@ -171,13 +171,13 @@ def test_a_refusal_says_when_to_try_again(mutexes):
 
 
 @pytest.mark.parametrize(
-    ("left_ms", "held_ms", "denied", "chance", "ms"),
-    [(60_000, 0, 1, 0.0, 5), (60_000, 0, 1, 1.0, 15), (60_000, 0, 100, 0.5, 100), (60_000, 800, 1, 0.5, 100),
-     (60_000, 10**9, 1, 0.5, 1000), (60_000, 0, 10_000, 0.5, 2000), (60_000, 0, 10_000, 1.0, 3000), (3, 0, 500, 0.0, 4),
-     (3, 0, 500, 1.0, 14), (0, 0, 1, 0.0, 1)],
+    ("left_ms", "held_ms", "crowd", "chance", "ms"),
+    [(60_000, 0, 0.0, 0.0, 5), (60_000, 0, 50.0, 1.0, 15), (60_000, 100, 0.2, 0.5, 50), (60_000, 20, 30.0, 0.5, 300),
+     (60_000, 10**9, 1.0, 0.5, 2000), (60_000, 10**9, 500.0, 1.0, 3000), (3, 10**6, 500.0, 0.0, 4),
+     (3, 10**6, 500.0, 1.0, 14), (0, 0, 1.0, 0.0, 1)],
 )  # fmt: skip
-def test_the_wait_grows_with_the_crowd_and_with_patience_and_ends_with_the_mutex(left_ms, held_ms, denied, chance, ms):
-    wait = wait_for(left_ms=left_ms, held_ms=held_ms, denied=denied, chance=chance)
+def test_the_wait_grows_with_the_crowd_and_the_holders_time_and_ends_with_the_mutex(left_ms, held_ms, crowd, chance, ms):
+    wait = wait_for(left_ms=left_ms, held_ms=held_ms, crowd=crowd, chance=chance)
     assert wait.ms == ms and wait.s == max(1, -(-ms // 1000))
 
 

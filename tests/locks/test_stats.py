@@ -47,7 +47,7 @@ def test_a_server_gathers_counts_and_writes_them_together(mutexes, monkeypatch):
 
 def test_a_refused_try_writes_nothing_itself(mutexes, monkeypatch, django_assert_num_queries):
     mutexes.lock("a")
-    monkeypatch.setattr(stats, "denied", lambda *_: 1)
+    monkeypatch.setattr(stats, "denied", lambda *_, **__: None)
     writes = []
     monkeypatch.setattr(sql, "lock", lambda *_: writes.append(1))
     if settings.ON_SQLITE:
@@ -75,6 +75,23 @@ def test_what_is_held_is_noted_for_the_chart_and_old_minutes_become_spans(mutexe
     assert stats.roll_up() == 0
 
 
+def test_those_who_wait_are_counted_by_the_waits_that_they_were_told(monkeypatch):
+    counts, clock = stats.Counts(), [100.0]
+    monkeypatch.setattr(stats.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(counts, "_see_to_writing", lambda: None)
+    monkeypatch.setattr(counts, "_tallies", stats.Counter()), monkeypatch.setattr(counts, "_since", 100.0)
+    assert counts.crowd(1) == 0
+    for _ in range(20):  # ten callers, each told twice to wait half a second
+        counts.add(1, "denied", 1, 500)
+    clock[0] += 1
+    assert counts.crowd(1) == 5 and counts.crowd(2) == 0, "over two seconds, of which they waited one"
+    monkeypatch.setattr(stats.sql, "count", lambda *_: None), monkeypatch.setattr(stats.sql, "count_denied", lambda *_: None)
+    counts.write()
+    assert counts.crowd(1) == 10
+    counts.write()
+    assert counts.crowd(1) == 0
+
+
 def test_a_dry_run_counts_nothing(mutexes, credential):
     from gs2admin.identity.actors import from_credential
     from gs2admin.wire.dispatch import Call, dispatch
@@ -85,3 +102,28 @@ def test_a_dry_run_counts_nothing(mutexes, credential):
     fields = {"namespaceName": "trades", "userId": "u-1", "propertyId": "p", "transactionId": "t", "ttl": 5}
     assert dispatch(method, call, fields).body["item"]["revision"] == 1
     assert mutexes.row() is None and total(mutexes.namespace) == (0, 0, 0)
+
+
+def test_the_hot_path_is_a_statement_a_move(mutexes, credential, monkeypatch, django_assert_num_queries):
+    """Through the method table: no query of Django's, and on PostgreSQL one statement for each lock and unlock."""
+    from gs2admin.identity.actors import from_credential
+    from gs2admin.wire.dispatch import Call, dispatch
+    from gs2admin.wire.table import table
+
+    monkeypatch.setattr(settings, "PROCESS", "web")
+    monkeypatch.setattr(stats._counts, "_see_to_writing", lambda: None)
+    call = Call(CallContext("gs2"), from_credential(credential[0], door="gs2"), mutexes.namespace.project)
+    fields = {"namespaceName": "trades", "userId": "u-1", "propertyId": "p", "transactionId": "t"}
+    ran, run = [], sql._rows
+    monkeypatch.setattr(sql, "_rows", lambda *given: ran.append(given) or run(*given))
+
+    def statements(function: str) -> int:
+        ran.clear()
+        dispatch(table().by_name["lock", "mutex", function], call, fields | {"ttl": 5})
+        return len(ran)
+
+    statements("lockByUserId"), statements("unlockByUserId")
+    with django_assert_num_queries(0):
+        assert statements("lockByUserId") == (2 if settings.ON_SQLITE else 1)
+        assert statements("getMutexByUserId") == 1 and statements("unlockByUserId") == 1
+    stats.flush()

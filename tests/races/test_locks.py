@@ -2,14 +2,20 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 
 import pytest
 
 from bench.locks_check import Plan, play
+from gs2admin.errors import Conflict
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.services import create_credential
+from locks import sql, stats
 from locks.models import Holding, Mutex
+from locks.services import lock, unlock
 from locks.services.namespaces import create_namespace
+from tests.races.conftest import together
 
 pytestmark = pytest.mark.processes
 SETTINGS = {"WORKERS": "1", "JOB_WORKERS": "0"}
@@ -69,3 +75,38 @@ for number in range(30):
     won = [int(line) for text in in_processes(code, count=4) for line in text.split("\n") if line]
     assert sorted(won) == list(range(30))
     assert set(Mutex.objects.values_list("counter", "revision")) == {(1, 1)}
+
+
+def test_tokens_rise_while_rows_are_removed_under_the_lockers(transactional_db, project, monkeypatch):
+    """The cleaner takes the free row away again and again; whoever locks next makes it anew, above all before."""
+    monkeypatch.setattr(stats._counts, "_see_to_writing", lambda: None)
+    space = create_namespace(actor=SYSTEM, project=project, name="swept")
+    more = {"actor": SYSTEM, "namespace": space, "user_id": "u", "property_id": "p"}
+    tokens, removed, ended = [], [], threading.Event()
+
+    def work(who: str) -> None:
+        mine, deadline = 0, time.monotonic() + 60
+        while mine < 25 and time.monotonic() < deadline:
+            try:
+                state = lock(**more, transaction_id=who, ttl_s=60)
+            except Conflict:
+                continue
+            tokens.append(state.revision)  # while it is held, so the order is that of the holdings
+            unlock(**more, transaction_id=who)
+            mine += 1
+
+    def sweep() -> None:
+        while not ended.is_set():
+            ids = list(Mutex.objects.values_list("pk", flat=True))
+            removed.append(sql.remove(space.pk, ids, idle_since_ms=10**15))
+
+    def crew() -> None:
+        try:
+            together(*(lambda who=who: work(who) for who in "abc"))
+        finally:
+            ended.set()
+
+    problems = [problem for problem in together(crew, sweep) if problem]
+    assert not problems and len(tokens) == 75
+    assert tokens == sorted(set(tokens)), "each is higher than all before"
+    assert sum(removed) > 5, "nothing was removed under them"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import time
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.utils import timezone
 
 from gs2admin.identity.actors import SYSTEM
-from gs2admin.identity.models import AccessToken
+from gs2admin.identity.models import AccessToken, StampKey
+from gs2admin.identity.sealed import seal
+from gs2admin.identity.stamp_keys import purpose_of, signature
 from jobqueue.models import GivenUp, Job, JobResult, Queue, UserDataRun
 from jobqueue.services import Entry, push_jobs
 from jobqueue.services.namespaces import create_namespace, create_script_namespace
@@ -20,6 +24,7 @@ ACCESS_TOKEN = "access-token-of-user-0001"
 WAITING = "00000000-0000-4000-8000-000000000001"
 TRIED = "00000000-0000-4000-8000-000000000002"
 DEAD = "00000000-0000-4000-8000-000000000003"
+STAMP_KEY, STAMP_SECRET = "grn:gs2:ap-northeast-1:isles-owner:key:default:key:sheets", "secret of the stamp key"
 DUMP, CLEAN, UPLOADED, IMPORTED = (f"00000000-0000-4000-8000-00000000001{n}" for n in range(4))
 
 
@@ -48,6 +53,8 @@ def build(project) -> None:
     runs = ("dump", "done", DUMP), ("clean", "done", CLEAN), ("import", "uploaded", UPLOADED), ("import", "done", IMPORTED)
     for kind, state, token in runs:
         UserDataRun.objects.create(project=project, user_id="user-0001", kind=kind, state=state, token=token, file="x")
+    sealed = seal(STAMP_SECRET, purpose=purpose_of(project, "default", "sheets"))
+    StampKey.objects.create(project=project, namespace="default", name="sheets", sealed_secret=sealed, created_by="test")
     for name in ("default", "script-ns"):
         scripts = create_script_namespace(actor=SYSTEM, project=project, name=name)
         create_script(actor=SYSTEM, namespace=scripts, name="script-0001", source=SCRIPT)
@@ -110,8 +117,24 @@ GOOD = {
     },
     "script.script.debugInvoke": {"script": "result = {x = 1}", "userId": "user-0001", "randomStatus": {"seed": 7}},
 }
+
+
+def sheet(action: str, args: dict, *, secret: str = "", **more: object) -> str:
+    """A signed stamp sheet, good for half an hour."""
+    body = json.dumps({
+        "transactionId": str(uuid4()), "action": action, "args": json.dumps(args), "tasks": [],
+        "expiresAt": int((time.time() + 1800) * 1000), **more,
+    })  # fmt: skip
+    return json.dumps({"body": body, "signature": signature(secret or STAMP_SECRET, body)})
+
+
+_PUSH, _INVOKE = GOOD["job-queue.job.pushByUserId"], GOOD["script.script.invokeScript"]
+_KEY = {"keyId": STAMP_KEY}
+GOOD |= {
+    "job-queue.job.pushByStampSheet": _KEY | {"stampSheet": sheet("Gs2JobQueue:PushByUserId", _PUSH)},
+    "job-queue.job.deleteByStampTask": _KEY
+    | {"stampTask": sheet("Gs2JobQueue:DeleteJobByUserId", _HIS | {"jobName": WAITING})},
+    "script.script.invokeByStampSheet": _KEY | {"stampSheet": sheet("Gs2Script:InvokeScript", _INVOKE)},
+}
 # Not offered; they answer 400.
-REFUSED = {
-    "script.script.createScriptFromGitHub", "script.script.updateScriptFromGitHub", "script.script.invokeByStampSheet",
-    "job-queue.job.pushByStampSheet", "job-queue.job.deleteByStampTask",
-}  # fmt: skip
+REFUSED = {"script.script.createScriptFromGitHub", "script.script.updateScriptFromGitHub"}

@@ -211,13 +211,3 @@ def test_a_namespace_deleted_while_its_job_runs(server, players):
     thread.join()
     assert answers[0].status_code == 404 and problems(answers[0])[0]["component"] == "namespace"
     assert server.call("POST", f"/job-queue/{namespace}{USER}", json={}).status_code == 404
-
-
-@pytest.mark.parametrize(
-    ("path", "field"),
-    [("job-queue/stamp/job", "stampSheet"), ("job-queue/stamp/job/delete", "stampTask"), ("script/stamp/script/invoke", "stampSheet")],
-)
-def test_stamp_sheets_are_refused_and_say_so(server, path, field):
-    body = {field: json.dumps({"body": "{}", "signature": "x"}), "keyId": "grn:gs2:r:o:key:k:key:k"}
-    refused(server, "POST", f"/{path}", 400, "jobQueue.stampSheet.signature.error.invalid", json=body)
-    refused(server, "POST", f"/{path}", 400, f"jobQueue.stampSheet.{field}.error.require", json={})
