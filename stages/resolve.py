@@ -127,7 +127,7 @@ EMPTY: tuple[Mapping[str, str], str] = ({}, "0" * 24)
 def load_sets(wanted: Iterable[int | None]) -> dict[int | None, tuple[Mapping[str, str], str]]:
     """These sets, reading with one query what is not known yet."""
     ids = set(wanted)
-    found = {set_id: _sets[set_id] for set_id in ids if set_id in _sets} | {None: EMPTY}
+    found = {set_id: known for set_id in ids if (known := _sets.get(set_id))} | {None: EMPTY}
     missing = ids - set(found)
     if missing:
         rows = VersionSet.objects.filter(pk__in=missing).only("versions", "digest")
