@@ -3,6 +3,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import F
+from django.db.models.functions import Now
+
 from gs2admin import spaces
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
@@ -11,6 +14,8 @@ from jobqueue.execution import scripts as found_scripts
 from jobqueue.execution.drain import begin
 from jobqueue.models import GivenUp, Job, Namespace, Queue, Script, ScriptNamespace, Tally
 
+START_AT_ONCE = 100
+START_BATCH = 1_000
 FINISH_QUEUES = "jobqueue.chores.finish_queue_namespace"
 FINISH_SCRIPTS = "jobqueue.chores.finish_script_namespace"
 
@@ -44,9 +49,19 @@ def update_namespace(*, actor: Actor, namespace: Namespace, reason: str = "", **
 
 
 def start_queues(namespace: Namespace) -> int:
-    """Begin a drain for each queue with work that has none; returns how many."""
+    """Begin a drain for each queue with work that has none; returns how many.
+
+    The first ones at once. Of a hundred thousand, the others are marked as due, a batch per statement, and the workers'
+    ticker rings for them: who turned the switch does not wait for that.
+    """
     idle = Queue.objects.filter(namespace=namespace, waiting__gt=0, draining=False)
-    return sum(begin(pk) for pk in idle.values_list("pk", flat=True).iterator())
+    started = sum(begin(pk) for pk in list(idle.order_by("pk").values_list("pk", flat=True)[:START_AT_ONCE]))
+    due = {"draining": True, "rev": F("rev") + 1, "started_rev": F("rev") + 1, "next_at": Now()}
+    last = 0
+    while ids := list(idle.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:START_BATCH]):
+        started += idle.filter(pk__in=ids).update(**due)
+        last = ids[-1]
+    return started
 
 
 def delete_namespace(*, actor: Actor, namespace: Namespace, reason: str = "") -> Namespace:

@@ -10,7 +10,7 @@ from jobqueue.execution import drain as drains
 from jobqueue.execution import hold
 from jobqueue.execution.attempt import Ended
 from jobqueue.models import Job, JobResult, Notification, Queue
-from jobqueue.services import Entry, delete_job, push_jobs, replay_job, run_next
+from jobqueue.services import Entry, delete_job, namespaces, push_jobs, replay_job, run_next
 from jobqueue.services.namespaces import delete_namespace, update_namespace
 from jobqueue.states import JobState, after_attempt
 from jobqueue.sweep import free_queues_of, wake_due_queues, wake_lost_queues
@@ -53,6 +53,18 @@ def test_a_push_begins_one_drain_and_further_pushes_none(auto, push, drain, scri
     assert (queue.draining, queue.waiting, queue.lease_until) == (False, 0, None)
     push(auto)
     assert rings == [(TASK, first.queue_id)] * 2
+
+
+def test_a_heavy_player_starves_nobody(auto, push, scripts, rings, monkeypatch):
+    """A drain gives way after its slice, however much is left, and stands at the end of the line again."""
+    monkeypatch.setattr(drains, "SLICE_S", 0.0)
+    for _ in range(4):
+        push(auto, user="heavy")
+    push(auto, user="light")
+    while rings:
+        _, pk = rings.pop(0)
+        drains.drain(pk)
+    assert [user for user, *_ in scripts.ran] == ["heavy", "light", "heavy", "heavy", "heavy"]
 
 
 def test_order_is_kept_over_failures_and_the_tail_waits(auto, push, drain, scripts, statuses):
@@ -192,6 +204,18 @@ def test_switching_auto_run_takes_effect_at_once_both_ways(manual, push, drain, 
     update_namespace(actor=SYSTEM, namespace=manual, enable_auto_run=False)
     drain(manual)
     assert scripts.ran == [] and {state(job) for job in jobs} == {"waiting"}
+
+
+def test_turning_auto_run_on_for_many_queues_rings_for_a_few_and_leaves_the_rest_to_the_ticker(manual, push, rings, monkeypatch):
+    monkeypatch.setattr(namespaces, "START_AT_ONCE", 2)
+    monkeypatch.setattr(namespaces, "START_BATCH", 2)
+    for number in range(7):
+        push(manual, "s", user=f"u-{number}")
+    rings.clear()
+    update_namespace(actor=SYSTEM, namespace=manual, enable_auto_run=True)
+    assert len(rings) == 2 and Queue.objects.filter(draining=True).count() == 7
+    assert wake_due_queues() == 5 and len({str(ring) for ring in rings}) == 7
+    assert wake_due_queues() == 0
 
 
 def test_turning_auto_run_off_lets_no_further_job_begin_and_turning_it_on_goes_on(auto, push, scripts, rings):
