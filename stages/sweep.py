@@ -58,8 +58,7 @@ def move_canaries() -> int:
 @engine.ticker
 def start_queued() -> int:
     """Let those begin that wait for their turn, where the one before has ended."""
-    stages = Rollout.objects.filter(waiting=True).order_by().values_list("stage_id", flat=True).distinct()
-    return sum(queued.start_next(pk) for pk in list(stages[:100]))
+    return sum(queued.start_next(stage_id) for stage_id in queued.free_stages())
 
 
 @engine.ticker

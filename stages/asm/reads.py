@@ -8,25 +8,33 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
 
 from gs2admin.identity.models import Project
 from stages.asm import shapes
-from stages.models import Output, Rollout
+from stages.models import Output, Rollout, Step
+from stages.states import RolloutState, StepState
 from stages.versions import Change, differences, effective
 
 # The published list has no pages; what ended long ago is in the history.
 LISTED = 200
+# While a gray version can be there.
+UP = frozenset({RolloutState.RUNNING, RolloutState.CANARY_HOLD, RolloutState.CANARY_ANALYZING})
 _ELSEWHERE = re.compile(r"rollout-([1-9][0-9]{0,8})-(.+)", re.DOTALL)
 
 
 def releases(project: Project) -> QuerySet[Rollout]:
-    """The rollouts that are releases, newest first, with `said_at`: when the last line of output was written."""
+    """The rollouts that are releases, newest first.
+
+    said_at: when the last line of output was written. gray_steps: those that have made a gray Deployment.
+    """
+    gray = Step.objects.filter(phase="canary", leg="canary", kind="kubernetes", state=StepState.SUCCEEDED)
     last = Output.objects.filter(rollout=OuterRef("pk")).order_by("-seq").values("at")[:1]
     return (
         Rollout.objects.of_project(project.pk)
         .filter(Q(release__isnull=False) | Q(strategy="canary"))
         .select_related("release", "stage", "from_set", "to_set")
+        .prefetch_related(Prefetch("steps", gray, to_attr="gray_steps"))
         .annotate(said_at=Subquery(last))
     )
 
@@ -66,7 +74,7 @@ def _made_here(project: Project, row: Rollout) -> dict[str, Any]:
         began=row.created_at,
         changed=_changed(row, kept.updated_at),
         original=kept.deployment,
-        gray=kept.gray_deployments,
+        gray=_gray(row),
     )
 
 
@@ -90,8 +98,21 @@ def _started_elsewhere(project: Project, row: Rollout, change: Change) -> dict[s
         began=row.created_at,
         changed=_changed(row),
         original={},
-        gray=[],
+        gray=_gray(row, change.name),
     )
+
+
+def _gray(row: Rollout, service: str | None = None) -> list[dict[str, Any]]:
+    """The gray Deployments that are there; none any more once the gray version is withdrawn or is everybody's."""
+    if row.state not in UP:
+        return []
+    return [
+        shapes.deployment(
+            step.memo["gray"], step.config["namespace"], replicas=step.config.get("gray_replicas"), version=step.new_version
+        )
+        for step in row.gray_steps
+        if step.memo.get("gray") and service in (None, step.microservice)
+    ]
 
 
 def _changes(row: Rollout) -> list[Change]:

@@ -38,9 +38,11 @@ def time(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def deployment(name: str, namespace: str) -> dict[str, Any]:
-    """A workload of which nothing but its name is known."""
-    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": namespace}}
+def deployment(name: str, namespace: str, *, replicas: int | None = None, version: str = "") -> dict[str, Any]:
+    """A workload, with as much as this server knows of it: the cluster has the rest. The version is a label."""
+    labels = {"labels": {"version": version}} if version else {}
+    spec = {"spec": {"replicas": replicas}} if replicas is not None else {}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": namespace, **labels}, **spec}
 
 
 def release(

@@ -6,7 +6,7 @@ has moved meanwhile; what would be refused then (a stopped line, a role that was
 from __future__ import annotations
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 from django.db.models.functions import Now
 
 from gs2admin import engine
@@ -36,6 +36,13 @@ def ahead_of(stage: Stage) -> Rollout | None:
         raise Conflict(f"{MOST} rollouts wait for their turn on {stage.name} already. Cancel one of them first.",
                        component="stage", message="freeze.stage.stage.error.conflict", code="freeze.stage.queueFull")
     return rows.order_by("-id").first()
+
+
+def free_stages() -> list[int]:
+    """Stages where a rollout waits and none runs; one query by an index, mostly empty."""
+    live = Rollout.objects.live().filter(stage=OuterRef("stage"), waiting=False)
+    rows = Rollout.objects.filter(~Exists(live), waiting=True).order_by()
+    return list(rows.values_list("stage_id", flat=True).distinct()[:100])
 
 
 def start_next(stage_id: int) -> bool:

@@ -52,8 +52,19 @@ def create_release(
         if spec["type"] == Strategy.BLUE_GREEN:
             Rollout.objects.filter(pk=rollout.pk).update(strategy=Strategy.BLUE_GREEN)
             rollout.strategy = Strategy.BLUE_GREEN
+        _replicas(rollout, spec)
         Release.objects.create(rollout=rollout, namespace=namespace, name=name, service_name=service, spec=spec)
         return rollout
+
+
+def _replicas(rollout: Rollout, spec: dict[str, Any]) -> None:
+    """The number of gray replicas is the client's to choose; everything else of a workload is the original's."""
+    wanted = spec["grayDeployments"][0]["template"].get("spec", {}).get("replicas")
+    if isinstance(wanted, bool) or not isinstance(wanted, int) or not 1 <= wanted <= 100:
+        return
+    for step in rollout.steps.filter(leg="canary", phase="canary", kind="kubernetes"):
+        step.config["gray_replicas"] = wanted
+        step.save(update_fields=["config"])
 
 
 def update_release(*, actor: Actor, rollout: Rollout, spec: dict[str, Any], version: str, reason: str = "") -> Rollout:

@@ -12,7 +12,7 @@ from gs2admin.audit.models import Activity
 from gs2admin.identity.actors import SYSTEM
 from stages.models import Release, Rollout, Version
 from stages.rollout import executor
-from stages.services import promote_stage, register_version, rollback_stage
+from stages.services import promote_stage, register_version, rollback_stage, set_targets
 from tests.published.conftest import asm_error
 from tests.published.test_actions import SPEC
 
@@ -99,6 +99,7 @@ def test_a_release_is_seen_in_the_browser(caller, live, client, owner):
         page = client.get(reverse(name, kwargs={"project": "isles", **more}))
         assert page.status_code == 200 and "as-service" in page.content.decode(), name
     assert "Release live by as-service" in page.content.decode()
+    assert "releases auth 1.2.0 to a part of live first" in page.content.decode()
 
 
 def test_canceled_it_leaves_what_was_there_and_can_be_followed_by_another(caller, live):
@@ -249,6 +250,30 @@ def test_the_namespace_of_kubernetes_targets_will_do(caller, live):
     assert made.status_code == 201 and json.loads(made.content)["metadata"]["namespace"] == "game-live"
 
 
+def test_gray_workloads_are_told_while_they_are_there(caller, live, settings):
+    settings.STEP_KUBECONFIGS = {"tokyo": "/etc/tokyo.yaml"}
+    config = {"kubeconfig": "tokyo", "namespace": "game-live", "image": "registry.example.com/game/{service}"}
+    phases = {phase: config if phase in {"canary", "deploy"} else None for phase in ("pre", "canary", "deploy", "post")}
+    set_targets(actor=SYSTEM, stage=live, targets=[{"name": "cluster", "kind": "kubernetes", "config": phases}])
+    template = copy.deepcopy(SPEC["grayDeployments"][0]["template"])
+    template["spec"]["replicas"] = 3
+    made = caller().asm("POST", "/isles/namespaces/game-live/releases", body(spec__grayDeployments__0__template=template))
+    uid = json.loads(made.content)["metadata"]["uid"]
+    row = Rollout.objects.get(release__uid=uid)
+    step = row.steps.get(phase="canary")
+    assert step.config["gray_replicas"] == 3 and json.loads(made.content)["status"]["grayDeployments"] == []
+    step.state, step.memo = "succeeded", {"gray": "auth-gray"}
+    step.save()
+    Rollout.objects.filter(pk=row.pk).update(state="canary_hold", started_at=row.created_at)
+    read = lambda: json.loads(caller().asm("GET", f"/isles/namespaces/game-live/releases/{uid}").content)["status"]  # noqa: E731
+    assert read()["grayDeployments"] == [{
+        "apiVersion": "apps/v1", "kind": "Deployment", "spec": {"replicas": 3},
+        "metadata": {"name": "auth-gray", "namespace": "game-live", "labels": {"version": "1.2.0"}},
+    }]  # fmt: skip
+    Rollout.objects.filter(pk=row.pk).update(state="canary_rejecting")
+    assert read()["grayDeployments"] == []
+
+
 def test_only_who_may_promote_may_release(caller, live):
     asm_error(caller("viewer").asm("POST", ONE, body()), 403, "01000002")
     asm_error(caller("support").asm("POST", ONE, body()), 403, "01000002")
@@ -273,7 +298,7 @@ def test_a_long_list_costs_few_queries(caller, stage, record, django_assert_max_
     for _ in range(20):
         record(stage, "succeeded", strategy="canary")
     viewer = caller("viewer")
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(4):
         assert len(json.loads(viewer.asm("GET", "/isles/releases").content)["items"]) == 20
 
 
