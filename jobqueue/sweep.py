@@ -10,8 +10,9 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from gs2admin import engine
-from jobqueue.execution.drain import DRAIN
-from jobqueue.models import Job, Notification, Queue
+from gs2admin.spaces import NamespaceStatus
+from jobqueue.execution.drain import DRAIN, begin
+from jobqueue.models import Job, Namespace, Notification, Queue
 from jobqueue.states import JobState
 
 BATCH = 1_000
@@ -41,6 +42,20 @@ def wake_lost_queues() -> int:
     """Queues that somebody should be draining and nobody came for in a while."""
     lost = Q(rung_at=None) | Q(rung_at__lt=Now() - timedelta(seconds=LOST_S))
     return _wake(lambda: Queue.objects.filter(lost, draining=True, next_at=None))
+
+
+@engine.sweeper
+def start_left_queues() -> int:
+    """Queues with work that nobody drains although their namespace runs by itself.
+
+    A push that had read the switch as off, and was committed after the switch had looked for idle queues, leaves one.
+    """
+    started = 0
+    for namespace in list(Namespace.objects.filter(enable_auto_run=True, status=NamespaceStatus.ACTIVE)):
+        left = Queue.objects.filter(namespace=namespace, waiting__gt=0, draining=False)
+        # Found by the index of queues with work; almost all of them are being drained.
+        started += sum(begin(pk) for pk in list(left.order_by("head_at", "pk").values_list("pk", flat=True)[:500]))
+    return started
 
 
 @engine.undertaker

@@ -9,11 +9,11 @@ from gs2admin.identity.actors import SYSTEM
 from jobqueue.execution import drain as drains
 from jobqueue.execution import hold
 from jobqueue.execution.attempt import Ended
-from jobqueue.models import Job, JobResult, Notification, Queue
+from jobqueue.models import Job, JobResult, Namespace, Notification, Queue
 from jobqueue.services import Entry, delete_job, namespaces, push_jobs, replay_job, run_next
 from jobqueue.services.namespaces import delete_namespace, update_namespace
 from jobqueue.states import JobState, after_attempt
-from jobqueue.sweep import free_queues_of, wake_due_queues, wake_lost_queues
+from jobqueue.sweep import free_queues_of, start_left_queues, wake_due_queues, wake_lost_queues
 
 pytestmark = pytest.mark.django_db
 TASK = "jobqueue.tasks.drain"
@@ -204,6 +204,17 @@ def test_switching_auto_run_takes_effect_at_once_both_ways(manual, push, drain, 
     update_namespace(actor=SYSTEM, namespace=manual, enable_auto_run=False)
     drain(manual)
     assert scripts.ran == [] and {state(job) for job in jobs} == {"waiting"}
+
+
+def test_a_push_that_read_the_switch_as_off_too_long_ago_is_found_by_the_sweep(manual, push, rings):
+    push(manual, "s", user="u-1")
+    Namespace.objects.filter(pk=manual.pk).update(enable_auto_run=True)  # as if its start_queues had looked before the push
+    rings.clear()
+    assert start_left_queues() == 1 and len(rings) == 1 and Queue.objects.get().draining
+    assert start_left_queues() == 0
+    Queue.objects.update(draining=False)
+    Namespace.objects.filter(pk=manual.pk).update(enable_auto_run=False)
+    assert start_left_queues() == 0
 
 
 def test_turning_auto_run_on_for_many_queues_rings_for_a_few_and_leaves_the_rest_to_the_ticker(manual, push, rings, monkeypatch):

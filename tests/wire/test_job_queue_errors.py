@@ -202,10 +202,8 @@ def test_a_namespace_deleted_while_its_job_runs(server, players):
     answers = []
     thread = threading.Thread(target=lambda: answers.append(server.call("POST", f"/job-queue/{namespace}{USER}/run")))
     thread.start()
-    while (
-        server.python(f"from jobqueue.models import Job\nprint(Job.objects.get(name='{job.name}').state)").strip()
-        != "running"
-    ):
+    while not server.sql(f"SELECT 1 FROM jobqueue_job j JOIN jobqueue_queue q ON q.id = j.queue_id JOIN jobqueue_namespace n"
+                         f" ON n.id = q.namespace_id WHERE n.name = '{namespace}' AND j.state = 'running'"):
         assert thread.is_alive()
     assert server.call("DELETE", f"/job-queue/{namespace}").status_code == 200
     thread.join()
