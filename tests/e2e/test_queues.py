@@ -97,9 +97,10 @@ def written(browser, server, signed_in, screenshots):
 def test_support_sees_a_job_fail_has_it_given_up_and_replayed(opened, server, written, screenshots):
     page = opened("sora")
     page.goto("/p/queues/queues/")
+    page.get_by_role("link", name="Search in jobs").click()
     page.get_by_label("Player id or job name").fill(PLAYER[:9])
     page.get_by_role("button", name="Find").click()
-    page.get_by_role("link", name=PLAYER).click()
+    page.get_by_role("row", name=PLAYER).get_by_role("link").nth(1).click()  # the first leads to the player's page
     expect(page.get_by_role("heading", name=PLAYER)).to_be_visible()
     page.get_by_role("link", name="Run next…").click()
     confirm(page, "Run it", "ticket 8812")
