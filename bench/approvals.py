@@ -80,11 +80,13 @@ class Arena:
                 actor=SYSTEM, project=self.project, microservice="chat", version=f"2.{self.versions}.0"),
         }
         late = self.random.uniform(-0.02, 0.08)
+        # Half of the losses come when the last vote is counted and no worker has begun.
+        between = rival == "role loss" and self.random.random() < 0.5
         threads = [
             threading.Thread(target=_go, args=(race, "approve", barrier, max(0.0, -late),
                                                lambda: approve_rollout(actor=approver, rollout=row))),
-            threading.Thread(target=_go, args=(race, "rival", barrier, max(0.0, late), acts[rival])),
-            threading.Thread(target=_work, args=(race, barrier)),
+            threading.Thread(target=_go, args=(race, "rival", barrier, max(0.0, late), acts[rival], between)),
+            threading.Thread(target=_work, args=(race, barrier, self.random.uniform(0.0, 0.3))),
         ]
         for thread in threads:
             thread.start()
@@ -99,11 +101,15 @@ class Arena:
             cancel_rollout(actor=SYSTEM, rollout=row)
 
 
-def _go(race: Race, name: str, barrier: threading.Barrier, pause_s: float, act) -> None:
+def _go(race: Race, name: str, barrier: threading.Barrier, pause_s: float, act, between: bool = False) -> None:
+    """between: only once the rollout was approved (or never is, within 2 s)."""
     try:
         connection.ensure_connection()
         barrier.wait(PATIENCE_S)
         time.sleep(pause_s)
+        until = time.monotonic() + 2.0
+        while between and time.monotonic() < until and _waits(race.rollout):
+            time.sleep(0.002)
         began = time.monotonic()
         try:
             act()
@@ -114,17 +120,27 @@ def _go(race: Race, name: str, barrier: threading.Barrier, pause_s: float, act) 
         connections.close_all()
 
 
-def _work(race: Race, barrier: threading.Barrier) -> None:
-    """A worker that looks again and again, until the rollout has ended or nobody will start it any more."""
+def _waits(rollout: Rollout) -> bool:
+    return Rollout.objects.filter(pk=rollout.pk, state="awaiting_approval").exists()
+
+
+def _work(race: Race, barrier: threading.Barrier, slow_s: float) -> None:
+    """A worker that looks again and again, until the rollout has ended or nobody will start it any more.
+
+    slow_s: how long it takes to come once the rollout may start, so that a role can be lost in between.
+    """
     try:
         barrier.wait(PATIENCE_S)
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until:
-            began = time.monotonic()
-            executor.run(race.rollout.pk)
             now = Rollout.objects.get(pk=race.rollout.pk)
-            if now.started_at:
-                race.times["start"] = (began, time.monotonic())
+            if now.state == "queued":
+                time.sleep(slow_s)
+                began = time.monotonic()
+                executor.run(now.pk)
+                now.refresh_from_db()
+                if now.started_at:
+                    race.times["start"] = (began, time.monotonic())
             if now.state in FINAL or (len({"approve", "rival"} & set(race.times)) == 2 and now.state == "awaiting_approval"):
                 return
             time.sleep(0.001)

@@ -12,7 +12,18 @@ from gs2admin.adminkit import ReadOnlyAdmin, ServiceAdmin, ServiceForm
 from gs2admin.errors import Invalid
 from gs2admin.identity.actors import Actor
 from stages import admin_governance  # noqa: F401  registers the rest
-from stages.models import Microservice, Output, Rollout, Stage, Step, Target, Version, VersionSet
+from stages.models import (
+    CanaryReport,
+    Microservice,
+    Output,
+    Rollout,
+    Scenario,
+    Stage,
+    Step,
+    Target,
+    Version,
+    VersionSet,
+)
 from stages.rollout.steps import KINDS
 from stages.services import (
     change_note,
@@ -219,6 +230,26 @@ class StepAdmin(ReadOnlyAdmin):
     list_select_related = ("rollout",)
     search_fields = ("=rollout__number", "microservice", "target_name")
     exclude = ("memo",)
+
+
+@admin.register(Scenario)
+class ScenarioAdmin(ReadOnlyAdmin):
+    """How rollouts of a stage proceed; changed on its page, which checks it."""
+
+    list_display = ("name", "stage", "strategy", "approvals_required", "rollback", "updated_at")
+    list_filter = ("strategy",)
+    list_select_related = ("stage",)
+    search_fields = ("name", "stage__name")
+
+
+@admin.register(CanaryReport)
+class CanaryReportAdmin(ReadOnlyAdmin):
+    """What the metrics said about a canary."""
+
+    list_display = ("rollout", "number", "passed", "score", "pass_score", "ended_at")
+    list_filter = ("passed",)
+    list_select_related = ("rollout",)
+    search_fields = ("=rollout__number",)
 
 
 @admin.register(Output)

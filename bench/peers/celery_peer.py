@@ -22,7 +22,7 @@ def main(what: str, *more: str) -> None:
     if what == "prepare":
         redis.Redis.from_url(URL).flushdb()
     elif what == "work":
-        app.worker_main(["worker", "--concurrency=2", "--loglevel=ERROR", "--without-gossip", "--without-mingle", "--quiet"])
+        app.worker_main(["worker", "--concurrency=2", "--loglevel=ERROR", "--without-gossip", "--without-mingle"])
     elif what == "push":
         for number in range(int(more[0])):
             nothing.delay(number)

@@ -1,4 +1,7 @@
-"""Answers each line on its input with the number of results of one peer; started once, so that counting costs little."""
+"""Answers each line on its input with the number of results of one peer, after a push when the line says so.
+
+Started once, so that counting costs little.
+"""
 from __future__ import annotations
 
 import importlib
@@ -12,11 +15,14 @@ def main(module: str) -> None:
     if module.endswith(".q2"):
         peer.settings()
         peer.settings = lambda: None
-    for _ in sys.stdin:
+    for line in sys.stdin:
         text = io.StringIO()
         with redirect_stdout(text):
-            peer.main("done")
-        print(text.getvalue().strip(), flush=True)
+            if line.strip() == "push":
+                peer.main("push", "1")
+            else:
+                peer.main("done")
+        print(text.getvalue().strip() or "0", flush=True)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ def main(what: str, *more: str) -> None:
 
     django.setup()
     from django.core.management import call_command
+    from django.db import connection
 
     from gs2admin.identity.actors import SYSTEM
     from gs2admin.identity.models import Project
@@ -36,6 +37,12 @@ def main(what: str, *more: str) -> None:
                       entries=[Entry("nothing", f'{{"number": {number}}}')])
     elif what == "begin":
         update_namespace(actor=SYSTEM, namespace=Namespace.objects.get(name="jobs"), enable_auto_run=True)
+    elif what == "rings":
+        # How many rows the broker's table ever had: the rings, and a heartbeat per cluster every other second.
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT last_value FROM django_q_ormq_id_seq" if connection.vendor == "postgresql"
+                           else "SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'django_q_ormq'")
+            print(cursor.fetchone()[0])
     elif what == "done":
         print(JobResult.objects.filter(status_code=200).count())
 

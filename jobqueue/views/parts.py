@@ -11,14 +11,14 @@ from gs2admin.identity.models import Project
 from jobqueue.models import Queue
 from jobqueue.pretty import shown
 from jobqueue.reads import everywhere
-from jobqueue.reads.jobs import attempts, job_of
 from jobqueue.reads.players import last_results
 from jobqueue.templatetags.jobs import player_url
 from jobqueue.views.common import rights
+from jobqueue.views.head import head_of
 
 EACH, TABLES = 5, 6
 PAST, LONG = 10, 50
-BODY, ARGS_SHOWN = 2_000, 4_096
+BODY = 2_000
 
 
 def _pulse(project: Project, user_id: str) -> Pulse:
@@ -51,7 +51,6 @@ def queues(request: HttpRequest, project: Project, user_id: str) -> dict[str, An
         boxes.append((row, jobs[:EACH], max(0, row.waiting - EACH)))
     results = last_results([job for _, jobs, _ in boxes for job in jobs])
     first = next((jobs[0] for _, jobs, _ in boxes if jobs), None)
-    head = job_of(project, first.name, shown=ARGS_SHOWN) if first else None
     where = {"project": project}
     return {
         "boxes": [
@@ -62,9 +61,7 @@ def queues(request: HttpRequest, project: Project, user_id: str) -> dict[str, An
         ],
         "others": [(row, player_url(where, row.namespace.name, user_id)) for row in busy[TABLES:]],
         "idle": [(row, player_url(where, row.namespace.name, user_id)) for row in found if row not in busy],
-        "head": head, "head_args": shown(head.args_head, head.args_size) if head else None,
-        "head_attempts": attempts(head)[:5] if head else [],
-        **rights(request, project, "job.run", "job.delete"),
+        **head_of(first), **rights(request, project, "job.run", "job.delete"),
     }
 
 

@@ -14,16 +14,14 @@ from gs2admin.dashboard.posting import number_of
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import can
 from jobqueue.models import Job, Queue
-from jobqueue.pretty import shown
 from jobqueue.reads import players
-from jobqueue.reads.jobs import attempts, with_arguments
 from jobqueue.states import JobState
 from jobqueue.templatetags.jobs import player_url
 from jobqueue.views.common import crumbs, namespace_of, player_of, queue_of, rights
+from jobqueue.views.head import head_of
 
 PAGE = 30
 PAST = 20
-ARGS_SHOWN, BODY_SHOWN = 4_096, 600
 MINE = ("job.run", "job.delete", "job.replay", "job.push")
 
 
@@ -67,7 +65,6 @@ def _parts(request: HttpRequest, project: Project, queue: Queue) -> dict[str, An
     line = ([running] if running and not after else []) + waiting[:PAGE]
     past = players.past(queue, before=before, limit=PAST + 1)
     results = players.last_results(line + past[:PAST])
-    head = with_arguments(line[0], shown=ARGS_SHOWN) if line and not after else None
     busy = queue.namespace.enable_auto_run and (queue.waiting > 0 and (running or not queue.next_at)) or running
     context = {"project": project}
     where = lambda **words: player_url(context, queue.namespace.name, queue.user_id, **words)  # noqa: E731
@@ -75,8 +72,7 @@ def _parts(request: HttpRequest, project: Project, queue: Queue) -> dict[str, An
         "namespace": queue.namespace, "queue": queue, "cursor": cursor, "running": running,
         "line": [(place, job, results.get(job.pk)) for place, job in enumerate(line, start + 1)],
         "past": [(job, results.get(job.pk)) for job in past[:PAST]],
-        "head": head, "head_args": shown(head.args_head, head.args_size) if head else None,
-        "head_attempts": [(each, shown(each.body[:BODY_SHOWN], each.body_size)) for each in attempts(head)[:5]] if head else [],
+        **head_of(line[0] if line and not after else None),
         "next": where(after_job=line[-1].pk, start=start + len(line)) if len(waiting) > PAGE else "",
         "first": where() if after else "",
         "older": where(before=past[PAST - 1].pk) if len(past) > PAST else "",

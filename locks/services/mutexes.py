@@ -45,10 +45,10 @@ def lock(
 def _lock(namespace: LockNamespace, key: bytes, user_id: str, property_id: str, transaction_id: str, ttl_s: int) -> State:
     # SQLite takes its one write lock also for an UPDATE that finds nothing to do; PostgreSQL takes none then.
     look_first = connection.vendor == "sqlite"
+    seen = None
     for _ in range(TRIES):
         seen = sql.read(key) if look_first else None
-        look_first = True
-        if seen is not None and seen.held and seen.transaction_id != transaction_id:
+        if _taken(seen, transaction_id):
             raise _locked(namespace, seen)
         state = sql.lock(key, transaction_id, ttl_ms(ttl_s))
         if state is not None:
@@ -57,12 +57,20 @@ def _lock(namespace: LockNamespace, key: bytes, user_id: str, property_id: str, 
                 lost = state.ended == Ended.EXPIRED
                 transaction.on_commit(partial(stats.acquired, namespace.pk, lost=lost))
             return state
-        if seen is None and sql.read(key) is None:
+        seen = seen or sql.read(key)
+        if _taken(seen, transaction_id):
+            raise _locked(namespace, seen)
+        if seen is None:
             _make(namespace, key, user_id, property_id)
-            look_first = False
         else:
             _refuse_if_closed(namespace)
+    if seen is not None:
+        raise _locked(namespace, seen)  # free at every look, and held at every try: others are quicker
     raise _busy()
+
+
+def _taken(seen: State | None, transaction_id: str) -> bool:
+    return seen is not None and seen.held and seen.transaction_id != transaction_id
 
 
 def _make(namespace: LockNamespace, key: bytes, user_id: str, property_id: str) -> None:

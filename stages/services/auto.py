@@ -85,6 +85,8 @@ def promote_due(pk: int) -> bool:
     stage = auto.stage
     if not auto.enabled or stage.deleted_at or stage.source_id is None:
         return False
+    if source_of(stage).rollout_id in (None, auto.seen_id):
+        return False  # as nearly always
     try:
         preview = preview_promote(stage)  # before the look at the source: what moves in between changes the digest
     except Invalid as refusal:

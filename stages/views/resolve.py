@@ -10,8 +10,7 @@ from django.views.decorators.http import require_GET
 from gs2admin.dashboard.pages import project_page
 from gs2admin.dashboard.posting import text_of
 from gs2admin.identity.models import Project
-from stages.models import Stage
-from stages.resolve import Resolution, read, resolve_in
+from stages.resolve import Resolution, load_sets, read_all, resolve_in
 from stages.versions import differences, effective
 
 SHOWN = 20
@@ -22,14 +21,11 @@ SHOWN = 20
 def resolve(request: HttpRequest, project: Project) -> HttpResponse:
     """The page: ?userId= names the player, ?stage= one stage; without, every stage with a canary, or all."""
     user_id, wanted = text_of(request, "userId"), text_of(request, "stage")
-    names = list(Stage.objects.existing(project.pk).values_list("name", flat=True))
-    found = []
-    if user_id:
-        for name in names if not wanted else [each for each in names if each == wanted]:
-            split = read(project.pk, name)
-            if split is not None:
-                found.append({"name": name, **_told(resolve_in(split, user_id))})
-        found = found[:SHOWN]
+    splits = read_all(project.pk)
+    names = [name for name, _ in splits]
+    shown = [(name, split) for name, split in splits if not wanted or name == wanted][:SHOWN] if user_id else []
+    load_sets(set_id for _, split in shown for set_id in (split.set_id, split.gray_set_id))
+    found = [{"name": name, **_told(resolve_in(split, user_id))} for name, split in shown]
     return render(request, "stages/resolve.html", {"user_id": user_id, "names": names, "wanted": wanted, "found": found})
 
 

@@ -23,7 +23,8 @@ FLAGS = [
     "--no-sandbox", "--disable-dev-shm-usage", "--headless", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]
-PROJECTS = ("happy", "failing", "stopping", "moved", "twice", "race", "keys", "looks", "quiet", "long", "worker", "queues")
+PROJECTS = ("happy", "failing", "stopping", "moved", "twice", "race", "keys", "looks", "quiet", "long", "worker", "queues",
+            "care")
 PEOPLE = {"mika": "producer", "vera": "viewer", "dan": "developer", "sora": "support"}
 # What a target runs: it does what files beside it say, and tells when it wrote each line.
 STEP = """#!/bin/sh

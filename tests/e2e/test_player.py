@@ -2,32 +2,26 @@
 from __future__ import annotations
 
 import re
-from types import SimpleNamespace
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.conftest import PASSWORD
 from tests.e2e.test_reading import RULES
 
 pytestmark = pytest.mark.e2e
 PLAYER = "user-9007199254740993"
 SEED = f"""
 import json
-from django.contrib.auth.hashers import make_password
 from gs2admin.identity.actors import SYSTEM
-from gs2admin.identity.models import Membership, Project, User
+from gs2admin.identity.models import Project
 from jobqueue.services import Entry, push_jobs
 from jobqueue.services.namespaces import create_namespace, create_script_namespace
 from jobqueue.services.scripts import create_script
 from locks.models import Mutex
 from locks.services import lock
 from locks.services.namespaces import create_namespace as create_locks
-from gs2admin.identity.services import create_project
-project = create_project(actor=SYSTEM, name="care")
-sora = User.objects.create(username="sora", password=make_password({PASSWORD!r}))
-Membership.objects.create(project=project, user=sora, role="support")
+project = Project.objects.get(name="care")
 scripts = create_script_namespace(actor=SYSTEM, project=project, name="default")
 create_script(actor=SYSTEM, namespace=scripts, name="grant", source='result = {{ granted = args.itemId }}')
 rewards = create_namespace(actor=SYSTEM, project=project, name="rewards")
@@ -43,25 +37,14 @@ print(json.dumps(Mutex.objects.get(property_id="gacha").pk))
 
 
 @pytest.fixture(scope="module")
-def care(server, browser) -> SimpleNamespace:
-    """The project `care` with one player who needs help, and sora, who gives it."""
-    mutex = int(server.python(SEED))
-    context = browser.new_context(base_url=server.url)
-    page = context.new_page()
-    page.goto("/login")
-    page.get_by_label("Name").fill("sora")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/p/care/")
-    state = context.storage_state()
-    context.close()
-    return SimpleNamespace(mutex=mutex, state=state)
+def care(server) -> int:
+    """One player of the project `care` needs help; the number of a mutex of theirs."""
+    return int(server.python(SEED))
 
 
 @pytest.fixture
-def desk(care, signed_in, opened):
-    """desk(width=…, theme=…, script=…) is a page of sora."""
-    signed_in["sora"] = care.state
+def desk(care, opened):
+    """desk(width=…, theme=…, script=…) is a page of support."""
     return lambda **words: opened("sora", **words)
 
 
@@ -165,7 +148,7 @@ def test_the_pages_keep_the_rules_and_fit(desk, care, server, screenshots, theme
     page = desk(width=width, theme=theme)
     pages = {
         "player": f"player?id={PLAYER}", "search": "search?q=user-", "search-none": "search?q=zzz", "players": "players",
-        "locks": "locks/", "lock-space": "locks/inventory/", "mutex": f"locks/inventory/mutexes/{care.mutex}",
+        "locks": "locks/", "lock-space": "locks/inventory/", "mutex": f"locks/inventory/mutexes/{care}",
         "erase": f"player/erase?id={PLAYER}", "import": f"player/import?id={PLAYER}",
     }
     found = {}

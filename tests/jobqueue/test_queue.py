@@ -55,6 +55,18 @@ def test_a_push_begins_one_drain_and_further_pushes_none(auto, push, drain, scri
     assert rings == [(TASK, first.queue_id)] * 2
 
 
+def test_a_heavy_player_starves_nobody(auto, push, scripts, rings, monkeypatch):
+    """A drain gives way after its slice, however much is left, and stands at the end of the line again."""
+    monkeypatch.setattr(drains, "SLICE_S", 0.0)
+    for _ in range(4):
+        push(auto, user="heavy")
+    push(auto, user="light")
+    while rings:
+        _, pk = rings.pop(0)
+        drains.drain(pk)
+    assert [user for user, *_ in scripts.ran] == ["heavy", "light", "heavy", "heavy", "heavy"]
+
+
 def test_order_is_kept_over_failures_and_the_tail_waits(auto, push, drain, scripts, statuses):
     answers = iter([500, 200])
     scripts.on["bad"] = lambda args: next(answers)

@@ -88,7 +88,7 @@ ROUTES: dict[str, Route] = {
     "scenario-edit": Route(args=SCENARIO, may=DELIVERY, posts=True, queries=12),
     "scenario-delete": Route(args=SCENARIO, may=DELIVERY, posts=True, queries=12),
     "rollout-canary": Route(args={**P, "number": "holding.number", "action": "accept_word"}, may=DELIVERY, posts=True, queries=9),
-    "resolve": Route(args=P, query="?userId=u-1", queries=12),
+    "resolve": Route(args=P, query="?userId=u-1", queries=8),
     "freezes": Route(args=P, queries=12),
     "freeze-feed": Route(args=P, queries=8, fragment=True),
     "freeze-new": Route(args=P, may=OWNER, posts=True, queries=10),

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 from django.utils import timezone
@@ -64,6 +64,8 @@ def test_a_window_of_another_project_is_not_there(world, other_project, owner, s
 
 def test_the_calendar_is_valid_complete_and_each_member_s_own(world, viewer, client, sign_in, django_user_model):
     now_window(world.project, world.stg, "Launch, day; one\\two " + "ü" * 60)
+    nights = WindowPlan("Nights", None, weekly=True, from_day=1, from_time=time(22), to_day=2, to_time=time(6))
+    save_window(actor=SYSTEM, project=world.project, plan=nights)
     page = sign_in(viewer).get(at("freezes", world)).content.decode()
     address = re.search(r'id="feed"[^>]*value="http://testserver([^"]*)"', page)[1]
     client.logout()

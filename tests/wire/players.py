@@ -21,9 +21,9 @@ def session_of(server, who: str = "ours"):
 class Players:
     """One project's clients, and names that no other test uses."""
 
-    def __init__(self, server) -> None:
+    def __init__(self, server, who: str = "ours") -> None:
         self.server = server
-        self.session = session_of(server)
+        self.session = session_of(server, who)
         self.jobs = job_queue.Gs2JobQueueRestClient(self.session)
         self.scripts = script.Gs2ScriptRestClient(self.session)
         self._tokens: dict[str, str] = {}
