@@ -12,9 +12,11 @@ from gs2admin.errors import Conflict, Invalid, NotFound
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import require
+from stages.actions import actions_of
 from stages.models import Microservice, Release, Rollout, Scenario, Stage, Target
 from stages.models_scenarios import Analysis, Strategy
 from stages.scenarios import CanaryPlan, Weight, stored
+from stages.services import ledger
 from stages.services.canary import remake_canary
 from stages.services.previews import Preview, preview_of, versions_of
 from stages.services.rollouts import _start
@@ -74,13 +76,29 @@ def update_release(*, actor: Actor, rollout: Rollout, spec: dict[str, Any], vers
     """
     service = rollout.release.service_name
     with transaction.atomic():
-        _registered(actor, rollout.project, service, version)
-        rollout = remake_canary(actor=actor, rollout=rollout, versions={service: version}, reason=reason)
-        before = Release.objects.get(rollout=rollout)
-        Release.objects.filter(pk=before.pk).update(spec=spec, gray_deployments=[], updated_at=Now())
+        before = _held(actor, rollout)
+        if before.rollout.to_set.versions.get(service) != version:
+            _registered(actor, rollout.project, service, version)
+            rollout = remake_canary(actor=actor, rollout=rollout, versions={service: version}, reason=reason)
+        elif before.spec == spec:
+            return rollout  # the same again changes nothing, and takes nobody's version away
+        Release.objects.filter(pk=before.pk).update(spec=spec, updated_at=Now())
         record(actor=actor, action="release.update", obj=rollout, before={"version": before.spec.get("version")},
                after={"version": spec.get("version")}, reason=reason)
         return rollout
+
+
+def _held(actor: Actor, rollout: Rollout) -> Release:
+    """The release under the project's lock, if its gray version runs. Raises NotFound, Denied, Conflict."""
+    require(actor, "canary.decide", rollout)
+    ledger.lock(rollout.project_id)
+    now = Release.objects.select_related("rollout__to_set").get(rollout=rollout)
+    if "release_update" not in actions_of(now.rollout):
+        raise Conflict(
+            f"Rollout {rollout.number} is {now.rollout.get_state_display().lower()}; only a gray version that runs is changed.",
+            component="stage", message="freeze.stage.stage.error.conflict", code="freeze.stage.noCanary",
+        )
+    return now
 
 
 def stage_of(project: Project, namespace: str) -> Stage:

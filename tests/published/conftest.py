@@ -21,11 +21,12 @@ from gs2admin.identity.services import create_credential
 from gs2admin.wire.family import Family
 from stages.families import FAMILIES
 from stages.models import Rollout, RolloutTarget, Stage, Step
-from stages.services import create_stage, ledger
+from stages.services import create_stage, ledger, register_version
 from stages.sourcedeploy.signature import sign
 
 BASE = "/sourcedeploy/api/v1"
 T0 = datetime(2026, 11, 26, 2, 0, 0, 123_000, tzinfo=UTC)
+SERVER = {"strategy": "normal", "rollback": True, "file": {"type": "later"}}
 
 
 @dataclass
@@ -100,6 +101,45 @@ def stage(project) -> Stage:
 
 
 @pytest.fixture
+def admin(caller):
+    return caller("admin")
+
+
+@pytest.fixture
+def base(project) -> str:
+    return f"/project/{project.pk}"
+
+
+@pytest.fixture
+def typed(admin, base):
+    """typed(type) is the address of a new stage of that type."""
+    configs = {
+        "Server": {"serverNo": []}, "AutoScalingGroup": {"autoScalingGroupNo": 31}, "KubernetesService": {"clusterNo": 5},
+        "ObjectStorage": {"bucketName": "game"},
+    }  # fmt: skip
+
+    def act(kind: str, name: str = "typed") -> str:
+        made = ok(admin.sd("POST", base + "/stage", {"name": name, "type": kind, "config": configs[kind]}))
+        assert list(made) == ["id", "name"] and made["name"] == name
+        return f"{base}/stage/{made['id']}"
+
+    return act
+
+
+@pytest.fixture
+def ready(admin, typed, project):
+    """(address of a scenario, its stage) with something to deploy."""
+
+    def act(kind: str = "Server", config: dict | None = None) -> tuple[str, Stage]:
+        path = typed(kind)
+        made = ok(admin.sd("POST", path + "/scenario", {"name": "usual", "config": config or SERVER}))
+        register_version(actor=SYSTEM, project=project, microservice="auth", version="1.2.0")
+        return f"{path}/scenario/{made['id']}", Stage.objects.get(name="typed")
+
+    return act
+
+
+@pytest.fixture
 def record():
     """record(stage, state, steps=[(target, service, phase, state, leg)], …) is a rollout row as a worker would leave it.
 
@@ -161,3 +201,9 @@ def asm_error(answer, status: int, code: str) -> str:
     assert list(body) == ["errorCode", "errorMsg"] and body["errorMsg"]
     assert body["errorCode"] == f"ASM.{code}"
     return body["errorMsg"]
+
+
+def ok(answer) -> dict:
+    """The body of a success."""
+    assert answer.status_code == 200, answer.content
+    return json.loads(answer.content)

@@ -163,6 +163,21 @@ def test_another_tag_makes_the_gray_version_anew_without_players(caller, live):
     assert Activity.objects.filter(action="release.update").count() == 1
 
 
+def test_the_same_again_keeps_the_weight_and_a_label_alone_makes_nothing_anew(caller, live):
+    admin = caller()
+    uid = json.loads(admin.asm("POST", ONE, body()).content)["metadata"]["uid"]
+    row = Rollout.objects.get(release__uid=uid)
+    executor.run(row.pk)
+    admin.asm("PUT", f"{ONE}/{uid}/traffic", {"grayWeight": 40})
+    whole = json.loads(admin.asm("GET", f"{ONE}/{uid}").content)
+    lines = Activity.objects.count()
+    assert admin.asm("PUT", f"{ONE}/{uid}", whole).status_code == 200 and Activity.objects.count() == lines
+    assert admin.asm("PUT", f"{ONE}/{uid}", {"spec": {"version": "summer"}}).status_code == 200
+    row.refresh_from_db()
+    assert (row.state, row.gray_weight, row.to_set.versions["auth"]) == ("canary_hold", 40, "1.2.0")
+    assert json.loads(admin.asm("GET", f"{ONE}/{uid}").content)["spec"]["version"] == "summer"
+
+
 @pytest.mark.parametrize("change, says", [
     ({"kind": "Deployment"}, "kind"), ({"apiVersion": "v1"}, "apiVersion"), ({"metadata": {"name": "other-name"}}, "metadata.name"),
     ({"metadata": {"meshID": "other"}}, "metadata.meshID"), ({"spec": {"type": "blueGreen"}}, "spec.type"),

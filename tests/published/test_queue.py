@@ -21,8 +21,7 @@ from stages.services.queued import MOST
 from stages.states import StageStatus
 from stages.status import status_of
 from stages.sweep import start_queued
-from tests.published.conftest import sd_error
-from tests.published.test_sourcedeploy import ok
+from tests.published.conftest import ok, sd_error
 
 pytestmark = pytest.mark.django_db
 
