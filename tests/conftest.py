@@ -10,9 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from gs2admin.dashboard import attention
+from gs2admin.identity import tokens
 from gs2admin.identity.actors import SYSTEM, person
 from gs2admin.identity.models import Membership, Project, Role, User
 from gs2admin.identity.services import create_credential
+from jobqueue.execution import namespaces as kept_namespaces
+from jobqueue.execution import scripts as kept_scripts
+from jobqueue.reads import overview as kept_sums
+from locks.wire import namespaces as kept_lock_namespaces
 from tests.official import disconnect_all
 
 CHROMIUM = "/usr/bin/chromium"
@@ -33,6 +39,14 @@ def pytest_collection_modifyitems(config, items) -> None:
 def _official_sessions_end():
     yield
     disconnect_all()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept():
+    """What a process remembers of rows must not outlive the test whose rows they were: the next ones have the same numbers."""
+    for room in (kept_scripts, kept_namespaces, kept_sums, kept_lock_namespaces, attention):
+        room.forget()
+    tokens.forget_all()
 
 
 LEFT_S = 5.0
