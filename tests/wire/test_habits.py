@@ -13,7 +13,7 @@ from tests.wire.server import Server
 
 VOLATILE = {
     "access_token", "token", "expire", "createdAt", "updatedAt", "tryAt", "revision", "executeTime", "charged", "url",
-    "uploadUrl", "uploadToken",
+    "uploadUrl", "uploadToken", "newContextStack",
 }  # fmt: skip
 # Names that the server makes by chance; those of the samples begin with zeros.
 MADE_NAME = re.compile(r"(?!0000)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -179,14 +179,17 @@ def test_workers_are_killed_during_an_import(players, server):
         + again
         + WORK.replace("state='waiting'", "state__in=['waiting', 'running']")
     )
+    state = "SELECT state FROM jobqueue_userdatarun ORDER BY id DESC LIMIT 1"
     seen, kills, chance = set(), 0, random.Random(7)
     path = f"/job-queue/system/import/user/{user}/{made['uploadToken']}"
     deadline = time.monotonic() + 150
     while server.call("GET", path).status_code != 200:
         assert time.monotonic() < deadline
         process = subprocess.Popen([sys.executable, "-c", work], cwd=ROOT, env=server.env)
+        while kills < 5 and process.poll() is None and server.sql(state)[0][0] != "running":
+            assert time.monotonic() < deadline
         try:
-            process.wait(timeout=chance.uniform(0.5, 3.0) if kills < 5 else 60)
+            process.wait(timeout=chance.uniform(0.0, 0.4) if kills < 5 else 60)
         except subprocess.TimeoutExpired:
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
