@@ -86,7 +86,7 @@ def test_tokens_rise_while_rows_are_removed_under_the_lockers(transactional_db, 
 
     def work(who: str) -> None:
         mine, deadline = 0, time.monotonic() + 60
-        while mine < 25 and time.monotonic() < deadline:
+        while (mine < 25 or sum(removed) <= 5) and time.monotonic() < deadline:
             try:
                 state = lock(**more, transaction_id=who, ttl_s=60)
             except (Conflict, Unavailable):
@@ -94,6 +94,7 @@ def test_tokens_rise_while_rows_are_removed_under_the_lockers(transactional_db, 
             tokens.append(state.revision)  # while it is held, so the order is that of the holdings
             unlock(**more, transaction_id=who)
             mine += 1
+            ended.wait(0.002)  # the cleaner is to get its turn
 
     def sweep() -> None:
         while not ended.is_set():
@@ -107,6 +108,6 @@ def test_tokens_rise_while_rows_are_removed_under_the_lockers(transactional_db, 
             ended.set()
 
     problems = [problem for problem in together(crew, sweep) if problem]
-    assert not problems and len(tokens) == 75
+    assert not problems and len(tokens) >= 75
     assert tokens == sorted(set(tokens)), "each is higher than all before"
     assert sum(removed) > 5, "nothing was removed under them"
