@@ -62,7 +62,9 @@ if [ "$postgres" = yes ]; then
     echo "== tests on PostgreSQL"
     DATABASE_URL=$TEST_POSTGRES_URL
     export DATABASE_URL
-    pytest -n 2 --dist loadfile -m "not e2e" $apart --ignore=tests/scripting tests
+    # Scripts, templates, the browser's rules and the API page know no database.
+    pytest -n 2 --dist loadfile -m "not e2e" $apart --ignore=tests/scripting --ignore=tests/pages/test_in_a_browser.py \
+        --ignore=tests/pages/test_templates.py --ignore=tests/wire/test_docs.py tests
     # Steps know no database, the browser has seen them, and supervision asks little of one: kills and races stay.
     pytest tests/engine/test_kills.py tests/races
 fi
