@@ -119,7 +119,8 @@ class Exchange:
             while len(answer.body) < MAX_BODY_BYTES:
                 data = response.read1(MAX_BODY_BYTES - len(answer.body))
                 if not data:
-                    answer.complete = not response.length
+                    # Hanging up ends the stream too, and an answer without a length would look whole.
+                    answer.complete = not response.length and not self._aborted
                     return
                 answer.body += data
             answer.complete = True
