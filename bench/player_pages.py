@@ -6,7 +6,6 @@ BENCH_PLAYERS makes it smaller, for a look whether it works. The goal is a media
 from __future__ import annotations
 
 import logging
-import os
 import re
 import time
 from html import unescape
@@ -16,8 +15,10 @@ from django.db import connection
 from django.test import Client, override_settings
 from django.urls import reverse
 
-from bench import jobs_pages
-from bench.jobs_pages import GOAL_MS, ROUNDS, _back, _run, _series, median
+from bench import jobs_big
+from bench.jobs_big import PLAYERS, _back, _run, _series
+from bench.jobs_pages import deeper
+from bench.locks_pages import GOAL_MS, ROUNDS, median
 from bench.report import table
 from bench.world import people, world
 from gs2admin.dashboard.player import address, registry
@@ -28,7 +29,6 @@ from jobqueue.services.namespaces import create_namespace
 from locks.models import LockNamespace, Mutex
 from locks.services.namespaces import create_namespace as create_lock_namespace
 
-PLAYERS = int(os.environ.get("BENCH_PLAYERS", "100000"))
 MUTEXES, HELD, RESULTS = PLAYERS * 10, PLAYERS // 10, PLAYERS
 BIG = "user-9223372036854775807"
 _KEY = {"sqlite": "RANDOMBLOB(20)", "postgresql": "SUBSTRING(SHA256(CAST(CAST(i AS text) AS bytea)) FOR 20)"}
@@ -49,8 +49,8 @@ def seed_mutexes(space: LockNamespace) -> None:
 def seed_results(queue: Queue) -> None:
     """Jobs of one player that are done, with a result each."""
     moment = _back("i")
-    _run(f"""INSERT INTO jobqueue_job ({jobs_pages._JOB})
-             SELECT {queue.pk}, {jobs_pages._NAME[connection.vendor]}, 'script-' || (i % 20), '{{}}', 3, 1, 'done', {moment},
+    _run(f"""INSERT INTO jobqueue_job ({jobs_big._JOB})
+             SELECT {queue.pk}, {jobs_big._NAME[connection.vendor]}, 'script-' || (i % 20), '{{}}', 3, 1, 'done', {moment},
              {moment} FROM {_series(RESULTS)}""")
     _run(f"""INSERT INTO jobqueue_jobresult (job_id, try_number, status_code, result, output, tried_at, took_ms)
              SELECT j.id, 0, 200, '{{"granted":9007199254740993}}', '', j.updated_at, 12 FROM jobqueue_job j
@@ -73,8 +73,7 @@ def measure() -> bool:
     space = create_lock_namespace(actor=SYSTEM, project=project, name="inventory")
     for number in range(20):
         create_namespace(actor=SYSTEM, project=project, name=f"other-{number}")
-    jobs_pages.PLAYERS = PLAYERS
-    jobs_pages.seed(rewards)
+    jobs_big.seed(rewards)
     seed_results(Queue.objects.create(namespace=rewards, user_id=BIG))
     seed_mutexes(space)
     _run("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
@@ -94,7 +93,7 @@ def measure() -> bool:
         "search: a job's name": f"{at('search')}?q={job.name}",
         "search: the beginning of a property": f"{at('search')}?q=property-77",
         "players by id": at("players"),
-        "players by id, ten pages on": jobs_pages.deeper(client, at("players"), 10),
+        "players by id, ten pages on": deeper(client, at("players"), 10),
         "a player, the frame": address(project, busy),
         "a player, nothing new": nothing_new(client, address(project, busy)),
         **{f"a player, {each.title.lower()}": address(project, busy, "player-part", part=each.key) for each in registry.parts},
@@ -103,7 +102,7 @@ def measure() -> bool:
         f"{RESULTS:,} results, attempts, ten pages on": deep_past(client, address(project, BIG, "player-part", part="past")),
         "locks: the list of namespaces": at("locks"),
         "locks: held, first page": here,
-        "locks: held, ten pages on": jobs_pages.deeper(client, here, 10),
+        "locks: held, ten pages on": deeper(client, here, 10),
         "locks: held, of a player": f"{here}?user={mutex.user_id}",
         "locks: held, by the beginning of a property": f"{here}?property=property-77",
         "locks: held, nothing new": nothing_new(client, here),
