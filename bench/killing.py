@@ -88,16 +88,13 @@ class Killer:
             connection.close()
 
     def _kill_one(self) -> None:
-        if len(self.kills) in self.supervisor_at:
-            part = SUPERVISOR
-        else:
-            if not self._bag:
-                self._bag = list(self.parts)
-                self.chance.shuffle(self._bag)
-            part = self._bag.pop()
+        part = SUPERVISOR if len(self.kills) in self.supervisor_at else self._next_part()
         victims = self.server.named("qc-busy" if part == FROZEN else part)
         if not victims:
-            return  # just being replaced; another one next time
+            # Just being replaced: another one next time, and this one's turn comes later.
+            if part != SUPERVISOR:
+                self._bag.insert(0, part)
+            return
         victim = self.chance.choice(victims)
         siblings = {look.process.pid for look in self.server.processes() if look.group == victim.group}
         kill = self.aimed(part, victim, siblings)
@@ -106,6 +103,13 @@ class Killer:
         if part == FROZEN:
             self._frozen.append((time.monotonic() + self.freeze_s, victim.process))
         self.kills.append(kill)
+
+    def _next_part(self) -> str:
+        if len(set(self._bag)) < 2:
+            turn = list(self.parts)
+            self.chance.shuffle(turn)
+            self._bag = turn + self._bag  # a part that is never there holds nobody up
+        return self._bag.pop()
 
     def _thaw(self, *, all_of_them: bool = False) -> None:
         for one in list(self._frozen):

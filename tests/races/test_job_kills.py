@@ -18,7 +18,7 @@ def test_jobs_survive_workers_that_are_killed_and_workers_that_come_back(serve, 
     prepare(here)
     server = serve(GS2ADMIN_JOB_LEASE_S="2", GS2ADMIN_SWEEP_S="1", WEB_WORKERS="1", WORKERS="1", JOB_WORKERS="2")
     plan = Plan(
-        jobs=40, players=8, work_s=0.1, every_s=1.2, kills=3, least_kills=3, supervisor_at=(2,), freeze_s=3.0,
+        jobs=40, players=8, work_s=0.2, every_s=1.2, kills=3, least_kills=3, supervisor_at=(2,), freeze_s=3.0,
         parts=("qc-busy", FROZEN), within_s=120,
     )  # fmt: skip
     outcome = play(server, here, plan)
