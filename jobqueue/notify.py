@@ -16,9 +16,14 @@ def _gateway(namespace: Namespace, setting: dict) -> str:
     return setting.get("gatewayNamespaceId") or f"grn:gs2:{project.region}:{project.owner_id}:gateway:default"
 
 
+def tells_of_pushes(namespace: Namespace) -> bool:
+    """Whether `pushed` writes anything."""
+    return not namespace.enable_auto_run and wanted(namespace.push_notification)
+
+
 def pushed(namespace: Namespace, user_id: str) -> None:
     """Jobs wait for the player's client to run them; only without auto-run (contract: job_queue, Notifications)."""
-    if namespace.enable_auto_run or not wanted(namespace.push_notification):
+    if not tells_of_pushes(namespace):
         return
     Notification.objects.create(
         project_id=namespace.project_id,

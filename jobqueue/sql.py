@@ -5,15 +5,14 @@ Everything that comes from outside is a parameter.
 """
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any
 from uuid import UUID
 
-from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db import connection
 
+from gs2admin.rawsql import raw_cursor
 from jobqueue.states import JobState
 
 _NOW = {"sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')", "postgresql": "STATEMENT_TIMESTAMP()"}
@@ -54,6 +53,15 @@ _UPSERT = """
         head_tries = CASE WHEN jobqueue_queue.waiting > 0 THEN jobqueue_queue.head_tries ELSE 0 END,
         draining = jobqueue_queue.draining OR excluded.draining
     RETURNING id, draining AND started_rev = rev
+"""
+# A queue that is being drained takes more without a ring: that is one statement, and needs no transaction around it.
+_JOIN = """
+    UPDATE jobqueue_queue SET
+        rev = rev + 1,
+        head_at = CASE WHEN waiting > 0 THEN head_at ELSE {now} END,
+        head_tries = CASE WHEN waiting > 0 THEN head_tries ELSE 0 END,
+        waiting = waiting + %s
+    WHERE namespace_id = %s AND user_id = %s AND draining RETURNING id
 """
 _JOB = "queue_id, name, script_id, args, max_try_count, try_count, state, created_at, updated_at"
 _INSERT_JOB = "(%s, %s, %s, %s, %s, 0, 'waiting', %s, %s)"
@@ -101,6 +109,9 @@ _SETTLE_AND_CLAIM = f"""
     SELECT (SELECT COUNT(*) FROM settled), (SELECT COUNT(*) FROM claimed)
 """
 
+# A job to insert: name, script id, args, max tries.
+Pushed = tuple[UUID, str, str, int]
+
 
 @cache
 def _text(statement: str) -> str:
@@ -115,43 +126,52 @@ def _raw_text(statement: str) -> str:
     return text.replace("%s", "?").replace("%%", "%") if connection.vendor == "sqlite" else text
 
 
-@contextmanager
-def _raw() -> Iterator[Any]:
-    """The driver's own cursor on Django's connection: Django's wrappers cost as much as these statements themselves."""
-    ours = connections[DEFAULT_DB_ALIAS]
-    ours.ensure_connection()
-    with ours.wrap_database_errors, closing(ours.connection.cursor()) as cursor:
-        yield cursor
-
-
 def push(
-    namespace_id: int, user_id: str, rows: Sequence[tuple[UUID, str, str, int]], *, auto: bool, at: datetime
+    namespace_id: int, user_id: str, rows: Sequence[Pushed], *, auto: bool, at: datetime
 ) -> tuple[int, bool, list[int]]:
-    """Make or find the queue, count the jobs in and insert them: (name, script id, args, max tries) each, in order.
+    """Make or find the queue, count the jobs in and insert them, in order.
 
     Returns the queue's id, whether this push has to begin a drain, and the jobs' ids in the same order.
     """
     head = [namespace_id, user_id, len(rows), auto]
+    if connection.vendor == "postgresql":
+        return _push_at_once(f"{_UPSERT} AS begins", head, rows, at)
     moment = connection.ops.adapt_datetimefield_value(at)
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            values = [value for number, row in enumerate(rows) for value in (number, *row)]
-            cursor.execute(_push_text(len(rows)), [*head, moment, moment, *values])
-            queue_id, begins, ids = cursor.fetchone()
-            return queue_id, begins, sorted(ids)
-        cursor.execute(_text(_UPSERT), head)
-        queue_id, begins = cursor.fetchone()
+    with raw_cursor() as cursor:
+        cursor.execute(_raw_text(_UPSERT), head)
+        (queue_id, begins), = cursor.fetchall()
         values = [value for name, *row in rows for value in (queue_id, name.hex, *row, moment, moment)]
-        cursor.execute(f"INSERT INTO jobqueue_job ({_JOB}) VALUES {_rows(_INSERT_JOB, len(rows))} RETURNING id", values)
+        insert = f"INSERT INTO jobqueue_job ({_JOB}) VALUES {_rows(_INSERT_JOB, len(rows))} RETURNING id"
+        cursor.execute(_raw_text(insert), values)
         return queue_id, bool(begins), sorted(row[0] for row in cursor.fetchall())
 
 
+def join(namespace_id: int, user_id: str, rows: Sequence[Pushed], *, at: datetime) -> tuple[int, list[int]] | None:
+    """`push` into a queue that is being drained, in one statement that needs no transaction: (queue's id, jobs' ids).
+
+    None, and nothing is written, when nobody drains it, and always on SQLite, where a push is two statements.
+    """
+    if connection.vendor != "postgresql":
+        return None
+    found = _push_at_once(f"{_JOIN}, FALSE AS begins", [len(rows), namespace_id, user_id], rows, at)
+    return found and (found[0], found[2])
+
+
+def _push_at_once(
+    queue: str, head: list, rows: Sequence[Pushed], at: datetime
+) -> tuple[int, bool, list[int]] | None:
+    """All of a push in one round trip, for PostgreSQL. queue: what finds the queue's row, with its parameters `head`."""
+    values = [value for number, row in enumerate(rows) for value in (number, *row)]
+    with raw_cursor() as cursor:
+        found = cursor.execute(_push_text(queue, len(rows)), [*head, at, at, *values]).fetchone()
+    return found and (found[0], found[1], sorted(found[2]))
+
+
 @cache
-def _push_text(count: int) -> str:
-    """PostgreSQL: all of a push in one round trip."""
-    values = _rows("(%s, %s::uuid, %s, %s, %s)", count)
+def _push_text(queue: str, count: int) -> str:
+    values = _rows("(%s::int, %s::uuid, %s, %s, %s::int)", count)
     return f"""
-        WITH queue AS ({_text(_UPSERT)} AS begins),
+        WITH queue AS ({_text(queue)}),
         made AS (
             INSERT INTO jobqueue_job ({_JOB})
             SELECT queue.id, entry.name, entry.script_id, entry.args, entry.tries, 0, 'waiting', %s, %s
@@ -176,7 +196,7 @@ def settle(
     was not ours any more, and nothing was written. Not claimed: the next job went away meanwhile, or auto-run was
     turned off.
     """
-    with _raw() as cursor:
+    with raw_cursor() as cursor:
         if settles_alone(to):
             cursor.execute(_raw_text(_SETTLE_AND_CLAIM), (
                 str(to), job_id, tries, tries - 1, status_code, result, output, took_ms, next_id, fence
@@ -205,13 +225,13 @@ def take(queue_id: int, lease_s: float, label: str) -> tuple[int, int, str, bool
 
     Returns (fence, namespace id, user id, whether a job is running, which its holder has left behind).
     """
-    with _raw() as cursor:
+    with raw_cursor() as cursor:
         return cursor.execute(_raw_text(_TAKE), (lease_s, label, queue_id)).fetchone()
 
 
 def ahead(queue_id: int, after: int, count: int) -> list[tuple[int, str, str, int, int]]:
     """The next waiting jobs behind one, first in first out: (id, script id, args, max tries, tries) each."""
-    with _raw() as cursor:
+    with raw_cursor() as cursor:
         return cursor.execute(_raw_text(_AHEAD), (queue_id, after, count)).fetchall()
 
 
@@ -222,27 +242,27 @@ def lock(queue_id: int, fence: int) -> bool:
     """
     if connection.vendor == "sqlite":
         return True
-    with _raw() as cursor:
+    with raw_cursor() as cursor:
         return cursor.execute(_raw_text(_LOCK), (queue_id, fence)).fetchone() is not None
 
 
 def let_go(queue_id: int, fence: int, *, finished: int, stop: bool, wait_s: float) -> bool:
     """End the hold of that fence; see `execution.hold.let_go`. Returns whether jobs are waiting."""
-    with _raw() as cursor:
+    with raw_cursor() as cursor:
         found = cursor.execute(_raw_text(_LET_GO), (finished, stop, wait_s, wait_s, queue_id, fence)).fetchone()
         return found is not None and found[0] is not None
 
 
 def namespace_now(namespace_id: int) -> tuple[bool, str, int] | None:
     """(auto-run, status, revision) of this moment."""
-    with _raw() as cursor:
+    with raw_cursor() as cursor:
         found = cursor.execute(_raw_text(_NAMESPACE), (namespace_id,)).fetchone()
         return found and (bool(found[0]), found[1], found[2])
 
 
 def claim_job(job_id: int) -> bool:
     """waiting -> running, and one try more; before any work of the attempt. By hand, whatever auto-run says."""
-    with _raw() as cursor:
+    with raw_cursor() as cursor:
         cursor.execute(_raw_text(_CLAIM), (job_id,))
         return cursor.rowcount == 1
 
@@ -250,13 +270,13 @@ def claim_job(job_id: int) -> bool:
 def claim_first(queue_id: int, fence: int) -> tuple[int, str, str, int, int] | None:
     """The same for the first waiting job, by the holder of that fence: (id, script id, args, max tries, tries), this one
     included. None when nothing waits, when the hold is over, or when auto-run is off."""
-    with _raw() as cursor:
+    with raw_cursor() as cursor:
         return cursor.execute(_raw_text(_CLAIM_FIRST), (queue_id, fence)).fetchone()
 
 
 def note_given_up(job_id: int, status_code: int) -> None:
     """Write the line of a given-up job that came by another way than `settle`, such as an import."""
-    with _raw() as cursor:
+    with raw_cursor() as cursor:
         cursor.execute(_raw_text(_GAVE_UP), (status_code, job_id))
 
 

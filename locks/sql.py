@@ -13,8 +13,9 @@ from functools import cache
 from hashlib import blake2b
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
+from django.db import connection, transaction
 
+from gs2admin.rawsql import raw_cursor
 from locks.states import FOREVER_MS, Ended
 
 _WORDS = {
@@ -124,19 +125,13 @@ def _text(statement: str, vendor: str) -> str:
 
 
 def _rows(statement: str, values: Sequence[Any]) -> list[tuple]:
-    """Run it by the driver's own cursor on Django's connection: Django's wrappers cost as much as these statements.
+    """Run it by the driver's own cursor.
 
     All rows are fetched: on SQLite a statement that returns rows commits with the last of them.
     """
-    ours = connections[DEFAULT_DB_ALIAS]
-    ours.ensure_connection()
-    with ours.wrap_database_errors:
-        cursor = ours.connection.cursor()
-        try:
-            cursor.execute(_text(statement, ours.vendor), values)
-            return cursor.fetchall()
-        finally:
-            cursor.close()
+    with raw_cursor() as cursor:
+        cursor.execute(_text(statement, connection.vendor), values)
+        return cursor.fetchall()
 
 
 def _one(statement: str, values: Sequence[Any]) -> State | None:

@@ -5,6 +5,7 @@ import json
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -72,13 +73,13 @@ def push_jobs(
     now = timezone.now()
     rows = [(uuid.uuid4(), e.script_id, e.args, e.max_try_count or DEFAULT_TRIES) for e in entries]
     try:
+        if actor.kind not in LOGGED and not notify.tells_of_pushes(namespace):
+            joined = sql.join(namespace.pk, user_id, rows, at=now)
+            if joined:
+                return _pushed(*joined, rows, now), auto
         with transaction.atomic():
             queue_id, begins, ids = sql.push(namespace.pk, user_id, rows, auto=auto, at=now)
-            jobs = [
-                Job(id=pk, queue_id=queue_id, name=name, script_id=script, args=args, max_try_count=tries, created_at=now,
-                    updated_at=now)
-                for pk, (name, script, args, tries) in zip(ids, rows, strict=True)
-            ]  # fmt: skip
+            jobs = _pushed(queue_id, ids, rows, now)
             if begins:
                 engine.ring(DRAIN, queue_id)
             notify.pushed(namespace, user_id)
@@ -89,6 +90,13 @@ def push_jobs(
     except IntegrityError:
         raise _namespace_gone() from None
     return jobs, auto
+
+
+def _pushed(queue_id: int, ids: Sequence[int], rows: Sequence[sql.Pushed], at: datetime) -> list[Job]:
+    return [
+        Job(id=pk, queue_id=queue_id, name=name, script_id=script, args=args, max_try_count=tries, created_at=at, updated_at=at)
+        for pk, (name, script, args, tries) in zip(ids, rows, strict=True)
+    ]
 
 
 def _namespace_gone() -> NotFound:
