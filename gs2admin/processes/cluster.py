@@ -30,7 +30,7 @@ class Cluster:
         self.started = self.fair_since = time.monotonic()
         self.draining_since: float | None = None
         self.beats: Beats | None = None
-        self.complete = False
+        self.whole_at: float | None = None
         # Every part ever seen, with its role; who has died.
         self.parts: dict[proc.Process, str] = {}
         self.dead: set[proc.Process] = set()
@@ -49,6 +49,15 @@ class Cluster:
         self.lifeline.close_read()
         seen = proc.look(self.popen.pid)
         self.main = seen.process if seen else proc.Process(self.popen.pid, 0)
+
+    @property
+    def complete(self) -> bool:
+        """All its parts have been seen at the same time."""
+        return self.whole_at is not None
+
+    def whole_for(self) -> float:
+        """Seconds since it was whole for the first time; 0 when it never was."""
+        return 0.0 if self.whole_at is None else time.monotonic() - self.whole_at
 
     def members(self) -> list[proc.Look]:
         """What runs in its group, wherever it hangs: an orphan of it is our own child. Without what its workers start."""
@@ -84,8 +93,7 @@ class Cluster:
         self._busy = frozenset(busy)
         roles = [self.parts[part] for part in running]
         if not self.complete and roles.count("worker") >= self.workers and {"sentinel", "monitor", "pusher"} <= set(roles):
-            self.complete = True
-            self.fair_since = now
+            self.whole_at = self.fair_since = now
             log.info("cluster is whole", extra={"cluster": self.id.hex, "pid": self.main.pid,
                                                 "after_s": round(now - self.started, 2)})
         return [part for part in died if self.parts[part] == "worker"]

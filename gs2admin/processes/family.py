@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 TICK_S = 0.1
 GRACE_S = 9.0
 AT_ONCE_S = 1.5
+# A process that ended after so many seconds did not end because it cannot start.
+HEALTHY_S = 10.0
 
 
 class Member:
@@ -31,7 +33,7 @@ class Member:
         self.command = command
         self.variables = variables
         self.pass_fds = pass_fds
-        self.backoff = Backoff()
+        self.backoff = Backoff(HEALTHY_S)
         self.popen: subprocess.Popen | None = None
         self.lifeline: Lifeline | None = None
         self.started = self.start_at = 0.0

@@ -20,6 +20,8 @@ from gs2admin.processes.cluster import Cluster
 log = logging.getLogger(__name__)
 TICK_S = 0.25
 SHUTDOWN_S = 6.0
+# A cluster that was whole for so long can start: what ended it came from outside, and whoever waits for work needs another.
+HEALTHY_S = 1.0
 
 
 class Pulse(Protocol):
@@ -40,7 +42,7 @@ class Slot:
 
     def __init__(self, start: Callable[[], Cluster]) -> None:
         self.start = start
-        self.backoff = Backoff()
+        self.backoff = Backoff(HEALTHY_S)
         self.current: Cluster | None = None
         self.draining: list[Cluster] = []
         self.start_at = 0.0
@@ -101,7 +103,7 @@ class Supervisor:
             cluster.fair_since = now
         why = judge.fault(facts, self.late_s)
         if why:
-            slot.start_at = now + slot.backoff.failed(now - cluster.started)
+            slot.start_at = now + slot.backoff.failed(cluster.whole_for())
             log.warning("cluster is replaced", extra={"cluster": cluster.id.hex, "why": why})
             cluster.drain()
             slot.draining.append(cluster)
