@@ -18,15 +18,23 @@ def _by_code_point() -> bool:
 
 
 def begins(column: str, start: str) -> Q:
-    """Rows whose column begins with `start`; it may hold anything."""
+    """Rows whose column begins with `start`, letter by letter; it may hold anything but nothing."""
     found = Q(**{f"{column}__gte": start})
-    last = ord(start[-1])
-    # The code points before these two have no successor that is a character.
-    if _by_code_point() and last not in (0xD7FF, 0x10FFFF):
-        found &= Q(**{f"{column}__lt": start[:-1] + chr(last + 1)})
-        if connection.vendor == "sqlite":
-            return found  # its LIKE takes no notice of case
+    if _by_code_point():
+        # Nothing stands between a beginning and the first text that is behind all that begin so: exact by itself.
+        behind = _behind(start)
+        return found & Q(**{f"{column}__lt": behind}) if behind else found
+    # PostgreSQL's LIKE looks at each letter; SQLite's takes no notice of case, and never gets here.
     return found & Q(**{f"{column}__startswith": start})
+
+
+def _behind(start: str) -> str:
+    """The first text that is behind everything that begins so; "" when there is none."""
+    front = start.rstrip("\U0010ffff")
+    if not front:
+        return ""
+    # The code points from D800 to DFFF are no characters.
+    return front[:-1] + ("\ue000" if front[-1] == "\ud7ff" else chr(ord(front[-1]) + 1))
 
 
 def without_nul(text: str) -> str:
