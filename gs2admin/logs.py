@@ -60,6 +60,8 @@ def config(level: str = "INFO") -> dict:
             "django.request": {"level": "ERROR"},
             # Three lines per task, and a heartbeat every two seconds.
             "django-q": {"level": "DEBUG" if level == "DEBUG" else "WARNING"},
+            # Where they found keys; at DEBUG whole requests, signatures included.
+            **{name: {"level": "WARNING"} for name in ("boto3", "botocore", "s3transfer", "urllib3")},
         },
     }
 

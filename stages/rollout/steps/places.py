@@ -56,22 +56,27 @@ def chunks(file: BinaryIO) -> Iterator[bytes]:
         yield piece
 
 
-def put(store: Storage, path: str, file: BinaryIO) -> None:
-    """Make `path` be the content of `file`, all or nothing: readers of a file system see the old or the new one.
+def put(store: FileSystemStorage, path: str, file: BinaryIO) -> None:
+    """Make `path` be the content of `file`, all or nothing: readers see the old or the new one.
 
-    Other stores replace an object in one request. Raises OSError, SuspiciousOperation.
+    Raises OSError, SuspiciousOperation.
     """
-    if isinstance(store, FileSystemStorage):
-        target = store.path(path)
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        half = f"{target}.part"
-        with open(half, "wb") as out:
-            for piece in chunks(file):
-                out.write(piece)
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(half, target)
-        return
+    target = store.path(path)
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    half = f"{target}.part"
+    with open(half, "wb") as out:
+        for piece in chunks(file):
+            out.write(piece)
+        out.flush()
+        os.fsync(out.fileno())
+    os.replace(half, target)
+
+
+def send(store: Storage, path: str, file: BinaryIO) -> None:
+    """The same for a store that is no file system; most replace an object in one request. `file` can be sought.
+
+    Raises OSError, and what the store's library raises.
+    """
     if not getattr(store, "file_overwrite", False) and store.exists(path):
         store.delete(path)
     saved = store.save(path, File(file, name=path))
@@ -80,4 +85,4 @@ def put(store: Storage, path: str, file: BinaryIO) -> None:
         raise OSError(f"the store named it {saved}")
 
 
-__all__ = ["CHUNK", "SuspiciousOperation", "check_pattern", "chunks", "filled", "place", "put"]
+__all__ = ["CHUNK", "SuspiciousOperation", "check_pattern", "chunks", "filled", "place", "put", "send"]

@@ -2,15 +2,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from django.conf import settings
-from django.core.files.storage import Storage
+from django.core.files.base import File
+from django.core.files.storage import FileSystemStorage
 
+from .awake import Gate, awake
 from .base import NOTE, StepContext, StepFailed
 from .options import known_fields, refuse, text
-from .places import CHUNK, SuspiciousOperation, check_pattern, filled, place, put
+from .places import SuspiciousOperation, check_pattern, chunks, filled, place, put, send
+from .text import clean_line
 
 _FIELDS = ("source_store", "source", "store", "path")
 
@@ -51,69 +55,131 @@ class StorageKind:
 
     def run(self, ctx: StepContext) -> str:
         """Keep what is there, put the version's file; on undo, put back what was kept. Raises StepFailed, StepBroken."""
-        store = place(str(ctx.config["store"]))
-        try:
-            return self._restore(ctx, store) if ctx.undo else self._deploy(ctx, store)
-        except (OSError, SuspiciousOperation, ValueError) as problem:
-            raise StepFailed(f"The file could not be put: {problem}.") from None
-        except Exception as problem:  # noqa: BLE001  each store's library has errors of its own
-            raise StepFailed(f"The store did not take it: {type(problem).__name__}: {str(problem)[:300]}.") from None
+        store = _Store(ctx, str(ctx.config["store"]))
+        return self._restore(ctx, store) if ctx.undo else self._deploy(ctx, store)
 
-    def _deploy(self, ctx: StepContext, store: Storage) -> str:
-        path = filled(ctx.config["path"], _words(ctx))
+    def _deploy(self, ctx: StepContext, store: _Store) -> str:
+        path = _filled(ctx, "path")
         if "path" not in ctx.memo:
             kept = ""
-            if store.exists(path):
+            if store.has(path):
                 kept = f".backup/{ctx.key.replace('/', '-')}/{path}"
-                self._copy(ctx, store, path, store, kept)
+                store.take(path, store, kept)
                 ctx.emit(f"Kept what was there as {kept}.", NOTE)
             ctx.remember(path=path, backup=kept)
         if not ctx.new_version:
-            store.delete(path)
+            store.drop(path)
             return f"{path} is removed."
-        source = filled(ctx.config["source"], _words(ctx))
-        origin = place(str(ctx.config["source_store"]))
-        if not origin.exists(source):
-            raise StepFailed(f"There is no file {source} in the store {ctx.config['source_store']}.")
-        size, digest = self._copy(ctx, origin, source, store, path)
+        source = _filled(ctx, "source")
+        origin = _Store(ctx, str(ctx.config["source_store"]))
+        if not origin.has(source):
+            raise StepFailed(f"There is no file {source} in the store {origin.name}.")
+        size, digest = store.take(source, origin, path)
         ctx.emit(f"{source} -> {path}, {size:,} bytes, SHA-256 {digest}.", NOTE)
         return f"{path} is {source} now."
 
-    def _restore(self, ctx: StepContext, store: Storage) -> str:
+    def _restore(self, ctx: StepContext, store: _Store) -> str:
         done = ctx.memo.get("done", {})
         path = done.get("path")
         if not path:
             return "Nothing had been put, so nothing is put back."
         if not done.get("backup"):
-            store.delete(path)
+            store.drop(path)
             return f"{path} was not there before; it is removed."
-        self._copy(ctx, store, done["backup"], store, path)
+        if not store.has(done["backup"]):
+            raise StepFailed(f"What was at {path} is no longer kept: there is no {done['backup']} in the store {store.name}.")
+        store.take(done["backup"], store, path)
         return f"{path} is what it was before."
 
-    @staticmethod
-    def _copy(ctx: StepContext, origin: Storage, source: str, store: Storage, path: str) -> tuple[int, str]:
-        with origin.open(source, "rb") as file:
-            watched = _Watched(ctx, file)
-            put(store, path, watched)
-        return watched.size, watched.digest.hexdigest()
+
+class _Store:
+    """A store by its name, as a step uses it: it stays awake meanwhile, and says which store refused, and why."""
+
+    def __init__(self, ctx: StepContext, name: str) -> None:
+        self._ctx, self.name = ctx, name
+        self._store = place(name)
+
+    def has(self, path: str) -> bool:
+        """Whether a file is there. Raises StepFailed."""
+        return self._ask(lambda: self._store.exists(path))
+
+    def drop(self, path: str) -> None:
+        """Remove a file, if it is there. Raises StepFailed."""
+        self._ask(lambda: self._store.delete(path))
+
+    def take(self, path: str, origin: _Store, to: str) -> tuple[int, str]:
+        """Make `to` here be the file at `path` in `origin`; its size in bytes and its SHA-256. Raises StepFailed."""
+        with origin._opened(path) as file:
+            read = _Watched(self._ctx, file)
+            if isinstance(self._store, FileSystemStorage):
+                with self._said():
+                    put(self._store, to, read)
+                return read.size, read.digest.hexdigest()
+            # Their libraries read as often as they like and in threads of their own, so it is counted before.
+            with origin._said():
+                for _ in chunks(read):
+                    pass
+                file.seek(0)
+            gate = Gate(file)
+            self._ask(lambda: send(self._store, to, gate), stop=gate.shut)
+            return read.size, read.digest.hexdigest()
+
+    def _opened(self, path: str) -> File:
+        opened: list[File] = []
+
+        def fetch() -> File:
+            opened.append(self._store.open(path, "rb"))
+            opened[0].read(0)  # a remote store fetches all of it now
+            return opened[0]
+
+        def close() -> None:
+            # What is still being fetched has no place to go then, and ends.
+            for file in opened:
+                file.close()
+
+        try:
+            return self._ask(fetch, stop=close)
+        except BaseException:
+            close()
+            raise
+
+    def _ask(self, call: Callable[[], Any], stop: Callable[[], None] = lambda: None) -> Any:
+        with self._said():
+            return awake(self._ctx, call, stop=stop)
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as problem:  # noqa: BLE001  each store's library has errors of its own
+            explain = getattr(self._store, "explain", None)
+            if explain is not None:
+                raise StepFailed(f"The store {self.name} {clean_line(explain(problem))}.") from None
+            if isinstance(problem, (OSError, SuspiciousOperation, ValueError)):
+                raise StepFailed(f"The file could not be put: {problem}.") from None
+            raise StepFailed(f"The store {self.name} did not take it: {type(problem).__name__}: {str(problem)[:300]}.") from None
 
 
 class _Watched:
-    """A file that is being read, counted and hashed; the step stays awake meanwhile."""
+    """A file that is being read in pieces, counted and hashed; the step stays awake meanwhile."""
 
     def __init__(self, ctx: StepContext, file: BinaryIO) -> None:
         self._ctx, self._file = ctx, file
         self.size, self.digest = 0, hashlib.sha256()
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int) -> bytes:
         self._ctx.tick()
-        piece = self._file.read(CHUNK if size is None or size < 0 else min(size, CHUNK))
+        piece = self._file.read(size)
         self.size += len(piece)
         self.digest.update(piece)
         return piece
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
+
+def _filled(ctx: StepContext, field: str) -> str:
+    try:
+        return filled(ctx.config[field], _words(ctx))
+    except ValueError as problem:
+        raise StepFailed(f"The file could not be put: {problem}") from None
 
 
 def _words(ctx: StepContext) -> dict[str, Any]:
