@@ -41,6 +41,7 @@ def section_of(request: HttpRequest) -> str:
     return {"stage": "board", "stages": "board", "rollout": "rollouts", "version": "versions", "resolve": "versions",
             "scenario": "board",
             "microservice": "versions", "credential": "credentials", "member": "members", "project": "settings",
+            "stampkeys": "credentials", "stampkey": "credentials",
             "target": "board", "freezes": "board", "freeze": "board", "line": "board", "player": "players",
             "webhooks": "settings", "webhook": "settings"}.get(stem, stem)
 

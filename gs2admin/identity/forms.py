@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, Self
 
 from django import forms
 
@@ -29,8 +29,25 @@ def reason_field() -> forms.CharField:
     return forms.CharField(label="Why", required=False, max_length=1024, help_text=REASON_HELP)
 
 
-class CredentialForm(PageForm):
-    """A new credential. `key` makes sending the same form twice harmless."""
+class OnceForm(PageForm):
+    """A form whose answer shows a secret. `key` makes sending the same form twice harmless."""
+
+    key = forms.UUIDField(widget=forms.HiddenInput)
+
+    @classmethod
+    def fresh(cls) -> Self:
+        """An empty form with a key of its own."""
+        return cls(initial={"key": uuid.uuid4()})
+
+    def again(self) -> Self:
+        """The refused form under a new key, so that it can be sent once more."""
+        self.data = self.data.copy()
+        self.data["key"] = str(uuid.uuid4())
+        return self
+
+
+class CredentialForm(OnceForm):
+    """A new credential."""
 
     name = forms.CharField(
         max_length=128, help_text="Who will use it, such as build-server or game-backend.",
@@ -42,12 +59,24 @@ class CredentialForm(PageForm):
         help_text="For SourceDeploy clients, which sign each request instead of signing in. The server then keeps the "
                   "secret, encrypted, because a signature cannot be checked without it.",
     )
-    key = forms.UUIDField(widget=forms.HiddenInput)
+
+
+class StampKeyForm(OnceForm):
+    """A new key of stamp sheets."""
+
+    namespace = forms.CharField(
+        max_length=128, initial="default", help_text="Groups keys, such as shop; part of the key's id.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}),
+    )
+    name = forms.CharField(
+        max_length=128, help_text="What its sheets are for, such as rewards. Letters, digits, dots, hyphens, underscores.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}),
+    )
 
     @classmethod
-    def fresh(cls) -> CredentialForm:
-        """An empty form with a key of its own."""
-        return cls(initial={"key": uuid.uuid4()})
+    def fresh(cls) -> Self:
+        """An empty form with a key of its own, in the namespace that most use."""
+        return cls(initial={"key": uuid.uuid4(), "namespace": "default"})
 
 
 class MemberForm(PageForm):

@@ -107,7 +107,10 @@ class Credential(models.Model):
 
 
 class StampKey(models.Model):
-    """What stamp sheets of a project are signed with; clients name it by its GRN. sealed_secret: encrypted (sealed.py)."""
+    """What stamp sheets of a project are signed with; clients name it by its GRN.
+
+    sealed_secret: encrypted (sealed.py). used_at: when it last signed a sheet that was handed in, to the minute.
+    """
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="stamp_keys")
     namespace = models.CharField(max_length=128, validators=[RegexValidator(NAME)])
@@ -115,6 +118,7 @@ class StampKey(models.Model):
     sealed_secret = models.CharField(max_length=255, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     created_by = models.CharField(max_length=150)
+    used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

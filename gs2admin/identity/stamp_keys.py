@@ -9,9 +9,12 @@ import hashlib
 import hmac
 import re
 import secrets
+from datetime import timedelta
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from gs2admin.audit.services import record
 from gs2admin.errors import Conflict, Invalid, NotFound
@@ -21,6 +24,7 @@ from gs2admin.identity.rights import require
 from gs2admin.identity.sealed import Unreadable, seal, unseal
 
 _GRN = re.compile(r"grn:gs2:[^:]*:([^:]*):key:([^:]+):key:([^:]+)\Z")
+_USED_EVERY = timedelta(minutes=1)
 
 
 def purpose_of(project: Project, namespace: str, name: str) -> str:
@@ -31,9 +35,10 @@ def purpose_of(project: Project, namespace: str, name: str) -> str:
 def create_stamp_key(*, actor: Actor, project: Project, namespace: str, name: str) -> tuple[StampKey, str]:
     """Make a key; returns the row and its secret, which is told only now. Raises NotFound, Denied, Invalid, Conflict."""
     require(actor, "credential.manage", project)
-    if not re.match(NAME, namespace) or not re.match(NAME, name):
-        raise Invalid("A stamp key's namespace and name are 1 to 128 letters, digits, dots, hyphens and underscores each.",
-                      component="key", message="identifier.key.name.error.invalid")
+    for field, value in (("namespace", namespace), ("name", name)):
+        if not re.match(NAME, value):
+            raise Invalid(f"A stamp key's {field} is 1 to 128 letters, digits, dots, hyphens and underscores.",
+                          component="key", message="identifier.key.name.error.invalid", extra={"field": field})
     secret = secrets.token_urlsafe(32)
     try:
         with transaction.atomic():
@@ -48,16 +53,23 @@ def create_stamp_key(*, actor: Actor, project: Project, namespace: str, name: st
                        component="key", message="identifier.key.name.error.duplicate") from None
 
 
-def revoke_stamp_key(*, actor: Actor, project: Project, namespace: str, name: str, reason: str = "") -> StampKey:
-    """End a key: sheets that it signed are refused from now on. Raises NotFound, Denied."""
-    require(actor, "credential.manage", project)
+def living_key(project: Project, namespace: str, name: str) -> StampKey:
+    """The key of that name that is not revoked. Raises NotFound."""
+    row = StampKey.objects.filter(project=project, namespace=namespace, name=name, revoked_at=None).first()
+    if row is None:
+        raise NotFound(f"There is no stamp key {namespace}/{name} in {project.name}.", component="key",
+                       message="identifier.key.key.error.notFound")
+    return row
+
+
+def revoke_stamp_key(*, actor: Actor, key: StampKey, reason: str = "") -> StampKey:
+    """End a key: sheets that it signed are refused from now on; revoking twice changes nothing. Raises NotFound, Denied."""
+    require(actor, "credential.manage", key)
     with transaction.atomic():
-        row = StampKey.objects.filter(project=project, namespace=namespace, name=name, revoked_at=None).first()
-        if row is None or not StampKey.objects.filter(pk=row.pk, revoked_at=None).update(revoked_at=Now(), sealed_secret=""):
-            raise NotFound(f"There is no stamp key {namespace}/{name} in {project.name}.", component="key",
-                           message="identifier.key.key.error.notFound")
-        record(actor=actor, action="stamp_key.revoke", obj=row, before={"key": str(row)}, reason=reason)
-        return row
+        if StampKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=Now(), sealed_secret=""):
+            record(actor=actor, action="stamp_key.revoke", obj=key, before={"key": str(key)}, reason=reason)
+    key.refresh_from_db()
+    return key
 
 
 def signature(secret: str, body: str) -> str:
@@ -77,4 +89,9 @@ def signed_by(project: Project, key_id: str, body: str, claimed: str) -> bool:
         secret = unseal(row.sealed_secret, purpose=purpose_of(project, row.namespace, row.name))
     except Unreadable:
         return False
-    return hmac.compare_digest(signature(secret, body).encode(), claimed.encode("utf-8", "surrogatepass"))
+    if not hmac.compare_digest(signature(secret, body).encode(), claimed.encode("utf-8", "surrogatepass")):
+        return False
+    # Once a minute: so that somebody who wants to revoke it sees whether it is in use, and a flood of sheets writes nothing more.
+    if row.used_at is None or row.used_at < timezone.now() - _USED_EVERY:
+        StampKey.objects.filter(Q(used_at=None) | Q(used_at__lt=Now() - _USED_EVERY), pk=row.pk).update(used_at=Now())
+    return True

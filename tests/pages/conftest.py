@@ -11,6 +11,7 @@ from gs2admin import engine
 from gs2admin.dashboard import attention, health, sessions
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.services import create_credential
+from gs2admin.identity.stamp_keys import create_stamp_key
 from stages import live as live_answers
 from stages.models import Rollout, Version
 from stages.resolve import splits
@@ -137,10 +138,11 @@ def world(project, producer, steps, run, job_world, lock_world):  # noqa: F811
     webhook = save_webhook(actor=SYSTEM, project=project, name="chat", url="https://chat.example.com/hook?token=1")
     waiting = promote_stage(actor=SYSTEM, stage=stg, reason="may I", ask=True)
     row, _ = create_credential(actor=SYSTEM, project=project, name="pipeline")
+    stamp_key, _ = create_stamp_key(actor=SYSTEM, project=project, namespace="shop", name="rewards")
     return SimpleNamespace(
         project=project, dev=dev, stg=stg, live=live, canary=canary,
         done=done, failed=failed, running=running, waiting=waiting, claim=claim,
-        credential=row, member=project.memberships.get(user=producer), version=Version.objects.get(version="1.1.0"),
+        credential=row, stamp_key=stamp_key, member=project.memberships.get(user=producer), version=Version.objects.get(version="1.1.0"),
         window=window, target=stg.targets.get(), hook=canary.targets.get(name="hook"), jobs=job_world, locks=lock_world,
         scenario=scenario, gray=gray, holding=holding, accept_word="accept",
         export_kind="csv", webhook=webhook, delivery=webhook.deliveries.first(),

@@ -68,20 +68,13 @@ def create(request: HttpRequest, project: Project) -> HttpResponse:
             return never_kept(render(request, "identity/credential_made.html", {
                 "credential": row, "secret": secret, "base": base_address(request), "client_id": row.client_id,
             }))
-        form = _again(form)
+        form = form.again()
     listing = reverse("credentials", kwargs={"project": project.name})
     return form_page(
         request, form, title="New credential", button="Create and show the secret", back=listing,
         text="The secret is shown once, on the next page; nobody can look it up later.",
         crumbs=[("Credentials", listing), ("New", "")],
     )
-
-
-def _again(form: CredentialForm) -> CredentialForm:
-    """The refused form under a new key, so that it can be sent once more."""
-    form.data = form.data.copy()
-    form.data["key"] = str(CredentialForm.fresh().initial["key"])
-    return form
 
 
 @require_http_methods(["GET", "POST"])

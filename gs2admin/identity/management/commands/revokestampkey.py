@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from gs2admin.errors import DomainError
 from gs2admin.identity.management.commands._door import CLI, project_called
-from gs2admin.identity.stamp_keys import revoke_stamp_key
+from gs2admin.identity.stamp_keys import living_key, revoke_stamp_key
 
 
 class Command(BaseCommand):
@@ -21,9 +21,7 @@ class Command(BaseCommand):
     def handle(self, *, project: str, key: str, reason: str, **options: object) -> None:
         namespace, _, name = key.partition("/")
         try:
-            row = revoke_stamp_key(
-                actor=CLI, project=project_called(project), namespace=namespace, name=name, reason=reason
-            )
+            row = revoke_stamp_key(actor=CLI, key=living_key(project_called(project), namespace, name), reason=reason)
         except DomainError as error:
             raise CommandError(error.sentence) from None
         self.stdout.write(f"Stamp key {row} is revoked.")
