@@ -17,6 +17,7 @@ from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.module_loading import import_string
 
+from gs2admin.engine.alone import alone
 from gs2admin.processes.family import Family, Member
 from gs2admin.processes.lifeline import Held
 from gs2admin.processes.supervisor import stop_on_signals, terminate_myself
@@ -96,19 +97,20 @@ class Command(BaseCommand):
         self.stdout.flush()
 
     def prepare(self) -> None:
-        """Tables, static files, first contents."""
+        """Static files, tables and first contents; one host after the other."""
         from gs2admin.processes import static
 
         try:
-            executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
-            if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-                self.say("Preparing the database ...")
-                call_command("migrate", interactive=False, verbosity=0)
+            with alone(self.say):
+                static.collect()
+                executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
+                if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+                    self.say("Preparing the database ...")
+                    call_command("migrate", interactive=False, verbosity=0)
+                import_string(FIRST_CONTENTS)(say=self.say)
         except OperationalError as problem:
             # The message of the driver names host and user, never the password.
             raise CommandError(f"The database does not answer: {str(problem).strip().splitlines()[0]}") from None
-        static.collect()
-        import_string(FIRST_CONTENTS)(say=self.say)
         connections.close_all()
 
     def members(self, server: socket.socket) -> list[Member]:
