@@ -5,17 +5,15 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 from django.db.models.functions import Now
 
 from gs2admin import engine
 from stages.governance.models import AutoPromotion
-from stages.governance.models_webhooks import DeliveryState, WebhookDelivery, WebhookEndpoint
+from stages.governance.models_webhooks import DeliveryState, WebhookDelivery
 from stages.models import Output, Rollout
 from stages.services import canary, queued
 from stages.services.approvals import settle_waiting
 from stages.services.auto import promote_due
-from stages.services.outbox import DELIVER
 from stages.services.rollouts import RUN
 from stages.states import TIMED, RolloutState
 
@@ -59,22 +57,6 @@ def move_canaries() -> int:
 def start_queued() -> int:
     """Let those begin that wait for their turn, where the one before has ended."""
     return sum(queued.start_next(stage_id) for stage_id in queued.free_stages())
-
-
-@engine.ticker
-def ring_for_webhooks() -> int:
-    """Wake a worker for each endpoint that has a message due and nobody at it."""
-    due = WebhookDelivery.objects.filter(state=DeliveryState.PENDING, due_at__lte=Now()).values("endpoint_id")
-    quiet = Q(rung_at=None) | Q(rung_at__lt=Now() - timedelta(seconds=5))
-    free = Q(busy_until=None) | Q(busy_until__lt=Now())
-    waiting = WebhookEndpoint.objects.filter(quiet, free, active=True, pk__in=due)
-    rung = 0
-    for pk in list(waiting.values_list("pk", flat=True)[:100]):
-        with transaction.atomic():
-            if WebhookEndpoint.objects.filter(quiet, pk=pk).update(rung_at=Now()):
-                engine.ring(DELIVER, pk)
-                rung += 1
-    return rung
 
 
 @engine.cleaner(every_s=3600)

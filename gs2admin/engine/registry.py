@@ -9,6 +9,16 @@ Bury = Callable[[str], int]
 
 
 @dataclass(frozen=True)
+class Courier:
+    """due: numbers of the rows that somebody should go for now, the longest waiting first. run: go for one, until the answer to
+    `leaving` is True. at_once: so many per host."""
+
+    due: Callable[[], list[int]]
+    run: Callable[[int, Callable[[], bool]], object]
+    at_once: int
+
+
+@dataclass(frozen=True)
 class Cleaner:
     """A cleaner and how often it runs, over all hosts together."""
 
@@ -21,6 +31,7 @@ SWEEPERS: dict[str, Sweep] = {}
 TICKERS: dict[str, Sweep] = {}
 CLEANERS: dict[str, Cleaner] = {}
 UNDERTAKERS: dict[str, Bury] = {}
+COURIERS: dict[str, Courier] = {}
 
 
 def dotted(function: Callable) -> str:
@@ -57,3 +68,14 @@ def undertaker(function: Bury) -> Bury:
     is known to be dead together with all it had started. A quick help only: leases end by themselves too."""
     UNDERTAKERS[dotted(function)] = function
     return function
+
+
+def courier(*, due: Callable[[], list[int]], at_once: int) -> Callable[[Callable], Callable]:
+    """Register fn(row id, leaving) for errands to strangers, who may keep one waiting: threads of each worker host run it for
+    what `due()` names, about twice a second, so that no worker waits. Rows must be claimed, and be safe to be lost."""
+
+    def register(function: Callable[[int, Callable[[], bool]], object]) -> Callable:
+        COURIERS[dotted(function)] = Courier(due, function, at_once)
+        return function
+
+    return register

@@ -14,7 +14,7 @@ class WebhookEndpoint(models.Model):
     """Where a project's rollout states are posted to. uid and rotation name its signing key, which is derived.
 
     url is checked when it is saved and again, with the address that its name leads to, at each call. claims counts the
-    workers that took it and fences what they write; busy_until is their lease, so that one at a time delivers to it.
+    couriers that took it and fences what they write; busy_until is their lease, so that one at a time delivers to it.
     """
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="webhooks")
@@ -25,7 +25,6 @@ class WebhookEndpoint(models.Model):
     rotation = models.PositiveIntegerField(default=1)
     claims = models.PositiveIntegerField(default=0)
     busy_until = models.DateTimeField(null=True)
-    rung_at = models.DateTimeField(null=True)
     created_by = models.CharField(max_length=150)
     created_at = models.DateTimeField(db_default=Now())
 

@@ -6,9 +6,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
-from django.db.models.functions import Now
 
-from gs2admin import engine
 from gs2admin.audit.services import record
 from gs2admin.errors import Conflict, Invalid, NotFound, Quota
 from gs2admin.identity.actors import Actor
@@ -16,7 +14,7 @@ from gs2admin.identity.models import Project
 from gs2admin.identity.rights import require
 from stages.governance.models_webhooks import DeliveryState, WebhookDelivery, WebhookEndpoint
 from stages.rollout.steps import KINDS
-from stages.services.outbox import DELIVER, body_of
+from stages.services.outbox import body_of
 
 MOST = 20
 
@@ -89,7 +87,6 @@ def send_test(*, actor: Actor, endpoint: WebhookEndpoint) -> WebhookDelivery:
         row = _existing(endpoint)
         body = body_of("test", event_id, row.project.name, None)
         made = WebhookDelivery.objects.create(endpoint=row, event_id=event_id, event="test", body=body)
-        _ring(row)
         record(actor=actor, action="webhook.test", obj=row)
         return made
 
@@ -107,15 +104,9 @@ def replay_delivery(*, actor: Actor, delivery: WebhookDelivery, reason: str = ""
                            message="freeze.webhook.webhook.error.conflict")
         made = WebhookDelivery.objects.create(endpoint=row.endpoint, rollout_id=row.rollout_id, event_id=row.event_id,
                                               event=row.event, body=row.body, replay_of=row)
-        _ring(row.endpoint)
         record(actor=actor, action="webhook.replay", obj=row.endpoint, after={"event": row.event, "id": str(row.event_id)},
                reason=reason)
         return made
-
-
-def _ring(endpoint: WebhookEndpoint) -> None:
-    WebhookEndpoint.objects.filter(pk=endpoint.pk).update(rung_at=Now())
-    engine.ring(DELIVER, endpoint.pk)
 
 
 def _existing(endpoint: WebhookEndpoint) -> WebhookEndpoint:

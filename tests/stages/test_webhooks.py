@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import timedelta
 
 import pytest
@@ -33,7 +34,6 @@ from stages.states import BY_ID
 from tests.steps.conftest import receiver  # noqa: F401
 
 pytestmark = pytest.mark.django_db
-TASK = "stages.tasks.deliver_webhooks"
 
 
 @pytest.fixture
@@ -58,12 +58,12 @@ def due_now(**rows) -> None:
     WebhookDelivery.objects.filter(**rows).update(due_at=Now() - timedelta(seconds=1))
 
 
-def test_every_change_of_state_is_told_in_its_own_transaction(hook, dev, register, promote, rings):
+def test_every_change_of_state_is_told_in_its_own_transaction(hook, dev, register, promote):
     endpoint = hook()
     register(auth="1")
     rollout = promote(dev)
     assert told(endpoint) == [("rollout.queued", None), ("rollout.running", "queued"), ("rollout.succeeded", "running")]
-    assert rings.count((TASK, endpoint.pk)) == 3
+    assert postman.due() == [endpoint.pk]
     body = json.loads(WebhookDelivery.objects.latest("id").body)
     assert body["project"] == "isles" and body["rollout"] | {} == {
         "number": rollout.number, "stage": "dev", "kind": "promote", "strategy": "normal", "state": "succeeded",
@@ -144,7 +144,7 @@ def test_what_fails_is_tried_again_later_and_others_wait_no_longer(answer, statu
     assert WebhookEndpoint.objects.get().busy_until is None
 
 
-def test_given_up_after_the_last_pause_and_sent_once_more_by_hand(hook, dev, register, rings, owner, producer, actor_of):
+def test_given_up_after_the_last_pause_and_sent_once_more_by_hand(hook, dev, register, owner, producer, actor_of):
     answers = [lambda handler: handler.reply(503)] * 9 + [lambda handler: handler.reply(204)]
     endpoint = hook(lambda handler: answers.pop(0)(handler))
     register(auth="1")
@@ -161,7 +161,7 @@ def test_given_up_after_the_last_pause_and_sent_once_more_by_hand(hook, dev, reg
     again = replay_delivery(actor=actor_of(owner), delivery=row)
     with pytest.raises(Conflict, match="still to be delivered"):
         replay_delivery(actor=SYSTEM, delivery=again)
-    assert rings[-1] == (TASK, endpoint.pk) and postman.deliver(endpoint.pk) == 1
+    assert postman.due() == [endpoint.pk] and postman.deliver(endpoint.pk) == 1
     again.refresh_from_db()
     assert (again.state, again.event_id, again.body) == ("delivered", row.event_id, row.body)
     assert Activity.objects.filter(action="webhook.replay", actor_name="olga").exists()
@@ -184,22 +184,38 @@ def test_a_worker_that_comes_back_late_writes_nothing(hook, dev, register):
     promote_stage(actor=SYSTEM, stage=dev)
     row = WebhookDelivery.objects.get()
     held = WebhookEndpoint.objects.filter(pk=endpoint.pk, claims=7)
-    assert postman._attempt(held, endpoint, row) is False
+    assert postman._attempt(held, endpoint, row, lambda: False) is False
     row.refresh_from_db()
     assert (row.state, row.attempt) == ("pending", 1) and not WebhookAttempt.objects.exists()
 
 
-def test_the_ticker_rings_for_what_is_due_and_for_nothing_else(hook, dev, register, rings):
-    endpoint = hook()
+def test_couriers_go_for_what_is_due_and_for_nothing_else_the_longest_waiting_first(hook, dev, register, project):
+    first = hook()
+    second = save_webhook(actor=SYSTEM, project=project, name="second", url=first.url)
     register(auth="1")
     promote_stage(actor=SYSTEM, stage=dev)
-    rings.clear()
-    assert sweep.ring_for_webhooks() == 0, "it was rung for just now"
-    WebhookEndpoint.objects.update(rung_at=None)
-    assert sweep.ring_for_webhooks() == 1 and rings == [(TASK, endpoint.pk)] and sweep.ring_for_webhooks() == 0
-    WebhookEndpoint.objects.update(rung_at=None)
+    due_now(endpoint=second)
+    assert postman.due() == [second.pk, first.pk]
+    WebhookEndpoint.objects.filter(pk=second.pk).update(busy_until=Now() + timedelta(seconds=20))
+    assert postman.due() == [first.pk], "somebody is at it"
+    WebhookEndpoint.objects.update(busy_until=None, active=False)
+    assert postman.due() == [], "turned off"
+    WebhookEndpoint.objects.update(active=True)
     WebhookDelivery.objects.update(due_at=Now() + timedelta(seconds=60))
-    assert sweep.ring_for_webhooks() == 0
+    assert postman.due() == [], "not yet"
+    WebhookDelivery.objects.update(due_at=Now(), state="given_up", ended_at=Now())
+    assert postman.due() == [], "over"
+
+
+def test_a_courier_that_is_told_to_leave_hangs_up_and_lets_the_endpoint_go(hook, dev, register):
+    endpoint = hook(lambda handler: handler.hang())
+    register(auth="1")
+    promote_stage(actor=SYSTEM, stage=dev)
+    began = time.monotonic()
+    assert postman.deliver(endpoint.pk, leaving=lambda: bool(hook.server.requests)) == 1
+    assert time.monotonic() - began < postman.TIMEOUT_S / 2
+    assert "stopped before there was an answer" in WebhookAttempt.objects.get().said
+    assert WebhookEndpoint.objects.get().busy_until is None and WebhookDelivery.objects.get().state == "pending"
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/x", "http://localhost/x", "https://[::1]/", "http://10.1.2.3/", "ftp://a.b/",

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from gs2admin.engine import sweep
+from gs2admin.engine import couriers, sweep
 from gs2admin.engine.pulse import DatabasePulse
 from gs2admin.processes.cluster import Cluster
 from gs2admin.processes.judge import beat_every
@@ -44,6 +44,7 @@ class Command(BaseCommand):
             threading.Thread(target=pulse.serve, args=[ended], name="pulse", daemon=True),
             threading.Thread(target=sweep.sweep_for_ever, args=[ended, settings.SWEEP_S], name="sweep", daemon=True),
             threading.Thread(target=sweep.tick_for_ever, args=[ended], name="tick", daemon=True),
+            threading.Thread(target=couriers.carry_for_ever, args=[ended], name="couriers", daemon=True),
             threading.Thread(target=sweep.clean_for_ever, args=[ended], name="clean", daemon=True),
         ]
         for thread in threads:
