@@ -12,6 +12,7 @@ from playwright.sync_api import Page, sync_playwright
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import User
 from gs2admin.identity.services import create_credential, revoke_credential
+from gs2admin.identity.stamp_keys import create_stamp_key, revoke_stamp_key
 from stages.models import Stage, Version
 from stages.services import create_stage, register_version, save_target, withdraw_version
 from tests.conftest import CHROMIUM, PASSWORD
@@ -53,6 +54,9 @@ def shelf(project, owner, viewer) -> Stage:
     create_credential(actor=SYSTEM, project=project, name="build-server")
     gone, _ = create_credential(actor=SYSTEM, project=project, name="old-tool")
     revoke_credential(actor=SYSTEM, credential=gone, reason="gone")
+    create_stamp_key(actor=SYSTEM, project=project, namespace="shop", name="rewards")
+    old, _ = create_stamp_key(actor=SYSTEM, project=project, namespace="shop", name="old-rewards")
+    revoke_stamp_key(actor=SYSTEM, key=old, reason="gone")
     User.objects.create_superuser("root", password=PASSWORD)
     return dev
 
@@ -89,6 +93,7 @@ def addresses(stage: Stage) -> list[str]:
         "versions": {}, "version-register": {}, "version-service": {"service": "matchmaking"},
         "version-withdraw": {"service": "matchmaking", "pk": version.pk}, "credentials": {}, "credential-new": {},
         "credential-revoke": {"pk": stage.project.credentials.get(name="build-server").pk}, "members": {},
+        "stampkeys": {}, "stampkey-new": {}, "stampkey-revoke": {"pk": stage.project.stamp_keys.get(name="rewards").pk},
         "member-role": {"pk": member.pk}, "member-remove": {"pk": member.pk}, "settings": {}, "activity": {}, "stage-new": {},
         "stage-edit": {"stage": "dev"}, "stage-delete": {"stage": "dev"}, "stage-targets": {"stage": "dev"},
         "target-new": {"stage": "dev"}, "target-edit": {"stage": "dev", "target": "tokyo"},
