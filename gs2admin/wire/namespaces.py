@@ -13,11 +13,11 @@ from pydantic import create_model
 from gs2admin.errors import NotFound
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import require
-from gs2admin.wire.common import ServiceVersion, service_version
+from gs2admin.wire.common import version_method
 from gs2admin.wire.dispatch import Call
 from gs2admin.wire.paging import key_of, page
 from gs2admin.wire.setting_shapes import Setting
-from gs2admin.wire.shapes import Integer, Nothing, Result, Shape, Text, field
+from gs2admin.wire.shapes import Integer, Result, Shape, Text, field
 from gs2admin.wire.table import Method
 
 
@@ -184,5 +184,5 @@ class Namespaces:
             method("getNamespace", "GET", "/{namespaceName}", one, item, get_namespace, "A namespace"),
             method("updateNamespace", "PUT", "/{namespaceName}", change, item, update_namespace, "Change its settings"),
             method("deleteNamespace", "DELETE", "/{namespaceName}", one, item, delete_namespace, "Delete it with its contents"),
-            method("getServiceVersion", "GET", "/system/version", Nothing, ServiceVersion, service_version, "This server's"),
+            version_method(self.service, "namespace"),
         ]  # fmt: skip
