@@ -20,7 +20,8 @@ from gs2admin.wire.dispatch import Call, dispatch
 from gs2admin.wire.shapes import Result, Shape, Text, field
 from gs2admin.wire.table import Method, table
 from jobqueue.wire.jobs import PushResult
-from jobqueue.wire.scripts import TEXT_BODY, InvokeResult
+from jobqueue.wire.script_shapes import InvokeResult
+from jobqueue.wire.scripts import TEXT_BODY
 from jobqueue.wire.shapes import PUSH_BODY, JobModel
 
 # A sheet may be handed in for so long; less than its transaction is remembered, so that it cannot have an effect twice.
