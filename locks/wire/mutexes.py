@@ -10,7 +10,7 @@ from gs2admin.wire.table import Auth, Method
 from locks import reads, services
 from locks.models import LockNamespace
 from locks.sql import State
-from locks.wire.namespaces import within
+from locks.wire.namespaces import NAMESPACES, within
 from locks.wire.shapes import (
     LockRequest,
     MutexesRequest,
@@ -78,13 +78,11 @@ def describe_mutexes(call: Call, request: OwnMutexesRequest | MutexesRequest) ->
     """What a player holds. Raises NotFound, Invalid."""
     user_id = _player(call, request)
     after = key_of(request.page_token, "mutex", int, component="mutex", word="lock.mutex.pageToken")
-    return within(
-        call,
-        request.namespace_name,
-        lambda namespace: page(
-            reads.held_by(namespace, user_id), by="id", after=after, limit=request.limit, kind="mutex",
-            item=lambda row: mutex_item(call, namespace, user_id, row.property_id, row),
-        ),
+    # Not `within`: an empty list does not tell whether the namespace that is remembered is still there.
+    namespace = NAMESPACES.find(call, request.namespace_name)
+    return page(
+        reads.held_by(namespace, user_id), by="id", after=after, limit=request.limit, kind="mutex",
+        item=lambda row: mutex_item(call, namespace, user_id, row.property_id, row),
     )  # fmt: skip
 
 
