@@ -124,7 +124,7 @@ def by_property(project: Project, start: str, *, limit: int) -> list[Mutex]:
     def mutexes(pk: int) -> QuerySet:
         rows = Mutex.objects.filter(namespace_id=pk).annotate(front=Front("property_id")).filter(begins("front", start[:FRONT]))
         if len(start) > FRONT:
-            rows = rows.filter(property_id__startswith=start)
+            rows = rows.filter(begins("property_id", start))
         return rows.order_by("front", "id").values_list("pk")[:limit]
 
     ids = [pk for (pk,) in rows_per(spaces, mutexes)]

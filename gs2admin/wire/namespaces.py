@@ -13,6 +13,7 @@ from pydantic import create_model
 from gs2admin.errors import NotFound
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import require
+from gs2admin.text import begins
 from gs2admin.wire.common import version_method
 from gs2admin.wire.dispatch import Call
 from gs2admin.wire.paging import key_of, page
@@ -137,7 +138,7 @@ class Namespaces:
             after = key_of(request.page_token, "namespace", str, component="namespace", word=f"{word}.pageToken")
             rows = self.model.objects.filter(project=call.project)
             if request.name_prefix:
-                rows = rows.filter(name__startswith=request.name_prefix)
+                rows = rows.filter(begins("name", request.name_prefix))
             return page(
                 rows, by="name", after=after, limit=request.limit, kind="namespace",
                 item=lambda row: self.as_item(call.project, row),
@@ -157,7 +158,7 @@ class Namespaces:
             return {"item": self.as_item(call.project, self.find(call, request.namespace_name))}
 
         def update_namespace(call: Call, request: Any) -> dict[str, Any]:
-            """What is omitted, null or empty stays as it is. Raises NotFound, Denied, Invalid."""
+            """What is omitted, null or empty stays as it is. Raises NotFound, Denied, Invalid, Conflict while it is deleted."""
             row = self.find(call, request.namespace_name)
             return {"item": self.as_item(call.project, self.update(actor=call.actor, namespace=row, **given(request)))}
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from gs2admin.errors import Invalid, NotFound
 from gs2admin.identity.models import Project
+from gs2admin.text import begins
 from gs2admin.wire.dispatch import Call
 from gs2admin.wire.namespaces import milliseconds
 from gs2admin.wire.paging import key_of, page
@@ -63,7 +64,7 @@ def describe_scripts(call: Call, request: ScriptsRequest) -> dict[str, Any]:
     namespace = NAMESPACES.find(call, request.namespace_name)
     rows = querysets.scripts_of(namespace)
     if request.name_prefix:
-        rows = rows.filter(name__startswith=request.name_prefix)
+        rows = rows.filter(begins("name", request.name_prefix))
     return page(
         rows, by="name", limit=request.limit, kind="script", item=lambda row: _item(call.project, row),
         after=key_of(request.page_token, "script", str, component="script", word=f"{WORD}.pageToken"),
