@@ -1,10 +1,11 @@
 """Forms of queues and jobs: shape only, the services check."""
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
+from django.utils.dateparse import parse_datetime
 
 from gs2admin.dashboard.forms import JsonField, PageForm, ReasonForm
 from gs2admin.dashboard.spaces import SpaceForm, name_field
@@ -70,6 +71,19 @@ class ReplayForm(ReasonForm):
 
     upto = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=2**62)
     count = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=1_000_000)
+
+
+class ReplayOneForm(ReasonForm):
+    """Confirms one more replay of a job that was replayed last when the page said so."""
+
+    seen = forms.CharField(widget=forms.HiddenInput, required=False, max_length=40)
+
+    def replayed_at(self) -> datetime | None:
+        """When that was; None: not yet, as far as the page knew."""
+        try:
+            return parse_datetime(self.cleaned_data["seen"])
+        except ValueError:
+            return None
 
 
 class RunAllForm(ReasonForm):
