@@ -149,12 +149,12 @@ def close(kind: Kind, *, actor: Actor, namespace: Any, reason: str, task: str, *
 def empty(namespace: Any, seconds: float, *contents: QuerySet, batch: int = BATCH) -> bool:
     """Remove a closed namespace's rows, a batch per transaction, the namespace last. False: there is more to do."""
     ends = time.monotonic() + seconds
-    for rows in contents:
-        for pks in batches(rows, batch):
-            rows.model.objects.filter(pk__in=pks).delete()
-            if time.monotonic() > ends:
-                return False
     try:
+        for rows in contents:
+            for pks in batches(rows, batch):
+                rows.model.objects.filter(pk__in=pks).delete()
+                if time.monotonic() > ends:
+                    return False
         type(namespace).objects.filter(pk=namespace.pk, status=NamespaceStatus.DELETING).delete()
     except IntegrityError:
         return False  # a write that began before the close slipped in; the next look removes it
