@@ -49,9 +49,7 @@ class Ran:
     last: bool
 
 
-def push_jobs(
-    *, actor: Actor, namespace: Namespace, user_id: str, entries: Sequence[Entry], replay_of: Sequence[Job] = ()
-) -> tuple[list[Job], bool]:
+def push_jobs(*, actor: Actor, namespace: Namespace, user_id: str, entries: Sequence[Entry]) -> tuple[list[Job], bool]:
     """Append jobs to a player's queue, in order. Returns them and whether the server runs them by itself.
 
     Raises NotFound, Denied, Invalid (more than 10, args that are not JSON, an id that is nobody's), Conflict (the namespace is
