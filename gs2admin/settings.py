@@ -138,7 +138,8 @@ SCRIPT_DEPTH = env.number("GS2ADMIN_SCRIPT_DEPTH", 5, 1, 20)
 SCRIPT_CALLS = env.number("GS2ADMIN_SCRIPT_CALLS", 100, 0, 100_000)
 # Runner processes per web or worker process, started when needed.
 SCRIPT_RUNNERS = env.number("GS2ADMIN_SCRIPT_RUNNERS", 4, 1, 64)
-GS2_MAX_BODY = env.number("GS2ADMIN_MAX_BODY", 16 * 1024 * 1024, 1024, 1024**3)
+# The longest script, each of its characters escaped, is a little less; a method's own limit may be lower.
+GS2_MAX_BODY = env.number("GS2ADMIN_MAX_BODY", 32 * 1024 * 1024, 1024, 1024**3)
 # SourceDeploy's answers: flat as its documents show them, or inside `result` as its service sends them.
 SOURCEDEPLOY_ENVELOPE = env.choice("GS2ADMIN_SOURCEDEPLOY_ENVELOPE", "flat", ("flat", "result"))
 OUTPUT_KEEP_DAYS = env.number("GS2ADMIN_OUTPUT_DAYS", 30, 1, 3650)

@@ -37,6 +37,11 @@ def _behind(start: str) -> str:
     return front[:-1] + ("\ue000" if front[-1] == "\ud7ff" else chr(ord(front[-1]) + 1))
 
 
+def storable(text: str) -> bool:
+    """Whether both databases take the text, and every client can read it: no NUL, no half of a surrogate pair."""
+    return "\0" not in text and (text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text))
+
+
 def without_nul(text: str) -> str:
     """Text that both databases take: no NUL, no half of a surrogate pair."""
     return text.replace("\x00", "").encode("utf-8", "replace").decode()

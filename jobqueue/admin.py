@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from gs2admin.adminkit import ReadOnlyAdmin, ServiceAdmin, ServiceForm
+from gs2admin.adminkit import ReadOnlyAdmin, ServiceAdmin, ServiceForm, SpaceAdmin, SpaceForm
 from gs2admin.errors import Invalid
 from gs2admin.identity.actors import Actor
 from jobqueue.models import (
@@ -27,88 +27,42 @@ from jobqueue.services import delete_job
 from jobqueue.services import namespaces as spaces
 from jobqueue.services import scripts as scripts_services
 
-_SETTINGS = ("transaction_setting", "transaction_setting_v2", "log_setting")
 
-
-class _Settings(ServiceForm):
-    """Settings are JSON objects or nothing."""
-
-    kind: spaces.Kind
-
-    def clean(self) -> dict[str, Any]:
-        sent = super().clean()
-        for name in set(self.kind.settings) & set(self.fields):
-            if name not in ("description", "enable_auto_run") and not isinstance(sent.get(name), (dict, type(None))):
-                self.add_error(name, "This is a JSON object, or empty.")
-        return sent
-
-    def facts(self, sent: dict[str, Any]) -> dict[str, Any]:
-        """What the service takes."""
-        return {name: sent[name] for name in self.kind.settings}
-
-
-class NamespaceForm(_Settings):
+class NamespaceForm(SpaceForm):
     kind = spaces.QUEUES
+    make, change = staticmethod(spaces.create_namespace), staticmethod(spaces.update_namespace)
 
     class Meta:
         model = Namespace
         fields = ("project", "name", *spaces.QUEUES.settings)
 
-    def write(self, sent: dict[str, Any]) -> Namespace:
-        if self.instance.pk is None:
-            return spaces.create_namespace(actor=self.actor, project=sent["project"], name=sent["name"], **self.facts(sent))
-        stored = Namespace.objects.get(pk=self.instance.pk)
-        return spaces.update_namespace(actor=self.actor, namespace=stored, reason=sent["reason"], **self.facts(sent))
-
 
 @admin.register(Namespace)
-class NamespaceAdmin(ServiceAdmin):
-    """The name is in the ids that clients keep, so it never changes."""
+class NamespaceAdmin(SpaceAdmin):
+    """Namespaces of job queues."""
 
     form = NamespaceForm
-    fixed = ("project", "name")
-    removable = True
-    fields = ("project", "name", *spaces.QUEUES.settings, "reason", "status", "revision", "created_at", "updated_at")
-    readonly_fields = ("status", "revision", "created_at", "updated_at")
-    autocomplete_fields = ("project",)
     list_display = ("name", "project", "enable_auto_run", "status", "updated_at")
     list_filter = ("enable_auto_run", "status", "project")
-    list_select_related = ("project",)
-    search_fields = ("name", "project__name")
 
     def remove(self, actor: Actor, obj: Namespace, reason: str) -> None:
         spaces.delete_namespace(actor=actor, namespace=obj, reason=reason)
 
 
-class ScriptNamespaceForm(_Settings):
+class ScriptNamespaceForm(SpaceForm):
     kind = spaces.SCRIPTS
+    make, change = staticmethod(spaces.create_script_namespace), staticmethod(spaces.update_script_namespace)
 
     class Meta:
         model = ScriptNamespace
         fields = ("project", "name", *spaces.SCRIPTS.settings)
 
-    def write(self, sent: dict[str, Any]) -> ScriptNamespace:
-        facts = self.facts(sent)
-        if self.instance.pk is None:
-            return spaces.create_script_namespace(actor=self.actor, project=sent["project"], name=sent["name"], **facts)
-        stored = ScriptNamespace.objects.get(pk=self.instance.pk)
-        return spaces.update_script_namespace(actor=self.actor, namespace=stored, reason=sent["reason"], **facts)
-
 
 @admin.register(ScriptNamespace)
-class ScriptNamespaceAdmin(ServiceAdmin):
-    """The name is in every script id, so it never changes."""
+class ScriptNamespaceAdmin(SpaceAdmin):
+    """Namespaces of scripts."""
 
     form = ScriptNamespaceForm
-    fixed = ("project", "name")
-    removable = True
-    fields = ("project", "name", *spaces.SCRIPTS.settings, "reason", "status", "revision", "created_at", "updated_at")
-    readonly_fields = ("status", "revision", "created_at", "updated_at")
-    autocomplete_fields = ("project",)
-    list_display = ("name", "project", "status", "updated_at")
-    list_filter = ("project",)
-    list_select_related = ("project",)
-    search_fields = ("name", "project__name")
 
     def remove(self, actor: Actor, obj: ScriptNamespace, reason: str) -> None:
         spaces.delete_script_namespace(actor=actor, namespace=obj, reason=reason)

@@ -1,13 +1,14 @@
 """Forms of queues and jobs: shape only, the services check."""
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
+from django.utils.dateparse import parse_datetime
 
 from gs2admin.dashboard.forms import JsonField, PageForm, ReasonForm
-from jobqueue.models import Namespace
+from gs2admin.dashboard.spaces import SpaceForm, name_field
 
 
 class NotificationField(JsonField):
@@ -27,10 +28,17 @@ class NotificationField(JsonField):
         return found
 
 
-class SettingsForm(PageForm):
-    """What clients can set on a namespace."""
+class ScriptSpaceForm(SpaceForm):
+    """A namespace of scripts."""
 
-    description = forms.CharField(required=False, max_length=1024, widget=forms.Textarea(attrs={"rows": 2}))
+    transaction_setting = JsonField(label="Transaction setting", help_text="Stored and given back to clients.")
+    transaction_setting_v2 = JsonField(label="Transaction setting V2", help_text="Stored and given back to clients.")
+    log_setting = JsonField(label="Log setting", help_text='Like {"loggingNamespaceId": "grn:…"}.')
+
+
+class QueueSpaceForm(ScriptSpaceForm):
+    """A namespace of job queues."""
+
     enable_auto_run = forms.BooleanField(
         required=False, label="The server runs the jobs by itself (auto-run)",
         help_text="Off: they wait until a client, or somebody here, runs them. Takes effect at once both ways.",
@@ -39,34 +47,7 @@ class SettingsForm(PageForm):
         label="Notification when a job is pushed", help_text='Only without auto-run. Like {"enable": "Enabled"}.'
     )
     run_notification = NotificationField(label="Notification when a job was run", help_text='Like {"enable": "Enabled"}.')
-    transaction_setting = JsonField(label="Transaction setting", help_text="Stored and given back to clients.")
-    transaction_setting_v2 = JsonField(label="Transaction setting V2", help_text="Stored and given back to clients.")
-    log_setting = JsonField(label="Log setting", help_text='Like {"loggingNamespaceId": "grn:…"}.')
-
-    @classmethod
-    def of(cls, row: Namespace, data: Any = None) -> SettingsForm:
-        """The form with what is stored now."""
-        return cls(data, initial={name: getattr(row, name) for name in SettingsForm.base_fields})
-
-    def settings(self) -> dict[str, Any]:
-        """For the services."""
-        return {name: self.cleaned_data[name] for name in SettingsForm.base_fields}
-
-
-class NamespaceForm(SettingsForm):
-    """A new namespace."""
-
-    name = forms.CharField(
-        max_length=128, help_text="Letters, digits, dots, hyphens and underscores. Clients use it in every call.",
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}),
-    )
-    field_order = ["name"]
-
-
-class EditForm(SettingsForm):
-    """Changes of a namespace, and why."""
-
-    reason = ReasonForm.base_fields["reason"]
+    field_order = ["name", "description", "enable_auto_run", "push_notification", "run_notification"]
 
 
 class PushForm(PageForm):
@@ -90,6 +71,19 @@ class ReplayForm(ReasonForm):
 
     upto = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=2**62)
     count = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=1_000_000)
+
+
+class ReplayOneForm(ReasonForm):
+    """Confirms one more replay of a job that was replayed last when the page said so."""
+
+    seen = forms.CharField(widget=forms.HiddenInput, required=False, max_length=40)
+
+    def replayed_at(self) -> datetime | None:
+        """When that was; None: not yet, as far as the page knew."""
+        try:
+            return parse_datetime(self.cleaned_data["seen"])
+        except ValueError:
+            return None
 
 
 class RunAllForm(ReasonForm):
@@ -133,21 +127,6 @@ MAX_ARGS = 131_072
 _LUA = {"spellcheck": "false", "autocapitalize": "none", "autocomplete": "off", "class": "gs-mono"}
 
 
-class ScriptNamespaceForm(PageForm):
-    """A new namespace of scripts, or what is kept of one."""
-
-    name = NamespaceForm.base_fields["name"]
-    description = SettingsForm.base_fields["description"]
-    transaction_setting = SettingsForm.base_fields["transaction_setting"]
-    transaction_setting_v2 = SettingsForm.base_fields["transaction_setting_v2"]
-    log_setting = SettingsForm.base_fields["log_setting"]
-    STORED = ("description", "transaction_setting", "transaction_setting_v2", "log_setting")
-
-    def settings(self) -> dict[str, Any]:
-        """For the services."""
-        return {name: self.cleaned_data[name] for name in self.STORED}
-
-
 class ScriptForm(PageForm):
     """A script's text, and what to try it with. The text is taken as it is, but line ends are made \\n."""
 
@@ -172,6 +151,6 @@ class ScriptForm(PageForm):
 class NewScriptForm(ScriptForm):
     """A script that is not stored yet."""
 
-    name = NamespaceForm.base_fields["name"]
+    name = name_field()
     reason = None
     field_order = ["name"]

@@ -5,6 +5,14 @@ import json
 
 from jobqueue.models import Job, Namespace, Notification
 
+MAX_GATEWAY = 1024
+
+
+def fits(setting: dict | None) -> bool:
+    """Whether the gateway that a notification setting names can be written into a notification."""
+    gateway = (setting or {}).get("gatewayNamespaceId")
+    return gateway is None or isinstance(gateway, str) and len(gateway) <= MAX_GATEWAY
+
 
 def wanted(setting: dict | None) -> bool:
     """Whether a notification setting asks for any."""
@@ -21,6 +29,11 @@ def tells_of_pushes(namespace: Namespace) -> bool:
     return not namespace.enable_auto_run and wanted(namespace.push_notification)
 
 
+def _payload(**members: str) -> str:
+    # Characters as they are: as escapes, a player's id alone could be longer than the column.
+    return json.dumps(members, ensure_ascii=False)
+
+
 def pushed(namespace: Namespace, user_id: str) -> None:
     """Jobs wait for the player's client to run them; only without auto-run (contract: job_queue, Notifications)."""
     if not tells_of_pushes(namespace):
@@ -30,7 +43,7 @@ def pushed(namespace: Namespace, user_id: str) -> None:
         gateway_namespace_id=_gateway(namespace, namespace.push_notification),
         user_id=user_id,
         subject="Gs2JobQueue:Push",
-        payload=json.dumps({"namespaceName": namespace.name, "userId": user_id}),
+        payload=_payload(namespaceName=namespace.name, userId=user_id),
     )
 
 
@@ -45,5 +58,5 @@ def finished(namespace: Namespace, user_id: str, job_id: int) -> None:
         gateway_namespace_id=_gateway(namespace, namespace.run_notification),
         user_id=user_id,
         subject="Gs2JobQueue:RunNotification",
-        payload=json.dumps({"namespaceName": namespace.name, "userId": user_id, "jobName": str(name)}),
+        payload=_payload(namespaceName=namespace.name, userId=user_id, jobName=str(name)),
     )

@@ -17,7 +17,7 @@ _CLOSES = {"{": "}", "[": "]"}
 
 @dataclass(frozen=True)
 class Shown:
-    """text: for a <pre>. size: characters of the whole. complete: nothing is left out. lines: of the text."""
+    """text: for a <pre>. size: characters of the whole. complete: nothing is left out."""
 
     text: str
     size: int
@@ -27,11 +27,6 @@ class Shown:
     def long(self) -> bool:
         """Whether it is better folded."""
         return self.text.count("\n") > 30
-
-    @property
-    def left(self) -> int:
-        """About how many characters are not shown."""
-        return max(0, self.size)
 
 
 def lay_out(text: str) -> tuple[str, bool]:

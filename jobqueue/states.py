@@ -39,6 +39,8 @@ class UserDataState(models.TextChoices):
 
 
 LIVE = frozenset({UserDataState.WAITING, UserDataState.RUNNING})
+# An id that begins so is no player's: rows of an import on their way in, and of an erasure on their way out.
+NOBODY = "\x7f"
 FIRST_BACKOFF_S = 1.0
 MAX_BACKOFF_S = 60.0
 DEFAULT_TRIES = 3

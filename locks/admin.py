@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from gs2admin.adminkit import ReadOnlyAdmin, ServiceAdmin, ServiceForm
+from gs2admin.adminkit import ReadOnlyAdmin, ServiceAdmin, ServiceForm, SpaceAdmin, SpaceForm
 from gs2admin.errors import Invalid
 from gs2admin.identity.actors import Actor
 from locks import services
@@ -22,39 +22,21 @@ def _moment(ms: int) -> datetime | None:
     return datetime.fromtimestamp(min(ms, FOREVER_MS) / 1000, UTC) if ms else None
 
 
-class NamespaceForm(ServiceForm):
+class NamespaceForm(SpaceForm):
+    kind = spaces.LOCKS
+    make, change = staticmethod(spaces.create_namespace), staticmethod(spaces.update_namespace)
+
     class Meta:
         model = LockNamespace
         fields = ("project", "name", *spaces.LOCKS.settings)
 
-    def clean(self) -> dict[str, Any]:
-        sent = super().clean()
-        if "log_setting" in self.fields and not isinstance(sent.get("log_setting"), (dict, type(None))):
-            self.add_error("log_setting", "This is a JSON object, or empty.")
-        return sent
-
-    def write(self, sent: dict[str, Any]) -> LockNamespace:
-        facts = {name: sent[name] for name in spaces.LOCKS.settings}
-        if self.instance.pk is None:
-            return spaces.create_namespace(actor=self.actor, project=sent["project"], name=sent["name"], **facts)
-        stored = LockNamespace.objects.get(pk=self.instance.pk)
-        return spaces.update_namespace(actor=self.actor, namespace=stored, reason=sent["reason"], **facts)
-
 
 @admin.register(LockNamespace)
-class LockNamespaceAdmin(ServiceAdmin):
-    """The name is in the ids that clients keep, so it never changes."""
+class LockNamespaceAdmin(SpaceAdmin):
+    """Namespaces of mutexes."""
 
     form = NamespaceForm
-    fixed = ("project", "name")
-    removable = True
-    fields = ("project", "name", *spaces.LOCKS.settings, "reason", "status", "revision", "floor", "created_at", "updated_at")
-    readonly_fields = ("status", "revision", "floor", "created_at", "updated_at")
-    autocomplete_fields = ("project",)
-    list_display = ("name", "project", "status", "updated_at")
-    list_filter = ("status", "project")
-    list_select_related = ("project",)
-    search_fields = ("name", "project__name")
+    shown = ("status", "revision", "floor", "created_at", "updated_at")
 
     def remove(self, actor: Actor, obj: LockNamespace, reason: str) -> None:
         spaces.delete_namespace(actor=actor, namespace=obj, reason=reason)

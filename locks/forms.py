@@ -1,44 +1,16 @@
 """Forms of locks: shape only, the services check."""
 from __future__ import annotations
 
-from typing import Any
-
 from django import forms
 
-from gs2admin.dashboard.forms import JsonField, PageForm, ReasonForm
-from locks.models import LockNamespace
+from gs2admin.dashboard.forms import JsonField, PageForm
+from gs2admin.dashboard.spaces import SpaceForm
 
 
-class SettingsForm(PageForm):
-    """What clients can set on a namespace."""
+class NamespaceForm(SpaceForm):
+    """A namespace of mutexes."""
 
-    description = forms.CharField(required=False, max_length=1024, widget=forms.Textarea(attrs={"rows": 2}))
     log_setting = JsonField(label="Log setting", help_text='Given back to clients; like {"loggingNamespaceId": "grn:…"}.')
-
-    @classmethod
-    def of(cls, row: LockNamespace, data: Any = None) -> SettingsForm:
-        """The form with what is stored now."""
-        return cls(data, initial={name: getattr(row, name) for name in SettingsForm.base_fields})
-
-    def settings(self) -> dict[str, Any]:
-        """For the services."""
-        return {name: self.cleaned_data[name] for name in SettingsForm.base_fields}
-
-
-class NamespaceForm(SettingsForm):
-    """A new namespace."""
-
-    name = forms.CharField(
-        max_length=128, help_text="Letters, digits, dots, hyphens and underscores. Clients use it in every call.",
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}),
-    )
-    field_order = ["name"]
-
-
-class EditForm(SettingsForm):
-    """Changes of a namespace, and why."""
-
-    reason = ReasonForm.base_fields["reason"]
 
 
 class ReleaseForm(PageForm):

@@ -1,18 +1,26 @@
 """Secrets that the server itself needs again, such as keys that check signatures: kept encrypted, bound to what they are for.
 
-What is only compared is kept as a hash instead (services.secret_hash). AES-128-CBC with HMAC-SHA256 (Fernet) under a
+What is only compared is kept as a hash instead (secret_hash). AES-128-CBC with HMAC-SHA256 (Fernet) under a
 key per purpose, HKDF (RFC 5869) over SECRET_KEY: a copy of the database alone opens nothing, and a text that was sealed
 for one purpose does not open for another. With another SECRET_KEY nothing opens any more; make new secrets then.
 """
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 from functools import lru_cache
 
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
+
+
+def secret_hash(secret: str) -> str:
+    """HMAC-SHA256 of a random secret under a key of our own; enough, because the secret holds 256 random bits."""
+    key = hashlib.sha256(b"gs2admin.credential:" + settings.SECRET_KEY.encode()).digest()
+    return hmac.new(key, secret.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
 class Unreadable(Exception):

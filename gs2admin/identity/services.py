@@ -1,27 +1,20 @@
 """Writes of projects, members and credentials."""
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 import secrets
+from functools import partial
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from gs2admin.audit.services import record
 from gs2admin.errors import Conflict, Denied, Invalid, NotFound
+from gs2admin.identity import tokens
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import MEMBER_ROLES, NAME, RESERVED_NAMES, Credential, Membership, Project, Role, User
 from gs2admin.identity.rights import require
-from gs2admin.identity.sealed import seal
-
-
-def secret_hash(secret: str) -> str:
-    """HMAC-SHA256 of a random secret under a key of our own; enough, because the secret holds 256 random bits."""
-    key = hashlib.sha256(b"gs2admin.credential:" + settings.SECRET_KEY.encode()).digest()
-    return hmac.new(key, secret.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+from gs2admin.identity.sealed import seal, secret_hash
 
 
 def signing_purpose(client_id: str) -> str:
@@ -155,6 +148,7 @@ def revoke_credential(*, actor: Actor, credential: Credential, reason: str = "")
     with transaction.atomic():
         if Credential.objects.filter(pk=credential.pk, revoked_at=None).update(revoked_at=Now(), sealed_secret=""):
             record(actor=actor, action="credential.revoke", obj=credential, reason=reason)
+            transaction.on_commit(partial(tokens.forget, credential.client_id))
     credential.refresh_from_db()
     return credential
 

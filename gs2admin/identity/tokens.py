@@ -16,20 +16,21 @@ from functools import lru_cache
 
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
-from django.db.models.signals import post_delete, post_save
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from gs2admin.errors import Unavailable
 from gs2admin.identity import throttle
 from gs2admin.identity.models import AccessToken, Credential, Project
-from gs2admin.identity.services import secret_hash
+from gs2admin.identity.sealed import secret_hash
+from gs2admin.text import storable
 
 PROJECT_TOKEN_S = 3600
 ACCESS_TOKEN_S = 3600
 # A revoked credential must lose its tokens in every process within 1 s.
 _CREDENTIAL_TTL_S = 0.5
 _CREDENTIALS_KEPT = 10_000
+_ID_LENGTH = Credential._meta.get_field("client_id").max_length
 
 
 class BadToken(Exception):
@@ -73,6 +74,8 @@ _found: dict[str, tuple[float, Credential | None]] = {}
 
 def find_credential(client_id: str) -> Credential | None:
     """The credential of a client id, at most half a second old, with its project; also a revoked one."""
+    if len(client_id) > _ID_LENGTH or not storable(client_id):
+        return None  # strangers choose it: it is neither asked for nor remembered
     now = time.monotonic()
     hit = _found.get(client_id)
     if hit is not None and now < hit[0]:
@@ -84,18 +87,14 @@ def find_credential(client_id: str) -> Credential | None:
     return credential
 
 
-def _forget(instance: Credential, **_: object) -> None:
-    _found.pop(instance.client_id, None)
+def forget(client_id: str) -> None:
+    """Look a credential up anew. Whoever revokes it calls this; the other processes see it within _CREDENTIAL_TTL_S."""
+    _found.pop(client_id, None)
 
 
 def forget_all() -> None:
     """Drop what this process remembers of credentials."""
     _found.clear()
-
-
-# The process that revokes forgets at once; the others within _CREDENTIAL_TTL_S.
-post_save.connect(_forget, sender=Credential, dispatch_uid="identity.tokens.forget")
-post_delete.connect(_forget, sender=Credential, dispatch_uid="identity.tokens.forget_deleted")
 
 
 # ── Client secrets ──────────────────────────────────────────────────────────────────────────────────────────
@@ -205,4 +204,4 @@ def _verified(purpose: str, token: str, parts: int, key: str) -> tuple[str, ...]
 
 def _digest(token: str) -> str:
     # 384 random bits need no slow hash.
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

@@ -7,10 +7,10 @@ from typing import Any
 from pydantic import AliasChoices, Field
 
 from gs2admin.identity import tokens, wire_auth
-from gs2admin.wire.common import ServiceVersion, service_version
+from gs2admin.wire.common import version_method
 from gs2admin.wire.dispatch import Call
 from gs2admin.wire.failures import refuse
-from gs2admin.wire.shapes import Nothing, Result, Shape, Text, field
+from gs2admin.wire.shapes import Result, Shape, Text, field
 from gs2admin.wire.table import Auth, Method
 
 
@@ -74,16 +74,6 @@ METHODS = [
         auth=Auth.NONE,
         summary="Sign in with a credential",
     ),
-    Method(
-        service="identifier",
-        component="projectToken",
-        function="getServiceVersion",
-        verb="GET",
-        path="/system/version",
-        request=Nothing,
-        result=ServiceVersion,
-        handler=service_version,
-        summary="Version of this server",
-    ),
+    version_method("identifier", "projectToken"),
     *wire_auth.METHODS,
 ]

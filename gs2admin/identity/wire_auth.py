@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from gs2admin.identity import tokens
-from gs2admin.wire.common import ServiceVersion, service_version
+from gs2admin.wire.common import version_method
 from gs2admin.wire.dispatch import Call
-from gs2admin.wire.shapes import Integer, Nothing, Result, Shape, Text, field
+from gs2admin.wire.shapes import Integer, Result, Shape, Text, field
 from gs2admin.wire.table import Method
 
 MAX_OFFSET_S = 315_360_000
@@ -82,15 +82,5 @@ METHODS = [
         takes_time_offset=True,
         summary="A token that shifts a player's clock",
     ),
-    Method(
-        service="auth",
-        component="accessToken",
-        function="getServiceVersion",
-        verb="GET",
-        path="/system/version",
-        request=Nothing,
-        result=ServiceVersion,
-        handler=service_version,
-        summary="Version of this server",
-    ),
+    version_method("auth", "accessToken"),
 ]

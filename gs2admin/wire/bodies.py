@@ -21,12 +21,6 @@ _DRAIN_S = 0.5
 _DRAIN_BYTES = 256 * 1024 * 1024
 
 
-def read_object(environ: dict[str, Any], service: str, cap: int) -> dict[str, Any]:
-    """The JSON object that a WSGI request carries; an absent body is an empty one. Raises Failure 400."""
-    raw = read_raw(environ, service, cap)
-    return parse_object(decode(raw, environ.get("HTTP_CONTENT_ENCODING", ""), service, cap), service)
-
-
 def read_raw(environ: dict[str, Any], service: str, cap: int) -> bytes:
     """The bytes as they were sent, chunked or not; slightly more than the cap is allowed for gzip's own overhead."""
     stream: BinaryIO = environ["wsgi.input"]

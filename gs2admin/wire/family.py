@@ -26,6 +26,7 @@ from pydantic import BaseModel
 from gs2admin.errors import Conflict, DomainError, Invalid, NotFound, Quota, Unavailable
 from gs2admin.identity.actors import Actor, from_credential
 from gs2admin.identity.models import Credential, Project
+from gs2admin.text import storable
 from gs2admin.wire import bodies, location
 from gs2admin.wire.failures import Failure
 
@@ -225,7 +226,7 @@ def refused_by(error: DomainError, conflict: int) -> Refused:
 def _storable(value: Any) -> None:
     """Refuse text that no database column and no other client can hold. Raises Refused."""
     if isinstance(value, str):
-        if "\0" in value or not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+        if not storable(value):
             raise Refused(400, "The body holds a character that is not text.")
     elif isinstance(value, dict):
         for key, item in value.items():

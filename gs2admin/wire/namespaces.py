@@ -14,11 +14,11 @@ from gs2admin.errors import NotFound
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import require
 from gs2admin.text import begins
-from gs2admin.wire.common import ServiceVersion, service_version
+from gs2admin.wire.common import version_method
 from gs2admin.wire.dispatch import Call
 from gs2admin.wire.paging import key_of, page
 from gs2admin.wire.setting_shapes import Setting
-from gs2admin.wire.shapes import Integer, Nothing, Result, Shape, Text, field
+from gs2admin.wire.shapes import Integer, Result, Shape, Text, field
 from gs2admin.wire.table import Method
 
 
@@ -158,7 +158,7 @@ class Namespaces:
             return {"item": self.as_item(call.project, self.find(call, request.namespace_name))}
 
         def update_namespace(call: Call, request: Any) -> dict[str, Any]:
-            """What is omitted, null or empty stays as it is. Raises NotFound, Denied, Invalid."""
+            """What is omitted, null or empty stays as it is. Raises NotFound, Denied, Invalid, Conflict while it is deleted."""
             row = self.find(call, request.namespace_name)
             return {"item": self.as_item(call.project, self.update(actor=call.actor, namespace=row, **given(request)))}
 
@@ -185,5 +185,5 @@ class Namespaces:
             method("getNamespace", "GET", "/{namespaceName}", one, item, get_namespace, "A namespace"),
             method("updateNamespace", "PUT", "/{namespaceName}", change, item, update_namespace, "Change its settings"),
             method("deleteNamespace", "DELETE", "/{namespaceName}", one, item, delete_namespace, "Delete it with its contents"),
-            method("getServiceVersion", "GET", "/system/version", Nothing, ServiceVersion, service_version, "This server's"),
+            version_method(self.service, "namespace"),
         ]  # fmt: skip

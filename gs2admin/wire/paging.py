@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from gs2admin.errors import Invalid
+from gs2admin.text import storable
 
 # One answer holds about this many characters of rows; the page ends earlier then.
 PAGE_CHARACTERS = 4 * 1024 * 1024
@@ -32,15 +33,11 @@ def key_of(token: str | None, kind: str, of: type, *, component: str, word: str)
     except (ValueError, RecursionError):
         found = None
     good = isinstance(found, list) and len(found) == 2 and found[0] == kind and type(found[1]) is of
-    if not good or (of is int and not 0 <= found[1] < 2**63) or (of is str and ("\0" in found[1] or not _storable(found[1]))):
+    if not good or (of is int and not 0 <= found[1] < 2**63) or (of is str and not storable(found[1])):
         raise Invalid(
             "The page token is not one of ours; begin again without one.", component=component, message=f"{word}.error.invalid"
         )
     return found[1]
-
-
-def _storable(text: str) -> bool:
-    return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def page(

@@ -8,6 +8,7 @@ import json
 import logging
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
@@ -51,11 +52,12 @@ def _call(request: HttpRequest, where: Location) -> Answer:
     method, names, values = found
     request.wire_method = method.name  # for the access log
     has_body = verb in {"POST", "PUT", "PATCH"}
-    raw = bodies.read_raw(meta, method.words, method.body_cap) if has_body else b""
+    cap = min(method.body_cap, settings.GS2_MAX_BODY)
+    raw = bodies.read_raw(meta, method.words, cap) if has_body else b""
     # Who calls is settled before the body is inflated and parsed: a stranger costs nothing.
     call = authenticate(method, _context(request, where))
     if has_body:
-        body = bodies.decode(raw, meta.get("HTTP_CONTENT_ENCODING", ""), method.words, method.body_cap)
+        body = bodies.decode(raw, meta.get("HTTP_CONTENT_ENCODING", ""), method.words, cap)
         fields = bodies.parse_object(body, method.words)
     else:
         fields = location.query(meta, method.words)

@@ -23,6 +23,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
+from gs2admin.text import storable
 from gs2admin.wire.failures import Failure, Problem
 
 _DECIMAL = re.compile(r"[+-]?\d{1,20}")
@@ -34,8 +35,7 @@ def _as_text(value: Any, info: ValidationInfo) -> str:
         return str(value)
     if not isinstance(value, str):
         raise PydanticCustomError("not_text", "is not text")
-    # NUL cannot be stored in PostgreSQL; a lone surrogate cannot be stored or sent anywhere.
-    if "\0" in value or not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+    if not storable(value):
         raise PydanticCustomError("not_text", "holds a character that is not text")
     return value
 

@@ -10,7 +10,7 @@ from gs2admin.identity.models import Project
 from gs2admin.text import begins
 from gs2admin.together import rows_of_each, rows_per
 from jobqueue.models import GivenUp, Job, Namespace, Queue, Script, ScriptNamespace
-from jobqueue.states import JobState
+from jobqueue.states import NOBODY, JobState
 
 # A player has one queue per namespace; beyond so many only the first are shown.
 QUEUES = 200
@@ -72,7 +72,7 @@ def players_by_id(project: Project, *, start: str = "", after: str = "", limit: 
     names = dict(Namespace.objects.filter(project=project).order_by("name").values_list("pk", "name"))
 
     def users(pk: int) -> QuerySet:
-        rows = Queue.objects.filter(namespace_id=pk).exclude(user_id__startswith="\x7f")
+        rows = Queue.objects.filter(namespace_id=pk).exclude(user_id__startswith=NOBODY)
         rows = rows.filter(begins("user_id", start)) if start else rows
         rows = rows.filter(user_id__gt=after) if after else rows
         return rows.order_by("user_id").values_list("user_id", "namespace_id", "waiting", "head_tries")[:limit]

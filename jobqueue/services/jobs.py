@@ -22,7 +22,7 @@ from jobqueue import notify, sql
 from jobqueue.execution import attempt, hold
 from jobqueue.execution.drain import DRAIN
 from jobqueue.models import GivenUp, Job, JobResult, Namespace, Queue
-from jobqueue.states import DEFAULT_TRIES, QUEUED, JobState, after_attempt
+from jobqueue.states import DEFAULT_TRIES, NOBODY, QUEUED, JobState, after_attempt
 from jobqueue.stats import count_one
 
 MAX_ENTRIES = 10
@@ -49,25 +49,22 @@ class Ran:
     last: bool
 
 
-def push_jobs(
-    *, actor: Actor, namespace: Namespace, user_id: str, entries: Sequence[Entry], replay_of: Sequence[Job] = ()
-) -> tuple[list[Job], bool]:
+def push_jobs(*, actor: Actor, namespace: Namespace, user_id: str, entries: Sequence[Entry]) -> tuple[list[Job], bool]:
     """Append jobs to a player's queue, in order. Returns them and whether the server runs them by itself.
 
-    Raises NotFound, Denied, Invalid (more than 10, args that are not JSON), Conflict (the namespace is being deleted).
+    Raises NotFound, Denied, Invalid (more than 10, args that are not JSON, an id that is nobody's), Conflict (the namespace is
+    being deleted).
     """
     require(actor, "job.push", namespace)
     if len(entries) > MAX_ENTRIES:
         raise Invalid("At most 10 jobs can be pushed at once.", component="job", message="jobQueue.job.jobs.error.tooMany")
     for entry in entries:
         check_args(entry.args)
+    if user_id.startswith(NOBODY):
+        raise Invalid("A player's id does not begin with the delete character.", component="job",
+                      message="jobQueue.job.userId.error.invalid", extra={"field": "user_id"})
     auto = namespace.enable_auto_run
-    if namespace.status != NamespaceStatus.ACTIVE:
-        raise Conflict(
-            f"{namespace.name} is being deleted and takes no more jobs.",
-            component="namespace",
-            message="jobQueue.namespace.namespace.error.conflict",
-        )
+    _refuse_if_closing(namespace)
     if not entries:
         return [], auto
     now = timezone.now()
@@ -97,6 +94,15 @@ def _pushed(queue_id: int, ids: Sequence[int], rows: Sequence[sql.Pushed], at: d
         Job(id=pk, queue_id=queue_id, name=name, script_id=script, args=args, max_try_count=tries, created_at=at, updated_at=at)
         for pk, (name, script, args, tries) in zip(ids, rows, strict=True)
     ]
+
+
+def _refuse_if_closing(namespace: Namespace) -> None:
+    if namespace.status != NamespaceStatus.ACTIVE:
+        raise Conflict(
+            f"{namespace.name} is being deleted and takes no more jobs.",
+            component="namespace",
+            message="jobQueue.namespace.namespace.error.conflict",
+        )
 
 
 def _namespace_gone() -> NotFound:
@@ -204,46 +210,73 @@ def delete_job(*, actor: Actor, namespace: Namespace, job: Job, reason: str = ""
     """Take a job away, whatever it is doing; a running attempt's result is dropped. Raises NotFound, Denied."""
     require(actor, "job.delete", namespace)
     with transaction.atomic():
-        counted = Job.objects.filter(pk=job.pk, state__in=sorted(QUEUED)).count()
-        if not Job.objects.filter(pk=job.pk).delete()[0]:
+        # Locked: an attempt that ends just now has counted the job out, or will find it gone, but not both.
+        state = Job.objects.select_for_update().filter(pk=job.pk).values_list("state", flat=True).first()
+        if state is None:
             raise NotFound("This job is gone.", component="job", message="jobQueue.job.job.error.notFound")
+        Job.objects.filter(pk=job.pk).delete()
         queue = Queue.objects.filter(pk=job.queue_id)
-        queue.update(waiting=F("waiting") - counted, rev=F("rev") + 1)
+        queue.update(waiting=F("waiting") - int(state in QUEUED), rev=F("rev") + 1)
         queue.update(**hold.head(job.queue_id))  # looked at after the row is locked, so that no push is overlooked
         if actor.kind in LOGGED:
             record(actor=actor, action="job.delete", obj=job, project_id=namespace.project_id, player=job.queue.user_id,
-                   before={"user": job.queue.user_id, "script": job.script_id, "state": job.state}, reason=reason)
+                   before={"user": job.queue.user_id, "script": job.script_id, "state": str(state)}, reason=reason)
     return job
 
 
-def replay_job(*, actor: Actor, namespace: Namespace, job: Job, reason: str = "") -> Job:
-    """Push a given-up job again, as a new job linked to the old one. Raises NotFound, Denied, Conflict (not given up)."""
-    return replay_jobs(actor=actor, namespace=namespace, jobs=[job], reason=reason)[0]
+def replay_job(
+    *, actor: Actor, namespace: Namespace, job: Job, replayed_at: datetime | None = None, reason: str = ""
+) -> Job:
+    """Push a given-up job again, as a new job linked to the old one.
+
+    replayed_at: when it was replayed last, as far as the actor knows; so who sends the same order twice replays once.
+    Raises NotFound, Denied, Conflict (not given up, replayed meanwhile, or the namespace is being deleted).
+    """
+    return replay_jobs(actor=actor, namespace=namespace, jobs=[job], replayed_at=replayed_at, reason=reason)[0]
 
 
-def replay_jobs(*, actor: Actor, namespace: Namespace, jobs: Sequence[Job], reason: str = "") -> list[Job]:
-    """Push given-up jobs again, at most 1,000 at once, each player's in their old order. All or none."""
+def replay_jobs(
+    *, actor: Actor, namespace: Namespace, jobs: Sequence[Job], replayed_at: datetime | None = None, reason: str = ""
+) -> list[Job]:
+    """Push given-up jobs again, at most 1,000 at once, each player's in their old order. All or none. As replay_job."""
     require(actor, "job.replay", namespace)
+    _refuse_if_closing(namespace)
     if len(jobs) > MAX_REPLAYED:
         raise Quota(f"At most {MAX_REPLAYED:,} jobs are replayed at once; narrow the filter.", component="job",
                     message="jobQueue.job.jobs.error.tooMany")
+    try:
+        with transaction.atomic():
+            return _replay(actor, namespace, sorted(jobs, key=lambda row: row.pk), replayed_at, reason)
+    except IntegrityError:
+        raise _namespace_gone() from None
+
+
+def _replay(
+    actor: Actor, namespace: Namespace, jobs: Sequence[Job], replayed_at: datetime | None, reason: str
+) -> list[Job]:
     made: list[Job] = []
     now = timezone.now()
-    with transaction.atomic():
-        for job in sorted(jobs, key=lambda row: row.pk):
-            if not Job.objects.filter(pk=job.pk, state=JobState.GIVEN_UP).exists():
-                raise Conflict(f"Job {job.name} is not given up.", component="job",
-                               message="jobQueue.job.job.error.conflict")
-            queue_id, begins, (pk,) = sql.push(
-                namespace.pk, job.queue.user_id, [(uuid.uuid4(), job.script_id, job.args, job.max_try_count)],
-                auto=namespace.enable_auto_run, at=now,
-            )  # fmt: skip
-            Job.objects.filter(pk=pk).update(replay_of=job)
-            GivenUp.objects.filter(job=job).update(replayed_at=Now())
-            if begins:
-                engine.ring(DRAIN, queue_id)
-            row = Job.objects.select_related("queue").get(pk=pk)
-            record(actor=actor, action="job.replay", obj=row, project_id=namespace.project_id, player=row.queue.user_id,
-                   before={"job": str(job.name)}, after={"user": job.queue.user_id}, reason=reason)
-            made.append(row)
+    # Locked before it is looked whether somebody was quicker.
+    rows = Job.objects.select_for_update().filter(pk__in=[job.pk for job in jobs], state=JobState.GIVEN_UP).order_by("pk")
+    given_up = set(rows.values_list("pk", flat=True))
+    replayed = dict(GivenUp.objects.filter(job__in=given_up).values_list("job_id", "replayed_at"))
+    for job in jobs:
+        if job.pk not in given_up:
+            raise Conflict(f"Job {job.name} is not given up.", component="job",
+                           message="jobQueue.job.job.error.conflict")
+        if replayed.get(job.pk) != replayed_at:
+            raise Conflict(f"Job {job.name} was replayed already. Look again before you replay it once more.",
+                           component="job", message="jobQueue.job.job.error.conflict")
+        queue_id, begins, (pk,) = sql.push(
+            namespace.pk, job.queue.user_id, [(uuid.uuid4(), job.script_id, job.args, job.max_try_count)],
+            auto=namespace.enable_auto_run, at=now,
+        )  # fmt: skip
+        Job.objects.filter(pk=pk).update(replay_of=job)
+        GivenUp.objects.filter(job=job).update(replayed_at=Now())
+        if begins:
+            engine.ring(DRAIN, queue_id)
+        row = Job.objects.select_related("queue").get(pk=pk)
+        record(actor=actor, action="job.replay", obj=row, project_id=namespace.project_id, player=row.queue.user_id,
+               before={"job": str(job.name)}, after={"user": job.queue.user_id}, reason=reason)
+        made.append(row)
     return made

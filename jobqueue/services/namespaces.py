@@ -7,9 +7,12 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from gs2admin import spaces
+from gs2admin.errors import Invalid
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
+from gs2admin.identity.rights import require
 from gs2admin.spaces import IN_REQUEST_S, Kind
+from jobqueue import notify
 from jobqueue.execution import scripts as found_scripts
 from jobqueue.execution.drain import begin
 from jobqueue.models import GivenUp, Job, Namespace, Queue, Script, ScriptNamespace, Tally
@@ -32,15 +35,28 @@ SCRIPTS = Kind(ScriptNamespace, "script", "script_namespace", "script.edit", _SH
 
 
 def create_namespace(*, actor: Actor, project: Project, name: str, **settings: Any) -> Namespace:
-    """Make a namespace. settings: any of QUEUES.settings. Raises NotFound, Denied, Invalid (name), Conflict (name taken)."""
+    """Make a namespace. settings: any of QUEUES.settings. Raises NotFound, Denied, Invalid, Conflict (name taken)."""
+    require(actor, QUEUES.right, project)
+    _check_notifications(settings)
     return spaces.create(QUEUES, actor=actor, project=project, name=name, settings=settings)
+
+
+def _check_notifications(settings: dict[str, Any]) -> None:
+    for name in ("push_notification", "run_notification"):
+        if not notify.fits(settings.get(name)):
+            raise Invalid(
+                f"gatewayNamespaceId is text of at most {notify.MAX_GATEWAY:,} characters.", component="notificationSetting",
+                message="jobQueue.notificationSetting.gatewayNamespaceId.error.invalid", extra={"field": name},
+            )  # fmt: skip
 
 
 def update_namespace(*, actor: Actor, namespace: Namespace, reason: str = "", **settings: Any) -> Namespace:
     """Change what is given. Turning auto-run on starts every queue that has work; off stops each after its job.
 
-    Raises NotFound, Denied.
+    Raises NotFound, Denied, Invalid, Conflict (it is being deleted).
     """
+    require(actor, QUEUES.right, namespace)
+    _check_notifications(settings)
     was_on = namespace.enable_auto_run
     row = spaces.update(QUEUES, actor=actor, namespace=namespace, settings=settings, reason=reason)
     if row.enable_auto_run and ("enable_auto_run" in settings or not was_on):

@@ -6,7 +6,7 @@ from django.db.models import F
 
 from gs2admin.wire.models import DuplicateRecord
 from jobqueue.models import GivenUp, Job, Notification, Queue, UserDataRun
-from jobqueue.states import UserDataState
+from jobqueue.states import NOBODY, UserDataState
 from jobqueue.userdata.runs import Hold
 
 BATCH = 500
@@ -29,13 +29,13 @@ def clean(hold: Hold) -> None:
 
 
 def rubbish_of(run: UserDataRun) -> str:
-    """Who the rows belong to until they are removed: nobody, since no client may name such a user."""
-    return f"\x7frubbish:{run.token.hex}"
+    """Who the rows belong to until they are removed: nobody, since no job is pushed for such a user."""
+    return f"{NOBODY}rubbish:{run.token.hex}"
 
 
 def staged_of(run: UserDataRun) -> str:
     """Who an import's rows belong to until it is complete."""
-    return f"\x7fimport:{run.token.hex}"
+    return f"{NOBODY}import:{run.token.hex}"
 
 
 def put_away(run: UserDataRun) -> None:

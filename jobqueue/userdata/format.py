@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic.alias_generators import to_camel
 
 from gs2admin.identity.models import NAME
+from gs2admin.text import storable
 
 FORMAT = "gs2admin.job-queue.user-data"
 VERSION = 1
@@ -41,7 +42,7 @@ class Refused(Exception):
 
 
 def _storable(text: str) -> str:
-    if "\0" in text or not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+    if not storable(text):
         raise ValueError("holds a character that is not text")
     return text
 

@@ -59,6 +59,8 @@ def back_to(request: HttpRequest, namespace: Namespace, user_id: str) -> str:
     if request.GET.get("from") == "player":
         return address(namespace.project, user_id)
     return player_url({"project": namespace.project}, namespace.name, user_id)
+
+
 def script_urls(project: Project, ids: Iterable[str]) -> dict[str, str]:
     """Where the scripts of these ids are shown: {id: address}, without those that do not exist."""
     return {

@@ -19,7 +19,8 @@ from gs2admin.dashboard.posting import attempt, confirm_page
 from gs2admin.errors import NotFound
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import can
-from jobqueue.models import Job, JobResult
+from jobqueue.forms import ReplayOneForm
+from jobqueue.models import GivenUp, Job, JobResult
 from jobqueue.pretty import shown
 from jobqueue.reads.jobs import attempts, job_of
 from jobqueue.services import delete_job, replay_job
@@ -151,26 +152,36 @@ def delete(request: HttpRequest, project: Project, job: UUID) -> HttpResponse:
     )
 
 
+def _replayed(row: Job) -> str:
+    """When the job was replayed last, for the form that asks; empty when it was not."""
+    at = GivenUp.objects.filter(job=row).values_list("replayed_at", flat=True).first()
+    return at.isoformat() if at else ""
+
+
 @get_and_post
 @project_page("job.replay")
 def replay(request: HttpRequest, project: Project, job: UUID) -> HttpResponse:
     """Ask, then push a given-up job again."""
     row = job_of(project, job, shown=1)
     here = _back(request, row)
-    form = ReasonForm(request.POST) if request.method == "POST" else ReasonForm()
+    last = _replayed(row)
+    form = ReplayOneForm(request.POST if request.method == "POST" else None, initial={"seen": last})
     if request.method == "POST" and form.is_valid():
         whole = Job.objects.select_related("queue").get(pk=row.pk)
         made = attempt(form, lambda: replay_job(
-            actor=request.actor, namespace=row.queue.namespace, job=whole, reason=form.cleaned_data["reason"]
+            actor=request.actor, namespace=row.queue.namespace, job=whole, replayed_at=form.replayed_at(),
+            reason=form.cleaned_data["reason"],
         ))
         if made:
             messages.success(request, "It is pushed again as this job.")
             return redirect("queues-job", project=project.name, job=made.name)
+        last = _replayed(row)
+        form.data = {**form.data.dict(), "seen": last}  # asked once more, it knows what is so now
     if row.state != JobState.GIVEN_UP and not form.is_bound:
         messages.info(request, "Only a job that was given up can be replayed.")
         return redirect(here)
     auto = row.queue.namespace.enable_auto_run
-    again = "It was replayed before; this makes another one." if row.replays.exists() else ""
+    again = "It was replayed before; this makes another one." if last else ""
     return confirm_page(
         request, form, title=f"Replay {script_name(row.script_id)} of {row.queue.user_id}", button="Replay", tone="primary",
         back=here,

@@ -3,26 +3,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.shortcuts import render
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET
 
 from gs2admin.dashboard.charts import SPANS, Bar
-from gs2admin.dashboard.forms import ReasonForm
 from gs2admin.dashboard.pages import project_page
 from gs2admin.dashboard.polling import BUSY_MS, CALM_MS, cursor_of, live_answer
-from gs2admin.dashboard.posting import attempt, confirm_page, form_page, link, text_of
+from gs2admin.dashboard.posting import link, text_of
+from gs2admin.dashboard.spaces import SpacePages
 from gs2admin.identity.models import Project
 from gs2admin.text import without_nul
 from jobqueue.charts import chart
-from jobqueue.forms import EditForm, NamespaceForm
+from jobqueue.forms import QueueSpaceForm
 from jobqueue.models import Namespace, Queue
 from jobqueue.reads import overview, players
 from jobqueue.services import namespaces as services
-from jobqueue.views.common import at, crumbs, get_and_post, namespace_of, rights, script_urls
+from jobqueue.views.common import at, namespace_of, rights, script_urls
 
 PAGE = 30
 
@@ -116,71 +114,22 @@ def live(request: HttpRequest, project: Project, namespace: str) -> HttpResponse
     return live_answer(request, "jobqueue/_namespace_live.html", context["cursor"], context)
 
 
-@get_and_post
-@project_page("queue.manage")
-def create(request: HttpRequest, project: Project) -> HttpResponse:
-    """A new namespace."""
-    form = NamespaceForm(request.POST if request.method == "POST" else None)
-    if request.method == "POST" and form.is_valid():
-        made = attempt(form, lambda: services.create_namespace(
-            actor=request.actor, project=project, name=form.cleaned_data["name"], **form.settings()
-        ))
-        if made:
-            messages.success(request, f"{made.name} is made; clients can push jobs to it now.")
-            return redirect("queues-namespace", project=project.name, namespace=made.name)
-    return form_page(
-        request, form, title="New queue namespace", button="Create namespace", template="manage/settings.html",
-        back=reverse("queues", kwargs={"project": project.name}), crumbs=crumbs(project, ("New namespace", "")),
-        text="Holds one queue per player; the jobs of a player run in the order in which they were pushed.",
-    )
-
-
-@get_and_post
-@project_page("queue.manage")
-def edit(request: HttpRequest, project: Project, namespace: str) -> HttpResponse:
-    """Change its settings."""
-    row = namespace_of(project, namespace)
-    form = EditForm.of(row, request.POST if request.method == "POST" else None)
-    if request.method == "POST" and form.is_valid():
-        saved = attempt(form, lambda: services.update_namespace(
-            actor=request.actor, namespace=row, reason=form.cleaned_data["reason"], **form.settings()
-        ))
-        if saved:
-            messages.success(request, f"{saved.name} is saved.")
-            return redirect("queues-namespace", project=project.name, namespace=saved.name)
-    return form_page(
-        request, form, title=f"Settings of {row.name}", button="Save", template="manage/settings.html",
-        delete_url=at("queues-delete", row),
-        back=at("queues-namespace", row),
-        crumbs=crumbs(project, (row.name, at("queues-namespace", row)), ("Settings", "")),
-    )
-
-
-@get_and_post
-@project_page("queue.manage")
-def delete(request: HttpRequest, project: Project, namespace: str) -> HttpResponse:
-    """Ask, then delete a namespace with everything in it."""
-    row = namespace_of(project, namespace)
-    form = ReasonForm(request.POST) if request.method == "POST" else ReasonForm()
-    if request.method == "POST" and form.is_valid():
-        done = attempt(form, lambda: services.delete_namespace(
-            actor=request.actor, namespace=row, reason=form.cleaned_data["reason"]
-        ))
-        if done:
-            messages.success(request, f"{row.name} is deleted.")
-            return redirect("queues", project=project.name)
+def _lost(row: Namespace) -> list[str]:
     numbers = overview.numbers([row.pk])[row.pk]
     waits = "No job waits in it." if not numbers.waiting else (
         f"{numbers.waiting:,} job{'s' if numbers.waiting != 1 else ''} of {numbers.players:,}"
         f" player{'s' if numbers.players != 1 else ''} wait in it and will never run."
     )
-    return confirm_page(
-        request, form, title=f"Delete {row.name}", button="Delete namespace", back=at("queues-namespace", row),
-        crumbs=crumbs(project, (row.name, at("queues-namespace", row)), ("Delete", "")),
-        points=[
-            waits,
-            "It takes no more jobs from this moment on; a job that is running now ends, and its result is dropped.",
-            "All results and given-up jobs in it go with it.",
-            "This cannot be taken back.",
-        ],
-    )
+    return [
+        waits,
+        "It takes no more jobs from this moment on; a job that is running now ends, and its result is dropped.",
+        "All results and given-up jobs in it go with it.",
+    ]
+
+
+create, edit, delete = SpacePages(
+    front="queues", noun="queue namespace", section="Queues", right="queue.manage", form=QueueSpaceForm, find=namespace_of,
+    create=services.create_namespace, update=services.update_namespace, delete=services.delete_namespace,
+    holds="Holds one queue per player; the jobs of a player run in the order in which they were pushed.",
+    made="; clients can push jobs to it now", lost=_lost,
+).views()

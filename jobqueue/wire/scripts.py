@@ -1,4 +1,4 @@
-"""GS2-Script: namespaces, scripts, and running them at once (contract: support_services, script)."""
+"""GS2-Script: scripts, and running them at once (contract: support_services, script)."""
 from __future__ import annotations
 
 import math
@@ -8,206 +8,32 @@ from gs2admin.errors import Invalid, NotFound
 from gs2admin.identity.models import Project
 from gs2admin.text import begins
 from gs2admin.wire.dispatch import Call
-from gs2admin.wire.namespaces import NamespaceModel, Namespaces, milliseconds
+from gs2admin.wire.namespaces import milliseconds
 from gs2admin.wire.paging import key_of, page
-from gs2admin.wire.setting_shapes import (
-    LogSettingModel,
-    TransactionSettingModel,
-    TransactionSettingV2Model,
-    log_setting,
-    setting_field,
-    transaction_setting,
-    transaction_setting_v2,
-    with_transaction_defaults,
-)
-from gs2admin.wire.shapes import Boolean, Integer, Result, Shape, Text, field
+from gs2admin.wire.shapes import Shape
 from gs2admin.wire.table import Method
 from jobqueue import querysets
-from jobqueue.models import Script, ScriptNamespace
-from jobqueue.services import namespaces as services
+from jobqueue.models import Script
 from jobqueue.services.scripts import Invoked, create_script, delete_script, invoke_script, try_script, update_script
-
-WORD = "script.script"
-MAX_TEXT = 5_242_880
-# A character may take 6 bytes in JSON text.
-TEXT_BODY = MAX_TEXT * 6 + 64 * 1024
-SEED_MAX = 4_294_967_294
-
-
-class ScriptNamespaceModel(NamespaceModel):
-    """A namespace of scripts."""
-
-    transaction_setting: TransactionSettingModel | None = None
-    transaction_setting_v2: TransactionSettingV2Model | None = None
-    log_setting: LogSettingModel | None = None
-
-
-def _namespace_item(project: Project, row: ScriptNamespace) -> dict[str, Any]:
-    return {
-        "transactionSetting": with_transaction_defaults(row.transaction_setting, project),
-        "transactionSettingV2": row.transaction_setting_v2,
-        "logSetting": row.log_setting,
-    }
-
-
-NAMESPACES = Namespaces(
-    service="script",
-    words="script",
-    grn="script",
-    model=ScriptNamespace,
-    settings={
-        "transaction_setting": setting_field("script.namespace.transactionSetting", transaction_setting("script")),
-        "transaction_setting_v2": setting_field("script.namespace.transactionSettingV2", transaction_setting_v2("script")),
-        "log_setting": setting_field("script.namespace.logSetting", log_setting("script")),
-    },
-    result=ScriptNamespaceModel,
-    item=_namespace_item,
-    create=services.create_script_namespace,
-    update=services.update_script_namespace,
-    delete=services.delete_script_namespace,
+from jobqueue.wire.script_namespaces import NAMESPACES
+from jobqueue.wire.script_shapes import (
+    MAX_TEXT,
+    WORD,
+    CreateScriptRequest,
+    DebugRequest,
+    InNamespaceRequest,
+    InvokeRequest,
+    InvokeResult,
+    RunRequest,
+    ScriptRequest,
+    ScriptResult,
+    ScriptsRequest,
+    ScriptsResult,
+    UpdateScriptRequest,
 )
 
-
-class InNamespaceRequest(Shape):
-    """Names a namespace."""
-
-    namespace_name: Text = field("script.namespace.name", max_length=128, description="The namespace.")
-
-
-class ScriptsRequest(InNamespaceRequest):
-    """Fields of describeScripts."""
-
-    name_prefix: Text | None = field(f"{WORD}.namePrefix", None, max_length=64)
-    page_token: Text | None = field(f"{WORD}.pageToken", None, max_length=1024)
-    limit: Integer = field(f"{WORD}.limit", 30, ge=1, le=1000)
-
-
-class ScriptRequest(InNamespaceRequest):
-    """Names a script."""
-
-    script_name: Text = field(f"{WORD}.name", max_length=128)
-
-
-class CreateScriptRequest(InNamespaceRequest):
-    """Fields of createScript."""
-
-    name: Text = field(f"{WORD}.name", max_length=128, description="Letters, digits, hyphen, underscore, dot.")
-    description: Text | None = field(f"{WORD}.description", None, max_length=1024)
-    script: Text = field(f"{WORD}.script", max_length=MAX_TEXT, description="Lua.")
-    disable_string_number_to_number: Boolean = field(f"{WORD}.disableStringNumberToNumber", False)
-
-
-class UpdateScriptRequest(ScriptRequest):
-    """Fields of updateScript; what is not given stays."""
-
-    description: Text | None = field(f"{WORD}.description", None, max_length=1024)
-    script: Text | None = field(f"{WORD}.script", None, max_length=MAX_TEXT, description="Lua.")
-    disable_string_number_to_number: Boolean | None = field(f"{WORD}.disableStringNumberToNumber", None)
-
-
-class RandomUsed(Shape):
-    """How many numbers were drawn."""
-
-    category: Integer | None = field("script.randomUsed.category", None, ge=0, le=SEED_MAX)
-    used: Integer | None = field("script.randomUsed.used", None, ge=0, le=SEED_MAX)
-
-
-class RandomStatus(Shape):
-    """Where the random numbers begin."""
-
-    seed: Integer | None = field("script.randomStatus.seed", None, ge=0, le=SEED_MAX)
-    used: list[RandomUsed] | None = field("script.randomStatus.used", None, max_length=1000)
-
-
-class RunRequest(Shape):
-    """What both ways of running take."""
-
-    user_id: Text | None = field("script.script.userId", None, max_length=128)
-    args: Text = field("script.script.args", "{}", max_length=MAX_TEXT, description="JSON text.")
-    random_status: RandomStatus | None = field("script.script.randomStatus", None)
-
-
-class InvokeRequest(RunRequest):
-    """Fields of invokeScript."""
-
-    script_id: Text = field("script.script.scriptId", max_length=1024, description="GRN, or a name in `default`.")
-
-
-class DebugRequest(RunRequest):
-    """Fields of debugInvoke."""
-
-    script: Text = field("script.script.script", max_length=MAX_TEXT, description="Lua.")
-    disable_string_number_to_number: Boolean = field("script.script.disableStringNumberToNumber", False)
-
-
-class ScriptModel(Result):
-    """A script."""
-
-    script_id: str
-    name: str
-    description: str | None = None
-    script: str
-    disable_string_number_to_number: bool
-    created_at: int
-    updated_at: int
-    revision: int
-
-
-class ScriptResult(Result):
-    """One script."""
-
-    item: ScriptModel
-
-
-class ScriptsResult(Result):
-    """A page, by name."""
-
-    items: list[ScriptModel]
-    next_page_token: str | None = None
-
-
-class ActionModel(Result):
-    """A transaction action that the script asked for."""
-
-    action: str
-    request: str
-
-
-class TransactionModel(Result):
-    """What the script asked for; this server carries no transactions out."""
-
-    transaction_id: str
-    verify_actions: list[ActionModel] = []
-    consume_actions: list[ActionModel] = []
-    acquire_actions: list[ActionModel] = []
-
-
-class RandomUsedModel(Result):
-    """How many numbers were drawn."""
-
-    category: int
-    used: int
-
-
-class RandomStatusModel(Result):
-    """Replays the run's random numbers."""
-
-    seed: int
-    used: list[RandomUsedModel]
-
-
-class InvokeResult(Result):
-    """code: 2xx is success. executeTime: milliseconds. charged: seconds begun. output: printed lines."""
-
-    code: int
-    result: str
-    transaction: TransactionModel | None = None
-    random_status: RandomStatusModel | None = None
-    atomic_commit: bool
-    transaction_result: dict[str, Any] | None = None
-    execute_time: int
-    charged: int
-    output: list[str]
+# A character may take 6 bytes in JSON text.
+TEXT_BODY = MAX_TEXT * 6 + 64 * 1024
 
 
 def _find(call: Call, request: ScriptRequest) -> Script:
@@ -344,7 +170,6 @@ _RUNS = {
 }  # fmt: skip
 _SCRIPTS = "/{namespaceName}/script"
 METHODS = [
-    *NAMESPACES.methods(),
     _method("describeScripts", "GET", _SCRIPTS, ScriptsRequest, ScriptsResult, describe_scripts, "Scripts of a namespace"),
     _method(
         "createScript", "POST", _SCRIPTS, CreateScriptRequest, ScriptResult, create, "Store a script", body_cap=TEXT_BODY

@@ -81,11 +81,6 @@ class JobItemResult(Result):
     item: JobModel
 
 
-def page_fields(word: str) -> tuple[Any, Any]:
-    """The fields pageToken and limit of a list."""
-    return field(f"{word}.pageToken", None, max_length=1024), field(f"{word}.limit", 30, ge=1, le=1000)
-
-
 class JobsRequest(UserRequest):
     """Fields of describeJobsByUserId."""
 

@@ -20,7 +20,8 @@ from gs2admin.wire.dispatch import Call, dispatch
 from gs2admin.wire.shapes import Result, Shape, Text, field
 from gs2admin.wire.table import Method, table
 from jobqueue.wire.jobs import PushResult
-from jobqueue.wire.scripts import TEXT_BODY, InvokeResult
+from jobqueue.wire.script_shapes import InvokeResult
+from jobqueue.wire.scripts import TEXT_BODY
 from jobqueue.wire.shapes import PUSH_BODY, JobModel
 
 # A sheet may be handed in for so long; less than its transaction is remembered, so that it cannot have an effect twice.
@@ -54,10 +55,10 @@ def _refuse(sentence: str, word: str) -> Invalid:
     return Invalid(sentence, component="stampSheet", message=f"jobQueue.stampSheet.{word}.error.invalid")
 
 
-def _members(text: str) -> dict[str, Any]:
+def _members(text: Any) -> dict[str, Any]:
     try:
         found = json.loads(text)
-    except (ValueError, RecursionError):
+    except (TypeError, ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise _refuse("A stamp sheet is the JSON text of an object with body and signature, and so is its body.", "stampSheet")
@@ -81,11 +82,11 @@ def _carry_out(call: Call, sheet: str, key_id: str, action: str, method: tuple[s
     transaction_id, expires_at, now = order.get("transactionId"), order.get("expiresAt"), time.time()
     if not isinstance(transaction_id, str) or not 1 <= len(transaction_id) <= MAX_ID:
         raise _refuse(f"A stamp sheet has a transactionId of 1 to {MAX_ID} characters.", "transactionId")
-    if not isinstance(expires_at, int) or isinstance(expires_at, bool) or expires_at / 1000 > now + LONGEST_S:
+    if not isinstance(expires_at, int) or isinstance(expires_at, bool) or expires_at > (now + LONGEST_S) * 1000:
         raise _refuse(
             f"A stamp sheet says in expiresAt, in Unix ms, when it ends: at most {LONGEST_S // 60} minutes from now.", "expiresAt"
         )
-    if expires_at / 1000 < now:
+    if expires_at < now * 1000:
         raise _refuse("This stamp sheet has expired; let a new one be signed.", "expiresAt")
     args = order.get("args")
     by_key = replace(

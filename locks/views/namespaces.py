@@ -3,25 +3,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from gs2admin.dashboard.charts import SPANS
-from gs2admin.dashboard.forms import ReasonForm
 from gs2admin.dashboard.pages import project_page
 from gs2admin.dashboard.polling import BUSY_MS, CALM_MS, cursor_of, is_present, live_answer, nothing_new
-from gs2admin.dashboard.posting import attempt, confirm_page, form_page, link, text_of
+from gs2admin.dashboard.posting import link, text_of
+from gs2admin.dashboard.spaces import SpacePages
 from gs2admin.identity.models import Project
 from gs2admin.text import without_nul
 from locks import reads
 from locks.charts import charts
-from locks.forms import EditForm, NamespaceForm
+from locks.forms import NamespaceForm
 from locks.models import LockNamespace, Mutex
 from locks.services import namespaces as services
-from locks.views.common import at, crumbs, get_and_post, namespace_of, rights
+from locks.views.common import at, crumbs, namespace_of, rights
 
 PAGE = 50
 
@@ -102,67 +100,18 @@ def live(request: HttpRequest, project: Project, namespace: str) -> HttpResponse
     return live_answer(request, "locks/_namespace_live.html", moving["cursor"], _shown(request, project, row, moving))
 
 
-@get_and_post
-@project_page("lock.manage")
-def create(request: HttpRequest, project: Project) -> HttpResponse:
-    """A new namespace."""
-    form = NamespaceForm(request.POST if request.method == "POST" else None)
-    if request.method == "POST" and form.is_valid():
-        made = attempt(form, lambda: services.create_namespace(
-            actor=request.actor, project=project, name=form.cleaned_data["name"], **form.settings()
-        ))
-        if made:
-            messages.success(request, f"{made.name} is made; clients can lock in it now.")
-            return redirect("locks-namespace", project=project.name, namespace=made.name)
-    return form_page(
-        request, form, title="New lock namespace", button="Create namespace",
-        back=reverse("locks", kwargs={"project": project.name}), crumbs=crumbs(project, ("New namespace", "")),
-        text="Holds one mutex per player and property.",
-    )
-
-
-@get_and_post
-@project_page("lock.manage")
-def edit(request: HttpRequest, project: Project, namespace: str) -> HttpResponse:
-    """Change its settings."""
-    row = namespace_of(project, namespace)
-    form = EditForm.of(row, request.POST if request.method == "POST" else None)
-    if request.method == "POST" and form.is_valid():
-        saved = attempt(form, lambda: services.update_namespace(
-            actor=request.actor, namespace=row, reason=form.cleaned_data["reason"], **form.settings()
-        ))
-        if saved:
-            messages.success(request, f"{saved.name} is saved.")
-            return redirect("locks-namespace", project=project.name, namespace=saved.name)
-    return form_page(
-        request, form, title=f"Settings of {row.name}", button="Save", template="manage/settings.html",
-        delete_url=at("locks-delete", row), back=at("locks-namespace", row),
-        crumbs=crumbs(project, (row.name, at("locks-namespace", row)), ("Settings", "")),
-    )
-
-
-@get_and_post
-@project_page("lock.manage")
-def delete(request: HttpRequest, project: Project, namespace: str) -> HttpResponse:
-    """Ask, then delete a namespace with everything in it."""
-    row = namespace_of(project, namespace)
-    form = ReasonForm(request.POST) if request.method == "POST" else ReasonForm()
-    if request.method == "POST" and form.is_valid():
-        done = attempt(form, lambda: services.delete_namespace(
-            actor=request.actor, namespace=row, reason=form.cleaned_data["reason"]
-        ))
-        if done:
-            messages.success(request, f"{row.name} is deleted.")
-            return redirect("locks", project=project.name)
+def _lost(row: LockNamespace) -> list[str]:
     held = reads.numbers([row.pk])[row.pk].held
     many = "1 mutex is" if held == 1 else f"{'More than ' if held > reads.MANY else ''}{min(held, reads.MANY):,} mutexes are"
-    return confirm_page(
-        request, form, title=f"Delete {row.name}", button="Delete namespace", back=at("locks-namespace", row),
-        crumbs=crumbs(project, (row.name, at("locks-namespace", row)), ("Delete", "")),
-        points=[
-            f"{many} held in it and released by this; their holders' unlocks are refused." if held else "Nothing is held in it.",
-            "Nothing can be locked in it from this moment on.",
-            "The history of its mutexes goes with it. A namespace made again under this name goes on with higher revisions.",
-            "This cannot be taken back.",
-        ],
-    )
+    return [
+        f"{many} held in it and released by this; their holders' unlocks are refused." if held else "Nothing is held in it.",
+        "Nothing can be locked in it from this moment on.",
+        "The history of its mutexes goes with it. A namespace made again under this name goes on with higher revisions.",
+    ]
+
+
+create, edit, delete = SpacePages(
+    front="locks", noun="lock namespace", section="Locks", right="lock.manage", form=NamespaceForm, find=namespace_of,
+    create=services.create_namespace, update=services.update_namespace, delete=services.delete_namespace,
+    holds="Holds one mutex per player and property.", made="; clients can lock in it now", lost=_lost,
+).views()

@@ -49,7 +49,8 @@ def within(call: Call, name: str, act: Callable[[LockNamespace], T]) -> T:
     """act(namespace), without asking for the namespace each time.
 
     One that is remembered decides nothing: the statement that moves a mutex looks at the namespace's row itself, and what
-    is not found is looked for again in the namespace that has the name now. Raises NotFound, and what `act` raises.
+    is not found is looked for again in the namespace that has the name now. So `act` must raise NotFound where the
+    namespace may be another one by now. Raises NotFound, and what `act` raises.
     """
     require(call.actor, "project.view", call.project)
     key, now = (call.project.pk, name), time.monotonic()

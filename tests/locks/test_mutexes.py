@@ -207,3 +207,11 @@ def test_lists_show_what_is_held_and_nothing_else(mutexes):
 def test_invalid_kinds_are_errors_of_the_domain(mutexes):
     with pytest.raises(Invalid):
         services.force_release(actor=SYSTEM, namespace=mutexes.namespace, mutex=mutexes.row() or Mutex(key=b"x"), reason="")
+
+
+def test_a_long_property_is_found_by_its_beginning_with_its_case(mutexes, project):
+    front = "grn:" + "x" * 150
+    mutexes.lock("a", of=front + "Sword/1")
+    mutexes.lock("a", of=front + "sword/2")
+    found = lambda start: [row.property_id[-7:] for row in reads.by_property(project, start, limit=10)]  # noqa: E731
+    assert found(front + "sword") == ["sword/2"] and found(front + "S") == ["Sword/1"] and len(found(front)) == 2

@@ -114,3 +114,13 @@ def test_arguments_that_are_not_json_are_refused_beside_the_form_and_kept(sign_i
     html = unescape(answer.content.decode())
     assert answer.status_code == 400 and "The arguments are not JSON text." in html and args in html
     assert not Job.objects.exists() and not Queue.objects.exists()
+
+
+@pytest.mark.parametrize("kind", ["queues", "scripts", "locks"])
+@pytest.mark.parametrize("text", ['{"a": "\\u0000"}', '{"a": "\\ud800"}', '{"a": NaN}', '{"a": -Infinity}', '{"a": ' + "[" * 500 + "]" * 500 + "}"])
+def test_a_setting_that_no_database_holds_is_named_beside_its_field(sign_in, owner, project, kind, text):
+    page = {"queues": "queues-new", "scripts": "scripts-new", "locks": "locks-new"}[kind]
+    answer = sign_in(owner).post(at(page), {"name": "fresh", "log_setting": text})
+    html = unescape(answer.content.decode())
+    assert answer.status_code == 400 and "log_setting holds a character that is no text" in html
+    assert "already" not in html, "it is not the name that is wrong"

@@ -275,7 +275,16 @@ def test_a_replay_is_a_new_job_linked_both_ways(desk, job_world, rewards):
     new = Job.objects.get(replay_of=job_world.dead)
     assert str(job_world.dead.name)[:8] in answer.content.decode()
     assert str(new.name)[:8] in page(desk, of_job("queues-job", job_world.dead))
-    assert "was replayed before" in page(desk, of_job("queues-job-replay", job_world.dead))
+    again = page(desk, of_job("queues-job-replay", job_world.dead))
+    assert "was replayed before" in again
+    # The same order a second time, by a second click or from an old page, is not carried out; one that knows is.
+    refused = desk.post(of_job("queues-job-replay", job_world.dead), {"reason": "fixed"})
+    assert refused.status_code == 409 and "was replayed already" in refused.content.decode()
+    assert job_world.dead.replays.count() == 1
+    seen = re.search(r'name="seen" value="([^"]+)"', again)[1]
+    assert f'value="{seen}"' in refused.content.decode()
+    desk.post(of_job("queues-job-replay", job_world.dead), {"reason": "fixed", "seen": seen})
+    assert job_world.dead.replays.count() == 2
     assert desk.get(of_job("queues-job-replay", job_world.tail)).status_code == 302
 
 

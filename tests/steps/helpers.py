@@ -6,7 +6,9 @@ import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from stages.rollout.steps import launcher
+import pytest
+
+from stages.rollout.steps import KINDS, StepFailed, launcher
 
 
 @dataclass
@@ -145,3 +147,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+
+def failure(ctx, kind=StepFailed):
+    """What a call of the http kind says when it fails."""
+    with pytest.raises(kind) as caught:
+        KINDS["http"].run(ctx)
+    return str(caught.value)

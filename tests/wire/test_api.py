@@ -126,3 +126,8 @@ def test_gs2_services_take_no_client_secrets(server):
     ours = server.credentials["ours"]
     response = server.http.get(f"{server.url}/freeze/", auth=(ours["clientId"], ours["clientSecret"]))
     assert response.status_code == 401
+
+
+def test_a_client_id_with_a_nul_is_a_wrong_one(server):
+    answer = server.http.get(f"{server.url}/api/v1/versions", auth=("gs2a-\0", "x"))
+    assert error(answer, 401)

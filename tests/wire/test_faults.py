@@ -66,3 +66,13 @@ def test_createcredential_refuses_in_a_sentence(project, words, said):
     with pytest.raises(CommandError, match=said):
         call_command("createcredential", *words, stdout=io.StringIO(), stderr=io.StringIO())
     assert not Credential.objects.exists()
+
+
+def test_no_body_is_larger_than_the_setting_says(client, settings):
+    """Whatever a method itself would take: an administrator's word is the last."""
+    settings.GS2_MAX_BODY = 1024
+    for size, message in ((900, "identifier.identifier.clientSecret.error.invalid"), (5000, "identifier.request.body.error.tooLong")):
+        body = json.dumps({"client_id": "x", "client_secret": "y", "more": "z" * size})
+        answer = client.post("/identifier/projectToken/login", body, content_type="application/json")
+        (element,) = json.loads(json.loads(answer.content)["message"])
+        assert (answer.status_code, element["message"]) == (401 if size == 900 else 400, message)

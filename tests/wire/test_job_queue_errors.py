@@ -70,6 +70,12 @@ def test_an_unknown_job(server, at):
     refused(server, "GET", f"{at}/user/u/dead/{NOBODY}", 404, "jobQueue.deadLetterJob.deadLetterJob.error.notFound")
 
 
+def test_a_player_s_id_of_our_own_kind_is_refused(server, at):
+    """Rows of an import that is under way are kept under such ids."""
+    body = {"jobs": [{"scriptId": "s"}]}
+    refused(server, "POST", f"{at}/user/%7Fimport:00/job", 400, "jobQueue.job.userId.error.invalid", json=body)
+
+
 def test_no_result_yet(server, at, players):
     job = players.push(at.rpartition("/")[2], ("s", {})).items[0]
     refused(server, "GET", f"{at}{USER}/{job.name}/result", 404, "jobQueue.jobResult.jobResult.error.notFound")

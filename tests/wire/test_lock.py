@@ -264,3 +264,28 @@ def test_a_namespace_made_anew_is_met_at_once(lockers):
         item = lockers.server.call("POST", path, json={"transactionId": "t", "ttl": 50}).json()["item"]
         assert item["revision"] > first["revision"], "the fencing token goes on"
         first = item
+
+
+def test_a_namespace_that_another_process_deleted_is_gone_for_lists_too(lockers, server):
+    """What a web process remembers of a namespace must not answer for one that is gone, or was made anew."""
+    name = lockers.new_namespace()
+    path = f"/lock/{name}/user/user-0001/mutex"
+    lockers.client.lock_by_user_id(
+        lock.LockByUserIdRequest().with_namespace_name(name).with_user_id("user-0001").with_property_id("p")
+        .with_transaction_id("t").with_ttl(600)
+    )  # fmt: skip
+    assert {len(server.call("GET", path).json()["items"]) for _ in range(8)} == {1}
+    words = (
+        "from gs2admin.identity.actors import SYSTEM\nfrom locks.models import LockNamespace\n"
+        "from locks.services import lock\nfrom locks.services.namespaces import create_namespace, delete_namespace\n"
+        f"old = LockNamespace.objects.select_related('project').get(name='{name}', project__name='isles')\n"
+    )
+    delete = "delete_namespace(actor=SYSTEM, namespace=old)\n"
+    server.python(words + delete)
+    assert {server.call("GET", path).status_code for _ in range(8)} == {404}
+    again = (
+        f"new = create_namespace(actor=SYSTEM, project=project, name='{name}')\n"
+        "for p in ('a', 'b'): lock(actor=SYSTEM, namespace=new, user_id='user-0001', property_id=p, transaction_id='t', ttl_s=600)"
+    )
+    server.python("from gs2admin.identity.models import Project\nproject = Project.objects.get(name='isles')\n" + words.split("old =")[0] + again)
+    assert {len(server.call("GET", path).json()["items"]) for _ in range(8)} == {2}

@@ -1,192 +1,275 @@
-"""The Lua examples of GS2's documents for freeze and job queues, in their own shape, one after the other as they make sense.
-
-Each is run twice by debugInvoke, in its plain form and in its _async form; only the names of things are ours.
-"""
+"""Every GS2-Script example of the published documents runs as it stands: stored, invoked over the wire, judged by its effect."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import httpx
 import pytest
-from gs2 import script
 
+from tests.wire.lua_samples import SAMPLES
+from tests.wire.lua_world import WORLD, Sample
 from tests.wire.players import Players
-
-PLAIN = """client = gs2('{service}')
-
-api_result = client.{method}({{
-{fields}}})
-
-if(api_result.isError) then
-    -- When error occurs
-    fail(api_result['statusCode'], api_result['errorMessage'])
-end
-
-result = api_result.result
-{rest}"""
-ASYNC = """client = gs2('{service}')
-
-api_result_handler = client.{method}_async({{
-{fields}}})
-
-api_result = api_result_handler()  -- Call the handler to get the result
-
-if(api_result.isError) then
-    -- When error occurs
-    fail(api_result['statusCode'], api_result['errorMessage'])
-end
-
-result = api_result.result
-{rest}"""
-# method -> (fields, what the example does with the result). <…> stands for a name of ours.
-_NS, _USER, _OFFSET = 'namespaceName="<ns>",', 'userId="<user>",', "timeOffsetToken=nil,"
-_LOG = 'logSetting={\nloggingNamespaceId="grn:gs2:ap-northeast-1:YourOwnerId:log:namespace-0001",\n},'
-_UNSET = "transactionSetting=nil,\nenableAutoRun=nil,\npushNotification=nil,\nrunNotification=nil,"
-_PAGE = ("items = result.items;", "nextPageToken = result.nextPageToken;")
-_RAN = ("item = result.item;", "result = result.result;", "isLastJob = result.isLastJob;")
-_JOBS = (
-    'jobs={\n{\nscriptId="script-0001",\nargs="{\\"hoge\\": \\"fuga\\"}",\n},\n'
-    '{\nscriptId="script-0001",\nargs="{\\"piyo\\": \\"piyopiyo\\"}",\n}\n},'
-)
-_ITEM, _ITEMS, _TOKEN, _JOB = ("item = result.item;",), ("items = result.items;",), 'accessToken="<token>",', 'jobName="<job>",'
-QUEUES = {
-    "describe_namespaces": (("namePrefix=nil,", "pageToken=nil,", "limit=nil,"), _PAGE),
-    "create_namespace": (('name="<ns>",', "description=nil,", _UNSET, _LOG), _ITEM),
-    "get_namespace_status": ((_NS,), ("status = result.status;",)),
-    "get_namespace": ((_NS,), _ITEM),
-    "update_namespace": ((_NS, 'description="description1",', _UNSET, _LOG), _ITEM),
-    "delete_namespace": ((_NS,), _ITEM),
-    "get_service_version": ((), _ITEM),
-    "dump_user_data_by_user_id": ((_USER, _OFFSET), ()),
-    "check_dump_user_data_by_user_id": ((_USER, _OFFSET), ("url = result.url;",)),
-    "clean_user_data_by_user_id": ((_USER, _OFFSET), ()),
-    "check_clean_user_data_by_user_id": ((_USER, _OFFSET), ()),
-    "prepare_import_user_data_by_user_id": (
-        (_USER, _OFFSET), ("uploadToken = result.uploadToken;", "uploadUrl = result.uploadUrl;"),
-    ),
-    "import_user_data_by_user_id": ((_USER, 'uploadToken="<upload>",', _OFFSET), ()),
-    "check_import_user_data_by_user_id": ((_USER, 'uploadToken="<upload>",', _OFFSET), ("url = result.url;",)),
-    "describe_jobs_by_user_id": ((_NS, _USER, "pageToken=nil,", "limit=nil,", _OFFSET), _PAGE),
-    "get_job_by_user_id": ((_NS, _USER, _JOB, _OFFSET), _ITEM),
-    "push_by_user_id": ((_NS, _USER, _JOBS, _OFFSET), (*_ITEMS, "autoRun = result.autoRun;")),
-    "run": ((_NS, _TOKEN), _RAN),
-    "run_by_user_id": ((_NS, _USER, _OFFSET), _RAN),
-    "delete_job": ((_NS, _TOKEN, _JOB), _ITEM),
-    "delete_job_by_user_id": ((_NS, _USER, _JOB, _OFFSET), _ITEM),
-    "get_job_result": ((_NS, _TOKEN, _JOB, "tryNumber=nil,"), _ITEM),
-    "get_job_result_by_user_id": ((_NS, _USER, _JOB, "tryNumber=nil,", _OFFSET), _ITEM),
-}  # fmt: skip
-_STAGE = 'stageName="<stage>",'
-STAGES = {
-    "describe_stages": ((), _ITEMS),
-    "get_stage": ((_STAGE,), (*_ITEM, "source = result.source;", "current = result.current;")),
-    "promote_stage": ((_STAGE,), _ITEM),
-    "rollback_stage": ((_STAGE,), _ITEM),
-    "describe_outputs": ((_STAGE, "pageToken=nil,", "limit=nil,"), _PAGE),
-    "get_output": ((_STAGE, 'outputName="<output>",'), _ITEM),
-}
-WORLD = """
-import json
-from gs2admin.identity.actors import SYSTEM
-from gs2admin.identity.services import create_credential, create_project
-from stages.services import create_stage, register_version
-from jobqueue.services.namespaces import create_script_namespace
-from jobqueue.services.scripts import create_script
-project = create_project(actor=SYSTEM, name="lua", owner_id="lua-owner")
-row, secret = create_credential(actor=SYSTEM, project=project, name="game")
-space = create_script_namespace(actor=SYSTEM, project=project, name="default")
-create_script(actor=SYSTEM, namespace=space, name="script-0001", source="result = {got = args}")
-for name in ("stage-plain", "stage-async"):
-    create_stage(actor=SYSTEM, project=project, name=name)
-register_version(actor=SYSTEM, project=project, microservice="battle", version="1.0")
-print(json.dumps({"clientId": row.client_id, "clientSecret": secret}))
-"""
-VERSION = """
-from gs2admin.identity.actors import SYSTEM
-from gs2admin.identity.models import Project
-from stages.services import register_version
-register_version(actor=SYSTEM, project=Project.objects.get(name="lua"), microservice="battle", version={version!r})
-"""
-WORK = "from jobqueue.models import UserDataRun\nfrom jobqueue.userdata.tasks import perform\n" + (
-    "for pk in list(UserDataRun.objects.filter(state='waiting').values_list('pk', flat=True)): perform(pk)"
-)
 
 
 @pytest.fixture(scope="module")
 def players(server) -> Players:
     """A project of its own, so that nothing here is met by other tests."""
     server.credentials["lua"] = json.loads(server.python(WORLD).splitlines()[-1])
-    return Players(server, "lua")
+    found = Players(server, "lua")
+    yield found
+    found.session.disconnect()
 
 
-@pytest.fixture(params=["plain", "async"])
-def sample(request, players):
-    """sample(method, name=value, …) runs an example and returns its result; sample.ran has the methods."""
-
-    def run(method: str, **names: str) -> dict:
-        service, found = ("freeze", STAGES[method]) if method in STAGES else ("job_queue", QUEUES[method])
-        fields, rest = ("".join(f"{line}\n" for line in lines) for lines in found)
-        source = (PLAIN if request.param == "plain" else ASYNC).format(service=service, method=method, fields=fields, rest=rest)
-        for name, value in names.items():
-            source = source.replace(f"<{name}>", value)
-        assert "<" not in source
-        done = players.scripts.debug_invoke(script.DebugInvokeRequest().with_script(source).with_args("{}").with_user_id("u"))
-        assert done.code == 200, (method, done.result, source)
-        run.ran.add(method)
-        return json.loads(done.result)
-
-    run.ran, run.form = set(), request.param
-    return run
+CASES: dict[tuple[str, str], Callable[[Sample], None]] = {}
 
 
-def test_the_examples_of_job_queues(sample, players, server):
-    names = {"ns": f"namespace-{sample.form}", "user": f"user-{sample.form}"}
-    names["token"] = players.token(names["user"])
-    assert sample("create_namespace", **names)["item"]["name"] == names["ns"]
-    assert names["ns"] in [item["name"] for item in sample("describe_namespaces")["items"]]
-    assert sample("get_namespace_status", **names) == {"status": "ACTIVE"}
-    assert sample("get_namespace", **names)["item"]["logSetting"]["loggingNamespaceId"].endswith("namespace-0001")
-    assert sample("update_namespace", **names)["item"]["description"] == "description1"
-    assert sample("get_service_version")["item"]
-    pushed = sample("push_by_user_id", **names)
+def example(*services: str):
+    """The function tells what the example of its name does; of each of these services."""
+
+    def register(case: Callable[[Sample], None]) -> Callable[[Sample], None]:
+        CASES.update({(service, case.__name__): case for service in services})
+        return case
+
+    return register
+
+
+@pytest.mark.parametrize("form", ["plain", "async"])
+@pytest.mark.parametrize(("service", "method"), [(service, method) for service in SAMPLES for method in SAMPLES[service]])
+def test_the_example_does_what_it_says(players, service, method, form):
+    CASES[service, method](Sample(players, service, method, form))
+
+
+@example("job_queue", "lock")
+def describe_namespaces(it):
+    it.ns = "a" + it.ns  # among the first thirty
+    assert it.make().space() in it()["items"]
+
+
+@example("job_queue", "lock")
+def create_namespace(it):
+    assert it.space() is None
+    made = it()["item"]
+    assert it.space() == made and made["name"] == it.ns
+    assert made["logSetting"]["loggingNamespaceId"].startswith("grn:gs2:ap-northeast-1:YourOwnerId:log:namespace")
+
+
+@example("job_queue", "lock")
+def get_namespace_status(it):
+    assert it.make()() == {"status": "ACTIVE"}
+
+
+@example("job_queue", "lock")
+def get_namespace(it):
+    assert it.make()()["item"] == it.space()
+
+
+@example("job_queue", "lock")
+def update_namespace(it):
+    before = it.make().space()
+    after = it()["item"]
+    assert it.space() == after and after["description"] == "description1" and "description" not in before
+    assert after["logSetting"]["loggingNamespaceId"] and "logSetting" not in before
+
+
+@example("job_queue", "lock")
+def delete_namespace(it):
+    before = it.make().space()
+    assert it()["item"]["namespaceId"] == before["namespaceId"]
+    assert it.space() is None
+
+
+@example("job_queue")
+def get_service_version(it):
+    assert it() == it.ask("GET", "system/version")
+
+
+@example("job_queue")
+def dump_user_data_by_user_id(it):
+    assert it() == {} and it.runs(it.user) == [("dump", "waiting")]
+
+
+@example("job_queue")
+def check_dump_user_data_by_user_id(it):
+    assert it.get(it(user=f"start_dump-{it.form}")["url"]).content.startswith(b"PK")
+
+
+@example("job_queue")
+def clean_user_data_by_user_id(it):
+    it.push()
+    assert it() == {} and it.runs(it.user) == [("clean", "waiting")]
+    it.work()
+    assert it.waiting() == []
+
+
+@example("job_queue")
+def check_clean_user_data_by_user_id(it):
+    assert it(user=f"start_clean-{it.form}") == {}
+
+
+@example("job_queue")
+def prepare_import_user_data_by_user_id(it):
+    prepared = it()
+    assert prepared["uploadToken"] and it.runs(it.user) == [("import", "prepared")]
+    assert httpx.put(it.players.server.url + prepared["uploadUrl"], content=b"what is sent").status_code == 200
+    assert it.runs(it.user) == [("import", "uploaded")]
+
+
+def _uploaded(it: Sample) -> str:
+    """Upload the dump of a player with two jobs, who has none since; returns the token of the import."""
+    names = it.push()
+    it.ask("POST", "system/dump/user/{user}")
+    it.work()
+    file = httpx.get(it.ask("GET", "system/dump/user/{user}")["url"]).content
+    for name in names:
+        it.ask("DELETE", f"{{ns}}/user/{{user}}/job/{name}")
+    prepared = it.ask("POST", "system/import/user/{user}/prepare")
+    assert httpx.put(prepared["uploadUrl"], content=file).status_code == 200
+    return prepared["uploadToken"]
+
+
+@example("job_queue")
+def import_user_data_by_user_id(it):
+    token = _uploaded(it)
+    assert it.waiting() == [] and it(upload=token) == {}
+    it.work()
+    assert len(it.waiting()) == 2
+
+
+@example("job_queue")
+def check_import_user_data_by_user_id(it):
+    token = _uploaded(it)
+    it.ask("POST", "system/import/user/{user}", uploadToken=token)
+    it.work()
+    assert "Begun by" in it.get(it(upload=token)["url"]).text
+
+
+@example("job_queue")
+def describe_jobs_by_user_id(it):
+    names = it.push()
+    found = it()
+    assert [item["name"] for item in found["items"]] == names and not found.get("nextPageToken")
+
+
+@example("job_queue")
+def get_job_by_user_id(it):
+    _, second = it.push()
+    assert it(job=second)["item"]["name"] == second
+
+
+@example("job_queue")
+def push_by_user_id(it):
+    pushed = it.make()()
     assert [item["args"] for item in pushed["items"]] == ['{"hoge": "fuga"}', '{"piyo": "piyopiyo"}']
-    assert pushed["autoRun"] is False
-    first, second = (item["name"] for item in sample("describe_jobs_by_user_id", **names)["items"])
-    assert sample("get_job_by_user_id", job=first, **names)["item"]["name"] == first
-    assert sample("run", **names)["statusCode"] == 200
-    assert sample("run_by_user_id", **names)["statusCode"] == 200
-    assert sample("get_job_result", job=first, **names)["item"]["tryNumber"] == 0
-    assert json.loads(sample("get_job_result_by_user_id", job=second, **names)["item"]["result"]) == {"got": {"piyo": "piyopiyo"}}
-    third, fourth = (item["name"] for item in sample("push_by_user_id", **names)["items"])
-    assert sample("delete_job", job=third, **names)["item"]["name"] == third
-    assert sample("delete_job_by_user_id", job=fourth, **names)["item"]["name"] == fourth
-
-    assert sample("dump_user_data_by_user_id", **names) == {}
-    server.python(WORK)
-    # A script that runs as a job has no request whose host it could name: links begin at the root of ours.
-    data = httpx.get(server.url + sample("check_dump_user_data_by_user_id", **names)["url"]).content
-    assert sample("clean_user_data_by_user_id", **names) == {}
-    server.python(WORK)
-    assert sample("check_clean_user_data_by_user_id", **names) == {}
-    prepared = sample("prepare_import_user_data_by_user_id", **names)
-    assert httpx.put(server.url + prepared["uploadUrl"], content=data).status_code == 200
-    assert sample("import_user_data_by_user_id", upload=prepared["uploadToken"], **names) == {}
-    server.python(WORK)
-    assert sample("check_import_user_data_by_user_id", upload=prepared["uploadToken"], **names)["url"]
-    assert sample("delete_namespace", **names)["item"]["name"] == names["ns"]
-    assert sample.ran == set(QUEUES)
+    assert it.waiting() == [item["name"] for item in pushed["items"]] and pushed["autoRun"] is False
 
 
-def test_the_examples_of_stages(sample, server):
-    stage = f"stage-{sample.form}"
-    assert stage in [item["name"] for item in sample("describe_stages")["items"]]
-    for version in (f"1.1-{sample.form}", f"1.2-{sample.form}"):
-        server.python(VERSION.format(version=version))
-        assert sample("promote_stage", stage=stage)["item"]["status"] == "Updating"
-        server.finish_rollouts()
-        assert [item["version"] for item in sample("get_stage", stage=stage)["current"]] == [version]
-    assert sample("rollback_stage", stage=stage)["item"]["status"] == "Updating"
-    output = sample("describe_outputs", stage=stage)["items"][0]
-    assert sample("get_output", stage=stage, output=output["name"])["item"] == output
-    assert sample.ran == set(STAGES)
+@example("job_queue")
+def run(it):
+    first, second = it.push()
+    ran = it()
+    assert ran["statusCode"] == 200 and json.loads(ran["result"]) == {"got": {"n": 1}}
+    assert it.waiting() == [second] and it.ask("GET", f"{{ns}}/user/{{user}}/job/{first}/result")["item"]["tryNumber"] == 0
+
+
+CASES["job_queue", "run_by_user_id"] = run
+
+
+@example("job_queue")
+def delete_job(it):
+    first, second = it.push()
+    assert it(job=first)["item"]["name"] == first and it.waiting() == [second]
+
+
+CASES["job_queue", "delete_job_by_user_id"] = delete_job
+
+
+@example("job_queue")
+def get_job_result(it):
+    first, _ = it.push()
+    it.ask("POST", "{ns}/user/{user}/job/run")
+    item = it(job=first)["item"]
+    assert item["tryNumber"] == 0 and item["statusCode"] == 200 and json.loads(item["result"]) == {"got": {"n": 1}}
+
+
+CASES["job_queue", "get_job_result_by_user_id"] = get_job_result
+
+
+@example("freeze")
+def describe_stages(it):
+    assert it() == it.ask("GET", "")
+
+
+@example("freeze")
+def get_stage(it):
+    found = it()
+    assert found["item"]["name"] == f"old-{it.form}" and [row["name"] for row in found["source"]] == ["battle"]
+    assert found == it.stage(f"old-{it.form}")
+
+
+@example("freeze")
+def describe_outputs(it):
+    found = it()
+    assert len(found["items"]) >= 5 and found == it.ask("GET", f"old-{it.form}/progress/output")
+
+
+@example("freeze")
+def get_output(it):
+    output = it.ask("GET", f"old-{it.form}/progress/output")["items"][1]
+    assert it(output=output["name"])["item"] == output
+
+
+@example("freeze")
+def promote_stage(it):
+    name = f"fresh-{it.form}"
+    assert it.stage(name)["current"] == []
+    planned = it.stage(name)["source"]
+    assert it(stage=name)["item"]["status"] == "Updating" == it.stage(name)["item"]["status"]
+    it.players.server.finish_rollouts()
+    assert it.stage(name)["current"] == planned != []
+
+
+@example("freeze")
+def rollback_stage(it):
+    name = f"old-{it.form}"
+    assert [row["version"] for row in it.stage(name)["current"]] == ["1.1"]
+    assert it()["item"]["status"] == "Updating"
+    it.players.server.finish_rollouts()
+    assert [row["version"] for row in it.stage(name)["current"]] == ["1.0"]
+
+
+@example("lock")
+def lock(it):
+    assert it.make().mutex() is None
+    held = it()["item"]
+    assert it.mutex() == held and (held["userId"], held["transactionId"]) == (it.user, "transaction-0001")
+    ttl_s = 10 if it.method == "lock_by_user_id" else 100_000
+    assert held["ttlAt"] - held["createdAt"] == ttl_s * 1000
+
+
+CASES["lock", "lock_by_user_id"] = lock
+
+
+@example("lock")
+def unlock(it):
+    held = it.lock()
+    assert it()["item"] == held and it.mutex() is None
+
+
+CASES["lock", "unlock_by_user_id"] = unlock
+
+
+@example("lock")
+def get_mutex(it):
+    assert it.lock() == it()["item"]
+
+
+CASES["lock", "get_mutex_by_user_id"] = get_mutex
+
+
+@example("lock")
+def delete_mutex_by_user_id(it):
+    it.lock()
+    held = it.lock()  # twice: no unlock would free it
+    assert it()["item"] == held and it.mutex() is None

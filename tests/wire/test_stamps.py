@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from tests.wire.jobs_world import STAMP_KEY, sheet
+from gs2admin.identity.stamp_keys import signature
+from tests.wire.jobs_world import STAMP_KEY, STAMP_SECRET, sheet
 from tests.wire.players import Players
 
 PUSH, DELETE, INVOKE = "Gs2JobQueue:PushByUserId", "Gs2JobQueue:DeleteJobByUserId", "Gs2Script:InvokeScript"
@@ -64,6 +65,12 @@ def changed(text: str) -> str:
     return json.dumps(outer | {"body": outer["body"].replace("user-0001", "user-0002")})
 
 
+def signed_with_args(args: object) -> str:
+    """A signed sheet whose args are no text and no object."""
+    body = json.dumps(json.loads(json.loads(sheet(PUSH, {}))["body"]) | {"args": args})
+    return json.dumps({"body": body, "signature": signature(STAMP_SECRET, body)})
+
+
 SOON = int((time.time() + 60) * 1000)
 
 
@@ -85,6 +92,9 @@ SOON = int((time.time() + 60) * 1000)
         (sheet(PUSH, order("queue-0001"), expiresAt=None), "expiresAt"),
         (sheet(PUSH, order("queue-0001"), expiresAt=SOON - 120_000), "expiresAt"),
         (sheet(PUSH, order("queue-0001"), expiresAt=SOON + 3_600_000), "expiresAt"),
+        (sheet(PUSH, order("queue-0001"), expiresAt=10**400), "expiresAt"),
+        (signed_with_args(5), "stampSheet"),
+        (signed_with_args([order("queue-0001")]), "stampSheet"),
     ],
 )
 def test_what_is_not_in_order_is_refused(server, text, word):

@@ -129,3 +129,25 @@ def test_a_revoked_credential_and_a_wrong_secret_look_alike(credential):
     refused("secret", tokens.check_secret, row.client_id, secret, ip="10.0.0.1")
     refused("secret", tokens.check_secret, "gs2a-unknown", secret, ip="10.0.0.1")
     refused("secret", tokens.check_secret, row.client_id, "\ud800", ip="10.0.0.1")
+
+
+def test_the_process_that_revokes_lets_in_nobody_any_more(credential, django_capture_on_commit_callbacks):
+    row, secret = credential
+    token = tokens.issue_project_token(row)
+    assert tokens.credential_of(token) == row, "it is remembered from here on"
+    with django_capture_on_commit_callbacks(execute=True):
+        revoke_credential(actor=SYSTEM, credential=row)
+    refused("revoked", tokens.credential_of, token)
+    refused("secret", tokens.check_secret, row.client_id, secret, ip="10.0.0.1")
+
+
+@pytest.mark.parametrize("client_id", ["x" * 8000, "gs2a-\0", "a" * 65])
+def test_an_id_that_can_be_nobody_s_is_neither_looked_up_nor_remembered(client_id, db, django_assert_num_queries):
+    """Strangers choose it: a NUL is an error for PostgreSQL, and long ones would fill the memory of every process."""
+    with django_assert_num_queries(0):
+        refused("secret", tokens.check_secret, client_id, "wrong", ip="10.0.0.1")
+    assert client_id not in tokens._found
+
+
+def test_an_access_token_that_is_no_text_is_refused_like_any_other(project):
+    refused("invalid", tokens.access_of, "\ud800", project)
