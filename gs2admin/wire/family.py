@@ -162,7 +162,7 @@ class Family:
             ),
             project=credential.project,
             pieces={name: self._piece(value, words) for name, value in found.items()},
-            query=location.query(meta, words),
+            query=_text_of(location.query(meta, words), "query"),
             body=self._body(raw, meta, words) if route.takes_body else {},
         )
         try:
@@ -189,8 +189,7 @@ class Family:
 
     def _body(self, raw: bytes, meta: dict[str, Any], words: str) -> dict[str, Any]:
         found = bodies.parse_object(bodies.decode(raw, meta.get("HTTP_CONTENT_ENCODING", ""), words, self.body_cap), words)
-        _storable(found)
-        return found
+        return _text_of(found, "body")
 
 
 def target(meta: dict[str, Any]) -> str:
@@ -222,18 +221,19 @@ def refused_by(error: DomainError, conflict: int) -> Refused:
     return Refused(status, error.sentence)
 
 
-def _storable(value: Any) -> None:
-    """Refuse text that no database column and no other client can hold. Raises Refused."""
+def _text_of(found: dict[str, Any], where: str) -> dict[str, Any]:
+    """The fields, if a database column and other clients can hold their text. where: query or body. Raises Refused."""
+    if not _storable(found):
+        raise Refused(400, f"The {where} holds a character that is not text.")
+    return found
+
+
+def _storable(value: Any) -> bool:
     if isinstance(value, str):
-        if "\0" in value or not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
-            raise Refused(400, "The body holds a character that is not text.")
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _storable(key)
-            _storable(item)
-    elif isinstance(value, list):
-        for item in value:
-            _storable(item)
+        return "\0" not in value and (value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value))
+    if isinstance(value, dict):
+        return all(_storable(key) and _storable(item) for key, item in value.items())
+    return not isinstance(value, list) or all(_storable(item) for item in value)
 
 
 def _response(reply: Reply, head: bool) -> HttpResponse:

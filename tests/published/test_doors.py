@@ -184,3 +184,9 @@ def _told_in_shape(name: str, answer) -> None:
     else:
         assert list(body) == ["error"] and list(body["error"]) == ["errorCode", "message", "details"]
         assert all(isinstance(text, str) and text for text in body["error"].values())
+
+
+@pytest.mark.parametrize("text", ["%00", "%FF", "a%00b", "%ED%A0%80"])
+@pytest.mark.parametrize("where", ["/project?projectName=", "/project/{0}/stage?stageName=", "/project/{0}/stage?x="])
+def test_a_query_that_is_no_text_is_refused(caller, project, where, text):
+    sd_error(send(caller, "GET", BASE + where.format(project.pk) + text), 400, "100")
