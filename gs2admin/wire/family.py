@@ -32,6 +32,8 @@ from gs2admin.wire.failures import Failure
 log = logging.getLogger(__name__)
 _ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 _PIECE = re.compile(r"\{([A-Za-z_]+)\}")
+# A body that is nested deeper is refused: what is kept is walked through by functions that call themselves.
+MOST_DEEP = 100
 
 
 class Refused(Exception):
@@ -222,18 +224,26 @@ def refused_by(error: DomainError, conflict: int) -> Refused:
 
 
 def _text_of(found: dict[str, Any], where: str) -> dict[str, Any]:
-    """The fields, if a database column and other clients can hold their text. where: query or body. Raises Refused."""
-    if not _storable(found):
-        raise Refused(400, f"The {where} holds a character that is not text.")
+    """The fields, if a database column and other clients can hold their text, and our own code can walk through them.
+
+    where: query or body. Raises Refused.
+    """
+    left: list[tuple[Any, int]] = [(found, 1)]
+    while left:
+        value, depth = left.pop()
+        if isinstance(value, str) and not _storable(value):
+            raise Refused(400, f"The {where} holds a character that is not text.")
+        if isinstance(value, (dict, list)):
+            if depth > MOST_DEEP:
+                raise Refused(400, "The JSON is nested too deeply.")
+            left += ((each, depth + 1) for each in value)
+        if isinstance(value, dict):
+            left += ((each, depth + 1) for each in value.values())
     return found
 
 
-def _storable(value: Any) -> bool:
-    if isinstance(value, str):
-        return "\0" not in value and (value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value))
-    if isinstance(value, dict):
-        return all(_storable(key) and _storable(item) for key, item in value.items())
-    return not isinstance(value, list) or all(_storable(item) for item in value)
+def _storable(text: str) -> bool:
+    return "\0" not in text and (text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text))
 
 
 def _response(reply: Reply, head: bool) -> HttpResponse:
