@@ -30,7 +30,7 @@ from gs2admin.dashboard.sessions import cache as sessions
 from gs2admin.identity.rights import can
 from stages.lines import line_html
 from stages.models import Output, Rollout
-from stages.rollout_page import PARTS, parts_context, rights_of
+from stages.rollout_page import PARTS, asker_of, parts_context, rights_of
 from stages.states import FINAL
 
 LOOK_S = 0.15
@@ -58,8 +58,8 @@ class State(NamedTuple):
 class Watch:
     """One rollout as this process knows it."""
 
-    def __init__(self, pk: int, project_id: int, url: str, state: State) -> None:
-        self.pk, self.project_id, self.url = pk, project_id, url
+    def __init__(self, pk: int, project_id: int, url: str, state: State, asker: str) -> None:
+        self.pk, self.project_id, self.url, self.asker = pk, project_id, url, asker
         self.now = state
         self.looked_at = self.born_at = time.monotonic()
         self._look_lock, self._render_lock = threading.Lock(), threading.RLock()
@@ -176,15 +176,18 @@ class Watches:
         if watch is None or watch.gone or time.monotonic() - watch.born_at > WATCH_S:
             row = (
                 Rollout.objects.filter(project__name=project, number=number)
-                .values_list("pk", "project_id", "revision", "last_seq", "state").first()
+                .values_list("pk", "project_id", "revision", "last_seq", "state",
+                             "requested_by_kind", "requested_by_id", "requested_by").first()
             )
             if row is None:
                 return None
+            asker = asker_of(*row[5:])
             with self._lock:
                 watch = self._found.get(key)
                 if watch is None or watch.gone or watch.pk != row[0]:
                     watch = self._found[key] = Watch(
-                        row[0], row[1], reverse("rollout-live", kwargs={"project": project, "number": number}), State(*row[2:])
+                        row[0], row[1], reverse("rollout-live", kwargs={"project": project, "number": number}),
+                        State(*row[2:5]), asker,
                     )
                 watch.born_at = time.monotonic()
                 while len(self._found) > WATCHES:
@@ -209,7 +212,7 @@ def rollout_live(request: HttpRequest, project: str, number: int) -> HttpRespons
     watch = watches.get(project, number)
     status, body = 404, b""
     if watch is not None and can(actor, "project.view", watch):
-        status, body = watch.answer(rights_of(actor, watch), _number(request, "after"), _number(request, "seq"))
+        status, body = watch.answer(rights_of(actor, watch, watch.asker), _number(request, "after"), _number(request, "seq"))
     if status == 404:
         return HttpResponse("There is no such rollout, or you are not a member of its project.", status=404,
                             content_type="text/plain; charset=utf-8", headers=NO_STORE)

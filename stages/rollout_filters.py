@@ -1,7 +1,7 @@
 """Which rollouts a list or an export shows: read from the address, so that a view can be shared as a link."""
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Any
 from urllib.parse import urlencode
 
@@ -79,7 +79,7 @@ class RolloutFilter(PageForm):
         if sent["since"]:
             rows = rows.filter(created_at__gte=_midnight(sent["since"]))
         if sent["until"]:
-            rows = rows.filter(created_at__lt=_midnight(sent["until"]) + timedelta(days=1))
+            rows = rows.filter(created_at__lte=datetime.combine(sent["until"], time.max, UTC))
         return rows
 
 

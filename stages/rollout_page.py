@@ -11,6 +11,7 @@ from django.urls import reverse
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.rights import OfProject, can
 from stages.actions import actions_of
+from stages.governance import voters
 from stages.models import Output, Rollout, Step
 from stages.models_scenarios import Strategy
 from stages.rollout.plan import EVERYTHING
@@ -29,9 +30,18 @@ MATRIX_OPEN = 12
 FAILED_LINES = 12
 
 
-def rights_of(actor: Actor, project: OfProject) -> tuple[str, ...]:
-    """The actions on a rollout that this person may do; people with the same ones share one rendering."""
-    return tuple(action for action in RIGHTS if can(actor, action, project))
+def asker_of(kind: str, row_id: str, name: str) -> str:
+    """Whom a rollout counts as asked for by, for rights_of: kind, id and name of its requester."""
+    return voters.identity_of(kind, row_id, name)
+
+
+def rights_of(actor: Actor, project: OfProject, asker: str) -> tuple[str, ...]:
+    """The actions on a rollout that this person may do; people with the same ones share one rendering.
+
+    asker: from asker_of. Who asked for a rollout is never offered to approve it.
+    """
+    mine = voters.identity_of_actor(actor) == asker
+    return tuple(action for action in RIGHTS if can(actor, action, project) and not (mine and action == "rollout.approve"))
 
 
 @dataclass

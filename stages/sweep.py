@@ -1,10 +1,13 @@
 """Wakes rollouts that lost their worker, and cleans what is older than it may become."""
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from gs2admin import engine
@@ -17,7 +20,30 @@ from stages.services.auto import promote_due
 from stages.services.rollouts import RUN
 from stages.states import TIMED, RolloutState
 
+log = logging.getLogger(__name__)
 BATCH = 2_000
+# At most so many rows per sweep and kind.
+MOST = 500
+# Where this process's last sweep of a kind ended.
+_place: dict[str, int] = {}
+
+
+def _each(kind: str, rows: QuerySet, act: Callable[[int], bool]) -> int:
+    """Do it for MOST rows, going on behind those of the last sweep, so that none is left out for ever.
+
+    A row that goes wrong is logged and does not keep the others waiting.
+    """
+    ids = list(rows.filter(pk__gt=_place.get(kind, 0)).order_by("pk").values_list("pk", flat=True)[:MOST])
+    _place[kind] = ids[-1] if len(ids) == MOST else 0
+    done = 0
+    for pk in ids:
+        try:
+            done += act(pk)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            log.exception("a row could not be swept", extra={"kind": kind, "row": pk})
+    return done
 
 
 @engine.sweeper
@@ -35,15 +61,15 @@ def wake_lost_rollouts() -> int:
 @engine.sweeper
 def settle_requests() -> int:
     """Start, void or explain anew what waits for approval: rules, roles, windows and sources change by themselves."""
-    rows = Rollout.objects.filter(state=RolloutState.AWAITING_APPROVAL, approval__isnull=False).order_by("id")
-    return sum(settle_waiting(pk) for pk in list(rows.values_list("pk", flat=True)[:200]))
+    rows = Rollout.objects.filter(state=RolloutState.AWAITING_APPROVAL, approval__isnull=False)
+    return _each("approvals", rows, settle_waiting)
 
 
 @engine.sweeper
 def promote_by_themselves() -> int:
     """Start what follows its source, when that has been Active for long enough."""
-    rows = AutoPromotion.objects.filter(enabled=True, held_at=None, stage__deleted_at=None).order_by("pk")
-    return sum(promote_due(pk) for pk in list(rows.values_list("pk", flat=True)[:500]))
+    rows = AutoPromotion.objects.filter(enabled=True, held_at=None, stage__deleted_at=None)
+    return _each("auto-promotions", rows, promote_due)
 
 
 @engine.ticker

@@ -1,14 +1,14 @@
-"""How long rollouts of a stage usually take: the median of the last five that succeeded."""
+"""How long rollouts of a stage usually take: the median of the last five that succeeded and ran something."""
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
 from statistics import median
 
-from django.db.models import F, Window
+from django.db.models import Exists, F, OuterRef, Window
 from django.db.models.functions import RowNumber
 
-from stages.models import Rollout
+from stages.models import Rollout, Step
 from stages.states import RolloutState
 
 LAST = 5
@@ -17,13 +17,17 @@ OVERDUE_MIN_S = 60.0
 
 
 def usual_seconds(stage_ids: Iterable[int]) -> dict[int, float]:
-    """{stage id: median seconds}; a stage without a succeeded rollout is absent. One query."""
+    """{stage id: median seconds}; a stage where nothing has run yet is absent. One query.
+
+    Rollouts that only moved pins (before the stage had targets) took no time and say nothing about the next one.
+    """
     wanted = list(stage_ids)
     if not wanted:
         return {}
     rows = (
         Rollout.objects.filter(
-            stage_id__in=wanted, state=RolloutState.SUCCEEDED, started_at__isnull=False, steps_total__gt=0
+            Exists(Step.objects.filter(rollout=OuterRef("pk")).exclude(kind="pin")),
+            stage_id__in=wanted, state=RolloutState.SUCCEEDED, started_at__isnull=False, steps_total__gt=0,
         )
         .annotate(rank=Window(RowNumber(), partition_by=F("stage_id"), order_by=F("id").desc()))
         .filter(rank__lte=LAST)

@@ -13,11 +13,11 @@ REASON_HELP = "Goes to the activity log, for the people who look later."
 MEMBER_CHOICES = [(role.value, role.label) for role in MEMBER_ROLES]
 ROLE_WORDS = {
     Role.VIEWER: "sees everything, changes nothing",
-    Role.PRODUCER: "changes stages, promotes and rolls back",
-    Role.SUPPORT: "looks after players; sees stages and rollouts",
-    Role.DEVELOPER: "registers and withdraws versions",
-    Role.ADMIN: "everything, also members, credentials and settings",
-    Role.SERVICE: "what a GS2 client may do: promote, roll back, register versions",
+    Role.PRODUCER: "changes stages; promotes, rolls back and decides about canaries",
+    Role.SUPPORT: "looks after players: runs, replays and deletes their jobs, releases mutexes, exports and erases data",
+    Role.DEVELOPER: "writes scripts, pushes jobs, keeps namespaces, registers versions; and all that support may",
+    Role.ADMIN: "everything, also members, credentials, webhooks, freeze windows and settings",
+    Role.SERVICE: "what a game's programs do: promote, roll back, register versions, push and run jobs, lock",
 }
 CREDENTIAL_CHOICES = [
     (role.value, f"{role.label}: {ROLE_WORDS[role]}") for role in [Role.SERVICE, *MEMBER_ROLES]

@@ -33,6 +33,8 @@ from gs2admin.wire.failures import Failure
 log = logging.getLogger(__name__)
 _ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 _PIECE = re.compile(r"\{([A-Za-z_]+)\}")
+# A body that is nested deeper is refused: what is kept is walked through by functions that call themselves.
+MOST_DEEP = 100
 
 
 class Refused(Exception):
@@ -163,7 +165,7 @@ class Family:
             ),
             project=credential.project,
             pieces={name: self._piece(value, words) for name, value in found.items()},
-            query=location.query(meta, words),
+            query=_text_of(location.query(meta, words), "query"),
             body=self._body(raw, meta, words) if route.takes_body else {},
         )
         try:
@@ -190,8 +192,7 @@ class Family:
 
     def _body(self, raw: bytes, meta: dict[str, Any], words: str) -> dict[str, Any]:
         found = bodies.parse_object(bodies.decode(raw, meta.get("HTTP_CONTENT_ENCODING", ""), words, self.body_cap), words)
-        _storable(found)
-        return found
+        return _text_of(found, "body")
 
 
 def target(meta: dict[str, Any]) -> str:
@@ -223,18 +224,23 @@ def refused_by(error: DomainError, conflict: int) -> Refused:
     return Refused(status, error.sentence)
 
 
-def _storable(value: Any) -> None:
-    """Refuse text that no database column and no other client can hold. Raises Refused."""
-    if isinstance(value, str):
-        if not storable(value):
-            raise Refused(400, "The body holds a character that is not text.")
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _storable(key)
-            _storable(item)
-    elif isinstance(value, list):
-        for item in value:
-            _storable(item)
+def _text_of(found: dict[str, Any], where: str) -> dict[str, Any]:
+    """The fields, if a database column and other clients can hold their text, and our own code can walk through them.
+
+    where: query or body. Raises Refused.
+    """
+    left: list[tuple[Any, int]] = [(found, 1)]
+    while left:
+        value, depth = left.pop()
+        if isinstance(value, str) and not storable(value):
+            raise Refused(400, f"The {where} holds a character that is not text.")
+        if isinstance(value, (dict, list)):
+            if depth > MOST_DEEP:
+                raise Refused(400, "The JSON is nested too deeply.")
+            left += ((each, depth + 1) for each in value)
+        if isinstance(value, dict):
+            left += ((each, depth + 1) for each in value.values())
+    return found
 
 
 def _response(reply: Reply, head: bool) -> HttpResponse:

@@ -94,4 +94,4 @@ def given_up(request: HttpRequest, project: Project, user_id: str) -> dict[str, 
 
 part(Part("queues", "Queues and waiting jobs", "jobqueue/_part_queues.html", queues, 10, _pulse))
 part(Part("given-up", "Given-up jobs", "jobqueue/_part_given_up.html", given_up, 20, _pulse))
-part(Part("past", "Attempts", "jobqueue/_part_past.html", past, 30, _pulse))
+part(Part("past", "Finished jobs", "jobqueue/_part_past.html", past, 30, _pulse))

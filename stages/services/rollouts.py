@@ -108,6 +108,19 @@ def retry_rollout(
             message="freeze.stage.stage.error.conflict",
             code="freeze.stage.notFailed",
         )
+    _refuse_if_newer(stage, rollout, request_key)  # a plain read spares the hopeless ones the lock
+
+    def look(row: Stage) -> Preview:
+        _refuse_if_newer(row, rollout, request_key)
+        return preview_retry(row, rollout, how)
+
+    return _start(
+        actor, "rollout.retry", stage, reason, None, request_key, look, override=override, family=rollout.family, redo=how,
+    )
+
+
+def _refuse_if_newer(stage: Stage, rollout: Rollout, request_key: str | None) -> None:
+    """Raises Conflict when another rollout ran after that one; the one that this very request started is none."""
     newer = Rollout.objects.filter(stage=stage, id__gt=rollout.pk, started_at__isnull=False).order_by("-id").first()
     if newer and (request_key is None or newer.request_key != request_key):
         raise Conflict(
@@ -117,11 +130,6 @@ def retry_rollout(
             message="freeze.stage.stage.error.conflict",
             code="freeze.stage.retryTooLate",
         )
-
-    return _start(
-        actor, "rollout.retry", stage, reason, None, request_key,
-        lambda row: preview_retry(row, rollout, how), override=override, family=rollout.family, redo=how,
-    )
 
 
 def _start(

@@ -19,6 +19,7 @@ from stages.models_scenarios import Strategy
 from stages.rollout.steps import KINDS
 from stages.services import ledger
 from stages.services.canary_plans import check_plan
+from stages.services.secrets import told_in
 from stages.services.stages import KEEP
 from stages.states import ALL_PHASES
 
@@ -209,4 +210,4 @@ def _missing(scenario: Scenario, stage: Stage) -> NotFound:
 
 
 def _shown(row: Scenario) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in FACTS}
+    return {name: told_in(getattr(row, name)) for name in FACTS}

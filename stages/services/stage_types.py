@@ -9,7 +9,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from gs2admin.audit.services import record
-from gs2admin.errors import Invalid
+from gs2admin.errors import Invalid, NotFound
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import require
@@ -31,7 +31,10 @@ def set_stage_type(
                       message="freeze.stage.type.error.invalid", extra={"field": "type"})
     with transaction.atomic():
         ledger.lock(stage.project_id)
-        row = Stage.objects.select_related("source").get(pk=stage.pk)
+        row = Stage.objects.select_related("source").filter(pk=stage.pk, deleted_at=None).first()
+        if row is None:
+            raise NotFound(f"There is no stage {stage.name}.", component="stage",
+                           message="freeze.stage.stage.error.notFound")
         before = {"type": row.type, "config": row.config}
         after = {"type": type, "config": row.config if config is None else config}
         if after != before:

@@ -14,7 +14,9 @@ from gs2admin.identity.models import Project
 from gs2admin.identity.rights import require
 from stages.governance.models_webhooks import DeliveryState, WebhookDelivery, WebhookEndpoint
 from stages.rollout.steps import KINDS
+from stages.services import ledger
 from stages.services.outbox import body_of
+from stages.services.secrets import told
 
 MOST = 20
 
@@ -41,7 +43,8 @@ def save_webhook(
     url = KINDS["http"].validate({"url": url})["url"]
     try:
         with transaction.atomic():
-            row = WebhookEndpoint(project=project, created_by=actor.name) if endpoint is None else _existing(endpoint)
+            ledger.lock(project.pk)  # of two that are made at once, the second counts the first
+            row = WebhookEndpoint(project=project, created_by=actor.name) if endpoint is None else _existing(endpoint, project)
             if endpoint is None and WebhookEndpoint.objects.filter(project=project).count() >= MOST:
                 raise Quota(f"A project has at most {MOST} webhooks.", component="webhook",
                             message="freeze.webhook.error.tooMany")
@@ -63,7 +66,7 @@ def rotate_webhook_key(*, actor: Actor, endpoint: WebhookEndpoint, reason: str =
     """Give it a new signing key; the old one ends at once, also for messages that wait. Raises NotFound, Denied."""
     require(actor, "webhook.manage", endpoint)
     with transaction.atomic():
-        row = _existing(endpoint)
+        row = _existing(endpoint, endpoint.project)
         WebhookEndpoint.objects.filter(pk=row.pk).update(rotation=F("rotation") + 1)
         row.refresh_from_db()
         record(actor=actor, action="webhook.rotate_key", obj=row, after={"rotation": row.rotation}, reason=reason)
@@ -74,7 +77,7 @@ def remove_webhook(*, actor: Actor, endpoint: WebhookEndpoint, reason: str = "")
     """Take it away with its messages. Raises NotFound, Denied."""
     require(actor, "webhook.manage", endpoint)
     with transaction.atomic():
-        row = _existing(endpoint)
+        row = _existing(endpoint, endpoint.project)
         record(actor=actor, action="webhook.delete", obj=row, before=_facts(row), reason=reason)
         row.delete()
 
@@ -84,7 +87,7 @@ def send_test(*, actor: Actor, endpoint: WebhookEndpoint) -> WebhookDelivery:
     require(actor, "webhook.manage", endpoint)
     event_id = uuid.uuid4()
     with transaction.atomic():
-        row = _existing(endpoint)
+        row = _existing(endpoint, endpoint.project)
         body = body_of("test", event_id, row.project.name, None)
         made = WebhookDelivery.objects.create(endpoint=row, event_id=event_id, event="test", body=body)
         record(actor=actor, action="webhook.test", obj=row)
@@ -109,8 +112,8 @@ def replay_delivery(*, actor: Actor, delivery: WebhookDelivery, reason: str = ""
         return made
 
 
-def _existing(endpoint: WebhookEndpoint) -> WebhookEndpoint:
-    row = WebhookEndpoint.objects.select_related("project").filter(pk=endpoint.pk, project_id=endpoint.project_id).first()
+def _existing(endpoint: WebhookEndpoint, project: Project) -> WebhookEndpoint:
+    row = WebhookEndpoint.objects.select_related("project").filter(pk=endpoint.pk, project=project).first()
     if row is None:
         raise NotFound(f"The webhook {endpoint.name} was removed meanwhile.", component="webhook",
                        message="freeze.webhook.webhook.error.notFound")
@@ -118,4 +121,4 @@ def _existing(endpoint: WebhookEndpoint) -> WebhookEndpoint:
 
 
 def _facts(row: WebhookEndpoint) -> dict[str, Any]:
-    return {"name": row.name, "url": row.url, "active": row.active}
+    return {"name": row.name, "url": told(row.url, path=False), "active": row.active}

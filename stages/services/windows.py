@@ -18,6 +18,8 @@ from stages.models import Stage
 from stages.services import ledger
 
 MOST = 100
+# A moment has to stay one in every time zone, also one that is chosen later.
+YEARS = range(1971, 9999)
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def save_window(
                             message="freeze.window.error.tooMany")
             row = FreezeWindow(project=project, created_by=actor.name)
         else:
-            row = _existing(window)
+            row = _existing(window, project)
             before = _facts(row)
         for name, value in fields.items():
             setattr(row, name, value)
@@ -70,13 +72,13 @@ def remove_window(*, actor: Actor, window: FreezeWindow, reason: str = "") -> No
     require(actor, "window.edit", window)
     with transaction.atomic():
         ledger.lock(window.project_id)
-        row = _existing(window)
+        row = _existing(window, window.project)
         record(actor=actor, action="window.delete", obj=row, before=_facts(row), reason=reason)
         row.delete()
 
 
-def _existing(window: FreezeWindow) -> FreezeWindow:
-    row = FreezeWindow.objects.select_related("stage").filter(pk=window.pk, project_id=window.project_id).first()
+def _existing(window: FreezeWindow, project: Project) -> FreezeWindow:
+    row = FreezeWindow.objects.select_related("stage").filter(pk=window.pk, project=project).first()
     if row is None:
         raise NotFound(f"The freeze window {window.name} was removed meanwhile.", component="window",
                        message="freeze.window.window.error.notFound")
@@ -108,6 +110,9 @@ def _checked(plan: WindowPlan) -> dict[str, Any]:
         return fields | {"starts_at": None, "ends_at": None}
     if plan.starts_at is None or plan.ends_at is None:
         raise refuse("starts_at", "The window needs a beginning and an end.")
+    for name in ("starts_at", "ends_at"):
+        if getattr(plan, name).year not in YEARS:
+            raise refuse(name, f"A window begins and ends in the years {YEARS[0]} to {YEARS[-1]}.")
     if plan.ends_at <= plan.starts_at:
         raise refuse("ends_at", "The window must end after it begins.")
     return fields | {"from_day": None, "from_time": None, "to_day": None, "to_time": None}

@@ -187,8 +187,9 @@ _kept = _Kept()
 def board(request: HttpRequest, project: Project) -> HttpResponse:
     """The page."""
     found, workers = _kept.board(project), health.snapshot()
-    html = _kept.html(project, rights_of(request.actor, project), found, workers)
-    return render(request, "stages/board.html", {"board_html": html})
+    rights = rights_of(request.actor, project)
+    html = _kept.html(project, rights, found, workers)
+    return render(request, "stages/board.html", {"board_html": html, "may_edit": bool(found.cards) and "stage.edit" in rights})
 
 
 @require_GET

@@ -16,7 +16,7 @@ from gs2admin.identity.models import Project
 from stages.lines import line_html, line_text
 from stages.models import Output, Rollout
 from stages.rollout_filters import RolloutFilter
-from stages.rollout_page import parts_context, rights_of
+from stages.rollout_page import asker_of, parts_context, rights_of
 
 PAGE = 50
 LINES = 500
@@ -79,7 +79,7 @@ def rollout(request: HttpRequest, project: Project, number: int) -> HttpResponse
     row = rollout_of(project, number)
     before = _cursor(request)
     lines, earlier = _lines(row, before=before)
-    rights = rights_of(request.actor, project)
+    rights = rights_of(request.actor, project, asker_of(row.requested_by_kind, row.requested_by_id, row.requested_by))
     context: dict[str, Any] = parts_context(row, rights)
     return render(request, "stages/rollout.html", {
         **context,

@@ -100,6 +100,13 @@
     if (inside) open.querySelector("summary").focus();
   });
 
+  // --- narrow: the pages stand in one row that scrolls; the one we are on comes into sight ---
+  var here = document.querySelector(".gs-nav__pages .is-active");
+  if (here) {
+    var row = here.parentElement.getBoundingClientRect(), item = here.getBoundingClientRect();
+    here.parentElement.scrollLeft += item.left + item.width / 2 - row.left - row.width / 2;
+  }
+
   // --- search: "/" goes there, Escape leaves it ---
   var search = document.getElementById("search");
   if (search) {

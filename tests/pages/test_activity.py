@@ -174,3 +174,11 @@ def test_quotes_commas_and_lines_stay_in_their_cell(vera, export, write):
     write(reason='say "hi", then\nleave')
     rows = rows_of(vera.get(export))
     assert len(rows) == 1 and rows[0]["reason"] == 'say "hi", then\nleave'
+
+
+def test_one_line_shows_how_many_and_no_arrow_from_nothing(vera, url, write):
+    write(before={"set": 2, "kept": "x"}, after={"set": 3, "kept": "x", "retry_of": 11, "digest": "ab" * 32, "changes": ["auth 1 -> 2", "chat 1 -> 2"]})
+    write(before={"rollbacks_too": True}, after={"rollbacks_too": False})
+    said = re.sub(r"<[^>]+>", "", log_of(vera.get(url).content.decode()))
+    assert "· set: 2 → 3, retry of: 11, changes: 2" in said, said
+    assert "· rollbacks too: yes → no" in said

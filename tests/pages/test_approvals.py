@@ -22,8 +22,16 @@ def asked(world, producer, sign_in):
     assert "needs 1 approval by admin or producer" in html and "Ask for approval" in html and "and not by you" in html
     answer = client.post(url, fields(html) | {"reason": ["quest <fix>"]}, follow=True)
     page = answer.content.decode()
-    assert "Waiting for approval" in page and "nobody has approved" in page and "Approve…" in page and "Reject…" in page
+    assert "Waiting for approval" in page and "nobody has approved" in page and "Approve…" not in page and "Cancel…" in page, "who asked decides nothing"
     return Rollout.objects.latest("id")
+
+
+def test_others_are_offered_to_decide_in_the_page_and_in_its_live_answer_and_who_asked_is_not(world, asked, owner, producer, sign_in):
+    page = at("rollout", world, number=asked.number)
+    for person, offered in ((owner, True), (producer, False)):
+        client = sign_in(person)
+        for html in (client.get(page).content.decode(), client.get(page + "/live?after=0&seq=0").content.decode()):
+            assert ("Approve…" in html, "Reject…" in html, "Cancel…" in html) == (offered, offered, True)
 
 
 def test_it_is_on_the_board_and_in_the_list(world, asked, owner, sign_in):

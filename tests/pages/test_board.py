@@ -59,6 +59,17 @@ def test_a_rollout_that_takes_much_longer_than_usual_is_named(world, viewer, sig
     assert "has been running for 1 min 30 s" in page(sign_in(viewer), world.project)
 
 
+def test_who_may_make_stages_is_offered_to_when_there_are_some_and_when_there_are_none(world, viewer, producer, sign_in):
+    link = f'href="{reverse("stage-new", kwargs={"project": world.project.name})}"'
+    assert page(sign_in(producer), world.project).count(link) == 1
+    assert link not in page(sign_in(viewer), world.project)
+    Stage.objects.update(deleted_at=timezone.now())
+    from stages.views import board
+
+    board._kept.__init__()
+    assert page(sign_in(producer), world.project).count(link) == 1, "in the empty state alone"
+
+
 def test_a_viewer_sees_no_button_that_changes_anything(world, viewer, producer, sign_in):
     html = page(sign_in(viewer), world.project)
     assert "Promote…" not in html and "Roll back…" not in html and "Cancel…" not in html

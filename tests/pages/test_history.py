@@ -39,6 +39,7 @@ def test_each_filter_alone_and_together(world, viewer, sign_in):
         "?by=nobody": set(), "?service=chat": expected(steps__microservice="chat"), "?service=nothing": set(),
         f"?until={today - timedelta(days=1)}": {world.done.number},
         f"?since={today}": expected() - {world.done.number},
+        "?until=9999-12-31&since=0001-01-01": expected(),
         "?stage=live&state=failed&service=auth": {world.failed.number}, "?stage=stg&state=failed": set(),
     }
     for query, numbers in cases.items():

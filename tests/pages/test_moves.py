@@ -93,6 +93,8 @@ def test_rolling_back_says_which_rollout_it_takes_back(world, producer, sign_in)
     url = at("stage-rollback", world, stage="stg")
     html = client.get(url).content.decode()
     assert f"rollout {world.done.number}" in html and "Roll back stg" in html
+    assert "goes back from" not in html, "what a rollback is for needs no warning per microservice"
+    assert "1 microservice goes back to an older version." in html
     assert client.post(url, fields(html)).status_code == 302
     rollout = Rollout.objects.latest("id")
     assert (rollout.kind, rollout.undoes_id) == ("rollback", world.done.pk)

@@ -15,7 +15,7 @@ from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.tokens import issue_project_token
 from stages.asm import releases
 from stages.families import FAMILIES
-from stages.services import create_stage
+from stages.services import create_stage, register_version
 from stages.sourcedeploy import history
 from stages.sourcedeploy.signature import sign
 from tests.published.conftest import BASE, asm_error, sd_error
@@ -184,3 +184,21 @@ def _told_in_shape(name: str, answer) -> None:
     else:
         assert list(body) == ["error"] and list(body["error"]) == ["errorCode", "message", "details"]
         assert all(isinstance(text, str) and text for text in body["error"].values())
+
+
+@pytest.mark.parametrize("text", ["%00", "%FF", "a%00b", "%ED%A0%80"])
+@pytest.mark.parametrize("where", ["/project?projectName=", "/project/{0}/stage?stageName=", "/project/{0}/stage?x="])
+def test_a_query_that_is_no_text_is_refused(caller, project, where, text):
+    sd_error(send(caller, "GET", BASE + where.format(project.pk) + text), 400, "100")
+
+
+@pytest.mark.parametrize(("depth", "status"), [(80, 201), (120, 400), (500, 400), (900, 400), (5_000, 400)])
+def test_a_body_is_as_deep_as_we_can_walk_or_refused(caller, project, stage, depth, status):
+    register_version(actor=SYSTEM, project=project, microservice="auth", version="1")
+    spec = json.loads(json.dumps(SPEC))
+    spec["grayDeployments"][0]["template"]["deep"] = 1
+    text = json.dumps({"metadata": {"name": "auth-next"}, "spec": spec}).replace('"deep": 1', '"deep": ' + '{"a":' * depth + "1" + "}" * depth)
+    answer = send(caller, "POST", f"{ASM}/isles/namespaces/live/releases", text.encode())
+    assert answer.status_code == status, answer.content[:300]
+    if status == 400:
+        assert asm_error(answer, 400, "01010001") == "The JSON is nested too deeply."

@@ -6,9 +6,10 @@ import json
 import pytest
 
 from gs2admin.audit.models import Activity
+from gs2admin.errors import NotFound
 from gs2admin.identity.actors import SYSTEM
 from stages.models import Scenario, Stage
-from stages.services import set_targets
+from stages.services import delete_stage, set_stage_type, set_targets
 from tests.published.conftest import SERVER, ok, sd_error
 
 pytestmark = pytest.mark.django_db
@@ -215,3 +216,11 @@ def test_a_bad_config_makes_no_scenario(admin, typed, kind, config, settings):
 def test_a_bad_scenario_is_none(admin, typed, body):
     sd_error(admin.sd("POST", typed("Server") + "/scenario", body), 400, "100")
     assert not Scenario.objects.exists()
+
+
+def test_the_type_of_a_stage_that_was_deleted_meanwhile_is_not_set(project, stage):
+    delete_stage(actor=SYSTEM, stage=stage)
+    with pytest.raises(NotFound):
+        set_stage_type(actor=SYSTEM, stage=stage, type="ObjectStorage", config={"bucketName": "b"})
+    stage.refresh_from_db()
+    assert stage.type != "ObjectStorage"

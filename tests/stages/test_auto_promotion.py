@@ -147,3 +147,23 @@ def test_settings(dev, stg, producer, viewer, actor_of):
     save_auto_promotion(actor=actor_of(producer), stage=stg, enabled=False)
     lines = list(Activity.objects.filter(action="stage.auto").order_by("id").values_list("after", "reason"))
     assert lines == [({"auto_promotion": True, "soak_s": 60}, "less clicks"), ({"auto_promotion": False, "soak_s": 0}, "")]
+
+
+def test_none_is_left_out_for_ever_and_one_that_goes_wrong_stops_no_other(dev, stg, live, monkeypatch):
+    rows = [save_auto_promotion(actor=SYSTEM, stage=stage, enabled=True).pk for stage in (stg, live)]
+    asked = []
+
+    def act(pk: int) -> bool:
+        asked.append(pk)
+        if pk == rows[0]:
+            raise KeyError("a row that nobody foresaw")
+        return True
+
+    monkeypatch.setattr(sweep, "promote_due", act)
+    monkeypatch.setattr(sweep, "_place", {})
+    assert sweep.promote_by_themselves() == 1 and asked == rows, "one that goes wrong is logged"
+    monkeypatch.setattr(sweep, "MOST", 1)
+    asked.clear()
+    for _ in range(4):
+        sweep.promote_by_themselves()
+    assert set(asked) == set(rows), "more rows than one sweep takes"

@@ -4,13 +4,13 @@ from __future__ import annotations
 import pytest
 
 from gs2admin.audit.models import Activity
-from gs2admin.errors import Denied, Invalid
+from gs2admin.errors import Conflict, Denied, Invalid
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Role
 from stages.models import Rollout
 from stages.rollout.steps import KINDS
 from stages.rollout.steps.base import StepFailed
-from stages.services import approve_rollout, cancel_rollout, promote_stage, retry_rollout, save_rule, set_targets
+from stages.services import approve_rollout, cancel_rollout, ledger, promote_stage, retry_rollout, save_rule, set_targets
 from tests.stages.test_gates import Door
 
 pytestmark = pytest.mark.django_db
@@ -144,3 +144,20 @@ def test_a_retry_needs_a_new_approval_and_keeps_how(failed, dev, owner, producer
         approve_rollout(actor=actor_of(producer), rollout=asked)
     approve_rollout(actor=actor_of(owner), rollout=asked)
     assert run(asked).state == "succeeded" and kind.ran == ["deploy chat", "post chat"]
+
+
+def test_what_ran_between_the_question_and_the_lock_is_seen(dev, failed, run, register, monkeypatch):
+    """A retry that waits for the project's lock does not bring back the plan of before."""
+    lock, ran = ledger.lock, []
+
+    def slow(project_id, **steps):
+        if not ran:
+            ran.append(None)
+            register(auth="2")
+            ran[0] = run(promote_stage(actor=SYSTEM, stage=dev))
+        return lock(project_id, **steps)
+
+    monkeypatch.setattr(ledger, "lock", slow)
+    with pytest.raises(Conflict, match="would bring back an old plan"):
+        retry_rollout(actor=SYSTEM, rollout=failed)
+    assert ran[0].state == "succeeded" and not Rollout.objects.filter(retry_of=failed).exists()

@@ -21,6 +21,7 @@ from stages.rollout.steps.signing import signature, signing_key
 from stages.services import (
     approve_rollout,
     cancel_rollout,
+    ledger,
     promote_stage,
     reject_rollout,
     remove_webhook,
@@ -273,3 +274,27 @@ def test_old_messages_are_removed_and_those_that_wait_are_kept(hook, dev, regist
     WebhookDelivery.objects.update(created_at=Now() - timedelta(days=40))
     WebhookDelivery.objects.filter(pk=first.pk).update(state="delivered", ended_at=Now())
     assert sweep.remove_old_deliveries() == 1 and WebhookDelivery.objects.get() == second
+
+
+def test_an_endpoint_of_another_project_is_not_changed_by_a_right_in_this_one(project, other_project):
+    theirs = save_webhook(actor=SYSTEM, project=other_project, name="theirs", url="https://a.example.com/")
+    with pytest.raises(NotFound):
+        save_webhook(actor=SYSTEM, project=project, name="mine now", url="https://b.example.com/", endpoint=theirs)
+    theirs.refresh_from_db()
+    assert (theirs.name, theirs.url) == ("theirs", "https://a.example.com/")
+
+
+def test_they_are_counted_under_the_projects_lock(project, monkeypatch):
+    """The one that another request made since we asked is seen: the count comes after the lock."""
+    lock, made = ledger.lock, []
+
+    def slow(project_id, **steps):
+        if not made:
+            made.append(WebhookEndpoint.objects.bulk_create(
+                WebhookEndpoint(project=project, name=f"n{number}", url="https://a.example.com/") for number in range(20)))
+        return lock(project_id, **steps)
+
+    monkeypatch.setattr(ledger, "lock", slow)
+    with pytest.raises(Quota):
+        save_webhook(actor=SYSTEM, project=project, name="one more", url="https://a.example.com/")
+    assert made

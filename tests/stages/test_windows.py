@@ -6,8 +6,11 @@ from itertools import islice
 
 import pytest
 
+from gs2admin.errors import Invalid, NotFound
+from gs2admin.identity.actors import SYSTEM
 from stages.governance.models import FreezeWindow
 from stages.governance.windows import current, in_words, occurrences, upcoming, zone
+from stages.services import WindowPlan, save_window
 
 
 def utc(text: str) -> datetime:
@@ -82,3 +85,23 @@ def test_words():
 def test_what_is_no_time_zone_is_refused_in_a_sentence(name):
     with pytest.raises(ValueError, match="is no time zone"):
         zone(name)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("zone_name", "starts", "ends", "field"), [
+    ("America/New_York", (2026, 1, 1), (9999, 12, 31, 23, 59), "ends_at"), ("Asia/Tokyo", (1, 1, 1), (2027, 1, 1), "starts_at"),
+])
+def test_moments_that_other_time_zones_cannot_hold_are_refused(project, zone_name, starts, ends, field):
+    plan = WindowPlan("for ever", time_zone=zone_name, starts_at=datetime(*starts, tzinfo=zone(zone_name)),
+                      ends_at=datetime(*ends, tzinfo=zone(zone_name)))
+    with pytest.raises(Invalid, match="in the years 1971 to 9998") as refusal:
+        save_window(actor=SYSTEM, project=project, plan=plan)
+    assert refusal.value.extra["field"] == field and not FreezeWindow.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_window_of_another_project_is_not_changed_by_a_right_in_this_one(project, other_project):
+    plan = WindowPlan("theirs", starts_at=datetime(2096, 1, 1, tzinfo=UTC), ends_at=datetime(2096, 1, 2, tzinfo=UTC))
+    theirs = save_window(actor=SYSTEM, project=other_project, plan=plan)
+    with pytest.raises(NotFound):
+        save_window(actor=SYSTEM, project=project, plan=plan, window=theirs)
