@@ -153,7 +153,7 @@ def command_rows(commands: Mapping[str, Any], data: QueryDict | None, *, quiet: 
 
         found.append(Rows(
             phase, make, title=PHASE_TITLES[phase], one=ROW_NAMES[phase], kinds=kinds, most=MOST_COMMANDS, data=data, quiet=quiet,
-            stored=[{**part, "was": at} for at, part in enumerate(stored)], empty="What each target has for it.",
+            stored=[{**part, "was": at} for at, part in enumerate(stored)], empty="As each target says.",
         ))
     return found
 
