@@ -16,6 +16,7 @@ pytestmark = pytest.mark.django_db
 AUTO = {
     "analysis": "auto", "url": PROMETHEUS, "delay_s": "0", "duration_s": "600", "interval_s": "60", "step_s": "7", "pass_score": "75",
 }
+BLANK = {"name": "", "query": "", "threshold": "", "base": ""}
 SEVERAL = [
     {"name": "errors", "query": 'sum(rate(http{code=~"5.."}[1m]))', "threshold": 0.5, "better": "lower", "base": "", "weight": 1},
     {"name": "sales", "query": "sold", "threshold": 5.0, "better": "higher", "base": "", "weight": 3},
@@ -147,7 +148,8 @@ def test_several_metrics_and_commands_are_written_at_once(mika, world):  # noqa:
     (metrics(GOOD | {"threshold": ""}, GOOD), "metrics-0-threshold", "threshold is a number"),
     (metrics(GOOD | {"threshold": "much"}, GOOD), "metrics-0-threshold", "Enter a number"),
     (metrics(GOOD | {"weight": "0"}, GOOD), "metrics-0-weight", "greater than or equal to 1"),
-    (metrics({"name": "", "query": "", "threshold": "", "base": ""}), "metrics-0-name", "needs a name"),
+    (metrics(BLANK), "metrics-0-name", "needs a name"),
+    (metrics(GOOD | {"threshold": ""}, BLANK), "metrics-0-threshold", "threshold is a number"),
     (rows("pre", {"kind": "http", "url": "https://a.example.com/"}, {"kind": "http", "url": "ftp://x"}), "pre-1-url", "http"),
     (rows("post", {"kind": "command", "command": ""}), "post-0-command", "command is missing"),
     (rows("post", {"kind": "command", "command": "rm"}), "post-0-command", "There is no command called"),
