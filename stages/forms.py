@@ -35,10 +35,17 @@ class RetryForm(ConfirmForm):
         ("", "Everything again, from the start"),
     ])
 
-    def offer(self, *, whole: bool, skip: bool) -> None:
-        """whole: it can only be tried as a whole. skip: this person may leave a step out."""
-        away = {"failed", "skip"} if whole else set() if skip else {"skip"}
-        self.fields["how"].choices = [choice for choice in self.fields["how"].choices if choice[0] not in away]
+    def offer(self, *, whole: bool, skip: bool, held: bool = False) -> None:
+        """whole: it can only begin anew. skip: this person may leave the failed step out. held: no step failed."""
+        words = dict(self.fields["how"].choices)
+        if held:
+            words["failed"] = "From its judgement: the canary that is up stays, and is judged anew"
+        if whole:
+            del words["failed"]
+            words["skip"] = "Everything again but the failed step: leave that out, and say why"
+        if not skip:
+            del words["skip"]
+        self.fields["how"].choices = list(words.items())
 
 
 class DecisionForm(ReasonForm):

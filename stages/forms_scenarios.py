@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.conf import settings
+from django.http import QueryDict
 
 from gs2admin.dashboard.forms import PageForm
 from gs2admin.identity.forms import reason_field
 from gs2admin.identity.models import MEMBER_ROLES
+from stages.forms_rows import Rows, step_of, stepped
+from stages.forms_scenario_rows import command_rows, metric_rows
 from stages.models import Scenario
 from stages.models_scenarios import Analysis, Strategy
-from stages.scenarios import plan_of
-from stages.states import PHASES
+from stages.scenarios import plan_of, stored
 
-KEEP = "__keep"
 UNITS = {"s": 1, "sec": 1, "": 60, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 _WEIGHT = re.compile(r"(\d{1,3})\s*%?\s*(?:(?:for|:)?\s*(\d{1,6})\s*(s|sec|min|m|h|d)?)?")
 STRATEGIES = [
@@ -25,7 +25,7 @@ STRATEGIES = [
     (Strategy.BLUE_GREEN, "Blue/green: the other colour is completed, then all players switch at once"),
     (Strategy.CANARY, "Canary: a part of the players first"),
 ]
-PHASE_LABELS = {"pre": "Before", "deploy": "Deploy", "post": "After"}
+TIMES = ("delay_s", "duration_s", "interval_s", "step_s", "pass_score")
 
 
 def weights_of(text: str) -> list[dict[str, Any]]:
@@ -45,6 +45,14 @@ def weights_text(weights: Any) -> str:
     return ", ".join(f"{w.percent}" + (f" for {_time(w.pause_s)}" if w.pause_s is not None else "") for w in weights)
 
 
+def seconds_of(text: str) -> int:
+    """ "2 h", "90 s", "120" (minutes) in seconds. Raises ValidationError."""
+    match = re.fullmatch(r"(\d{1,6})\s*(s|sec|min|m|h|d)?", text.strip())
+    if match is None:
+        raise forms.ValidationError(f"{text.strip()!r} is not understood. Write a time such as 90 s, 30 min or 2 h.")
+    return int(match[1]) * UNITS[match[2] or ""]
+
+
 def _time(seconds: int) -> str:
     for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
         if seconds % size == 0:
@@ -61,10 +69,9 @@ class ScenarioForm(PageForm):
     strategy = forms.ChoiceField(choices=STRATEGIES, initial=Strategy.NORMAL)
     order = forms.ChoiceField(
         label="Targets", choices=[("sequence", "One after the other"), ("together", "All at the same time")], initial="sequence",
-        help_text="Rolling has its batches instead.",
     )
     batch_size = forms.IntegerField(label="Targets in a batch", min_value=1, max_value=20, initial=1, required=False,
-                                    help_text="Only for rolling.")
+                                    help_text="It stops at the first batch that fails.")
     rollback = forms.BooleanField(
         label="Undo when a step fails", required=False,
         help_text="What was changed is put back, last first: each step runs once more with the versions exchanged.",
@@ -74,74 +81,72 @@ class ScenarioForm(PageForm):
         help_text="Percent of the players and for how long: 5 for 10 min, 20 for 1 h, 50. Without a time, somebody has to go on.",
     )
     analysis = forms.ChoiceField(label="Who judges", choices=Analysis.choices, initial=Analysis.MANUAL)
-    time_limit_min = forms.IntegerField(
-        label="Withdrawn without a decision after (min)", required=False, min_value=1, max_value=43_200,
-        help_text="Empty: it waits for ever.",
+    time_limit = forms.CharField(
+        label="Withdrawn without a decision after", required=False, max_length=20,
+        help_text="Such as 2 h or 90 min. Empty: it waits for ever.",
     )
     url = forms.CharField(
         label="Prometheus", required=False, max_length=500, help_text="The address of a Prometheus-compatible server.",
         widget=forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off", "placeholder": "https://prometheus.example.com"}),
     )
-    query = forms.CharField(label="Query", required=False, max_length=1000, widget=forms.Textarea(attrs={"rows": 2}),
-                            help_text="Of the new versions, such as their rate of errors.")
-    base = forms.CharField(
-        label="Compared with", required=False, max_length=1000, widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="The same query of the old versions. Then the threshold is how many percent worse the new ones may be.",
-    )
-    better = forms.ChoiceField(label="Good is", choices=[("lower", "at most"), ("higher", "at least")], required=False)
-    threshold = forms.FloatField(label="Threshold", required=False)
     delay_s = forms.IntegerField(label="Begins after (s)", required=False, initial=60, min_value=0)
     duration_s = forms.IntegerField(label="Lasts (s)", required=False, initial=600, min_value=1)
     interval_s = forms.IntegerField(label="Looked at every (s)", required=False, initial=60, min_value=1)
+    step_s = forms.IntegerField(label="One value every (s)", required=False, initial=15, min_value=1)
     pass_score = forms.IntegerField(label="Score that passes", required=False, initial=80, min_value=1, max_value=100)
     approvals_required = forms.IntegerField(
         label="People who have to approve", required=False, min_value=0, max_value=10, initial=0,
         help_text="0: it starts at once. Whoever asks for it does not count.",
     )
     approver_roles = forms.MultipleChoiceField(
-        label="Who may approve", required=False, choices=[(role.value, role.label) for role in MEMBER_ROLES],
+        label="Who may approve", required=False, widget=forms.CheckboxSelectMultiple,
+        choices=[(role.value, role.label) for role in MEMBER_ROLES],
         help_text="Nobody chosen: everybody who may promote.",
     )
     use = forms.BooleanField(label="Promote and roll back with this", required=False, initial=True,
                              help_text="Otherwise it is there for programs that name it.")
     reason = reason_field()
+    revision = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, scenario: Scenario | None = None, **kwargs: Any) -> None:
+    def __init__(self, data: QueryDict | None = None, *, scenario: Scenario | None = None) -> None:
         self.scenario = scenario
-        if scenario is not None:
-            kwargs["initial"] = self._initial(scenario)
-        super().__init__(*args, **kwargs)
-        for phase in PHASES:
-            self.fields[f"command_{phase}"] = self._command(phase)
-        self._dress()
+        step = step_of(data) if data is not None else None
+        self.stepped = step is not None
+        if step is not None:
+            data = stepped(data, step, self._lists(data))
+        super().__init__(data, initial=self._initial(scenario) if scenario else None)
+        lists = self._lists(data)
+        self.commands, self.metrics = lists[:-1], lists[-1]
+        for rows in lists:
+            rows.focus(step)
 
-    def _dress(self) -> None:
-        for name in [f"command_{phase}" for phase in PHASES]:
-            self.fields[name].widget.attrs["class"] = "form-select"
+    def _lists(self, data: QueryDict | None) -> list[Rows]:
+        commands = self.scenario.commands if self.scenario else {}
+        metrics = stored(plan_of(self.scenario.canary))["metrics"] if self.scenario else []
+        quiet = data is not None and step_of(data) is not None
+        return [*command_rows(commands, data, quiet=quiet), metric_rows(metrics, data, quiet=quiet)]
 
-    def _command(self, phase: str) -> forms.ChoiceField:
-        now = (self.scenario.commands if self.scenario else {}).get(phase) or []
-        choices = [("", "What each target has"), *[(name, f"Command {name}") for name in sorted(settings.STEP_COMMANDS)]]
-        initial = ""
-        if now:
-            name = now[0]["config"].get("command", "") if len(now) == 1 and now[0]["kind"] == "command" else ""
-            initial = name if name in settings.STEP_COMMANDS else KEEP
-            if initial == KEEP:
-                choices.append((KEEP, f"As it is: {len(now)} step{'' if len(now) == 1 else 's'}"))
-        return forms.ChoiceField(label=PHASE_LABELS[phase], choices=choices, required=False, initial=initial)
+    def full_clean(self) -> None:
+        """Judge what was sent; not when a button only changed the number of rows."""
+        if not self.stepped:
+            return super().full_clean()
+        self._errors, self.cleaned_data = forms.utils.ErrorDict(), {}
+        return None
+
+    def is_valid(self) -> bool:
+        """Whether it is to be saved."""
+        return not self.stepped and super().is_valid()
 
     @staticmethod
     def _initial(row: Scenario) -> dict[str, Any]:
         plan = plan_of(row.canary)
-        metric = plan.metrics[0] if plan.metrics else None
         return {
-            **{name: getattr(row, name) for name in ("name", "description", "strategy", "batch_size", "rollback")},
+            **{name: getattr(row, name) for name in ("name", "description", "strategy", "batch_size", "rollback", "revision")},
             "approvals_required": row.approvals_required,
             "order": "sequence" if row.sequence else "together",
             "weights": weights_text(plan.weights), "analysis": plan.analysis, "url": plan.url,
-            "time_limit_min": plan.time_limit_s // 60 if plan.time_limit_s else None,
-            **{name: getattr(metric, name) for name in ("query", "base", "better", "threshold") if metric},
-            **{name: getattr(plan, name) for name in ("delay_s", "duration_s", "interval_s", "pass_score")},
+            "time_limit": _time(plan.time_limit_s) if plan.time_limit_s else "",
+            **{name: getattr(plan, name) for name in TIMES},
             "approver_roles": row.approvers.get("roles", []),
             "use": row.stage.scenario_id == row.pk,
         }
@@ -151,47 +156,52 @@ class ScenarioForm(PageForm):
         text = self.cleaned_data["weights"].strip()
         return weights_of(text) if text else []
 
+    def clean_time_limit(self) -> int | None:
+        """In seconds."""
+        text = self.cleaned_data["time_limit"].strip()
+        return seconds_of(text) if text else None
+
+    def clean(self) -> dict[str, Any]:
+        """Judge the rows too; each says beside its field what is wrong, and the form which rows to look at."""
+        sent = super().clean()
+        canary = sent.get("strategy") == Strategy.CANARY
+        decide = canary and sent.get("analysis") == Analysis.AUTO
+        wrong = [name for rows in self.commands for name in rows.judge()]
+        wrong += self.metrics.judge(needed=decide, at_all=canary)
+        if wrong:
+            self.add_error(None, f"Not saved yet: look at {', '.join(wrong)}.")
+        return sent
+
     def facts(self) -> dict[str, Any]:
         """Everything as the services take it."""
         sent = self.cleaned_data
+        before = self.scenario.commands if self.scenario else {}
+        commands = {rows.name: rows.values() if rows.sent else before.get(rows.name, []) for rows in self.commands}
         return {
             "name": sent["name"], "description": sent["description"], "strategy": sent["strategy"],
             "sequence": sent["order"] == "sequence", "batch_size": sent["batch_size"] or 1, "rollback": sent["rollback"],
-            "commands": self._commands(sent), "canary": self._canary(sent) if sent["strategy"] == Strategy.CANARY else {},
+            "commands": {phase: parts for phase, parts in commands.items() if parts},
+            "canary": self._canary(sent) if sent["strategy"] == Strategy.CANARY else {},
             "approvals_required": sent["approvals_required"] or 0,
-            "approvers": {"roles": sent["approver_roles"], "people": self._people()},
+            "approvers": self._approvers(sent),
         }
 
-    def _people(self) -> list[str]:
-        return list(self.scenario.approvers.get("people", [])) if self.scenario else []
-
-    def _commands(self, sent: Mapping[str, Any]) -> dict[str, Any]:
-        before = dict(self.scenario.commands) if self.scenario else {}
-        found = {phase: parts for phase, parts in before.items() if phase not in PHASES}
-        for phase in PHASES:
-            chosen = sent[f"command_{phase}"]
-            if chosen == KEEP:
-                found[phase] = before[phase]
-            elif chosen:
-                same = [p for p in before.get(phase, []) if p["config"].get("command") == chosen]
-                found[phase] = same or [{"kind": "command", "config": {"command": chosen}}]
-        return found
+    def _approvers(self, sent: Mapping[str, Any]) -> dict[str, list[str]]:
+        """The roles that were chosen; people, and roles that are not offered here, stay."""
+        now = self.scenario.approvers if self.scenario else {}
+        offered = {role.value for role in MEMBER_ROLES}
+        others = [role for role in now.get("roles", []) if role not in offered]
+        return {"roles": [*sent["approver_roles"], *others], "people": list(now.get("people", []))}
 
     def _canary(self, sent: Mapping[str, Any]) -> dict[str, Any]:
-        plan: dict[str, Any] = {"analysis": sent["analysis"]}
+        plan: dict[str, Any] = {"analysis": sent["analysis"], "time_limit_s": sent["time_limit"], "url": sent["url"]}
         if sent["weights"]:
             plan["weights"] = sent["weights"]
-        if sent["time_limit_min"]:
-            plan["time_limit_s"] = sent["time_limit_min"] * 60
-        for name in ("delay_s", "duration_s", "interval_s", "pass_score"):
+        now = stored(plan_of(self.scenario.canary)) if self.scenario else {}
+        for name in TIMES:
             if sent[name] is not None:
                 plan[name] = sent[name]
-        if sent["analysis"] == Analysis.AUTO:
-            plan["url"] = sent["url"]
-            more = plan_of(self.scenario.canary).metrics[1:] if self.scenario else ()
-            first = {
-                "name": "query", "query": sent["query"], "base": sent["base"], "better": sent["better"] or "lower",
-                "threshold": sent["threshold"],
-            }
-            plan["metrics"] = [first, *[vars(metric) for metric in more]]
+            elif name not in self.data and name in now:
+                plan[name] = now[name]
+        plan["metrics"] = self.metrics.values() if self.metrics.sent else now.get("metrics", [])
         return plan

@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 
-from gs2admin.dashboard.forms import PageForm
+from gs2admin.dashboard.forms import PageForm, dress
 from gs2admin.errors import Invalid
 from gs2admin.identity.forms import reason_field
 from gs2admin.identity.models import Project
@@ -91,19 +91,12 @@ class TargetForm(PageForm):
         super().__init__(*args, initial=initial, **kwargs)
         for phase in SHOWN_PHASES:
             now = (stored.get(phase) or {}).get("command", "")
-            for name, field in _phase_fields(kind, phase, now).items():
+            for name, field in phase_fields(kind, phase, now).items():
                 self.fields[f"{phase}-{name}"] = field
         self.fields["reason"] = reason_field()
-        self._dress()
-
-    def _dress(self) -> None:
         for field in self.fields.values():
-            css = "form-control"
-            if isinstance(field.widget, forms.Select):
-                css = "form-select"
-            elif isinstance(field.widget, forms.CheckboxInput):
-                css = "form-check-input"
-            field.widget.attrs["class"] = css
+            field.widget.attrs.pop("class", None)
+            dress(field)
 
     def phases(self) -> list[tuple[str, forms.BoundField, list[forms.BoundField], forms.BoundField]]:
         """Per phase: its title, the field that turns it on, its others, and the last, which has a line of its own."""
@@ -142,7 +135,8 @@ def _seconds(label: str, default: int) -> forms.IntegerField:
     return forms.IntegerField(label=label, required=False, initial=default, widget=forms.NumberInput(attrs={"min": 1}))
 
 
-def _phase_fields(kind: str, phase: str, now: str) -> dict[str, forms.Field]:
+def phase_fields(kind: str, phase: str, now: str) -> dict[str, forms.Field]:
+    """What a step of that kind is told, first what turns it on. now: the command that it has, allowed or not."""
     again = forms.BooleanField(
         label="May run again after a crash", required=False,
         help_text="If its worker dies in the middle: run it once more, instead of ending the rollout with an error.",

@@ -15,7 +15,7 @@ from stages.governance import voters
 from stages.models import Output, Rollout, Step
 from stages.models_scenarios import Strategy
 from stages.rollout.plan import EVERYTHING
-from stages.rollout.redo import why_not_resumable
+from stages.rollout.redo import Chances, chances
 from stages.scenarios import span, way_of
 from stages.services.previews import failing_step
 from stages.states import ALL_PHASES, FINAL, LIVE, PHASES, TIMED, RolloutState, StepState
@@ -28,6 +28,7 @@ RIGHTS = (
 # More rows than this are folded, apart from the ones that run or failed.
 MATRIX_OPEN = 12
 FAILED_LINES = 12
+AS_A_WHOLE = Chances("It is tried again as a whole.")
 
 
 def asker_of(kind: str, row_id: str, name: str) -> str:
@@ -148,10 +149,10 @@ def current_sentence(rollout: Rollout, steps: list[Step]) -> str:
     return rollout.get_state_display()
 
 
-def buttons(rollout: Rollout, rights: tuple[str, ...], *, newest: bool, resumable: bool = False) -> list[dict[str, Any]]:
+def buttons(rollout: Rollout, rights: tuple[str, ...], *, newest: bool, again: Chances = AS_A_WHOLE) -> list[dict[str, Any]]:
     """The buttons by state and right. newest: no later rollout ran on the stage, so retry and undo make sense.
 
-    resumable: a retry can go on from the failed step.
+    again: how a retry can go on.
     """
     at = {"project": rollout.project.name, "number": rollout.number}
     actions = actions_of(rollout)
@@ -176,8 +177,9 @@ def buttons(rollout: Rollout, rights: tuple[str, ...], *, newest: bool, resumabl
         add("cancel", "Cancel…", "ban", "btn", reverse("rollout-cancel", kwargs=at))
     if "retry" in actions and "rollout.retry" in rights and newest:
         retry = reverse("rollout-retry", kwargs=at)
-        add("retry", "Retry from this step…" if resumable else "Retry…", "refresh", "btn btn-primary", retry)
-        if resumable and "rollout.skip" in rights:
+        label = "Retry from this step…" if again.failed and not again.whole else "Retry…"
+        add("retry", label, "refresh", "btn btn-primary", retry)
+        if again.failed and "rollout.skip" in rights:
             add("skip", "Skip this step…", "arrow-right", "btn", f"{retry}?how=skip")
     # Where nothing was ever pinned there is nothing to put back.
     if "rollback" in actions and "stage.rollback" in rights and newest and rollout.stage.current_set_id:
@@ -214,7 +216,7 @@ def parts_context(rollout: Rollout, rights: tuple[str, ...]) -> dict[str, Any]:
         "only_target": names[0] if len(names) == 1 else "",
         "failing": failing,
         "failing_lines": _last_lines(rollout, failing) if failing else [],
-        "buttons": buttons(rollout, rights, newest=newer is None, resumable=not why_not_resumable(rollout.strategy, steps)),
+        "buttons": buttons(rollout, rights, newest=newer is None, again=chances(rollout, steps)),
         "newer": newer,
         "usual_s": None if final else usual_seconds([rollout.stage_id]).get(rollout.stage_id),
         "undo": _undo(rollout, rows),

@@ -13,6 +13,15 @@ _CLASSES = {
 }
 
 
+def dress(field: forms.Field) -> None:
+    """Give the field's widget the classes of our pages; for fields that a form adds by itself."""
+    css = next((css for kind, css in _CLASSES.items() if isinstance(field.widget, kind)), "form-control")
+    field.widget.attrs["class"] = f"{field.widget.attrs.get('class', '')} {css}".strip()
+    if isinstance(field.widget, forms.Textarea):
+        field.widget.attrs.setdefault("rows", 3)
+        field.widget.attrs.pop("cols", None)
+
+
 class PageForm(forms.Form):
     """A form of our pages. Give it the actor's choices by keyword in a subclass; services do the checking."""
 
@@ -21,11 +30,7 @@ class PageForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
-            css = next((css for kind, css in _CLASSES.items() if isinstance(field.widget, kind)), "form-control")
-            field.widget.attrs["class"] = f"{field.widget.attrs.get('class', '')} {css}".strip()
-            if isinstance(field.widget, forms.Textarea):
-                field.widget.attrs.setdefault("rows", 3)
-                field.widget.attrs.pop("cols", None)
+            dress(field)
 
 
 class ReasonForm(PageForm):

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from gs2admin.errors import Invalid
 from stages.models import Rollout, Stage
-from stages.rollout.redo import ALL, redo, why_not_resumable
+from stages.models_scenarios import Strategy
+from stages.rollout.redo import ALL, FAILED, SKIP, chances, redo, still_lacking
 from stages.services.previews import Preview, preview_of, preview_promote, preview_rollback, versions_of
-from stages.states import Kind, StepState
+from stages.states import Kind
 
 
 def preview_again(rollout: Rollout, redo: str = "") -> Preview:
@@ -41,16 +42,36 @@ def preview_retry(stage: Stage, rollout: Rollout, how: str = ALL) -> Preview:
 
 def _going_on(preview: Preview, rollout: Rollout, how: str) -> Preview:
     old = list(rollout.steps.order_by("position"))
-    if why := why_not_resumable(rollout.strategy, old):
-        raise _invalid(why)
-    if preview.way.strategy != rollout.strategy:
-        raise _invalid(f"{preview.stage.name} proceeds in another way now, so it is tried again as a whole.")
-    failed = next(step for step in old if step.state in {StepState.FAILED, StepState.CANCELED})
+    found = chances(rollout, old)
+    if found.whole and (how == FAILED or found.failed is None):
+        raise _invalid(found.whole)
+    if how == SKIP and found.failed is None:
+        raise _invalid("None of its steps failed, so there is none to leave out.")
+    if moved := _moved(preview, rollout, judged=found.judged):
+        raise _invalid(moved)
+    plan = preview.steps
+    if preview.way.strategy == Strategy.BLUE_GREEN:
+        plan = still_lacking(plan, old)
     try:
-        return replace(preview, steps=redo(preview.steps, old, how, rollout.number, failed))
+        steps = redo(plan, old, how, rollout.number, found)
     except LookupError:
         gone = "The step that failed is no longer part of the plan: its target was changed. Retry it as a whole."
         raise _invalid(gone) from None
+    if found.judged and any(step.leg == "canary" and not step.origin for step in steps):
+        raise _invalid("What its canary was made of was changed since it was accepted, so it is tried again as a whole.")
+    return replace(preview, steps=steps, judged=found.judged)
+
+
+def _moved(preview: Preview, rollout: Rollout, *, judged: bool) -> str:
+    """Why what the rollout has done proves nothing for this preview, as a sentence; empty when it does."""
+    name = preview.stage.name
+    if preview.way.strategy != rollout.strategy:
+        return f"{name} proceeds in another way now, so it is tried again as a whole."
+    if preview.colour != rollout.colour or dict(preview.to_versions) != versions_of(rollout.to_set):
+        return f"{name} goes elsewhere now, so it is tried again as a whole."
+    if judged and preview.scenario_copy.get("canary") != rollout.scenario_copy.get("canary"):
+        return "Its canary was accepted by another plan than the present one, so it is tried again as a whole."
+    return ""
 
 
 def _invalid(sentence: str) -> Invalid:

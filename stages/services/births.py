@@ -57,7 +57,7 @@ def create(
         waiting=ahead is not None and not needs,
         strategy=way.strategy,
         analysis=way.analysis,
-        leg="canary" if any(step.leg == "canary" for step in preview.steps) else "base",
+        leg=preview.leg,
         sequence=way.sequence,
         rollback=way.rollback,
         scenario=preview.scenario,
@@ -129,6 +129,8 @@ def _redone(rollout: Rollout, preview: Preview, actor: Actor, asking: Asking) ->
     done = sum(plan.origin == CARRIED for plan in preview.steps)
     steps = f"{done} step{' was' if done == 1 else 's were'} done there and {'is' if done == 1 else 'are'} not run again"
     found = [journal.Line(f"Goes on from rollout {rollout.retry_of.number}: {steps}.")]
+    if preview.judged:
+        found.append(journal.Line("Its canary was accepted there, so it is neither made nor judged again."))
     if what := _skipped(preview, asking):
         found.append(journal.Line(f"{actor.name} has {what} left out: {asking.reason.strip()[:2000]}"))
     return found

@@ -1,6 +1,7 @@
 """Checks a canary plan that somebody wrote, every refusal a sentence beside its field."""
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,11 +41,12 @@ def check_plan(given: Mapping[str, Any]) -> dict[str, Any]:
         raise refuse("time_limit_s", "The time limit is from 1 second to 30 days, or empty for none.")
     if analysis == Analysis.NONE and any(weight.pause_s is None for weight in weights):
         raise refuse("weights", "When nobody judges, every weight needs a pause, or the canary would never go on.")
-    url, metrics = "", ()
-    if analysis == Analysis.AUTO:
-        url, metrics = _url(given.get("url")), _metrics(given.get("metrics"))
-        if numbers["duration_s"] // numbers["interval_s"] > 500:
-            raise refuse("interval_s", "That makes more than 500 reports; choose a longer interval.")
+    # Kept also while a person judges, so that whoever tries that for a while need not write them again.
+    decide = analysis == Analysis.AUTO
+    url = _url(given.get("url")) if decide or given.get("url") else ""
+    metrics = _metrics(given.get("metrics")) if decide or given.get("metrics") else ()
+    if decide and numbers["duration_s"] // numbers["interval_s"] > 500:
+        raise refuse("interval_s", "That makes more than 500 reports; choose a longer interval.")
     return stored(CanaryPlan(weights=weights, analysis=analysis, time_limit_s=limit, url=url, metrics=metrics, **numbers))
 
 
@@ -82,20 +84,34 @@ def _url(given: Any) -> str:
 
 def _metrics(given: Any) -> tuple[Metric, ...]:
     if not isinstance(given, list | tuple) or not 1 <= len(given) <= 10:
-        raise refuse("metrics", "Metrics that decide need 1 to 10 queries.")
-    found = []
-    for each in given:
-        try:
-            metric = Metric(**each)
-        except TypeError:
-            raise refuse("metrics", "A metric has name, query, threshold, better, base and weight.") from None
-        if not metric.name or not str(metric.query).strip() or len(metric.query) > 1000 or len(metric.base) > 1000:
-            raise refuse("metrics", "A metric needs a name and a query of at most 1,000 characters.")
-        if metric.better not in {"lower", "higher"}:
-            raise refuse("metrics", f"{metric.name}: better is lower or higher.")
-        if isinstance(metric.threshold, bool) or not isinstance(metric.threshold, int | float):
-            raise refuse("metrics", f"{metric.name}: the threshold is a number.")
-        if isinstance(metric.weight, bool) or not isinstance(metric.weight, int) or not 1 <= metric.weight <= 100:
-            raise refuse("metrics", f"{metric.name}: its weight is a whole number from 1 to 100.")
-        found.append(metric)
-    return tuple(found)
+        raise refuse("metrics", "Metrics that decide are 1 to 10 queries.")
+    return tuple(check_metric(each, f"Metric {number}") for number, each in enumerate(given, start=1))
+
+
+def check_metric(given: Mapping[str, Any], what: str = "A metric") -> Metric:
+    """One metric. Raises Invalid with the part that is wrong in extra["part"], so that a form shows it beside that."""
+    try:
+        metric = Metric(**given)
+    except TypeError:
+        raise refuse("metrics", "A metric has name, query, threshold, better, base and weight.") from None
+    name = str(metric.name).strip()
+    if not name or len(name) > 100:
+        raise _wrong("name", f"{what} needs a name of at most 100 characters.")
+    if not str(metric.query).strip() or len(metric.query) > 1000:
+        raise _wrong("query", f"{what} needs a query of at most 1,000 characters.")
+    if len(metric.base) > 1000:
+        raise _wrong("base", f"{name}: what it is compared with has at most 1,000 characters.")
+    if metric.better not in {"lower", "higher"}:
+        raise _wrong("better", f"{name}: better is lower or higher.")
+    number = metric.threshold
+    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+        raise _wrong("threshold", f"{name}: the threshold is a number.")
+    if isinstance(metric.weight, bool) or not isinstance(metric.weight, int) or not 1 <= metric.weight <= 100:
+        raise _wrong("weight", f"{name}: its weight is a whole number from 1 to 100.")
+    return metric
+
+
+def _wrong(part: str, sentence: str) -> Invalid:
+    refusal = refuse("metrics", sentence)
+    refusal.extra["part"] = part
+    return refusal

@@ -24,7 +24,8 @@ class Preview:
 
     changes: one per microservice, also those that stay the same. digest covers both sides and the plan, so that
     whoever confirms it confirms exactly this. undoes: the rollout that a rollback takes back. scenario_copy: what the
-    rollout will keep of the scenario. colour: the one it deploys to, where the stage has colours.
+    rollout will keep of the scenario. colour: the one it deploys to, where the stage has colours. judged: it goes on
+    from a rollout (retry_of) whose canary was accepted, so it begins where everybody gets the new versions.
     """
 
     stage: Stage
@@ -42,6 +43,7 @@ class Preview:
     scenario: Scenario | None = None
     scenario_copy: dict[str, Any] = field(default_factory=dict)
     colour: str = ""
+    judged: bool = False
 
     @property
     def effective(self) -> list[Change]:
@@ -58,7 +60,16 @@ class Preview:
         """How it will proceed, in sentences."""
         if self.instant:
             return [f"The {self.colour} colour still runs these versions: players are switched over at once."]
+        if self.judged:
+            return [f"The canary was accepted in rollout {self.retry_of.number}: everybody gets the new versions from here on."]
         return sentences(self.way, len(self.targets))
+
+    @property
+    def leg(self) -> str:
+        """The leg that it begins in."""
+        if self.judged:
+            return "full"
+        return "canary" if any(step.leg == "canary" for step in self.steps) else "base"
 
     @property
     def instant(self) -> bool:

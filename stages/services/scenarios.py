@@ -57,13 +57,22 @@ def create_scenario(
 
 
 def update_scenario(
-    *, actor: Actor, scenario: Scenario, reason: str = "", config: Mapping[str, Any] = KEEP, use: bool | None = None, **facts: Any
+    *, actor: Actor, scenario: Scenario, reason: str = "", config: Mapping[str, Any] = KEEP, use: bool | None = None,
+    seen: int | None = None, **facts: Any
 ) -> Scenario:
-    """Change what is given; rollouts that run go on as they began. Raises NotFound, Denied, Invalid, Conflict."""
+    """Change what is given; rollouts that run go on as they began. seen: the revision that was edited; a newer one is kept.
+
+    Raises NotFound, Denied, Invalid, Conflict (somebody else saved it meanwhile; name taken).
+    """
     require(actor, "stage.edit", scenario)
     with transaction.atomic():
         _locked(scenario.stage)
         row = _existing(scenario)
+        if seen is not None and seen != row.revision:
+            raise Conflict(
+                f"Somebody else saved {row.name} while you edited it, so nothing was changed. Open it again and look first.",
+                component="scenario", message="freeze.scenario.scenario.error.conflict", code="freeze.scenario.changed",
+            )
         before = _shown(row)
         clean = check_facts({name: getattr(row, name) for name in FACTS} | facts)
         if config is not KEEP:

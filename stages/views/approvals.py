@@ -100,6 +100,7 @@ def _decide(request: HttpRequest, project: Project, number: int, verb: str, act)
         "rollout": row, "stage": row.stage, "form": form, "verb": verb, "refused": refused, "changed": effective(changes),
         "same": [change for change in changes if change.kind == "same"], "votes": list(row.votes.order_by("id")),
         "needs": requirements_of(row.stage, row.kind, row.scenario, asked=row.approval.asked),
+        "left_out": list(row.steps.filter(origin="skipped")),
         "targets": sorted({*row.steps.values_list("target_name", flat=True)} - {""}),
     }, status=status)
 

@@ -20,7 +20,7 @@ from stages.actions import actions_of
 from stages.forms import ConfirmForm, RetryForm
 from stages.governance.gates import closed, holding
 from stages.models import Rollout, Stage
-from stages.rollout.redo import why_not_resumable
+from stages.rollout.redo import chances
 from stages.services.approvals import requirements_of
 from stages.services.previews import Preview, failing_step, preview_promote, preview_rollback, unsure_services, versions_of
 from stages.services.rollouts import cancel_rollout, promote_stage, retry_rollout, rollback_stage
@@ -183,11 +183,11 @@ def retry(request: HttpRequest, project: Project, number: int) -> HttpResponse:
     if "retry" not in actions_of(row):
         messages.info(request, f"Rollout {row.number} is {row.get_state_display().lower()}; only one that failed can be retried.")
         return redirect("rollout", **page)
-    whole = why_not_resumable(row.strategy, row.steps.order_by("position"))
-    may_skip = not whole and can(request.actor, "rollout.skip", project)
-    wanted = "skip" if request.GET.get("how") == "skip" and may_skip else "" if whole else "failed"
+    found = chances(row, row.steps.order_by("position"))
+    may_skip = found.failed is not None and can(request.actor, "rollout.skip", project)
+    wanted = "skip" if request.GET.get("how") == "skip" and may_skip else "" if found.whole else "failed"
     form = RetryForm(request.POST) if request.method == "POST" else RetryForm.fresh(how=wanted, reason=row.reason)
-    form.offer(whole=bool(whole), skip=may_skip)
+    form.offer(whole=bool(found.whole), skip=may_skip, held=found.held)
     if request.method == "POST" and form.is_valid():
         sent = form.cleaned_data
         try:
@@ -202,6 +202,7 @@ def retry(request: HttpRequest, project: Project, number: int) -> HttpResponse:
     return render(request, "stages/confirm_retry.html", {
         "rollout": row, "form": form, "changed": effective(changes), "failing": failing_step(row),
         "same": [change for change in changes if change.kind == "same"],
-        "may_rollback": can(request.actor, "stage.rollback", project), "stage": row.stage, "whole": whole,
+        "may_rollback": can(request.actor, "stage.rollback", project), "stage": row.stage, "chances": found, "may_skip": may_skip,
+        "choices": len(form.fields["how"].choices) > 1,
         **_gates(request, project, row.stage, row.kind),
     }, status=400 if request.method == "POST" else 200)

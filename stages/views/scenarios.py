@@ -14,15 +14,13 @@ from gs2admin.dashboard.pages import project_page
 from gs2admin.dashboard.posting import attempt, confirm_page, form_page
 from gs2admin.errors import NotFound
 from gs2admin.identity.models import Project
-from stages.forms_scenarios import ScenarioForm
+from stages.forms_scenarios import TIMES, ScenarioForm
 from stages.models import Scenario, Stage
 from stages.scenarios import Way, frozen, sentences, way_of
 from stages.services import create_scenario, delete_scenario, update_scenario, use_scenario
 from stages.views.stage import stage_of
 
 get_and_post = require_http_methods(["GET", "POST"])
-METRICS = ("url", "query", "base")
-TIMES = ("better", "threshold", "delay_s", "duration_s", "interval_s", "pass_score")
 
 
 def _stage(project: Project, name: str) -> Stage:
@@ -96,7 +94,8 @@ def edit(request: HttpRequest, project: Project, stage: str, pk: int) -> HttpRes
     form = ScenarioForm(request.POST if request.method == "POST" else None, scenario=now)
     if request.method == "POST" and form.is_valid():
         saved = attempt(form, lambda: update_scenario(
-            actor=request.actor, scenario=now, use=form.cleaned_data["use"], reason=form.cleaned_data["reason"], **form.facts()
+            actor=request.actor, scenario=now, use=form.cleaned_data["use"], reason=form.cleaned_data["reason"],
+            seen=form.cleaned_data["revision"], **form.facts(),
         ))
         if saved:
             messages.success(request, f"{saved.name} is saved. Rollouts that run now go on as they began.")
@@ -108,8 +107,7 @@ def _editor(request: HttpRequest, stage: Stage, form: ScenarioForm, *, title: st
     return form_page(
         request, form, template="stages/scenario.html", title=title, button=button, back=_address(stage), stage=stage,
         crumbs=_crumbs(stage, (last, "")), scenario=form.scenario,
-        commands=[form[name] for name in form.fields if name.startswith("command_")],
-        metrics=[form[name] for name in METRICS], times=[form[name] for name in TIMES],
+        times=[form[name] for name in TIMES],
     )
 
 

@@ -63,11 +63,13 @@ def shelf(project, owner, viewer) -> Stage:
 
 @pytest.fixture
 def open_as(browser, live_server):
-    """open_as(name, width=…, dark=…) gives (page, complaints): a signed-in page and what its console says."""
+    """open_as(name, width=…, dark=…, script=…) gives (page, complaints): a signed-in page and what its console says."""
     contexts = []
 
-    def act(name: str, *, width: int = 1440, dark: bool = False) -> tuple[Page, list[str]]:
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light")
+    def act(name: str, *, width: int = 1440, dark: bool = False, script: bool = True) -> tuple[Page, list[str]]:
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light", java_script_enabled=script,
+        )
         contexts.append(context)
         page, complaints = context.new_page(), []
         page.on("console", lambda line: complaints.append(line.text) if line.type in ("error", "warning") else None)

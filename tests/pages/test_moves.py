@@ -8,8 +8,17 @@ from django.urls import reverse
 
 from gs2admin.audit.models import Activity
 from gs2admin.identity.actors import SYSTEM
-from stages.models import Rollout
-from stages.services import promote_stage, register_version
+from stages.models import Rollout, Stage
+from stages.services import (
+    accept_canary,
+    cancel_rollout,
+    create_scenario,
+    create_stage,
+    promote_stage,
+    register_version,
+    save_rule,
+    set_targets,
+)
 from stages.states import RolloutState
 
 pytestmark = pytest.mark.django_db
@@ -181,3 +190,61 @@ def test_the_retry_page_offers_to_go_on_to_skip_and_to_begin_anew(world, produce
     run(new)
     world.live.refresh_from_db()
     assert world.live.current_set == new.to_set
+
+
+@pytest.fixture
+def broken(world, steps, run):
+    """broken(strategy, accepted=…, rollback=…): a rollout of a stage of its own whose deploy failed."""
+
+    def act(strategy: str, *, accepted: bool = True, rollback: bool = False) -> Rollout:
+        stage = create_stage(actor=SYSTEM, project=world.project, name="pilot", source=world.dev, sort_number=60)
+        config = {phase: {"command": "deploy", "timeout_s": 5} for phase in ("pre", "canary", "deploy", "switch")}
+        set_targets(actor=SYSTEM, stage=stage, targets=[{"name": "a", "kind": "command", "config": config}])
+        create_scenario(actor=SYSTEM, stage=stage, name="own", strategy=strategy, rollback=rollback, use=True)
+        steps.fails = True
+        found = run(promote_stage(actor=SYSTEM, stage=Stage.objects.get(pk=stage.pk)))
+        if found.state == "canary_hold":
+            (accept_canary if accepted else cancel_rollout)(actor=SYSTEM, rollout=found)
+            found = run(found)
+        steps.fails = False
+        return found
+
+    return act
+
+
+@pytest.mark.parametrize(("strategy", "more", "label", "says", "offers"), [
+    ("canary", {}, "Retry from this step…", "neither made nor judged again", ["failed", "skip", ""]),
+    ("canary", {"accepted": False}, "Retry…", "It is judged anew before everybody", ["failed", ""]),
+    ("canary", {"rollback": True}, "Retry…", "put back, so it is tried again as a whole", ["skip", ""]),
+    ("blueGreen", {}, "Retry from this step…", "What the other colour has already is not deployed again", ["failed", "skip", ""]),
+    ("blueGreen", {"rollback": True}, "Retry from this step…", "all are switched anew", ["failed", "skip", ""]),
+    ("rolling", {"rollback": True}, "Retry…", "put back, so it is tried again as a whole", ["skip", ""]),
+])
+def test_how_each_strategy_is_tried_again(world, producer, sign_in, run, broken, strategy, more, label, says, offers):
+    failed = broken(strategy, **more)
+    client, url = sign_in(producer), at("rollout-retry", world, number=failed.number)
+    page = client.get(at("rollout", world, number=failed.number)).content.decode()
+    assert f"{label}</a>" in page and ('id="do-skip"' in page) == ("skip" in offers)
+    html = client.get(url).content.decode()
+    assert says in html and re.findall(r'type="radio" name="how" value="(\w*)"', html) == offers
+    for gone in {"failed", "skip"} - set(offers):
+        assert client.post(url, fields(html) | {"how": gone, "reason": "x"}).status_code == 400
+    assert client.post(url, fields(html) | {"how": offers[0], "reason": "again"}).status_code == 302
+    new = Rollout.objects.latest("id")
+    assert new.retry_of == failed
+    ended = run(new)
+    wants = "canary_hold" if strategy == "canary" and more else "succeeded"
+    assert ended.state == wants and ended.steps.filter(origin="carried").exists() == (offers[0] == "failed")
+    shown = client.get(at("rollout", world, number=new.number)).content.decode()
+    assert f">rollout {failed.number}</a>" in shown
+
+
+def test_who_approves_a_retry_sees_what_it_leaves_out(world, producer, owner, sign_in, broken):
+    failed = broken("canary")
+    save_rule(actor=SYSTEM, stage=failed.stage, needed=1, roles=["admin"])
+    client, url = sign_in(producer), at("rollout-retry", world, number=failed.number)
+    client.post(url, fields(client.get(url).content.decode()) | {"how": "skip", "reason": "done by hand"})
+    new = Rollout.objects.latest("id")
+    page = sign_in(owner).get(at("rollout-approve", world, number=new.number)).content.decode()
+    assert new.state == "awaiting_approval" and "Left out: deploy of" in page and "Skipped by mika: done by hand" in page
+    assert f"of them done by <a href=\"{at('rollout', world, number=failed.number)}\"" in page

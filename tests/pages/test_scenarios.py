@@ -11,9 +11,23 @@ from stages.scenarios import plan_of
 pytestmark = pytest.mark.django_db
 FORM = {
     "name": "night", "description": "Slowly", "strategy": "canary", "order": "sequence", "batch_size": "1", "rollback": "on",
-    "weights": "5 for 10 min, 20 for 1 h, 50", "analysis": "manual", "time_limit_min": "120", "approvals_required": "2",
+    "weights": "5 for 10 min, 20 for 1 h, 50", "analysis": "manual", "time_limit": "2 h", "approvals_required": "2",
     "approver_roles": ["producer"], "use": "on", "reason": "calm nights",
 }
+PROMETHEUS = "https://prometheus.example.com"
+GOOD = {"name": "errors", "query": "up", "better": "lower", "threshold": "1", "weight": "1", "base": ""}
+
+
+def rows(name, *each):
+    """A list as the form sends it."""
+    found = {f"{name}-rows": str(len(each))}
+    for at, row in enumerate(each):
+        found |= {f"{name}-{at}-{field}": value for field, value in row.items()}
+    return found
+
+
+def metrics(*each):
+    return rows("metrics", *each)
 
 
 @pytest.fixture
@@ -69,9 +83,9 @@ def test_a_scenario_is_made_used_changed_and_deleted(mika, world):
         ({"weights": "20, 5"}, "higher than the one before"),
         ({"weights": "0"}, "from 1 to 100 percent"),
         ({"analysis": "none"}, "every weight needs a pause"),
-        ({"analysis": "auto", "query": "up", "threshold": "1"}, "Where the metrics are"),
-        ({"analysis": "auto", "url": "https://prometheus.example.com", "threshold": "1"}, "needs a name and a query"),
-        ({"analysis": "auto", "url": "https://prometheus.example.com", "query": "up"}, "threshold is a number"),
+        ({"time_limit": "soon"}, "is not understood"),
+        ({"analysis": "auto", **metrics({})}, "look at metric 1"),
+        ({"analysis": "auto", "url": ""} | metrics(GOOD), "Where the metrics are"),
         ({"approvals_required": "11"}, "10"),
     ],
 )
@@ -82,10 +96,8 @@ def test_what_is_wrong_is_said_in_the_form(mika, world, wrong, sentence):
 
 
 def test_the_metrics_of_a_canary_are_kept_as_they_were_written(mika, world):
-    auto = {
-        "analysis": "auto", "url": "https://prometheus.example.com", "query": 'rate(errors{gray="1"}[1m])', "better": "lower",
-        "threshold": "0.01", "delay_s": "30", "duration_s": "300", "interval_s": "60", "pass_score": "90",
-    }
+    auto = {"analysis": "auto", "url": PROMETHEUS, "delay_s": "30", "duration_s": "300", "interval_s": "60", "pass_score": "90"}
+    auto |= metrics(GOOD | {"query": 'rate(errors{gray="1"}[1m])', "threshold": "0.01"})
     mika.post(at("scenario-new", world.stg), FORM | auto)
     plan = plan_of(Scenario.objects.get(name="night").canary)
     assert (plan.metrics[0].query, plan.metrics[0].threshold, plan.reports) == ('rate(errors{gray="1"}[1m])', 0.01, 5)

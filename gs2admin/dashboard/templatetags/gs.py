@@ -139,6 +139,12 @@ def span(value: timedelta | float | None) -> str:
     return f"{int(seconds) // 3600} h {int(seconds) % 3600 // 60} min"
 
 
+@register.filter
+def short_number(value: float | None) -> str:
+    """A measured number with four digits that count: "0.21", "12.35", "1.2e-05"; a dash where there is none."""
+    return "–" if value is None else f"{value:.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
+
+
 @register.simple_tag
 def clock(then: datetime | None) -> SafeString:
     """{% clock lease_until %}: the time of day."""
