@@ -7,6 +7,8 @@ import time
 import pytest
 
 from stages.rollout.steps import KINDS, LeaseLost, StepCanceled
+from stages.rollout.steps.exchange import Exchange
+from stages.rollout.steps.urls import parse
 
 from .helpers import failure, open_fds, wait_until
 
@@ -39,6 +41,16 @@ def test_no_answer_ends_at_the_request_s_time(receiver, call, answer):
     assert time.monotonic() - began < 4
     assert len(ctx.ticks) >= 5 and ctx.longest_silence() < 2
     wait_until(lambda: not step_threads(), 3, "the end of the helper thread")
+
+
+def test_our_own_hanging_up_is_no_error_of_the_other_side(receiver, settings):
+    server = receiver(hang)
+    url = parse(f"{server.url}/hook")
+    asked = Exchange("GET", url, headers={}, body=b"", allow=settings.STEP_HTTP_ALLOW, timeout_s=5)
+    wait_until(lambda: server.requests, 3, "the request")
+    asked.abort()
+    assert asked.wait(3)
+    assert asked.answer is None and asked.error is None
 
 
 @pytest.mark.parametrize("status", [200, 500])

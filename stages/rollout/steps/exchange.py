@@ -99,8 +99,10 @@ class Exchange:
         try:
             self._talk(*self._request)
         except Exception as error:  # noqa: BLE001 - handed to the thread that waits
-            if self.answer is None:
-                self.error = error
+            with self._lock:
+                # What our own hanging up brings about is no fault of the other side.
+                if self.answer is None and not self._aborted:
+                    self.error = error
         finally:
             with self._lock:
                 if self._socket is not None:
