@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.db.models import Q
 from django.utils import timezone
@@ -12,6 +13,9 @@ from gs2admin.errors import Conflict
 from stages.governance.models import FreezeWindow, Halt
 from stages.governance.windows import current, moment, zone
 from stages.states import Kind
+
+if TYPE_CHECKING:
+    from stages.models import Rollout
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,16 @@ def _of_window(row: FreezeWindow, until: datetime) -> Gate:
 
 def _ended(sentence: str) -> str:
     return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
+
+
+def stopped_since_asked(rollout: Rollout) -> str:
+    """For the worker that is about to begin: why the line that was stopped after somebody asked for this holds it back.
+
+    Empty when none does. Who overrode a stop knew of those before; a freeze window that begins meanwhile holds nothing back.
+    """
+    halts = Halt.objects.filter(project_id=rollout.project_id, lifted_at=None, stopped_at__gt=rollout.created_at)
+    found = holding([_of_halt(row) for row in halts.select_related("stage").order_by("id")], rollout.stage_id, rollout.kind)
+    return found[0].sentence if found else ""
 
 
 def holding(gates: Iterable[Gate], stage_id: int, kind: str = Kind.PROMOTE) -> list[Gate]:

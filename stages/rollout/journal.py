@@ -15,6 +15,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from gs2admin.transitions import apply
+from stages.governance.gates import stopped_since_asked
 from stages.models import Output, Rollout, RolloutTarget, Stage, Step
 from stages.models_scenarios import Strategy
 from stages.rollout.steps.base import LeaseLost
@@ -113,13 +114,13 @@ def write(claim: Claim, lines: Iterable[Line]) -> None:
 def start(claim: Claim, lines: Iterable[Line]) -> None:
     """queued -> running (Q1), with the lines that say what begins. The idle colour is about to change, if one is used.
 
-    What needed approval ends here instead when its approvals carry it no more.
+    What needed approval ends here instead when its approvals carry it no more, and anything when the line was stopped since.
     """
     from stages.services.approvals import still_approved  # which write output through this file
 
     with transaction.atomic():
         ledger.lock(claim.project_id)
-        if said := still_approved(claim.rollout_id):
+        if said := still_approved(claim.rollout_id) or stopped_since_asked(Rollout.objects.get(pk=claim.rollout_id)):
             _stop_before_start(claim, said)
             return
         if not apply(claim.rows, BY_ID["Q1"], started_at=Now()):
@@ -130,7 +131,7 @@ def start(claim: Claim, lines: Iterable[Line]) -> None:
 
 
 def _stop_before_start(claim: Claim, said: str) -> None:
-    """queued -> canceled (Q2): an approval that it needed counts no more. The next look at the claim finds it ended."""
+    """queued -> canceled (Q2): it may not begin any more. The next look at the claim finds it ended."""
     if not apply(claim.rows, BY_ID["Q2"], ended_at=Now(), lease_until=None, cause="system"):
         _refuse(claim)
     Step.objects.filter(rollout_id=claim.rollout_id).update(state=StepState.NO_PROGRESS)

@@ -105,6 +105,38 @@ def test_a_retry_is_held_back_as_well(dev, register, run, monkeypatch, project):
         retry_rollout(actor=SYSTEM, rollout=failed)
 
 
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kind", ["promote", "rollback"])
+def test_what_waited_for_a_worker_when_the_line_was_stopped_does_not_begin(way, kind, closing, dev, register, promote, run):
+    for version in ("1", "2"):
+        register(auth=version)
+        promote(dev)
+    register(auth="3")
+    queued = promote_stage(actor=SYSTEM, stage=dev) if kind == "promote" else rollback_stage(actor=SYSTEM, stage=dev)
+    closing[way](dev)
+    ended = run(queued)
+    if kind == "promote" and "stop" in way:
+        said = list(ended.outputs.order_by("seq").values_list("text", flat=True))
+        assert (ended.state, ended.started_at, ended.consistent) == ("canceled", None, True)
+        assert said[-1].startswith("Canceled before it began. The line is stopped on ")
+        dev.refresh_from_db()
+        assert dev.current_set.versions == {"auth": "2"}
+    else:
+        assert ended.state == "succeeded", "a window holds back what is asked for from now on, and rollbacks pass"
+
+
+def test_who_overrode_a_stop_begins_unless_it_is_stopped_again(dev, register, run, owner, project, actor_of):
+    register(auth="1")
+    boss = actor_of(owner)
+    stop_line(actor=SYSTEM, project=project, reason="look")
+    queued = promote_stage(actor=boss, stage=dev, override=True, reason="I am sure")
+    assert run(queued).state == "succeeded"
+    register(auth="2")
+    queued = promote_stage(actor=boss, stage=dev, override=True, reason="I am sure")
+    stop_line(actor=SYSTEM, project=project, stage=dev, reason="no, you are not")
+    assert run(queued).state == "canceled"
+
+
 def test_a_gate_of_another_stage_or_project_holds_nothing(dev, stg, register, project, other_project, freeze):
     register(auth="1")
     stop_line(actor=SYSTEM, project=project, stage=stg, reason="x")
