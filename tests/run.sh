@@ -38,33 +38,44 @@ echo "== style and architecture"
 $BIN/ruff check --quiet .
 $BIN/lint-imports --no-cache >"$GS2ADMIN_DATA_DIR/imports.log" || { cat "$GS2ADMIN_DATA_DIR/imports.log"; exit 1; }
 $BIN/python -W error manage.py makemigrations --check --dry-run >/dev/null
-# Tests that start, kill and time real processes run beside one other at most; the others share the machine's cores.
+# Tests that start, kill and time real processes mostly wait: they run beside each other, and nothing else with them.
 PROCESSES="tests/engine tests/races"
 BROWSER="tests/steps tests/e2e"
 apart=$(for place in $PROCESSES $BROWSER; do printf -- '--ignore=%s ' "$place"; done)
 # Nothing here takes half of this; whatever hangs is ended with an error instead of holding everybody up.
 pytest() { timeout --foreground -k 30 1800 $BIN/python -m pytest -q -p no:cacheprovider "$@"; }
-# beside "one's arguments" "the other's": two runs at a time, each shown whole.
+on_postgres() (
+    export DATABASE_URL=$TEST_POSTGRES_URL
+    pytest "$@"
+)
+# beside COMMAND COMMAND …: all at a time, each shown whole; the last one as it goes, since Ctrl-C reaches no job in the background.
 beside() {
-    pytest $1 >"$GS2ADMIN_DATA_DIR/beside.log" 2>&1 &
-    other=$!
+    lanes=
+    while [ $# -gt 1 ]; do
+        eval "$1" >"$GS2ADMIN_DATA_DIR/lane$#.log" 2>&1 &
+        lanes="$lanes $!:$GS2ADMIN_DATA_DIR/lane$#.log"
+        shift
+    done
     failed=0
-    pytest $2 || failed=1
-    wait $other || failed=1
-    cat "$GS2ADMIN_DATA_DIR/beside.log"
+    eval "$1" || failed=1
+    for lane in $lanes; do
+        wait "${lane%%:*}" || failed=1
+        cat "${lane#*:}"
+    done
     return $failed
 }
 
 echo "== tests on SQLite"
 pytest -n 2 --dist loadfile $apart tests
-beside "$PROCESSES" "$BROWSER"
+# On PostgreSQL kills and races only: steps know no database, the browser has seen them, and supervision asks little of one.
+again=
+[ "$postgres" = no ] || again="on_postgres tests/engine/test_kills.py tests/races -k 'not freezing_a_part'"
+echo "== real processes and browsers${again:+, some on PostgreSQL as well}"
+beside "pytest $PROCESSES" ${again:+"$again"} "pytest $BROWSER"
 if [ "$postgres" = yes ]; then
     echo "== tests on PostgreSQL"
-    DATABASE_URL=$TEST_POSTGRES_URL
-    export DATABASE_URL
-    # Scripts, templates, the browser's rules and the API page know no database.
-    pytest -n 2 --dist loadfile -m "not e2e" $apart --ignore=tests/scripting --ignore=tests/pages/test_in_a_browser.py \
-        --ignore=tests/pages/test_templates.py --ignore=tests/wire/test_docs.py tests
-    # Steps know no database, the browser has seen them, and supervision asks little of one: kills and races stay.
-    pytest tests/engine/test_kills.py tests/races -k "not freezing_a_part"
+    # Scripts, templates, the browser's rules, refusals and the API page are alike on any database.
+    on_postgres -n 2 --dist loadfile -m "not e2e" $apart --ignore=tests/scripting --ignore=tests/pages/test_in_a_browser.py \
+        --ignore=tests/pages/test_scenarios_in_a_browser.py --ignore=tests/pages/test_templates.py --ignore=tests/wire/test_docs.py \
+        --ignore=tests/wire/test_refusals.py --ignore=tests/stages/test_states.py tests
 fi
