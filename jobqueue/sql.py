@@ -69,7 +69,9 @@ _RESULT = """
     INSERT INTO jobqueue_jobresult (job_id, try_number, status_code, result, output, tried_at, took_ms)
     VALUES (%s, %s, %s, %s, %s, {now}, %s)
 """
-_SETTLE = "UPDATE jobqueue_job SET state = %s, updated_at = {now} WHERE id = %s AND state = 'running' AND try_count = %s"
+# By its id, and never by the index of running jobs: that one is tiny to PostgreSQL's planner, and full of jobs that ran since
+# it was last vacuumed.
+_SETTLE = "UPDATE jobqueue_job SET state = %s, updated_at = {now} WHERE id = %s AND state || '' = 'running' AND try_count = %s"
 _GAVE_UP = """
     INSERT INTO jobqueue_givenup (job_id, namespace_id, user_id, script, status_code, at)
     SELECT job.id, queue.namespace_id, queue.user_id, SUBSTR(job.script_id, 1, 200), %s, {now}

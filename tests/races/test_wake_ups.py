@@ -17,7 +17,7 @@ from django.db import connection, transaction
 
 from gs2admin import engine
 from gs2admin.identity.actors import SYSTEM
-from jobqueue import notify, sql
+from jobqueue import sql
 from jobqueue.execution import attempt
 from jobqueue.execution import drain as drains
 from jobqueue.execution.attempt import Ended
@@ -105,9 +105,15 @@ def assert_all_ran(count: int, tick=lambda: None) -> None:
         assert (queue.waiting, queue.draining, queue.lease_until, queue.head_at) == (0, False, None, None)
 
 
-def test_a_push_that_is_not_committed_when_a_drain_takes_its_last_look_is_run(auto, bells, monkeypatch):
-    """The last of eight producers has inserted its job when the drain of the others' jobs comes to its end."""
-    real_lock, real_pushed = sql.lock, notify.pushed
+@pytest.mark.parametrize("joins", [True, False], ids=["joins", "upserts"])
+def test_a_push_that_is_not_committed_when_a_drain_takes_its_last_look_is_run(joins, auto, bells, monkeypatch):
+    """The last of eight producers has inserted its job when the drain of the others' jobs comes to its end.
+
+    joins: by the one statement for a queue that is being drained, where the database has it.
+    """
+    real_lock = sql.lock
+    if not joins:
+        monkeypatch.setattr(sql, "join", lambda *given, **more: None)
 
     def lock(queue_id: int, fence: int) -> bool:
         if armed.is_set() and not gate.is_set():
@@ -119,24 +125,20 @@ def test_a_push_that_is_not_committed_when_a_drain_takes_its_last_look_is_run(au
                 commit.set()
         return real_lock(queue_id, fence)
 
-    def pushed(*given) -> None:
-        real_pushed(*given)
-        if gate.is_set():
-            inside.set()
-            commit.wait(10)
-
     monkeypatch.setattr(sql, "lock", lock)
-    monkeypatch.setattr(notify, "pushed", pushed)
     for number in range(5):
         armed, gate, inside, commit = (threading.Event() for _ in range(4))
 
         def produce(user=f"u{number}") -> None:
             push(auto, user)
 
-        def produce_late(user=f"u{number}", gate=gate) -> None:
+        def produce_late(user=f"u{number}", gate=gate, inside=inside, commit=commit) -> None:
             connection.ensure_connection()
             assert gate.wait(10)
-            push(auto, user)
+            with transaction.atomic():
+                push(auto, user)
+                inside.set()
+                commit.wait(10)
 
         late = bells.thread(produce_late)
         for thread in [bells.thread(produce) for _ in range(PRODUCERS - 2)]:
