@@ -26,7 +26,10 @@ class Fact:
 
 
 def facts(before: Any, after: Any) -> list[Fact]:
-    """The properties of both sides in the order in which they were written, first the changed ones."""
+    """The properties of both sides: first the changed ones, of these what was there before, then single values, by name.
+
+    (PostgreSQL does not keep the order in which they were written.)
+    """
     old = before if isinstance(before, dict) else {} if before is None else {"value": before}
     new = after if isinstance(after, dict) else {} if after is None else {"value": after}
     found = []
@@ -35,7 +38,7 @@ def facts(before: Any, after: Any) -> list[Fact]:
         value = new[name] if name in new else old[name]
         count = len(value) if isinstance(value, (dict, list)) else None
         found.append(Fact(str(name).replace("_", " "), was, now, was != now, "\n" in was + now, count))
-    return sorted(found, key=lambda fact: not fact.changed)
+    return sorted(found, key=lambda fact: (not fact.changed, not fact.old, fact.count is not None, fact.name))
 
 
 def brief(found: list[Fact], *, two_sides: bool) -> str:

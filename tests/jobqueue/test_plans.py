@@ -97,15 +97,18 @@ def test_the_head_of_a_queue_is_the_first_of_its_index(asked, rewards):
     assert "job_of_queue" in plan and not any(word in plan for word in WALKS), plan
 
 
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite goes by the row's id, whatever it knows of the table")
 def test_what_ends_is_found_by_its_id_though_the_index_of_what_runs_looks_smaller(rewards):
     """That index holds the dead entries of all that ran since the last vacuum, and each attempt would read them all."""
     queue = Queue.objects.get()
     Job.objects.bulk_create(Job(queue=queue, script_id="s", state=JobState.DONE) for _ in range(2000))
-    words = "EXPLAIN QUERY PLAN " if connection.vendor == "sqlite" else "EXPLAIN "
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
+        # A copy, since what ANALYZE notes of a table's size stays when the test is undone.
+        cursor.execute("CREATE TABLE copy (LIKE jobqueue_job INCLUDING ALL)")
+        cursor.execute("INSERT INTO copy SELECT * FROM jobqueue_job")
+        cursor.execute("ANALYZE copy")
+    settle = statements._raw_text(statements._SETTLE).replace("jobqueue_job", "copy")
     with raw_cursor() as cursor:
-        rows = cursor.execute(words + statements._raw_text(statements._SETTLE), ("done", Job.objects.first().pk, 1)).fetchall()
+        rows = cursor.execute(f"EXPLAIN {settle}", ("done", Job.objects.first().pk, 1)).fetchall()
     plan = " / ".join(str(row[-1]) for row in rows)
-    assert "one_running_job_per_queue" not in plan, plan
-    assert connection.vendor == "sqlite" or "jobqueue_job_pkey" in plan, plan
+    assert "copy_pkey" in plan, plan

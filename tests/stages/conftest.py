@@ -7,7 +7,9 @@ from gs2admin import engine
 from gs2admin.identity.actors import SYSTEM
 from stages.models import Rollout
 from stages.rollout import executor
+from stages.rollout.steps import KINDS
 from stages.services import create_stage, promote_stage, register_version
+from tests.stages.kinds import Kind
 
 
 @pytest.fixture(autouse=True)
@@ -32,8 +34,23 @@ def register(project):
 
 
 @pytest.fixture
+def kind(monkeypatch):
+    """A step kind "fake" that does what the test tells it to."""
+    found = Kind()
+    monkeypatch.setitem(KINDS, "fake", found)
+    return found
+
+
+@pytest.fixture
 def dev(project):
     return create_stage(actor=SYSTEM, project=project, name="dev", sort_number=0)
+
+
+@pytest.fixture
+def stage(dev, register, kind):
+    """dev, with auth 1 and chat 1 in the catalogue."""
+    register(auth="1", chat="1")
+    return dev
 
 
 @pytest.fixture

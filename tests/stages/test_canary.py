@@ -10,7 +10,6 @@ from gs2admin.errors import Conflict, Denied, Invalid, NotFound
 from gs2admin.identity.actors import SYSTEM
 from stages.models import CanaryReport, Rollout, Stage
 from stages.rollout import judging, metrics
-from stages.rollout.steps import KINDS
 from stages.services import (
     accept_canary,
     advance_canary,
@@ -23,24 +22,11 @@ from stages.services import (
 from stages.status import status_of
 from stages.sweep import move_canaries, wake_lost_rollouts
 from stages.target_states import target_states
-from tests.stages.kinds import Kind, breaks, fails, scenario
+from tests.stages.kinds import breaks, fails, scenario
 from tests.stages.prometheus import Prometheus
 
 pytestmark = pytest.mark.django_db
 PHASES = ("pre", "canary", "deploy", "post")
-
-
-@pytest.fixture
-def kind(monkeypatch):
-    found = Kind()
-    monkeypatch.setitem(KINDS, "fake", found)
-    return found
-
-
-@pytest.fixture
-def stage(dev, register, kind):
-    register(auth="1", chat="1")
-    return dev
 
 
 @pytest.fixture

@@ -10,9 +10,8 @@ from gs2admin.identity.actors import SYSTEM
 from stages import resolve
 from stages.models import Rollout
 from stages.resolve import place_of, resolve_in, splits
-from stages.rollout.steps import KINDS
 from stages.services import accept_canary, advance_canary, cancel_rollout, promote_stage, reject_canary
-from tests.stages.kinds import Kind, scenario
+from tests.stages.kinds import scenario
 
 pytestmark = pytest.mark.django_db
 WEIGHTS = [{"percent": 5}, {"percent": 20}, {"percent": 50}]
@@ -23,13 +22,6 @@ def _fresh():
     splits.clear()
     yield
     splits.clear()
-
-
-@pytest.fixture
-def kind(monkeypatch):
-    found = Kind()
-    monkeypatch.setitem(KINDS, "fake", found)
-    return found
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from gs2admin.identity.models import Role
 from stages.models import Rollout
 from stages.resolve import read
 from stages.rollout.redo import chances
-from stages.rollout.steps import KINDS
 from stages.services import (
     accept_canary,
     cancel_rollout,
@@ -21,24 +20,11 @@ from stages.services import (
     set_targets,
     update_scenario,
 )
-from tests.stages.kinds import Kind, breaks, fails, scenario
+from tests.stages.kinds import breaks, fails, scenario
 from tests.stages.test_gates import Door
 
 pytestmark = pytest.mark.django_db
 CANARY, COLOURS = ("pre", "canary", "deploy", "post"), ("pre", "deploy", "switch", "post")
-
-
-@pytest.fixture
-def kind(monkeypatch):
-    found = Kind()
-    monkeypatch.setitem(KINDS, "fake", found)
-    return found
-
-
-@pytest.fixture
-def stage(dev, register, kind):
-    register(auth="1", chat="1")
-    return dev
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from gs2admin import engine
 from gs2admin.identity.actors import SYSTEM
 from stages.models import Rollout
 from stages.rollout import lanes
-from stages.rollout.steps import KINDS
 from stages.rollout.steps.base import LeaseLost
 from stages.services import (
     cancel_rollout,
@@ -21,22 +20,9 @@ from stages.services import (
 )
 from stages.status import status_of
 from stages.target_states import target_states
-from tests.stages.kinds import Kind, breaks, fails, scenario
+from tests.stages.kinds import breaks, fails, scenario
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def kind(monkeypatch):
-    found = Kind()
-    monkeypatch.setitem(KINDS, "fake", found)
-    return found
-
-
-@pytest.fixture
-def stage(dev, register, kind):
-    register(auth="1", chat="1")
-    return dev
 
 
 @pytest.fixture
