@@ -68,9 +68,9 @@ echo "== tests on SQLite"
 pytest -n 2 --dist loadfile $apart tests
 # On PostgreSQL kills and races only: steps know no database, the browser has seen them, and supervision asks little of one.
 again=
-[ "$postgres" = no ] || again="; on_postgres tests/engine/test_kills.py tests/races -k 'not freezing_a_part'"
+[ "$postgres" = no ] || again="&& on_postgres tests/engine/test_kills.py tests/races -k 'not freezing_a_part'"
 echo "== real processes and browsers${again:+, some on PostgreSQL as well}"
-beside "pytest $PROCESSES" "(set -e; pytest tests/steps$again)" "pytest tests/e2e"
+beside "pytest $PROCESSES" "pytest tests/steps $again" "pytest tests/e2e"
 if [ "$postgres" = yes ]; then
     echo "== tests on PostgreSQL"
     # Scripts, templates, the browser's rules, refusals, files that are refused and the API page are alike on any database.
