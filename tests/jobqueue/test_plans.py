@@ -69,7 +69,9 @@ def test_a_players_jobs_are_read_in_the_order_of_their_index(asked, rewards):
         for sql, plan in asked(call):
             if "jobqueue_job" in sql and "IN (" not in sql:
                 assert "job_of_queue" in plan or "one_running" in plan, (sql, plan)
-                assert not any(word in plan for word in WALKS), (sql, plan)
+                # One job runs at most: that one may be "sorted".
+                walks = WALKS[:2] if "one_running" in plan else WALKS
+                assert not any(word in plan for word in walks), (sql, plan)
 
 
 def test_a_players_jobs_are_searched_from_his_queues(asked, rewards, project):
@@ -100,15 +102,17 @@ def test_the_head_of_a_queue_is_the_first_of_its_index(asked, rewards):
 @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite goes by the row's id, whatever it knows of the table")
 def test_what_ends_is_found_by_its_id_though_the_index_of_what_runs_looks_smaller(rewards):
     """That index holds the dead entries of all that ran since the last vacuum, and each attempt would read them all."""
-    queue = Queue.objects.get()
-    Job.objects.bulk_create(Job(queue=queue, script_id="s", state=JobState.DONE) for _ in range(2000))
     with connection.cursor() as cursor:
-        # A copy, since what ANALYZE notes of a table's size stays when the test is undone.
+        # In a copy, since what a table has grown to, and what ANALYZE notes of it, stays when the test is undone.
         cursor.execute("CREATE TABLE copy (LIKE jobqueue_job INCLUDING ALL)")
-        cursor.execute("INSERT INTO copy SELECT * FROM jobqueue_job")
+        cursor.execute("""
+            INSERT INTO copy SELECT (jsonb_populate_record(job,
+                jsonb_build_object('id', number, 'name', gen_random_uuid(), 'state', 'done'))).*
+            FROM jobqueue_job job, generate_series(1, 2000) number WHERE job.id = (SELECT MIN(id) FROM jobqueue_job)
+        """)
         cursor.execute("ANALYZE copy")
     settle = statements._raw_text(statements._SETTLE).replace("jobqueue_job", "copy")
     with raw_cursor() as cursor:
-        rows = cursor.execute(f"EXPLAIN {settle}", ("done", Job.objects.first().pk, 1)).fetchall()
+        rows = cursor.execute(f"EXPLAIN {settle}", ("done", 1000, 1)).fetchall()
     plan = " / ".join(str(row[-1]) for row in rows)
     assert "copy_pkey" in plan, plan
