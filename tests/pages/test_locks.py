@@ -183,7 +183,7 @@ def test_the_board_tells_of_long_holdings_and_contention(project, space, lock_wo
     mutex = lock_world.mutex
     Mutex.objects.filter(pk=mutex.pk).update(acquired_ms=mutex.acquired_ms - 26 * 60_000, until_ms=mutex.until_ms - 400_000)
     minute = stats.bucket(timezone.now(), 60)
-    LockTally.objects.create(namespace=space, at=minute, shard=7, denied=1_204)
+    LockTally.objects.create(namespace=space, at=minute, shard=stats.SHARDS, denied=1_204)
     attention.forget()
     long, denied = [need for need in attention.needs(project) if need.icon == "lock"]
     assert long.text.startswith("Mutex gacha of u-1 held 26 min") and long.text.endswith("by tx-1") and "expires in 3 min" in long.small
