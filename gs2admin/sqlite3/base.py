@@ -23,18 +23,24 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """The connection; its name for Django stays sqlite."""
 
     def _start_transaction_under_autocommit(self) -> None:
-        begin = f"BEGIN {self.transaction_mode or ''}"
-        raw = self.connection
+        with self.wrap_database_errors:
+            if self._begins_soon(self.connection):
+                return
+        # Django's own way waits on, and says what is wrong.
+        super()._start_transaction_under_autocommit()
+
+    def _begins_soon(self, raw: sqlite3.Connection) -> bool:
+        """Whether the transaction could be begun within NIMBLE_S."""
         raw.execute("PRAGMA busy_timeout = 0")
         began = 0.0
         try:
             while True:
                 try:
-                    raw.execute(begin)
-                    return
+                    raw.execute(f"BEGIN {self.transaction_mode or ''}")
+                    return True
                 except sqlite3.OperationalError as problem:
-                    if problem.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                        break
+                    if getattr(problem, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
+                        return False
                 now = time.monotonic()
                 began = began or now
                 if now - began < YIELD_S:
@@ -42,8 +48,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 elif now - began < NIMBLE_S:
                     time.sleep(STEP_S)
                 else:
-                    break
+                    return False
         finally:
             raw.execute(f"PRAGMA busy_timeout = {int(self.settings_dict['OPTIONS'].get('timeout', 5) * 1000)}")
-        # Django's own way waits on, and says what is wrong.
-        super()._start_transaction_under_autocommit()

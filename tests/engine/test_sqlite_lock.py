@@ -5,7 +5,7 @@ import sqlite3
 import threading
 
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import Error, OperationalError, connection, transaction
 
 from gs2admin.sqlite3 import base
 
@@ -59,3 +59,13 @@ def test_a_lock_that_is_never_free_is_an_error_and_nothing_is_left_open(holder, 
     holder.execute("ROLLBACK")
     with transaction.atomic():
         assert connection.connection.in_transaction
+
+
+def test_a_connection_that_is_gone_is_an_error_of_django_s(transactional_db):
+    connection.ensure_connection()
+    connection.connection.close()
+    try:
+        with pytest.raises(Error), transaction.atomic():
+            pytest.fail("there is nothing to begin on")
+    finally:
+        connection.close()
