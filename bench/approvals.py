@@ -20,11 +20,14 @@ from gs2admin.audit.models import Activity
 from gs2admin.errors import DomainError
 from gs2admin.identity.actors import SYSTEM, Actor, person
 from gs2admin.identity.models import Membership, Role, User
-from gs2admin.identity.services import change_member_role
+from gs2admin.identity.services.access import change_member_role
+from stages.approval.services import approve_rollout, save_rule
 from stages.models import Rollout, Stage
-from stages.rollout import executor
-from stages.services import approve_rollout, cancel_rollout, create_stage, promote_stage, register_version, save_rule
+from stages.rollouts.services import cancel_rollout, promote_stage
+from stages.setup.stages import create_stage
+from stages.setup.versions import register_version
 from stages.states import FINAL
+from stages.worker import executor
 
 RACES, PATIENCE_S = 500, 20.0
 RIVALS = ("cancel", "role loss", "changed preview")

@@ -7,9 +7,9 @@ from datetime import timedelta
 from django.utils import timezone
 
 from gs2admin.identity.models import Project
+from stages.core.versions import digest
 from stages.models import Ledger, Microservice, Output, Rollout, Stage, Step, Target, Version, VersionSet
 from stages.states import PHASES, RolloutState, StepState
-from stages.versions import digest
 
 STAGES, SERVICES, ROLLOUTS, SETS = 50, 200, 10_000, 400
 VERSIONS = 12

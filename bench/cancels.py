@@ -16,7 +16,8 @@ from bench.server import Server, until
 from bench.world import World, register, world
 from gs2admin.identity.actors import SYSTEM
 from stages.models import Rollout, Stage
-from stages.services import create_scenario, create_stage, set_targets
+from stages.setup.scenarios import create_scenario
+from stages.setup.stages import create_stage, set_targets
 from stages.states import FINAL
 
 ROLLOUTS = int(os.environ.get("BENCH_CANCELS", "100"))

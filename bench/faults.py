@@ -18,7 +18,7 @@ from gs2admin.audit.models import Activity
 from gs2admin.errors import Conflict
 from gs2admin.identity.actors import SYSTEM
 from stages.models import Rollout, Stage
-from stages.services import promote_stage
+from stages.rollouts.services import promote_stage
 from stages.states import FINAL, RolloutState
 
 SETTLE_S = 60.0

@@ -16,7 +16,7 @@ from bench.watchers import CURSOR
 from bench.world import PASSWORD, World, people, register, stage, world
 from gs2admin.identity.actors import SYSTEM
 from stages.models import Output, Rollout, Stage
-from stages.services import promote_stage
+from stages.rollouts.services import promote_stage
 
 LINES, RATE = 40, 5
 PAGES = 4

@@ -44,7 +44,7 @@ def postgres_answers() -> bool:
 def database(kind: str, directory: Path) -> Iterator[str]:
     """The URL of an empty database: "sqlite" is a file in the directory, "postgres" is dropped at the end."""
     if kind == "sqlite":
-        yield f"sqlite:///{directory / 'gs2admin.sqlite3'}"
+        yield f"sqlite:///{directory / 'gs2admin.db.sqlite3'}"
         return
     name = f"gs2admin_bench_{os.getpid()}_{secrets.token_hex(3)}"
     with psycopg.connect(postgres_url(), autocommit=True) as link:

@@ -15,9 +15,9 @@ from bench.report import SPREAD, spread, table
 from bench.server import Server, until
 from bench.world import register, world
 from gs2admin.identity.actors import SYSTEM
-from gs2admin.identity.services import create_credential
-from stages.sourcedeploy.schemas import CONFIGS, HISTORY
-from stages.sourcedeploy.signature import sign
+from gs2admin.identity.services.access import create_credential
+from stages.api.sourcedeploy.schemas import CONFIGS, HISTORY
+from stages.api.sourcedeploy.signature import sign
 
 LINKS, EACH = 8, 250
 BASE = "/sourcedeploy/api/v1"

@@ -14,10 +14,13 @@ from bench.report import SPREAD, spread, table
 from bench.server import Server
 from bench.world import World, register, world
 from gs2admin.identity.actors import SYSTEM
+from stages.canary.resolve import resolve_in, splits
+from stages.canary.services import advance_canary
 from stages.models import Rollout
-from stages.resolve import resolve_in, splits
-from stages.rollout import executor
-from stages.services import advance_canary, create_scenario, create_stage, promote_stage
+from stages.rollouts.services import promote_stage
+from stages.setup.scenarios import create_scenario
+from stages.setup.stages import create_stage
+from stages.worker import executor
 
 SERVICES = 20
 PLAYERS = 100_000

@@ -22,7 +22,7 @@ from bench.server import Server, until
 from bench.world import PASSWORD, World, people, register, stage, world
 from gs2admin.identity.actors import SYSTEM
 from stages.models import Rollout, Stage, Step
-from stages.services import promote_stage
+from stages.rollouts.services import promote_stage
 from stages.states import FINAL, RolloutState
 
 WATCHERS, PEOPLE = 1_000, 20

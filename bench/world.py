@@ -7,9 +7,10 @@ from django.core.management import call_command
 
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Membership, Project, Role, User
-from gs2admin.identity.services import create_credential, create_project
+from gs2admin.identity.services.access import create_credential, create_project
 from stages.models import Stage
-from stages.services import create_stage, register_version, set_targets
+from stages.setup.stages import create_stage, set_targets
+from stages.setup.versions import register_version
 from stages.states import PHASES
 
 PASSWORD = "correct horse battery"

@@ -1,7 +1,6 @@
 """Admin pages whose writes go through the services, and admin pages that write nothing."""
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -14,7 +13,6 @@ from django.utils.functional import cached_property
 
 from gs2admin.errors import DomainError
 from gs2admin.identity.actors import Actor, person
-from gs2admin.spaces import Kind
 
 COUNT_LIMIT = 10_000
 
@@ -132,55 +130,10 @@ class ServiceAdmin(Calm):
         self.remove(admin_actor(request), obj, request.POST.get("reason", "").replace("\x00", "")[:1024])
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict | None = None) -> HttpResponse:
-        """As ever, but a refusal is a sentence above the form."""
+        """Like Django's, but a refusal is a sentence above the form."""
         try:
             return super().delete_view(request, object_id, extra_context)
         except DomainError as refusal:
             self.message_user(request, refusal.sentence, messages.ERROR)
             name = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
             return HttpResponseRedirect(reverse(name, args=[object_id]))
-
-
-class SpaceForm(ServiceForm):
-    """A namespace; its settings are JSON objects or nothing.
-
-    kind: which settings. make(actor, project, name, **settings), change(actor, namespace, reason, **settings): the services.
-    """
-
-    kind: Kind
-    make: Callable[..., models.Model]
-    change: Callable[..., models.Model]
-
-    def clean(self) -> dict[str, Any]:
-        sent = super().clean()
-        for name in set(self.kind.settings) & set(self.fields):
-            is_json = isinstance(self.fields[name], forms.JSONField)
-            if is_json and not isinstance(sent.get(name), (dict, type(None))):
-                self.add_error(name, "This is a JSON object, or empty.")
-        return sent
-
-    def write(self, sent: dict[str, Any]) -> models.Model:
-        settings = {name: sent[name] for name in self.kind.settings}
-        if self.instance.pk is None:
-            return self.make(actor=self.actor, project=sent["project"], name=sent["name"], **settings)
-        stored = type(self.instance).objects.get(pk=self.instance.pk)
-        return self.change(actor=self.actor, namespace=stored, reason=sent["reason"], **settings)
-
-
-class SpaceAdmin(ServiceAdmin):
-    """Namespaces. The name is in the ids that clients keep, so it never changes. form: a SpaceForm."""
-
-    form: type[SpaceForm]
-    fixed = ("project", "name")
-    removable = True
-    shown = ("status", "revision", "created_at", "updated_at")
-    autocomplete_fields = ("project",)
-    list_display = ("name", "project", "status", "updated_at")
-    list_filter = ("status", "project")
-    list_select_related = ("project",)
-    search_fields = ("name", "project__name")
-
-    def __init__(self, model: type[models.Model], site: admin.AdminSite) -> None:
-        self.fields = ("project", "name", *self.form.kind.settings, "reason", *self.shown)
-        self.readonly_fields = self.shown
-        super().__init__(model, site)

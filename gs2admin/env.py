@@ -99,7 +99,7 @@ class Env:
                 self.refuse(f"{name} has {pair!r}; each entry is name=/absolute/directory or name=s3://bucket/prefix.")
             elif bucket:
                 options = {"bucket_name": bucket[1], "location": bucket[2].strip("/"), "file_overwrite": True}
-                found[key] = {"BACKEND": "stages.rollout.steps.s3.Bucket", "OPTIONS": options}
+                found[key] = {"BACKEND": "stages.steps.s3.Bucket", "OPTIONS": options}
             else:
                 found[key] = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": where}}
         return found

@@ -4,7 +4,10 @@ from __future__ import annotations
 import re
 
 from gs2admin.errors import Invalid
-from gs2admin.identity.models import NAME, RESERVED_NAMES
+
+NAME = r"^[A-Za-z0-9._-]{1,128}\Z"
+# "." and ".." are taken away by browsers from addresses.
+RESERVED_NAMES = frozenset({"null", "me", "system", "stamp", ".", ".."})
 
 
 def check_name(name: str, *, component: str, word: str) -> str:

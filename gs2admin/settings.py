@@ -30,7 +30,7 @@ for _origin in CSRF_TRUSTED_ORIGINS:
         env.refuse(f"CSRF_TRUSTED_ORIGINS has {_origin!r}; each entry begins with https:// or http://.")
 
 # ── Database ────────────────────────────────────────────────────────────────────────────────────────────────
-_database_url = env.text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'gs2admin.sqlite3'}")
+_database_url = env.text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'gs2admin.db.sqlite3'}")
 try:
     _database = dj_database_url.parse(_database_url)
 except Exception:  # noqa: BLE001  the library raises several kinds; the URL may hold a password, so it is not repeated
@@ -41,7 +41,7 @@ ON_POSTGRES = _database["ENGINE"].endswith("postgresql")
 if not (ON_SQLITE or ON_POSTGRES):
     env.refuse("DATABASE_URL names a database that is not supported; use postgres:// or sqlite://.")
 if ON_SQLITE:
-    _database["ENGINE"] = "gs2admin.sqlite3"
+    _database["ENGINE"] = "gs2admin.db.sqlite3"
     # IMMEDIATE: a transaction that will write takes the write lock at its start, instead of failing in the middle.
     _database["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
@@ -54,7 +54,7 @@ if ON_SQLITE:
     _database["TEST"] = {"NAME": str(DATA_DIR / f"test-{os.getpid()}.sqlite3")}
 else:
     _database["TEST"] = {"NAME": f"test_gs2admin_{os.getpid()}"}
-    # gs2admin.rawsql's statements are prepared from their third run on. Off where a pooler in front of the server hands
+    # gs2admin.db.raw's statements are prepared from their third run on. Off where a pooler in front of the server hands
     # each transaction another connection and knows no prepared statements.
     _database.setdefault("OPTIONS", {})["prepare_threshold"] = 3 if env.flag("DB_PREPARE", True) else None
     # A pool survives a server restart under load, but not the forks of the worker: in the web processes only.
@@ -160,6 +160,8 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 INSTALLED_APPS = [
     "gs2admin.identity",
     "gs2admin.audit",
+    "gs2admin.identity.pages",
+    "gs2admin.audit.pages",
     "gs2admin.engine",
     "gs2admin.wire",
     "gs2admin.api",
@@ -179,7 +181,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
 ]
 MIDDLEWARE = [
-    "stages.live.LiveMiddleware",
+    "stages.pages.live.LiveMiddleware",
     "gs2admin.logs.RequestLogMiddleware",
     "gs2admin.health.HealthMiddleware",
     "gs2admin.wire.middleware.FamiliesMiddleware",

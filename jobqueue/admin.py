@@ -9,9 +9,10 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from gs2admin.adminkit import ReadOnlyAdmin, ServiceAdmin, ServiceForm, SpaceAdmin, SpaceForm
+from gs2admin.adminkit import ReadOnlyAdmin, ServiceAdmin, ServiceForm
 from gs2admin.errors import Invalid
 from gs2admin.identity.actors import Actor
+from gs2admin.namespaces import admin as namespaces_admin
 from jobqueue.models import (
     GivenUp,
     Job,
@@ -28,7 +29,7 @@ from jobqueue.services import namespaces as spaces
 from jobqueue.services import scripts as scripts_services
 
 
-class NamespaceForm(SpaceForm):
+class NamespaceForm(namespaces_admin.NamespaceForm):
     kind = spaces.QUEUES
     make, change = staticmethod(spaces.create_namespace), staticmethod(spaces.update_namespace)
 
@@ -38,7 +39,7 @@ class NamespaceForm(SpaceForm):
 
 
 @admin.register(Namespace)
-class NamespaceAdmin(SpaceAdmin):
+class NamespaceAdmin(namespaces_admin.NamespaceAdmin):
     """Namespaces of job queues."""
 
     form = NamespaceForm
@@ -49,7 +50,7 @@ class NamespaceAdmin(SpaceAdmin):
         spaces.delete_namespace(actor=actor, namespace=obj, reason=reason)
 
 
-class ScriptNamespaceForm(SpaceForm):
+class ScriptNamespaceForm(namespaces_admin.NamespaceForm):
     kind = spaces.SCRIPTS
     make, change = staticmethod(spaces.create_script_namespace), staticmethod(spaces.update_script_namespace)
 
@@ -59,7 +60,7 @@ class ScriptNamespaceForm(SpaceForm):
 
 
 @admin.register(ScriptNamespace)
-class ScriptNamespaceAdmin(SpaceAdmin):
+class ScriptNamespaceAdmin(namespaces_admin.NamespaceAdmin):
     """Namespaces of scripts."""
 
     form = ScriptNamespaceForm

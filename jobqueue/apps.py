@@ -7,5 +7,7 @@ class JobQueueConfig(AppConfig):
     verbose_name = "Job queues"
 
     def ready(self) -> None:
-        from jobqueue import attention, chores, finding, stats, sweep  # noqa: F401  they register themselves
-        from jobqueue.views import parts, user_data_part  # noqa: F401  likewise, on a player's page
+        # They register themselves: what asks for attention, searches, parts of a player's page, background work.
+        from jobqueue import stats  # noqa: F401
+        from jobqueue.pages import attention, search  # noqa: F401
+        from jobqueue.pages.views import parts, user_data_part  # noqa: F401

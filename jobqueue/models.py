@@ -8,8 +8,9 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from gs2admin.identity.models import NAME, Project
-from gs2admin.spaces import NamespaceStatus
+from gs2admin.identity.models import Project
+from gs2admin.names import NAME
+from gs2admin.namespaces.services import NamespaceStatus
 from jobqueue.states import JobState, UserDataKind, UserDataState
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from gs2admin.rawsql import raw_cursor
+from gs2admin.db.raw import raw_cursor
 from jobqueue.states import JobState
 
 _NOW = {"sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')", "postgresql": "STATEMENT_TIMESTAMP()"}

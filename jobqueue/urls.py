@@ -1,7 +1,7 @@
 """Addresses of queues, jobs and scripts inside one project, below /p/<project>/."""
 from django.urls import path
 
-from jobqueue.views import given_up, jobs, namespaces, player, push, runs, script, scripts, search, user_data
+from jobqueue.pages.views import given_up, jobs, namespaces, player, push, runs, script, scripts, search, user_data
 
 urlpatterns = [
     path("queues/", namespaces.queues, name="queues"),

@@ -9,9 +9,10 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from gs2admin.adminkit import ReadOnlyAdmin, ServiceAdmin, ServiceForm, SpaceAdmin, SpaceForm
+from gs2admin.adminkit import ReadOnlyAdmin, ServiceAdmin, ServiceForm
 from gs2admin.errors import Invalid
 from gs2admin.identity.actors import Actor
+from gs2admin.namespaces import admin as namespaces_admin
 from locks import services
 from locks.models import Holding, LockNamespace, Mutex
 from locks.services import namespaces as spaces
@@ -22,7 +23,7 @@ def _moment(ms: int) -> datetime | None:
     return datetime.fromtimestamp(min(ms, FOREVER_MS) / 1000, UTC) if ms else None
 
 
-class NamespaceForm(SpaceForm):
+class NamespaceForm(namespaces_admin.NamespaceForm):
     kind = spaces.LOCKS
     make, change = staticmethod(spaces.create_namespace), staticmethod(spaces.update_namespace)
 
@@ -32,7 +33,7 @@ class NamespaceForm(SpaceForm):
 
 
 @admin.register(LockNamespace)
-class LockNamespaceAdmin(SpaceAdmin):
+class LockNamespaceAdmin(namespaces_admin.NamespaceAdmin):
     """Namespaces of mutexes."""
 
     form = NamespaceForm

@@ -7,5 +7,7 @@ class LocksConfig(AppConfig):
     verbose_name = "Locks"
 
     def ready(self) -> None:
-        from locks import attention, chores, finding, stats  # noqa: F401  they register themselves
-        from locks.views import parts  # noqa: F401  likewise, on a player's page
+        # They register themselves: what asks for attention, searches, parts of a player's page, background work.
+        from locks import stats  # noqa: F401
+        from locks.pages import attention, search  # noqa: F401
+        from locks.pages.views import parts  # noqa: F401

@@ -13,7 +13,7 @@ from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from gs2admin import engine
-from gs2admin.spaces import NamespaceStatus
+from gs2admin.namespaces.services import NamespaceStatus
 from locks import sql, stats
 from locks.models import Holding, LockNamespace, Mutex
 from locks.reads import now_ms
@@ -30,7 +30,7 @@ def finish_namespace(pk: int) -> None:
     """Go on removing a closed namespace."""
     rows = LockNamespace.objects.filter(pk=pk, status=NamespaceStatus.DELETING)
     if rows.update(updated_at=Now()) and not namespaces.finish_delete(rows.get(), seconds=SLICE_S):
-        engine.ring(namespaces.FINISH, pk)
+        engine.wake(namespaces.FINISH, pk)
 
 
 @engine.sweeper
@@ -41,7 +41,7 @@ def wake_deletions() -> int:
     )
     woken = 0
     for pk in list(lost.values_list("pk", flat=True)[:50]):
-        engine.ring(namespaces.FINISH, pk)
+        engine.wake(namespaces.FINISH, pk)
         woken += 1
     return woken
 

@@ -12,9 +12,9 @@ from django.db import connection
 from django.db.models import Q, QuerySet, Sum
 from django.db.models.functions import Left
 
+from gs2admin.db.batched import rows_per
 from gs2admin.identity.models import Project
 from gs2admin.text import begins
-from gs2admin.together import rows_per
 from locks import sql
 from locks.models import FRONT, Front, Holding, LockNamespace, LockTally, Mutex
 

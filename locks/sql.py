@@ -15,7 +15,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from gs2admin.rawsql import raw_cursor
+from gs2admin.db.raw import raw_cursor
 from locks.states import FOREVER_MS, Ended
 
 _WORDS = {

@@ -1,7 +1,7 @@
 """Addresses of locks inside one project, below /p/<project>/."""
 from django.urls import path
 
-from locks.views import mutex, namespaces
+from locks.pages.views import mutex, namespaces
 
 urlpatterns = [
     path("locks/", namespaces.locks, name="locks"),

@@ -7,6 +7,8 @@ class StagesConfig(AppConfig):
     verbose_name = "Stages"
 
     def ready(self) -> None:
-        from stages import attention, finding, sweep  # noqa: F401  they register sweepers, cleaners, needs and searches
-        from stages.rollout import postman  # noqa: F401  a courier
-        from stages.views import player  # noqa: F401  likewise, on a player's page
+        # They register themselves: what asks for attention, searches, parts of a player's page, background work.
+        from stages.pages import attention, search  # noqa: F401
+        from stages.pages.views import player  # noqa: F401
+        from stages.webhooks import deliver  # noqa: F401
+        from stages.worker import chores  # noqa: F401

@@ -10,8 +10,10 @@ from gs2admin.audit.models import Activity
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
 from stages.models import Output, Rollout, Stage, Step, Version
-from stages.rollout import executor
-from stages.services import create_stage, promote_stage, register_version, rollback_stage, set_targets
+from stages.rollouts.services import promote_stage, rollback_stage
+from stages.setup.stages import create_stage, set_targets
+from stages.setup.versions import register_version
+from stages.worker import executor
 
 DEMO = Actor("system", "", "demo", superuser=True, door="cli")
 SERVICES = {

@@ -1,8 +1,8 @@
 """Addresses inside one project, below /p/<project>/."""
 from django.urls import path
 
-from stages import live
-from stages.views import (
+from stages.pages import live
+from stages.pages.views import (
     approvals,
     auto,
     board,

@@ -14,11 +14,11 @@ from gs2admin.dashboard import attention
 from gs2admin.identity import tokens
 from gs2admin.identity.actors import SYSTEM, person
 from gs2admin.identity.models import Membership, Project, Role, User
-from gs2admin.identity.services import create_credential
+from gs2admin.identity.services.access import create_credential
 from jobqueue.execution import namespaces as kept_namespaces
 from jobqueue.execution import scripts as kept_scripts
 from jobqueue.reads import overview as kept_sums
-from locks.wire import namespaces as kept_lock_namespaces
+from locks.api import namespaces as kept_lock_namespaces
 from tests.official import disconnect_all
 
 CHROMIUM = "/usr/bin/chromium"

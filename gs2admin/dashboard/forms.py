@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 
 MAX_SETTING = 20_000
+REASON_HELP = "Goes to the activity log, for the people who look later."
 _CLASSES = {
     forms.Select: "form-select", forms.SelectMultiple: "form-select", forms.CheckboxInput: "form-check-input",
     forms.RadioSelect: "form-check-input",
@@ -33,12 +34,16 @@ class PageForm(forms.Form):
             dress(field)
 
 
+def reason_field() -> forms.CharField:
+    """Why somebody does it, on one line."""
+    return forms.CharField(label="Why", required=False, max_length=1024, help_text=REASON_HELP)
+
+
 class ReasonForm(PageForm):
     """Why somebody does it; goes to the activity log."""
 
     reason = forms.CharField(
-        label="Why", required=False, max_length=1024, widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Goes to the activity log, for the people who look later.",
+        label="Why", required=False, max_length=1024, widget=forms.Textarea(attrs={"rows": 3}), help_text=REASON_HELP
     )
 
 

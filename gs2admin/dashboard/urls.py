@@ -1,5 +1,5 @@
 """Addresses of the shell."""
-from django.urls import include, path
+from django.urls import path
 
 from gs2admin.dashboard import player_page, search_page, views
 
@@ -14,6 +14,4 @@ urlpatterns = [
     path("p/<str:project>/player", player_page.player, name="player"),
     path("p/<str:project>/player/live", player_page.live, name="player-live"),
     path("p/<str:project>/player/part/<slug:part>", player_page.part, name="player-part"),
-    path("", include("gs2admin.identity.urls")),
-    path("", include("gs2admin.audit.urls")),
 ]

@@ -1,20 +1,20 @@
-"""The door to the workers: everything the domains need of them is in this name space.
+"""The door to the workers: all that the domains need of them.
 
-    engine.ring("stages.tasks.run_rollout", rollout.id)   wake a worker; part of the caller's transaction
-    @engine.sweeper                                       fn() -> rows woken; called every few seconds by every worker host
-    @engine.ticker                                        the same, twice a second, for what has its time
-    @engine.cleaner(every_s=3600)                         fn() -> rows removed; called by one host per interval
-    @engine.courier(due=…, at_once=8)                     fn(row id, leaving); errands to strangers, in threads of the worker host
-    @engine.undertaker                                    fn(label) -> rows freed; a worker is known to be dead
-    engine.beat("rollout 415")                            a busy worker is alive; True = finish the step and hand over
-    engine.worker_label()                                 "host:cluster:pid", for leased_by
-    engine.health()                                       live clusters, workers, queue latency
+    engine.wake("stages.worker.tasks.run_rollout", rollout.id)   wake a worker; part of the caller's transaction
+    @engine.sweeper                       fn() -> rows woken; every worker host calls it every few seconds
+    @engine.ticker                        the same, twice a second, for what is due at a time
+    @engine.cleaner(every_s=3600)         fn() -> rows removed; one host calls it per interval
+    @engine.delivery_thread(due=…, at_once=8)   fn(row id, leaving): calls to strangers, in threads of the worker host
+    @engine.on_worker_lost                fn(label) -> rows freed; a worker is known to be dead
+    engine.beat("rollout 415")            a busy worker is alive; True: finish the step and hand over
+    engine.worker_label()                 "host:cluster:pid", for leased_by
+    engine.health()                       live clusters, workers, queue latency
 
-Rows are the truth and the queue is a doorbell: a ring may be lost or doubled, the sweep repairs it.
+Rows are the truth; the queue only wakes a worker. A wake may be lost or doubled: the sweep repairs it.
 """
-from gs2admin.engine.doorbell import ring
 from gs2admin.engine.presence import beat, worker_label
-from gs2admin.engine.registry import cleaner, courier, sweeper, ticker, undertaker
+from gs2admin.engine.registry import cleaner, delivery_thread, on_worker_lost, sweeper, ticker
+from gs2admin.engine.waking import wake
 
 
 def health():
@@ -24,4 +24,6 @@ def health():
     return status.health()
 
 
-__all__ = ["beat", "cleaner", "courier", "health", "ring", "sweeper", "ticker", "undertaker", "worker_label"]
+__all__ = [
+    "beat", "cleaner", "delivery_thread", "health", "on_worker_lost", "sweeper", "ticker", "wake", "worker_label",
+]

@@ -9,5 +9,5 @@ class EngineConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        # Each domain registers its sweepers and cleaners in its tasks.py.
-        autodiscover_modules("tasks")
+        # tasks: what the queue calls; chores: what the sweep calls (tickers, sweepers, cleaners).
+        autodiscover_modules("tasks", "chores")

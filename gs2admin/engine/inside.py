@@ -26,6 +26,7 @@ _lifeline = Held(None)
 _asked_to_stop = threading.Event()
 _main_pid = 0
 _slots: Any = None
+_after_each_task: list[Callable[[], None]] = []
 
 
 def cluster_id() -> str:
@@ -48,6 +49,12 @@ def give_slot() -> None:
     """A worker is idle again, or the slot was not needed."""
     if _slots is not None:
         _slots.release()
+
+
+def after_each_task(call: Callable[[], None]) -> Callable[[], None]:
+    """Decorator: a worker of a cluster calls it when a task has ended."""
+    _after_each_task.append(call)
+    return call
 
 
 def call_myself(name: str) -> None:
@@ -102,9 +109,8 @@ def _task_starts(**_: Any) -> None:
 
 
 def _task_ended(**_: Any) -> None:
-    from gs2admin.engine import presence
-
-    presence.rest()
+    for call in _after_each_task:
+        call()
     call_myself(IDLE)
     give_slot()
 

@@ -45,6 +45,7 @@ def beat(doing: str = "") -> bool:
     return inside.draining()
 
 
+@inside.after_each_task
 def rest() -> None:
     """The task is over: the worker is no longer busy. Called by the cluster after every task."""
     _wrote["since"] = 0.0

@@ -9,7 +9,7 @@ Bury = Callable[[str], int]
 
 
 @dataclass(frozen=True)
-class Courier:
+class DeliveryThread:
     """due: numbers of the rows that somebody should go for now, the longest waiting first. run: go for one, until the answer to
     `leaving` is True. at_once: so many per host."""
 
@@ -30,8 +30,8 @@ class Cleaner:
 SWEEPERS: dict[str, Sweep] = {}
 TICKERS: dict[str, Sweep] = {}
 CLEANERS: dict[str, Cleaner] = {}
-UNDERTAKERS: dict[str, Bury] = {}
-COURIERS: dict[str, Courier] = {}
+ON_WORKER_LOST: dict[str, Bury] = {}
+DELIVERY_THREADS: dict[str, DeliveryThread] = {}
 
 
 def dotted(function: Callable) -> str:
@@ -63,19 +63,19 @@ def cleaner(*, every_s: float) -> Callable[[Sweep], Sweep]:
     return register
 
 
-def undertaker(function: Bury) -> Bury:
+def on_worker_lost(function: Bury) -> Bury:
     """Register fn(label) -> number of rows it freed, called once when the worker with that `engine.worker_label()`
     is known to be dead together with all it had started. A quick help only: leases end by themselves too."""
-    UNDERTAKERS[dotted(function)] = function
+    ON_WORKER_LOST[dotted(function)] = function
     return function
 
 
-def courier(*, due: Callable[[], list[int]], at_once: int) -> Callable[[Callable], Callable]:
+def delivery_thread(*, due: Callable[[], list[int]], at_once: int) -> Callable[[Callable], Callable]:
     """Register fn(row id, leaving) for errands to strangers, who may keep one waiting: threads of each worker host run it for
     what `due()` names, about twice a second, so that no worker waits. Rows must be claimed, and be safe to be lost."""
 
     def register(function: Callable[[int, Callable[[], bool]], object]) -> Callable:
-        COURIERS[dotted(function)] = Courier(due, function, at_once)
+        DELIVERY_THREADS[dotted(function)] = DeliveryThread(due, function, at_once)
         return function
 
     return register

@@ -7,9 +7,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Now
 
-NAME = r"^[A-Za-z0-9._-]{1,128}\Z"
-# "." and ".." are taken away by browsers from addresses.
-RESERVED_NAMES = frozenset({"null", "me", "system", "stamp", ".", ".."})
+from gs2admin.names import NAME
 
 
 class Role(models.TextChoices):

@@ -11,7 +11,7 @@ import uuid
 from contextlib import suppress
 
 from gs2admin.processes import proc
-from gs2admin.processes.judge import Beats, Facts
+from gs2admin.processes.faults import Beats, Facts
 from gs2admin.processes.lifeline import VARIABLE, Lifeline
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from gs2admin.processes import judge, proc
+from gs2admin.processes import faults as judge
+from gs2admin.processes import proc
 from gs2admin.processes.backoff import Backoff
 from gs2admin.processes.cluster import Cluster
 

@@ -9,4 +9,4 @@ class WireConfig(AppConfig):
     verbose_name = "GS2 protocol"
 
     def ready(self) -> None:
-        from gs2admin.wire import avoider  # noqa: F401  registers the cleaner
+        from gs2admin.wire import idempotency  # noqa: F401  registers the cleaner

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gs2admin import __version__
-from gs2admin.wire.dispatch import Call
+from gs2admin.wire.call import Call
 from gs2admin.wire.shapes import Nothing, Result
 from gs2admin.wire.table import Method
 

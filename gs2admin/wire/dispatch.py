@@ -2,62 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
 from gs2admin.errors import DomainError
 from gs2admin.identity import tokens
-from gs2admin.identity.actors import Actor, from_credential
-from gs2admin.wire import avoider
+from gs2admin.identity.actors import from_credential
+from gs2admin.wire import idempotency
+from gs2admin.wire.call import Call, CallContext
 from gs2admin.wire.failures import Failure, from_domain, refuse
 from gs2admin.wire.shapes import parse
 from gs2admin.wire.table import Answer, Auth, Method
 
 if TYPE_CHECKING:
-    from gs2admin.identity.models import Credential, Project
-
-
-@dataclass(frozen=True)
-class CallContext:
-    """What a door read around the fields, before anything of it is believed. Missing texts are empty.
-
-    base_url: how the caller reaches us, such as https://host, for links in answers.
-    """
-
-    door: str
-    ip: str = ""
-    request_id: str = ""
-    project_token: str = ""
-    basic: tuple[str, str] | None = None
-    access_token: str = ""
-    time_offset_token: str = ""
-    duplication_avoider: str = ""
-    dry_run: bool = False
-    base_url: str = ""
-
-
-@dataclass(frozen=True)
-class Call:
-    """What a handler may rely on.
-
-    actor, project, credential: None only for methods without authentication. user_id: the player of the access
-    token. time_offset_s: from the access token or the time-offset token. offset: the latter as it was sent.
-    seal: a handler whose effect is not one transaction calls it with its answer inside the transaction that ends the
-    effect, so that a repeat with the same duplication avoider finds the answer exactly when the effect is there.
-    """
-
-    context: CallContext
-    actor: Actor | None = None
-    project: Project | None = None
-    credential: Credential | None = None
-    user_id: str | None = None
-    time_offset_s: int = 0
-    offset: tokens.Offset | None = None
-    duplication_avoider: str = ""
-    seal: Callable[[dict[str, Any]], None] = avoider.no_seal
+    from gs2admin.identity.models import Credential
 
 
 def authenticate(method: Method, context: CallContext) -> Call:
@@ -118,7 +78,7 @@ def dispatch(method: Method, call: Call, fields: dict[str, Any]) -> Answer:
                 answer = method.handler(call, request)
                 transaction.set_rollback(True)
         elif call.duplication_avoider:
-            answer = avoider.once(method, call, request)
+            answer = idempotency.once(method, call, request)
         else:
             answer = method.handler(call, request)
     except DomainError as error:

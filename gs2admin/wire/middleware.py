@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-from gs2admin.wire.family import families
 from gs2admin.wire.location import locate
+from gs2admin.wire.protocol import families
 from gs2admin.wire.rest import serve
 from gs2admin.wire.table import table
 

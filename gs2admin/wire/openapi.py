@@ -9,7 +9,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from gs2admin import __version__
-from gs2admin.wire import openapi_families
+from gs2admin.wire import openapi_protocols as openapi_families
 from gs2admin.wire.table import API, Auth, Method, table
 
 _REF = "#/components/schemas/{model}"

@@ -14,7 +14,8 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 
 from gs2admin.wire import bodies, location
-from gs2admin.wire.dispatch import CallContext, authenticate, dispatch
+from gs2admin.wire.call import CallContext
+from gs2admin.wire.dispatch import authenticate, dispatch
 from gs2admin.wire.failures import Failure, refuse
 from gs2admin.wire.location import Location
 from gs2admin.wire.table import API, Answer, table

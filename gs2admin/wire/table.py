@@ -1,6 +1,6 @@
 """The table of methods: one declaration each, from which every door is made.
 
-Each app lists its methods in its `wire.py` (GS2 protocol) or `api.py` (our own JSON API) as METHODS.
+Each app lists its methods, of GS2 and of our own JSON API, in its package `api` as METHODS.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from gs2admin.wire.shapes import Shape
 
 if TYPE_CHECKING:
-    from gs2admin.wire.dispatch import Call
+    from gs2admin.wire.call import Call
 
 # Service segments that GS2 clients use. All of them answer in the GS2 error shape, also before they have methods.
 GS2_SERVICES = ("freeze", "job-queue", "lock", "identifier", "auth", "script", "gateway")
@@ -161,10 +161,9 @@ class Table:
 
 @cache
 def table() -> Table:
-    """The table of this server, assembled once from the apps' `wire` and `api` modules."""
+    """The table of this server, assembled once from the apps' `api` packages."""
     methods: list[Method] = []
     for config in apps.get_app_configs():
-        for name in ("wire", "api"):
-            if config.module and module_has_submodule(config.module, name):
-                methods += getattr(import_module(f"{config.name}.{name}"), "METHODS", [])
+        if config.module and module_has_submodule(config.module, "api"):
+            methods += getattr(import_module(f"{config.name}.api"), "METHODS", [])
     return Table(methods)

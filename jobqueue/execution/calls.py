@@ -11,7 +11,8 @@ from django.conf import settings
 
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
-from gs2admin.wire.dispatch import Call, CallContext, dispatch
+from gs2admin.wire.call import Call, CallContext
+from gs2admin.wire.dispatch import dispatch
 from gs2admin.wire.failures import Failure, Problem
 from gs2admin.wire.table import Method, table
 

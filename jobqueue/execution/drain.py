@@ -14,8 +14,8 @@ from jobqueue.execution import attempt, hold, namespaces
 from jobqueue.execution.attempt import Ended
 from jobqueue.execution.hold import Hold, HoldLost, Keeper
 from jobqueue.models import Job, Namespace, Queue
-from jobqueue.notify import finished as notify_finished
-from jobqueue.notify import wanted
+from jobqueue.notifications import finished as notify_finished
+from jobqueue.notifications import wanted
 from jobqueue.states import JobState, Next, after_attempt
 from jobqueue.stats import Counts
 
@@ -45,7 +45,7 @@ def drain(queue_id: int) -> None:
         left = hold.let_go(held, finished=finished, wait_s=wait_s, stop=not auto)
         counts.write(held.namespace_id)
         if left and not wait_s and auto:
-            engine.ring(DRAIN, queue_id)
+            engine.wake(DRAIN, queue_id)
     # Turned on again before that was written: whoever did so found the queue draining and did not ring.
     if left and not auto and namespaces.current(held.namespace_id)[1]:
         begin(queue_id)
@@ -57,7 +57,7 @@ def begin(queue_id: int) -> bool:
         idle = Queue.objects.filter(pk=queue_id, draining=False)
         if not idle.update(draining=True, rev=F("rev") + 1, started_rev=F("rev") + 1, next_at=None, rung_at=Now()):
             return False
-        engine.ring(DRAIN, queue_id)
+        engine.wake(DRAIN, queue_id)
         return True
 
 

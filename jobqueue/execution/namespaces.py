@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import time
 
-from gs2admin.spaces import NamespaceStatus
+from gs2admin.namespaces.services import NamespaceStatus
 from jobqueue import sql
 from jobqueue.models import Namespace
 

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
+from gs2admin.db.batched import rows_of_each, rows_per
 from gs2admin.identity.models import Project
 from gs2admin.text import begins
-from gs2admin.together import rows_of_each, rows_per
 from jobqueue.models import GivenUp, Job, Namespace, Queue, Script, ScriptNamespace
 from jobqueue.states import NOBODY, JobState
 

@@ -17,8 +17,9 @@ from gs2admin.audit.services import record
 from gs2admin.errors import Conflict, Invalid, NotFound, Quota
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.rights import require
-from gs2admin.spaces import NamespaceStatus
-from jobqueue import notify, sql
+from gs2admin.namespaces.services import NamespaceStatus
+from jobqueue import notifications as notify
+from jobqueue import sql
 from jobqueue.execution import attempt, hold
 from jobqueue.execution.drain import DRAIN
 from jobqueue.models import GivenUp, Job, JobResult, Namespace, Queue
@@ -78,7 +79,7 @@ def push_jobs(*, actor: Actor, namespace: Namespace, user_id: str, entries: Sequ
             queue_id, begins, ids = sql.push(namespace.pk, user_id, rows, auto=auto, at=now)
             jobs = _pushed(queue_id, ids, rows, now)
             if begins:
-                engine.ring(DRAIN, queue_id)
+                engine.wake(DRAIN, queue_id)
             notify.pushed(namespace, user_id)
             if actor.kind in LOGGED:
                 record(actor=actor, action="job.push", obj=jobs[0], project_id=namespace.project_id, player=user_id,
@@ -274,7 +275,7 @@ def _replay(
         Job.objects.filter(pk=pk).update(replay_of=job)
         GivenUp.objects.filter(job=job).update(replayed_at=Now())
         if begins:
-            engine.ring(DRAIN, queue_id)
+            engine.wake(DRAIN, queue_id)
         row = Job.objects.select_related("queue").get(pk=pk)
         record(actor=actor, action="job.replay", obj=row, project_id=namespace.project_id, player=row.queue.user_id,
                before={"job": str(job.name)}, after={"user": job.queue.user_id}, reason=reason)

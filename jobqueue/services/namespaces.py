@@ -6,13 +6,13 @@ from typing import Any
 from django.db.models import F
 from django.db.models.functions import Now
 
-from gs2admin import spaces
 from gs2admin.errors import Invalid
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import require
-from gs2admin.spaces import IN_REQUEST_S, Kind
-from jobqueue import notify
+from gs2admin.namespaces import services as spaces
+from gs2admin.namespaces.services import IN_REQUEST_S, Kind
+from jobqueue import notifications as notify
 from jobqueue.execution import scripts as found_scripts
 from jobqueue.execution.drain import begin
 from jobqueue.models import GivenUp, Job, Namespace, Queue, Script, ScriptNamespace, Tally

@@ -99,7 +99,7 @@ def wake(*, actor: Actor, namespace: Namespace, user_id: str, reason: str = "") 
             raise Conflict("No job of this player waits for its next try any more.", component="job",
                            message="jobQueue.job.job.error.conflict")
         queue = rows.select_related("namespace").get()
-        engine.ring(DRAIN, queue.pk)
+        engine.wake(DRAIN, queue.pk)
         record(actor=actor, action="job.wake", obj=queue, project_id=namespace.project_id,
                after={"user": user_id}, reason=reason)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from gs2admin.identity.models import NAME
+from gs2admin.names import NAME
 from gs2admin.text import storable
 
 FORMAT = "gs2admin.job-queue.user-data"

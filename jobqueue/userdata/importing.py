@@ -139,7 +139,7 @@ def _swap(hold: Hold, archive: Archive) -> tuple[int, int]:
             user_id=run.user_id, waiting=waiting, draining=begins, rung_at=Now() if begins else None, **first
         )
         if begins:
-            engine.ring(DRAIN, queue.pk)
+            engine.wake(DRAIN, queue.pk)
     return kept, renamed
 
 

@@ -87,6 +87,6 @@ def wake_runs() -> int:
     lost = Q(lease_until__lt=Now()) | Q(lease_until=None, updated_at__lt=Now() - timedelta(seconds=5))
     woken = 0
     for pk in list(UserDataRun.objects.filter(lost, state__in=sorted(LIVE)).values_list("pk", flat=True)[:100]):
-        engine.ring(PERFORM, pk)
+        engine.wake(PERFORM, pk)
         woken += 1
     return woken

@@ -6,11 +6,11 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from gs2admin import spaces
 from gs2admin.errors import Conflict
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
-from gs2admin.spaces import BATCH, IN_REQUEST_S, Kind, NamespaceStatus
+from gs2admin.namespaces import services as spaces
+from gs2admin.namespaces.services import BATCH, IN_REQUEST_S, Kind, NamespaceStatus
 from locks import sql
 from locks.models import LockNamespace, LockTally, Mutex, Watermark
 

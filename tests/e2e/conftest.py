@@ -46,9 +46,11 @@ call_command("migrate", verbosity=0, skip_checks=True)
 from django.contrib.auth.hashers import make_password
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Membership, User
-from gs2admin.identity.services import create_project
-from stages.rollout import executor
-from stages.services import create_stage, promote_stage, register_version, set_targets
+from gs2admin.identity.services.access import create_project
+from stages.worker import executor
+from stages.setup.stages import create_stage, set_targets
+from stages.rollouts.services import promote_stage
+from stages.setup.versions import register_version
 password = make_password({password!r})
 people = [User.objects.create(username=name, password=password) for name in {people!r}]
 phase = {{"command": "deploy", "timeout_s": 60, "repeatable": True}}

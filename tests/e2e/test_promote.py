@@ -126,8 +126,8 @@ def test_a_preview_that_is_old_starts_nothing_and_shows_the_new_one(opened, serv
     page = opened()
     page.goto("/p/moved/stages/stg/promote")
     server.python(
-        "from gs2admin.identity.actors import SYSTEM\nfrom stages.models import Stage\nfrom stages.rollout import executor\n"
-        "from stages.services import promote_stage, register_version\n"
+        "from gs2admin.identity.actors import SYSTEM\nfrom stages.models import Stage\nfrom stages.worker import executor\n"
+        "from stages.rollouts.services import promote_stage\nfrom stages.setup.versions import register_version\n"
         "dev = Stage.objects.get(project__name='moved', name='dev')\n"
         "register_version(actor=SYSTEM, project=dev.project, microservice='auth', version='3.3.0')\n"
         "executor.run(promote_stage(actor=SYSTEM, stage=dev).pk)"

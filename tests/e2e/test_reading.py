@@ -26,7 +26,7 @@ def looked_at(server, signed_in):
     server.turn("fail")
     server.python(
         "import time\nfrom gs2admin.identity.actors import SYSTEM\nfrom stages.models import Rollout, Stage\n"
-        "from stages.services import promote_stage\n"
+        "from stages.rollouts.services import promote_stage\n"
         "row = promote_stage(actor=SYSTEM, stage=Stage.objects.get(project__name='looks', name='stg'), reason='try')\n"
         "deadline = time.monotonic() + 40\n"
         "while Rollout.objects.get(pk=row.pk).ended_at is None:\n"

@@ -97,7 +97,7 @@ class Host:
 
         (self.directory / f"{job}.todo").write_text(str(seconds))
         if not sweep_only:
-            engine.ring(RUN, job)
+            engine.wake(RUN, job)
 
     def events(self, job: str) -> list[str]:
         lines = (self.directory / "events").read_text().splitlines()

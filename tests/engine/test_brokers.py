@@ -9,7 +9,8 @@ from django.db import OperationalError
 from django_q.models import OrmQ
 
 from gs2admin import engine
-from gs2admin.engine import brokers, doorbell, inside
+from gs2admin.engine import brokers, inside
+from gs2admin.engine import waking as doorbell
 from tests.engine.conftest import until
 from tests.engine.proxy import Proxy
 
@@ -45,18 +46,18 @@ def slots(monkeypatch):
 
 
 def test_a_ring_carries_an_id_and_is_taken_once_in_order(db, broker):
-    engine.ring("stages.tasks.run_rollout", 1)
-    engine.ring("stages.tasks.run_rollout", 2)
+    engine.wake("stages.worker.tasks.run_rollout", 1)
+    engine.wake("stages.worker.tasks.run_rollout", 2)
     assert [(row.task["func"], row.task["args"]) for row in OrmQ.objects.order_by("pk")] == [
-        ("stages.tasks.run_rollout", (1,)), ("stages.tasks.run_rollout", (2,))]
+        ("stages.worker.tasks.run_rollout", (1,)), ("stages.worker.tasks.run_rollout", (2,))]
     payloads = [row.payload for row in OrmQ.objects.order_by("pk")]
     assert [broker.dequeue(), broker.dequeue(), broker.dequeue()] == [[(None, payloads[0])], [(None, payloads[1])], None]
     assert not OrmQ.objects.exists()
 
 
 def test_nothing_is_taken_while_no_worker_is_idle(db, broker, slots):
-    engine.ring("a.b", 1)
-    engine.ring("a.b", 2)
+    engine.wake("a.b", 1)
+    engine.wake("a.b", 2)
     assert broker.dequeue()
     assert broker.dequeue() is None
     inside.give_slot()
@@ -65,20 +66,20 @@ def test_nothing_is_taken_while_no_worker_is_idle(db, broker, slots):
 
 def test_looking_into_an_empty_queue_uses_up_no_worker(db, broker, slots):
     assert [broker.dequeue() for _ in range(3)] == [None] * 3
-    engine.ring("a.b", 1)
+    engine.wake("a.b", 1)
     assert broker.dequeue()
 
 
 def test_an_unreadable_task_uses_up_no_worker(db, broker, slots):
-    engine.ring("a.b", 1)
+    engine.wake("a.b", 1)
     assert broker.dequeue()
     broker.fail(None)
-    engine.ring("a.b", 2)
+    engine.wake("a.b", 2)
     assert broker.dequeue()
 
 
 def test_a_draining_cluster_takes_nothing(db, broker, monkeypatch):
-    engine.ring("a.b", 1)
+    engine.wake("a.b", 1)
     monkeypatch.setattr(inside, "draining", lambda: True)
     assert broker.dequeue() is None
     assert OrmQ.objects.count() == 1
@@ -92,12 +93,12 @@ def test_a_database_that_is_away_does_not_end_the_pusher(db, broker, slots, monk
     with monkeypatch.context() as gone:
         gone.setattr(broker, "_take", away)
         assert broker.dequeue() is None
-    engine.ring("a.b", 1)
+    engine.wake("a.b", 1)
     assert broker.dequeue()
 
 
 def test_the_heartbeat_comes_before_waiting_work_and_only_to_its_own_cluster(db, broker, monkeypatch):
-    engine.ring("a.b", 1)
+    engine.wake("a.b", 1)
     for cluster in ("aa", "bb"):
         doorbell.push("gs2admin.engine.tasks.heartbeat", 1.0, brokers.private_queue(cluster))
     monkeypatch.setattr(inside, "cluster_id", lambda: "bb")
@@ -118,7 +119,7 @@ def test_with_redis_a_ring_waits_for_the_commit_and_its_failure_is_not_the_calle
 
     monkeypatch.setattr(doorbell, "push", away)
     with django_capture_on_commit_callbacks(execute=True):
-        engine.ring("a.b", 1)
+        engine.wake("a.b", 1)
         assert pushed == []
     assert pushed == [("a.b", 1, None)]
 

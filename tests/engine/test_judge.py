@@ -2,7 +2,7 @@
 import pytest
 
 from gs2admin.processes.backoff import Backoff
-from gs2admin.processes.judge import Beats, Facts, fault, may_kill
+from gs2admin.processes.faults import Beats, Facts, fault, may_kill
 
 LATE = 20.0
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from gs2admin.processes.judge import Facts
+from gs2admin.processes.faults import Facts
 from gs2admin.processes.supervisor import Supervisor
 
 

@@ -7,7 +7,7 @@ import threading
 import pytest
 from django.db import Error, OperationalError, connection, transaction
 
-from gs2admin.sqlite3 import base
+from gs2admin.db.sqlite3 import base
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

@@ -111,7 +111,7 @@ def test_a_failing_task_is_noted_once_and_not_run_again(host):
     from django_q.models import OrmQ, Task
 
     host.ready()
-    engine.ring("tests.engine.workapp.tasks.fail", "job")
+    engine.wake("tests.engine.workapp.tasks.fail", "job")
     until(lambda: Task.objects.filter(success=False).count(), SOON)
     host.ring("job", 0)
     host.wait("job", "end", SOON)

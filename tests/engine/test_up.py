@@ -117,7 +117,7 @@ def test_the_first_start_prepares_everything_and_tells_the_password_once(start):
 
 
 def test_a_second_start_is_quick_and_ctrl_c_ends_it(start, directory):
-    if not (directory / "gs2admin.sqlite3").exists():
+    if not (directory / "gs2admin.db.sqlite3").exists():
         first = start()
         first.ready()
         first.popen.terminate()

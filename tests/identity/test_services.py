@@ -6,9 +6,8 @@ import pytest
 from gs2admin.audit.models import Activity
 from gs2admin.errors import Conflict, Denied, Invalid, NotFound
 from gs2admin.identity.actors import SYSTEM
-from gs2admin.identity.bootstrap import bootstrap
 from gs2admin.identity.models import Credential, Membership, Project, User
-from gs2admin.identity.services import (
+from gs2admin.identity.services.access import (
     add_member,
     change_member_role,
     create_credential,
@@ -18,6 +17,7 @@ from gs2admin.identity.services import (
     secret_hash,
     update_project,
 )
+from gs2admin.identity.services.bootstrap import bootstrap
 
 pytestmark = pytest.mark.django_db
 

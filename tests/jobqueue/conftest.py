@@ -21,7 +21,7 @@ from jobqueue.services.namespaces import create_namespace
 def rings(monkeypatch):
     """What was rung for, instead of waking a worker: [(task, id)]."""
     heard: list[tuple[str, int]] = []
-    monkeypatch.setattr(engine, "ring", lambda task, pk: heard.append((task, pk)))
+    monkeypatch.setattr(engine, "wake", lambda task, pk: heard.append((task, pk)))
     monkeypatch.setattr(engine, "beat", lambda *_: False)
     return heard
 

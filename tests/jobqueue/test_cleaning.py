@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from gs2admin.identity.actors import SYSTEM
-from jobqueue import sweep
+from jobqueue.chores import queues as sweep
 from jobqueue.execution.attempt import Ended
 from jobqueue.models import GivenUp, Job, JobResult, Notification
 from jobqueue.services import run_next

@@ -4,12 +4,12 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
+from gs2admin.db.raw import raw_cursor
 from gs2admin.identity.actors import SYSTEM
-from gs2admin.rawsql import raw_cursor
-from jobqueue import querysets
 from jobqueue import sql as statements
 from jobqueue.models import Job, Queue
 from jobqueue.reads import overview, players, search
+from jobqueue.reads import queues as querysets
 from jobqueue.services.namespaces import create_namespace
 from jobqueue.states import JobState
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from jobqueue.pretty import LONGEST, lay_out, shown
+from jobqueue.pages.pretty import LONGEST, lay_out, shown
 
 TRICKY = [
     '{"id":9007199254740993,"rate":1.10,"big":123456789012345678901234567890,"e":2E+5,"neg":-0.0}',

@@ -6,6 +6,7 @@ import pytest
 from gs2admin import engine
 from gs2admin.errors import Conflict, Denied, Invalid, NotFound
 from gs2admin.identity.actors import SYSTEM
+from jobqueue.chores.queues import free_queues_of, start_left_queues, wake_due_queues, wake_lost_queues
 from jobqueue.execution import drain as drains
 from jobqueue.execution import hold
 from jobqueue.execution.attempt import Ended
@@ -13,7 +14,6 @@ from jobqueue.models import Job, JobResult, Namespace, Notification, Queue
 from jobqueue.services import Entry, delete_job, namespaces, push_jobs, replay_job, run_next
 from jobqueue.services.namespaces import delete_namespace, update_namespace
 from jobqueue.states import JobState, after_attempt
-from jobqueue.sweep import free_queues_of, start_left_queues, wake_due_queues, wake_lost_queues
 
 pytestmark = pytest.mark.django_db
 TASK = "jobqueue.tasks.drain"

@@ -91,7 +91,7 @@ def test_a_namespace_made_anew_goes_on_above_the_old_one(mutexes, project):
 def test_a_large_namespace_is_removed_in_slices_and_by_a_worker(mutexes, monkeypatch, project):
     monkeypatch.setattr("locks.services.namespaces.BATCH", 2)
     rung = []
-    monkeypatch.setattr("gs2admin.engine.ring", lambda task, pk: rung.append((task, pk)))
+    monkeypatch.setattr("gs2admin.engine.wake", lambda task, pk: rung.append((task, pk)))
     for number in range(5):
         mutexes.lock("a", of=str(number))
     LockNamespace.objects.filter(pk=mutexes.namespace.pk).update(status="DELETING")

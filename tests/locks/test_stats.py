@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings
 from django.db import DatabaseError
 
-from gs2admin.wire.dispatch import CallContext
+from gs2admin.wire.call import CallContext
 from locks import chores, sql, stats
 from locks.models import LockTally
 from tests.locks.conftest import LOCKED
@@ -94,7 +94,8 @@ def test_those_who_wait_are_counted_by_the_waits_that_they_were_told(monkeypatch
 
 def test_a_dry_run_counts_nothing(mutexes, credential):
     from gs2admin.identity.actors import from_credential
-    from gs2admin.wire.dispatch import Call, dispatch
+    from gs2admin.wire.call import Call
+    from gs2admin.wire.dispatch import dispatch
     from gs2admin.wire.table import table
 
     method = table().by_name["lock", "mutex", "lockByUserId"]
@@ -107,7 +108,8 @@ def test_a_dry_run_counts_nothing(mutexes, credential):
 def test_the_hot_path_is_a_statement_a_move(mutexes, credential, monkeypatch, django_assert_num_queries):
     """Through the method table: no query of Django's, and on PostgreSQL one statement for each lock and unlock."""
     from gs2admin.identity.actors import from_credential
-    from gs2admin.wire.dispatch import Call, dispatch
+    from gs2admin.wire.call import Call
+    from gs2admin.wire.dispatch import dispatch
     from gs2admin.wire.table import table
 
     monkeypatch.setattr(settings, "PROCESS", "web")

@@ -10,25 +10,22 @@ from django.core.cache import cache
 from gs2admin import engine
 from gs2admin.dashboard import attention, health, sessions
 from gs2admin.identity.actors import SYSTEM
-from gs2admin.identity.services import create_credential
-from gs2admin.identity.stamp_keys import create_stamp_key
-from stages import live as live_answers
+from gs2admin.identity.services.access import create_credential
+from gs2admin.identity.services.stamp_keys import create_stamp_key
+from stages.canary.resolve import splits
+from stages.core import journal
+from stages.gates.services import WindowPlan, save_window
 from stages.models import Rollout, Version
-from stages.resolve import splits
-from stages.rollout import executor, journal
-from stages.rollout.steps import KINDS
-from stages.rollout.steps.base import StepFailed
-from stages.services import (
-    WindowPlan,
-    create_scenario,
-    create_stage,
-    promote_stage,
-    register_version,
-    save_webhook,
-    save_window,
-    set_targets,
-)
-from stages.views import board
+from stages.pages import live as live_answers
+from stages.pages.views import board
+from stages.rollouts.services import promote_stage
+from stages.setup.scenarios import create_scenario
+from stages.setup.stages import create_stage, set_targets
+from stages.setup.versions import register_version
+from stages.steps import KINDS
+from stages.steps.base import StepFailed
+from stages.webhooks.services import save_webhook
+from stages.worker import begin, executor
 from tests.pages.jobs import attempts, job_world, push  # noqa: F401  fixtures of the job pages
 from tests.pages.locks import lock_world  # noqa: F401  fixtures of the lock pages
 
@@ -57,7 +54,7 @@ class ScriptedSteps:
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch):
     """Nothing that a process keeps outlives a test; no worker is woken."""
-    monkeypatch.setattr(engine, "ring", lambda task, pk: None)
+    monkeypatch.setattr(engine, "wake", lambda task, pk: None)
     monkeypatch.setattr(engine, "beat", lambda *_: False)
     monkeypatch.setattr(engine, "worker_label", lambda: "host:cluster:77")
     monkeypatch.setattr(health, "_ask", lambda: health.Health(True, "4 workers"))
@@ -125,7 +122,7 @@ def world(project, producer, steps, run, job_world, lock_world):  # noqa: F811
     steps.fails = False
     running = promote_stage(actor=SYSTEM, stage=canary, reason="look")
     claim = journal.claim(running.pk, "host:cluster:77")
-    journal.start(claim, [journal.Line("Promote canary")])
+    begin.start(claim, [journal.Line("Promote canary")])
     journal.start_step(claim, running.steps.order_by("position")[0], [journal.Line("pre started", "auth", 1)])
     running = Rollout.objects.select_related("stage", "project").get(pk=running.pk)
     register_version(actor=SYSTEM, project=project, microservice="quest", version="1.0.1")

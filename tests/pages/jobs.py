@@ -11,9 +11,10 @@ from gs2admin.identity.actors import SYSTEM
 from jobqueue.execution import attempt
 from jobqueue.execution.attempt import Ended, errors
 from jobqueue.models import Job
-from jobqueue.services import Entry, push_jobs, run_next, user_data
+from jobqueue.services import Entry, push_jobs, run_next
 from jobqueue.services.namespaces import create_namespace, create_script_namespace
 from jobqueue.services.scripts import create_script
+from jobqueue.userdata import services as user_data
 from jobqueue.userdata.format import FORMAT, GIVEN_UP, JOBS, MANIFEST, RESULTS, VERSION, Counts, Manifest
 from tests.userdata.conftest import pack
 

@@ -13,13 +13,13 @@ from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
 
-from gs2admin.audit.export import cell
 from gs2admin.audit.models import Activity
+from gs2admin.audit.pages.export import cell
+from gs2admin.audit.pages.words import ACTIONS
 from gs2admin.audit.services import record
-from gs2admin.audit.words import ACTIONS
 from gs2admin.identity.actors import SYSTEM, person
-from gs2admin.identity.services import create_credential, update_project
-from stages.services import create_stage, update_stage
+from gs2admin.identity.services.access import create_credential, update_project
+from stages.setup.stages import create_stage, update_stage
 
 pytestmark = pytest.mark.django_db
 

@@ -10,9 +10,12 @@ from django.urls import reverse
 from gs2admin.audit.models import Activity
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Credential, Membership, Project, User
-from gs2admin.identity.services import create_credential
+from gs2admin.identity.services.access import create_credential
 from stages.models import Microservice, Output, Rollout, Stage, Step, Target, Version, VersionSet
-from stages.services import create_stage, promote_stage, register_version, save_target, withdraw_version
+from stages.rollouts.services import promote_stage
+from stages.setup.stages import create_stage
+from stages.setup.targets import save_target
+from stages.setup.versions import register_version, withdraw_version
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db

@@ -4,9 +4,10 @@ from __future__ import annotations
 import pytest
 
 from gs2admin.identity.actors import SYSTEM
-from stages.governance.models import ApprovalRule
+from stages.approval.services import save_rule
 from stages.models import Rollout
-from stages.services import register_version, save_rule
+from stages.models.governance import ApprovalRule
+from stages.setup.versions import register_version
 from tests.pages.test_moves import at, fields
 
 pytestmark = pytest.mark.django_db

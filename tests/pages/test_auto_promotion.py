@@ -5,9 +5,9 @@ import pytest
 
 from gs2admin.dashboard import attention
 from gs2admin.identity.actors import SYSTEM
-from stages.governance.models import AutoPromotion
 from stages.models import Rollout
-from stages.services import promote_stage, rollback_stage
+from stages.models.governance import AutoPromotion
+from stages.rollouts.services import promote_stage, rollback_stage
 from stages.states import RolloutState
 from tests.pages.test_moves import at
 

@@ -10,11 +10,13 @@ from django.utils import timezone
 
 from gs2admin.dashboard import health
 from gs2admin.identity.actors import SYSTEM
-from stages.board import drift_sentence, read_board
+from stages.core.versions import Change, digest
 from stages.models import Rollout, Stage, Version, VersionSet
-from stages.services import create_stage, promote_stage, register_version
+from stages.pages.board import drift_sentence, read_board
+from stages.rollouts.services import promote_stage
+from stages.setup.stages import create_stage
+from stages.setup.versions import register_version
 from stages.states import RolloutState
-from stages.versions import Change, digest
 
 pytestmark = pytest.mark.django_db
 
@@ -53,7 +55,7 @@ def test_a_rollout_that_takes_much_longer_than_usual_is_named(world, viewer, sig
     Rollout.objects.filter(pk=world.running.pk).update(started_at=timezone.now() - timedelta(seconds=70))
     assert "has been running for" not in page(sign_in(viewer), world.project)
     Rollout.objects.filter(pk=world.running.pk).update(started_at=timezone.now() - timedelta(seconds=90))
-    from stages.views import board
+    from stages.pages.views import board
 
     board._kept.__init__()
     assert "has been running for 1 min 30 s" in page(sign_in(viewer), world.project)
@@ -64,7 +66,7 @@ def test_who_may_make_stages_is_offered_to_when_there_are_some_and_when_there_ar
     assert page(sign_in(producer), world.project).count(link) == 1
     assert link not in page(sign_in(viewer), world.project)
     Stage.objects.update(deleted_at=timezone.now())
-    from stages.views import board
+    from stages.pages.views import board
 
     board._kept.__init__()
     assert page(sign_in(producer), world.project).count(link) == 1, "in the empty state alone"
@@ -117,7 +119,7 @@ def test_the_number_of_queries_does_not_grow_with_stages_and_microservices(
         left = Stage.objects.create(project=project, name=f"stage-{number}", source=left, sort_number=50, current_set=found)
     client = sign_in(owner)
     page(client, project)
-    from stages.views import board
+    from stages.pages.views import board
 
     board._kept.__init__()
     with django_assert_max_num_queries(17):

@@ -7,7 +7,7 @@ from django.test import Client, override_settings
 from django.urls import reverse
 
 from gs2admin.errors import Conflict, Denied, Invalid, Unavailable
-from stages.views import stage as stage_page
+from stages.pages.views import stage as stage_page
 
 pytestmark = pytest.mark.django_db
 FRAMEWORK = ("Traceback", "django", "Django", "Exception", "settings.py")

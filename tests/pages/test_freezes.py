@@ -9,9 +9,10 @@ from django.utils import timezone
 
 from gs2admin.audit.models import Activity
 from gs2admin.identity.actors import SYSTEM
-from stages.governance.models import FreezeWindow, Halt
+from stages.gates.services import WindowPlan, save_window
+from stages.gates.stops import stop_line
 from stages.models import Rollout
-from stages.services import WindowPlan, save_window, stop_line
+from stages.models.governance import FreezeWindow, Halt
 from tests.pages.test_moves import at, fields
 
 pytestmark = pytest.mark.django_db
@@ -100,7 +101,7 @@ def test_stopping_shows_on_board_stage_and_preview_and_holds_the_button(world, p
 
 
 def test_the_board_notices_a_window_that_opens_by_itself(world, producer, sign_in, monkeypatch):
-    from stages.views import board
+    from stages.pages.views import board
 
     client = sign_in(producer)
     html = client.get(at("board", world)).content.decode()

@@ -12,9 +12,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from gs2admin.identity.actors import SYSTEM
-from stages import rollout_export
 from stages.models import Rollout
-from stages.services import promote_stage
+from stages.pages import rollout_export
+from stages.rollouts.services import promote_stage
 from stages.states import LIVE
 from tests.pages.test_moves import at
 

@@ -11,10 +11,12 @@ from playwright.sync_api import Page, sync_playwright
 
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import User
-from gs2admin.identity.services import create_credential, revoke_credential
-from gs2admin.identity.stamp_keys import create_stamp_key, revoke_stamp_key
+from gs2admin.identity.services.access import create_credential, revoke_credential
+from gs2admin.identity.services.stamp_keys import create_stamp_key, revoke_stamp_key
 from stages.models import Stage, Version
-from stages.services import create_stage, register_version, save_target, withdraw_version
+from stages.setup.stages import create_stage
+from stages.setup.targets import save_target
+from stages.setup.versions import register_version, withdraw_version
 from tests.conftest import CHROMIUM, PASSWORD
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]

@@ -11,10 +11,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from gs2admin.dashboard import sessions
-from stages import live
+from stages.core import journal
+from stages.core.journal import Line
 from stages.models import Output, Rollout
-from stages.rollout import journal
-from stages.rollout.journal import Line
+from stages.pages import live
 
 pytestmark = pytest.mark.django_db
 

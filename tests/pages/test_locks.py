@@ -14,9 +14,9 @@ from gs2admin.errors import Conflict, NotFound
 from gs2admin.identity.actors import SYSTEM
 from locks import reads, stats
 from locks.models import Holding, LockNamespace, LockTally, Mutex
+from locks.pages.views import mutex as mutex_views
+from locks.pages.views import namespaces as namespace_views
 from locks.services.namespaces import create_namespace
-from locks.views import mutex as mutex_views
-from locks.views import namespaces as namespace_views
 from tests.pages.locks import GRN, hold, let_go, run_out
 from tests.pages.test_queues import page, text_of
 

@@ -8,17 +8,13 @@ from django.urls import reverse
 
 from gs2admin.audit.models import Activity
 from gs2admin.identity.actors import SYSTEM
+from stages.approval.services import save_rule
+from stages.canary.services import accept_canary
 from stages.models import Rollout, Stage
-from stages.services import (
-    accept_canary,
-    cancel_rollout,
-    create_scenario,
-    create_stage,
-    promote_stage,
-    register_version,
-    save_rule,
-    set_targets,
-)
+from stages.rollouts.services import cancel_rollout, promote_stage
+from stages.setup.scenarios import create_scenario
+from stages.setup.stages import create_stage, set_targets
+from stages.setup.versions import register_version
 from stages.states import RolloutState
 
 pytestmark = pytest.mark.django_db

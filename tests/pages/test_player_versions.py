@@ -7,8 +7,8 @@ import pytest
 
 from gs2admin.dashboard.player import address
 from gs2admin.identity.actors import SYSTEM
-from stages.resolve import place_of
-from stages.services import reject_canary
+from stages.canary.resolve import place_of
+from stages.canary.services import reject_canary
 from tests.pages.test_queues import page, text_of
 
 pytestmark = pytest.mark.django_db

@@ -12,10 +12,10 @@ from gs2admin.audit.models import Activity
 from gs2admin.dashboard.player import address, registry
 from gs2admin.identity.actors import SYSTEM
 from jobqueue.models import Job
+from jobqueue.pages.views import parts
 from jobqueue.services import push_jobs, run_next
 from jobqueue.services.jobs import Entry
 from jobqueue.services.namespaces import create_namespace
-from jobqueue.views import parts
 from locks.services.namespaces import create_namespace as create_lock_namespace
 from tests.pages.locks import hold, let_go, run_out
 from tests.pages.test_queues import ODD_IDS, page, text_of

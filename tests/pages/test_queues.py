@@ -14,11 +14,11 @@ from gs2admin.audit.models import Activity
 from gs2admin.identity.actors import SYSTEM
 from jobqueue import stats
 from jobqueue.models import Job, Queue, Tally
+from jobqueue.pages.views import namespaces as namespace_views
+from jobqueue.pages.views import player as player_views
 from jobqueue.services import run_next
 from jobqueue.services.namespaces import create_namespace
 from jobqueue.states import JobState
-from jobqueue.views import namespaces as namespace_views
-from jobqueue.views import player as player_views
 from tests.pages.jobs import ARGS
 from tests.pages.queue_pages import at, of_job, page, text_of
 
@@ -213,7 +213,7 @@ def test_try_now_wakes_a_queue_that_waits_for_its_next_try(desk, project, push, 
     job = push(space)
     Queue.objects.filter(pk=job.queue_id).update(next_at=timezone.now() + timedelta(minutes=1))
     rung = []
-    monkeypatch.setattr("gs2admin.engine.ring", lambda task, pk: rung.append((task, pk)))
+    monkeypatch.setattr("gs2admin.engine.wake", lambda task, pk: rung.append((task, pk)))
     assert 'id="do-try"' in page(desk, at("queues-user", space, "u-1"))
     assert desk.post(at("queues-try-now", space, "u-1"), {"reason": "now"}).status_code == 302
     assert rung == [("jobqueue.tasks.drain", job.queue_id)]

@@ -8,8 +8,8 @@ import pytest
 
 from gs2admin.identity.actors import SYSTEM
 from stages.models import Scenario
-from stages.rollout.steps import KINDS, command
-from stages.services import create_scenario, update_scenario
+from stages.setup.scenarios import create_scenario, update_scenario
+from stages.steps import KINDS, command
 from tests.pages.test_scenarios import FORM, GOOD, PROMETHEUS, at, metrics, mika, rows  # noqa: F401  mika is a fixture
 
 pytestmark = pytest.mark.django_db

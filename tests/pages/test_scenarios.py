@@ -5,8 +5,8 @@ import pytest
 from django.urls import reverse
 
 from gs2admin.audit.models import Activity
+from stages.core.scenarios import plan_of
 from stages.models import Rollout, Scenario, Stage
-from stages.scenarios import plan_of
 
 pytestmark = pytest.mark.django_db
 FORM = {

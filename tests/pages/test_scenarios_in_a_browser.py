@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from gs2admin.identity.actors import SYSTEM
 from stages.models import CanaryReport, Rollout, Scenario
-from stages.services import create_scenario
+from stages.setup.scenarios import create_scenario
 from tests.pages.test_in_a_browser import RULES, browser, open_as, unsafe_is_fine  # noqa: F401  fixtures
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]

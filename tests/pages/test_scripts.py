@@ -10,10 +10,10 @@ from django.urls import reverse
 from gs2admin.audit.models import Activity
 from gs2admin.identity.actors import SYSTEM
 from jobqueue.models import Script, ScriptNamespace
+from jobqueue.pages.views import scripts as list_views
 from jobqueue.reads import scripts as reads
 from jobqueue.services import run_next
 from jobqueue.services.scripts import create_script, update_script
-from jobqueue.views import scripts as list_views
 
 pytestmark = pytest.mark.django_db
 

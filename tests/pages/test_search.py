@@ -13,7 +13,8 @@ from jobqueue.models import Queue
 from jobqueue.services.namespaces import create_namespace
 from jobqueue.services.scripts import create_script
 from locks.services.namespaces import create_namespace as create_lock_namespace
-from stages.services import create_stage, register_version
+from stages.setup.stages import create_stage
+from stages.setup.versions import register_version
 from tests.pages.locks import GRN, hold
 from tests.pages.test_queues import ODD_IDS, page, text_of
 

@@ -14,7 +14,7 @@ from gs2admin.audit.models import Activity
 from gs2admin.errors import Denied, NotFound
 from gs2admin.identity.actors import SYSTEM, person
 from gs2admin.identity.models import StampKey
-from gs2admin.identity.stamp_keys import create_stamp_key, revoke_stamp_key, signature, signed_by
+from gs2admin.identity.services.stamp_keys import create_stamp_key, revoke_stamp_key, signature, signed_by
 
 pytestmark = pytest.mark.django_db
 KEY = {"namespace": "shop", "name": "rewards"}

@@ -7,8 +7,9 @@ from django.urls import reverse
 from gs2admin.audit.models import Activity
 from gs2admin.identity.actors import SYSTEM
 from stages.models import Stage, Target
-from stages.rollout.steps.signing import signing_key
-from stages.services import create_stage, move_target, save_target
+from stages.setup.stages import create_stage
+from stages.setup.targets import move_target, save_target
+from stages.steps.signing import signing_key
 
 pytestmark = pytest.mark.django_db
 HOOK = "https://deploy.example.com/hook"

@@ -3,8 +3,8 @@ from __future__ import annotations
 
 import pytest
 
+from gs2admin.db.batched import rows_of_each
 from gs2admin.identity.actors import SYSTEM
-from gs2admin.together import rows_of_each
 from jobqueue.models import Namespace, Queue
 from jobqueue.services.namespaces import create_namespace
 

@@ -9,7 +9,9 @@ from django.urls import reverse
 from gs2admin.audit.models import Activity
 from gs2admin.identity.actors import SYSTEM
 from stages.models import Microservice, Version
-from stages.services import create_stage, promote_stage, register_version, withdraw_version
+from stages.rollouts.services import promote_stage
+from stages.setup.stages import create_stage
+from stages.setup.versions import register_version, withdraw_version
 
 pytestmark = pytest.mark.django_db
 

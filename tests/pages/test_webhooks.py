@@ -7,9 +7,9 @@ import pytest
 from django.db.models.functions import Now
 
 from gs2admin.identity.actors import SYSTEM
-from stages.governance.models_webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint
-from stages.rollout.postman import key_of
-from stages.services import save_webhook
+from stages.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from stages.webhooks.deliver import key_of
+from stages.webhooks.services import save_webhook
 from tests.pages.test_moves import at
 
 pytestmark = pytest.mark.django_db

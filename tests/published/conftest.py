@@ -17,12 +17,14 @@ from gs2admin import engine
 from gs2admin.identity import tokens
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Credential
-from gs2admin.identity.services import create_credential
-from gs2admin.wire.family import Family
-from stages.families import FAMILIES
+from gs2admin.identity.services.access import create_credential
+from gs2admin.wire.protocol import Family
+from stages.api.protocols import FAMILIES
+from stages.api.sourcedeploy.signature import sign
+from stages.core import ledger
 from stages.models import Rollout, RolloutTarget, Stage, Step
-from stages.services import create_stage, ledger, register_version
-from stages.sourcedeploy.signature import sign
+from stages.setup.stages import create_stage
+from stages.setup.versions import register_version
 
 BASE = "/sourcedeploy/api/v1"
 T0 = datetime(2026, 11, 26, 2, 0, 0, 123_000, tzinfo=UTC)
@@ -67,7 +69,7 @@ class Caller:
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch):
     """No worker is woken, and no credential of another test is remembered."""
-    monkeypatch.setattr(engine, "ring", lambda task, pk: None)
+    monkeypatch.setattr(engine, "wake", lambda task, pk: None)
     monkeypatch.setattr(engine, "beat", lambda *_: False)
     monkeypatch.setattr(engine, "worker_label", lambda: "test:worker")
     tokens.forget_all()

@@ -8,7 +8,8 @@ import pytest
 from gs2admin.audit.models import Activity
 from gs2admin.identity.actors import SYSTEM
 from stages.models import Release, Rollout
-from stages.services import promote_stage, register_version
+from stages.rollouts.services import promote_stage
+from stages.setup.versions import register_version
 from stages.states import FINAL, RolloutState, move_for, user_actions
 from tests.published.conftest import asm_error, sd_error
 

@@ -11,8 +11,10 @@ from django.urls import reverse
 from gs2admin.audit.models import Activity
 from gs2admin.identity.actors import SYSTEM
 from stages.models import Release, Rollout, Version
-from stages.rollout import executor
-from stages.services import promote_stage, register_version, rollback_stage, set_targets
+from stages.rollouts.services import promote_stage, rollback_stage
+from stages.setup.stages import set_targets
+from stages.setup.versions import register_version
+from stages.worker import executor
 from tests.published.conftest import asm_error
 from tests.published.test_actions import SPEC
 
@@ -250,7 +252,7 @@ def test_a_task_that_runs_keeps_another_away(caller, live):
 
 
 def test_a_withdrawn_version_cannot_be_released(caller, live, project):
-    from stages.services import withdraw_version
+    from stages.setup.versions import withdraw_version
 
     row, _ = register_version(actor=SYSTEM, project=project, microservice="auth", version="1.2.0")
     withdraw_version(actor=SYSTEM, version=row)

@@ -13,11 +13,12 @@ from django.test import Client
 
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.tokens import issue_project_token
-from stages.asm import releases
-from stages.families import FAMILIES
-from stages.services import create_stage, register_version
-from stages.sourcedeploy import history
-from stages.sourcedeploy.signature import sign
+from stages.api.asm import releases
+from stages.api.protocols import FAMILIES
+from stages.api.sourcedeploy import history
+from stages.api.sourcedeploy.signature import sign
+from stages.setup.stages import create_stage
+from stages.setup.versions import register_version
 from tests.published.conftest import BASE, asm_error, sd_error
 from tests.published.test_actions import SPEC
 from tests.wire.test_fuzz import HEADERS, PIECES, VALUES

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
+from stages.api.sourcedeploy.shapes import STATUS
 from stages.models import Stage
-from stages.sourcedeploy.shapes import STATUS
 from stages.states import RolloutState
 from tests.published.conftest import T0, sd_error
 

@@ -5,22 +5,18 @@ import pytest
 
 from gs2admin.errors import Conflict
 from gs2admin.identity.actors import SYSTEM
-from gs2admin.identity.services import revoke_credential
+from gs2admin.identity.services.access import revoke_credential
+from stages.approval.services import save_rule
+from stages.core.status import status_of
+from stages.gates.stops import resume_line, stop_line
 from stages.models import Rollout
-from stages.rollout import executor
-from stages.services import (
-    create_scenario,
-    delete_scenario,
-    promote_stage,
-    register_version,
-    resume_line,
-    save_rule,
-    stop_line,
-)
-from stages.services.queued import MOST
+from stages.rollouts.queue import MOST
+from stages.rollouts.services import promote_stage
+from stages.setup.scenarios import create_scenario, delete_scenario
+from stages.setup.versions import register_version
 from stages.states import StageStatus
-from stages.status import status_of
-from stages.sweep import start_queued
+from stages.worker import executor
+from stages.worker.chores import start_queued
 from tests.published.conftest import ok, sd_error
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,8 @@ from gs2admin.audit.models import Activity
 from gs2admin.errors import NotFound
 from gs2admin.identity.actors import SYSTEM
 from stages.models import Scenario, Stage
-from stages.services import delete_stage, set_stage_type, set_targets
+from stages.setup.stage_types import set_stage_type
+from stages.setup.stages import delete_stage, set_targets
 from tests.published.conftest import SERVER, ok, sd_error
 
 pytestmark = pytest.mark.django_db
@@ -77,7 +78,7 @@ def test_servers_are_targets_and_a_stage_can_be_placed_on_those_of_another(admin
 
 
 def test_foreign_servers_do_not_exist(admin, base, foreign, other_project):
-    from stages.services import create_stage
+    from stages.setup.stages import create_stage
 
     theirs = create_stage(actor=SYSTEM, project=other_project, name="theirs")
     target = set_targets(actor=SYSTEM, stage=theirs, targets=[

@@ -4,9 +4,11 @@ from __future__ import annotations
 import pytest
 
 from gs2admin.identity.actors import SYSTEM
+from stages.approval.services import save_rule
+from stages.gates.stops import stop_line
 from stages.models import CanaryReport, Rollout, Scenario, Stage
-from stages.rollout import executor
-from stages.services import register_version, save_rule, stop_line
+from stages.setup.versions import register_version
+from stages.worker import executor
 from tests.published.conftest import SERVER, T0, asm_error, ok, sd_error
 from tests.published.test_actions import SPEC
 

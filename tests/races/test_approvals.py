@@ -10,7 +10,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_races_of_approval(monkeypatch):
-    monkeypatch.setattr(engine, "ring", lambda task, pk: None)
+    monkeypatch.setattr(engine, "wake", lambda task, pk: None)
     results = approvals.play(12)
     assert [text for one in results.values() for text in one.wrong] == []
     assert sum(sum(one.ended.values()) for one in results.values()) == 12

@@ -6,9 +6,12 @@ import time
 import pytest
 
 from gs2admin.identity.actors import SYSTEM
-from stages.governance.models_webhooks import WebhookDelivery
 from stages.models import Rollout
-from stages.services import create_stage, promote_stage, register_version, save_webhook
+from stages.models.webhooks import WebhookDelivery
+from stages.rollouts.services import promote_stage
+from stages.setup.stages import create_stage
+from stages.setup.versions import register_version
+from stages.webhooks.services import save_webhook
 from tests.engine.conftest import until
 from tests.steps.helpers import Receiver
 

@@ -22,7 +22,7 @@ from tests.races.conftest import together
 
 @pytest.fixture
 def manual(transactional_db, project, monkeypatch):
-    monkeypatch.setattr(engine, "ring", lambda *_: None)
+    monkeypatch.setattr(engine, "wake", lambda *_: None)
     monkeypatch.setattr(attempt, "perform", lambda **_: Ended(500, "[]"))
     return create_namespace(actor=SYSTEM, project=project, name="manual")
 

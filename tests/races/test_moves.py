@@ -9,10 +9,13 @@ import pytest
 from gs2admin.audit.models import Activity
 from gs2admin.errors import Conflict
 from gs2admin.identity.actors import SYSTEM
+from stages.core import journal
 from stages.models import Rollout
-from stages.rollout import executor, journal
-from stages.services import cancel_rollout, create_stage, promote_stage, register_version, retry_rollout
+from stages.rollouts.services import cancel_rollout, promote_stage, retry_rollout
+from stages.setup.stages import create_stage
+from stages.setup.versions import register_version
 from stages.states import LIVE, RolloutState, StepState
+from stages.worker import begin, executor
 from tests.races.conftest import together
 
 ROUNDS = 15
@@ -79,13 +82,13 @@ def test_a_cancel_between_the_last_look_and_the_success_is_carried_out_at_once(s
 
 
 def test_a_cancel_just_before_it_begins_is_carried_out_at_once(stage, monkeypatch):
-    rollout, start = rollout_to(stage, "1.0"), journal.start
+    rollout, start = rollout_to(stage, "1.0"), begin.start
 
     def cancel_first(claim, lines):
         cancel_rollout(actor=SYSTEM, rollout=rollout)
         start(claim, lines)
 
-    monkeypatch.setattr(journal, "start", cancel_first)
+    monkeypatch.setattr(begin, "start", cancel_first)
     executor.run(rollout.pk)
     rollout.refresh_from_db()
     assert rollout.state == RolloutState.CANCELED and not rollout.steps.exclude(state=StepState.NO_PROGRESS).exists()

@@ -7,8 +7,9 @@ from gs2 import core, freeze
 from bench.server import until
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Project
-from gs2admin.identity.services import create_credential
-from stages.services import create_stage, register_version, set_targets
+from gs2admin.identity.services.access import create_credential
+from stages.setup.stages import create_stage, set_targets
+from stages.setup.versions import register_version
 from tests.official import signed_in
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]

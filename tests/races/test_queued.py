@@ -7,9 +7,11 @@ from gs2admin import engine
 from gs2admin.errors import Conflict
 from gs2admin.identity.actors import SYSTEM
 from stages.models import Rollout
-from stages.rollout import executor
-from stages.services import cancel_rollout, create_stage, promote_stage, register_version
-from stages.services.queued import MOST, start_next
+from stages.rollouts.queue import MOST, start_next
+from stages.rollouts.services import cancel_rollout, promote_stage
+from stages.setup.stages import create_stage
+from stages.setup.versions import register_version
+from stages.worker import executor
 from tests.races.conftest import together
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -18,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def stage(project, monkeypatch):
     """A stage with something to deploy, and no worker that hears."""
-    monkeypatch.setattr(engine, "ring", lambda task, pk: None)
+    monkeypatch.setattr(engine, "wake", lambda task, pk: None)
     monkeypatch.setattr(engine, "beat", lambda *_: False)
     monkeypatch.setattr(engine, "worker_label", lambda: "test:worker")
     register_version(actor=SYSTEM, project=project, microservice="auth", version="1.0")

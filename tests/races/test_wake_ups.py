@@ -18,6 +18,7 @@ from django.db import connection, transaction
 from gs2admin import engine
 from gs2admin.identity.actors import SYSTEM
 from jobqueue import sql
+from jobqueue.chores.queues import wake_due_queues
 from jobqueue.execution import attempt
 from jobqueue.execution import drain as drains
 from jobqueue.execution.attempt import Ended
@@ -25,7 +26,6 @@ from jobqueue.models import Job, Namespace, Queue
 from jobqueue.services import Entry, push_jobs
 from jobqueue.services.namespaces import create_namespace, update_namespace
 from jobqueue.states import JobState
-from jobqueue.sweep import wake_due_queues
 from tests.races.conftest import together
 
 PRODUCERS = 8
@@ -70,7 +70,7 @@ class Bells:
 @pytest.fixture
 def bells(transactional_db, monkeypatch):
     found = Bells()
-    monkeypatch.setattr(engine, "ring", found.ring)
+    monkeypatch.setattr(engine, "wake", found.ring)
     monkeypatch.setattr(attempt, "perform", lambda **_: Ended(200, "{}"))
     drainers = [found.thread(found.answer) for _ in range(DRAINERS)]
     yield found

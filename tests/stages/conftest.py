@@ -6,9 +6,11 @@ import pytest
 from gs2admin import engine
 from gs2admin.identity.actors import SYSTEM
 from stages.models import Rollout
-from stages.rollout import executor
-from stages.rollout.steps import KINDS
-from stages.services import create_stage, promote_stage, register_version
+from stages.rollouts.services import promote_stage
+from stages.setup.stages import create_stage
+from stages.setup.versions import register_version
+from stages.steps import KINDS
+from stages.worker import executor
 from tests.stages.kinds import Kind
 
 
@@ -16,7 +18,7 @@ from tests.stages.kinds import Kind
 def rings(monkeypatch):
     """What was rung for, instead of waking a worker: [(task, id)]."""
     heard: list[tuple[str, int]] = []
-    monkeypatch.setattr(engine, "ring", lambda task, pk: heard.append((task, pk)))
+    monkeypatch.setattr(engine, "wake", lambda task, pk: heard.append((task, pk)))
     monkeypatch.setattr(engine, "beat", lambda *_: False)
     monkeypatch.setattr(engine, "worker_label", lambda: "test:worker")
     return heard

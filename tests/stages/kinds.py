@@ -4,8 +4,9 @@ from __future__ import annotations
 import threading
 
 from gs2admin.identity.actors import SYSTEM
-from stages.rollout.steps.base import StepBroken, StepFailed
-from stages.services import create_scenario, set_targets
+from stages.setup.scenarios import create_scenario
+from stages.setup.stages import set_targets
+from stages.steps.base import StepBroken, StepFailed
 
 
 class Kind:

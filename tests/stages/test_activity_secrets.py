@@ -7,8 +7,10 @@ import pytest
 
 from gs2admin.audit.models import Activity
 from gs2admin.identity.actors import SYSTEM
-from stages.services import create_scenario, remove_webhook, save_webhook, set_targets, update_scenario
-from stages.services.secrets import told
+from stages.core.redact import told
+from stages.setup.scenarios import create_scenario, update_scenario
+from stages.setup.stages import set_targets
+from stages.webhooks.services import remove_webhook, save_webhook
 
 pytestmark = pytest.mark.django_db
 HOOK = "https://chat.example.com/services/T024/B7/s3cretpath?token=s3cretquery"

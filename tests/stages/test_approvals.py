@@ -7,24 +7,17 @@ from gs2admin.audit.models import Activity
 from gs2admin.errors import Conflict, Denied, Invalid, NotFound
 from gs2admin.identity.actors import SYSTEM, Actor, from_credential
 from gs2admin.identity.models import Membership, Role
-from gs2admin.identity.services import change_member_role, create_credential, remove_member, revoke_credential
-from stages import sweep
-from stages.governance.judge import Ballot, Facts, Requirement, Start, Void, Wait, judge
-from stages.governance.models import Vote
+from gs2admin.identity.services.access import change_member_role, create_credential, remove_member, revoke_credential
+from stages.approval.decision import Ballot, Facts, Requirement, Start, Void, Wait, judge
+from stages.approval.services import approve_rollout, reject_rollout, save_rule
+from stages.core.status import status_of
+from stages.gates.stops import resume_line, stop_line
 from stages.models import Rollout
-from stages.services import (
-    approve_rollout,
-    cancel_rollout,
-    delete_stage,
-    promote_stage,
-    register_version,
-    reject_rollout,
-    resume_line,
-    rollback_stage,
-    save_rule,
-    stop_line,
-)
-from stages.status import status_of
+from stages.models.governance import Vote
+from stages.rollouts.services import cancel_rollout, promote_stage, rollback_stage
+from stages.setup.stages import delete_stage
+from stages.setup.versions import register_version
+from stages.worker import chores as sweep
 from tests.stages.test_gates import Door
 
 pytestmark = pytest.mark.django_db
@@ -88,7 +81,7 @@ def test_a_promote_waits_until_somebody_else_approves(asked, dev, producer, owne
     with pytest.raises(Denied, match="You asked for rollout 1 yourself"):
         approve_rollout(actor=actor_of(producer), rollout=asked)
     approved = approve_rollout(actor=actor_of(owner), rollout=asked, reason="looks good")
-    assert approved.state == "queued" and rings == [("stages.tasks.run_rollout", asked.pk)]
+    assert approved.state == "queued" and rings == [("stages.worker.tasks.run_rollout", asked.pk)]
     assert run(asked).state == "succeeded" and pins(dev) == {"auth": "1"}
     assert texts(asked)[:2] == ["Approved by olga.", "Approved by olga. It starts."]
     said = Activity.objects.filter(object_type="rollout").order_by("id").values_list("action", "actor_name", "reason")

@@ -8,12 +8,15 @@ import pytest
 from gs2admin.audit.models import Activity
 from gs2admin.errors import Conflict, Denied, Invalid
 from gs2admin.identity.actors import SYSTEM
-from stages import sweep
-from stages.attention import held
-from stages.governance.auto import Promote, Rest, SourceFacts, decide
-from stages.governance.models import AutoPromotion
+from stages.approval.services import save_rule
+from stages.auto_promotion.decide import Promote, Rest, SourceFacts, decide
+from stages.auto_promotion.services import let_go, save_auto_promotion
+from stages.gates.stops import resume_line, stop_line
 from stages.models import Rollout
-from stages.services import let_go, promote_stage, resume_line, rollback_stage, save_auto_promotion, save_rule, stop_line
+from stages.models.governance import AutoPromotion
+from stages.pages.attention import held
+from stages.rollouts.services import promote_stage, rollback_stage
+from stages.worker import chores as sweep
 
 pytestmark = pytest.mark.django_db
 T = datetime(2026, 11, 27, 12, tzinfo=UTC)

@@ -8,20 +8,15 @@ from django.db.models.functions import Now
 
 from gs2admin.errors import Conflict, Denied, Invalid, NotFound
 from gs2admin.identity.actors import SYSTEM
+from stages.api.sourcedeploy.target_states import target_states
+from stages.canary.services import accept_canary, advance_canary, reject_canary, set_weight
+from stages.core.status import status_of
 from stages.models import CanaryReport, Rollout, Stage
-from stages.rollout import judging, metrics
-from stages.services import (
-    accept_canary,
-    advance_canary,
-    cancel_rollout,
-    create_scenario,
-    promote_stage,
-    reject_canary,
-    set_weight,
-)
-from stages.status import status_of
-from stages.sweep import move_canaries, wake_lost_rollouts
-from stages.target_states import target_states
+from stages.rollouts.services import cancel_rollout, promote_stage
+from stages.setup.scenarios import create_scenario
+from stages.worker import analysis as judging
+from stages.worker import metrics
+from stages.worker.chores import move_canaries, wake_lost_rollouts
 from tests.stages.kinds import breaks, fails, scenario
 from tests.stages.prometheus import Prometheus
 
@@ -81,7 +76,7 @@ def test_accepting_gives_it_to_everybody(stage, kind, up, run, pins, rings):
     seen = []
     kind.acts["auth", "deploy"] = lambda ctx: seen.append((ctx.leg, ctx.weight))
     accept_canary(actor=SYSTEM, rollout=rollout)
-    assert rings[-1] == ("stages.tasks.run_rollout", rollout.pk)
+    assert rings[-1] == ("stages.worker.tasks.run_rollout", rollout.pk)
     assert (now(rollout).state, now(rollout).leg, now(rollout).gray_weight) == ("running", "full", 5)
     with pytest.raises(Conflict, match="cannot be canceled"):
         cancel_rollout(actor=SYSTEM, rollout=rollout)
@@ -184,7 +179,7 @@ def test_good_metrics_give_one_report_per_interval_and_accept(stage, kind, up, r
         rings.clear()
         pass_time(rollout, 91 if count == 1 else 60)
         assert move_canaries() == 1 and move_canaries() == 0, "one ring"
-        assert rings == [("stages.tasks.run_rollout", rollout.pk)]
+        assert rings == [("stages.worker.tasks.run_rollout", rollout.pk)]
         ended = run(rollout)
         assert rollout.reports.count() == count
     assert ended.state == "succeeded" and pins(stage)["auth"] == "1"

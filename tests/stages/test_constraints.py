@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 
 from gs2admin.identity.actors import SYSTEM
 from stages.models import Output, Rollout, Stage, VersionSet
-from stages.services import promote_stage
+from stages.rollouts.services import promote_stage
 from stages.states import FINAL, LIVE, RolloutState
 
 pytestmark = pytest.mark.django_db

@@ -14,25 +14,18 @@ from django.urls import reverse
 
 from gs2admin.errors import Conflict
 from gs2admin.identity.actors import SYSTEM
+from stages.canary import moves as passages
+from stages.canary import services as canary_service
+from stages.canary.services import accept_canary, advance_canary, reject_canary, remake_canary, set_weight
+from stages.core import journal
 from stages.models import Rollout
-from stages.rollout import journal, metrics, passages
-from stages.rollout.steps import KINDS
-from stages.services import (
-    accept_canary,
-    advance_canary,
-    cancel_rollout,
-    promote_stage,
-    register_version,
-    reject_canary,
-    remake_canary,
-    retry_rollout,
-    rollback_stage,
-    set_weight,
-)
-from stages.services import canary as canary_service
-from stages.services import rollouts as rollout_service
+from stages.rollouts import services as rollout_service
+from stages.rollouts.services import cancel_rollout, promote_stage, retry_rollout, rollback_stage
+from stages.setup.versions import register_version
 from stages.states import CREATIONS, FINAL, MOVES, RolloutState, user_actions
-from stages.sweep import move_canaries
+from stages.steps import KINDS
+from stages.worker import metrics
+from stages.worker.chores import move_canaries
 from tests.stages.kinds import Kind, breaks, fails, scenario
 from tests.stages.prometheus import Prometheus
 

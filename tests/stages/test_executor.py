@@ -10,20 +10,15 @@ from django.db.models.functions import Now
 from gs2admin import engine
 from gs2admin.errors import Conflict
 from gs2admin.identity.actors import SYSTEM
+from stages.core import journal
+from stages.core.status import status_of
 from stages.models import Output, Rollout, Step, Target
-from stages.rollout import context, executor, journal
-from stages.rollout.steps import KINDS
-from stages.rollout.steps.base import LeaseLost, StepBroken, StepFailed
-from stages.services import (
-    cancel_rollout,
-    preview_promote,
-    preview_rollback,
-    promote_stage,
-    retry_rollout,
-    rollback_stage,
-)
-from stages.status import status_of
-from stages.sweep import free_rollouts_of, remove_old_output, wake_lost_rollouts
+from stages.plan.previews import preview_promote, preview_rollback
+from stages.rollouts.services import cancel_rollout, promote_stage, retry_rollout, rollback_stage
+from stages.steps import KINDS
+from stages.steps.base import LeaseLost, StepBroken, StepFailed
+from stages.worker import begin, context, executor
+from stages.worker.chores import free_rollouts_of, remove_old_output, wake_lost_rollouts
 
 pytestmark = pytest.mark.django_db
 
@@ -201,7 +196,7 @@ def test_a_worker_that_comes_back_after_its_lease_writes_nothing(stage, kind, ru
     rollout = promote_stage(actor=SYSTEM, stage=stage)
     kind.may_repeat = True
     old = journal.claim(rollout.pk, "frozen")
-    journal.start(old, [journal.Line("begin")])
+    begin.start(old, [journal.Line("begin")])
     Rollout.objects.filter(pk=rollout.pk).update(lease_until=Now() - timedelta(seconds=1))
     ended = run(rollout)
     count, step = ended.outputs.count(), ended.steps.first()
@@ -233,7 +228,7 @@ def test_a_stopping_worker_hands_over_between_steps(stage, kind, run, monkeypatc
     executor.run(rollout.pk)
     rollout.refresh_from_db()
     assert (rollout.state, rollout.lease_until, len(kind.ran)) == ("running", None, 1)
-    assert rings.count(("stages.tasks.run_rollout", rollout.pk)) == 2
+    assert rings.count(("stages.worker.tasks.run_rollout", rollout.pk)) == 2
     monkeypatch.setattr(engine, "beat", lambda *_: False)
     assert run(rollout).state == "succeeded" and len(kind.ran) == 4
 
@@ -244,7 +239,7 @@ def test_the_sweep_wakes_what_lost_its_worker_once(stage, kind, rings):
     Rollout.objects.filter(pk=rollout.pk).update(created_at=Now() - timedelta(minutes=1))
     rings.clear()
     assert wake_lost_rollouts() == 1 and wake_lost_rollouts() == 0
-    assert rings == [("stages.tasks.run_rollout", rollout.pk)]
+    assert rings == [("stages.worker.tasks.run_rollout", rollout.pk)]
     journal.claim(rollout.pk, "worker")
     Rollout.objects.update(rung_at=Now() - timedelta(minutes=1))
     assert wake_lost_rollouts() == 0, "somebody holds it"
@@ -258,7 +253,7 @@ def test_a_worker_known_to_be_dead_is_replaced_without_waiting_for_its_lease(sta
     rings.clear()
     assert free_rollouts_of("host:cluster:2") == 0
     assert free_rollouts_of("host:cluster:1") == 1
-    assert rings == [("stages.tasks.run_rollout", rollout.pk)]
+    assert rings == [("stages.worker.tasks.run_rollout", rollout.pk)]
     assert journal.claim(rollout.pk, "host:cluster:3") is not None
 
 

@@ -13,23 +13,15 @@ from gs2admin.audit.models import Activity
 from gs2admin.errors import Conflict, Denied, Invalid, NotFound, Quota
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Role
-from gs2admin.identity.services import create_credential
-from stages.governance.models import FreezeWindow, Halt
+from gs2admin.identity.services.access import create_credential
+from stages.gates.services import WindowPlan, remove_window, save_window
+from stages.gates.stops import resume_line, stop_line
 from stages.models import Rollout
-from stages.rollout.steps import KINDS
-from stages.rollout.steps.base import StepFailed
-from stages.services import (
-    WindowPlan,
-    delete_stage,
-    promote_stage,
-    remove_window,
-    resume_line,
-    retry_rollout,
-    rollback_stage,
-    save_window,
-    set_targets,
-    stop_line,
-)
+from stages.models.governance import FreezeWindow, Halt
+from stages.rollouts.services import promote_stage, retry_rollout, rollback_stage
+from stages.setup.stages import delete_stage, set_targets
+from stages.steps import KINDS
+from stages.steps.base import StepFailed
 
 pytestmark = pytest.mark.django_db
 
@@ -231,14 +223,14 @@ def test_windows_are_made_changed_and_removed_by_admins_of_their_project(
 
 
 def test_there_is_an_end_to_windows(project, freeze, monkeypatch):
-    monkeypatch.setattr("stages.services.windows.MOST", 1)
+    monkeypatch.setattr("stages.gates.services.MOST", 1)
     freeze()
     with pytest.raises(Quota):
         freeze()
 
 
 def test_gates_of_a_deleted_stage_hold_nothing(dev, stg, register, project, freeze):
-    from stages.governance.gates import closed
+    from stages.gates.reads import closed
 
     stop_line(actor=SYSTEM, project=project, stage=dev, reason="x")
     freeze(stg)

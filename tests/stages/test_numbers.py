@@ -7,8 +7,8 @@ import pytest
 
 from gs2admin.identity.actors import SYSTEM
 from stages.models import Version
-from stages.numbers import WEEKS, Run, read, week_of, weeks
-from stages.services import rollback_stage
+from stages.pages.delivery_metrics import WEEKS, Run, read, week_of, weeks
+from stages.rollouts.services import rollback_stage
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)  # a Thursday
 H = timedelta(hours=1)

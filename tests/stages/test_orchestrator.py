@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from stages.rollout.orchestrator import (
+from stages.worker.orchestrator import (
     MAX_STEP_ATTEMPTS,
     Begin,
     CanaryUp,

@@ -6,21 +6,13 @@ import pytest
 from gs2admin.audit.models import Activity
 from gs2admin.errors import Conflict, Denied, Invalid, NotFound
 from gs2admin.identity.actors import SYSTEM
+from stages.core.status import status_of
 from stages.models import Rollout
-from stages.services import (
-    cancel_rollout,
-    create_stage,
-    delete_stage,
-    preview_promote,
-    preview_rollback,
-    promote_stage,
-    retry_rollout,
-    rollback_stage,
-    update_stage,
-    withdraw_version,
-)
+from stages.plan.previews import preview_promote, preview_rollback
+from stages.rollouts.services import cancel_rollout, promote_stage, retry_rollout, rollback_stage
+from stages.setup.stages import create_stage, delete_stage, update_stage
+from stages.setup.versions import withdraw_version
 from stages.states import RolloutState
-from stages.status import status_of
 
 pytestmark = pytest.mark.django_db
 
@@ -81,7 +73,7 @@ def test_one_live_rollout_per_stage(dev, register, rings):
         promote_stage(actor=SYSTEM, stage=dev)
     assert refusal.value.code == "freeze.stage.updating"
     assert refusal.value.extra == {"rollout": first.number}
-    assert rings == [("stages.tasks.run_rollout", first.pk)]
+    assert rings == [("stages.worker.tasks.run_rollout", first.pk)]
     assert Rollout.objects.count() == 1
 
 

@@ -7,10 +7,11 @@ import pytest
 from django.test import Client
 
 from gs2admin.identity.actors import SYSTEM
-from stages import resolve
+from stages.canary import resolve
+from stages.canary.resolve import place_of, resolve_in, splits
+from stages.canary.services import accept_canary, advance_canary, reject_canary
 from stages.models import Rollout
-from stages.resolve import place_of, resolve_in, splits
-from stages.services import accept_canary, advance_canary, cancel_rollout, promote_stage, reject_canary
+from stages.rollouts.services import cancel_rollout, promote_stage
 from tests.stages.kinds import scenario
 
 pytestmark = pytest.mark.django_db

@@ -7,10 +7,13 @@ from gs2admin.audit.models import Activity
 from gs2admin.errors import Conflict, Denied, Invalid
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Role
+from stages.approval.services import approve_rollout, save_rule
+from stages.core import ledger
 from stages.models import Rollout
-from stages.rollout.steps import KINDS
-from stages.rollout.steps.base import StepFailed
-from stages.services import approve_rollout, cancel_rollout, ledger, promote_stage, retry_rollout, save_rule, set_targets
+from stages.rollouts.services import cancel_rollout, promote_stage, retry_rollout
+from stages.setup.stages import set_targets
+from stages.steps import KINDS
+from stages.steps.base import StepFailed
 from tests.stages.test_gates import Door
 
 pytestmark = pytest.mark.django_db

@@ -8,18 +8,13 @@ import pytest
 from gs2admin.errors import Conflict, Invalid
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Role
+from stages.canary.resolve import read
+from stages.canary.services import accept_canary, reject_canary
 from stages.models import Rollout
-from stages.resolve import read
-from stages.rollout.redo import chances
-from stages.services import (
-    accept_canary,
-    cancel_rollout,
-    promote_stage,
-    reject_canary,
-    retry_rollout,
-    set_targets,
-    update_scenario,
-)
+from stages.plan.redo import chances
+from stages.rollouts.services import cancel_rollout, promote_stage, retry_rollout
+from stages.setup.scenarios import update_scenario
+from stages.setup.stages import set_targets
 from tests.stages.kinds import breaks, fails, scenario
 from tests.stages.test_gates import Door
 

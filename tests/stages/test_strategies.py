@@ -7,19 +7,14 @@ import pytest
 
 from gs2admin import engine
 from gs2admin.identity.actors import SYSTEM
+from stages.api.sourcedeploy.target_states import target_states
+from stages.core.status import status_of
 from stages.models import Rollout
-from stages.rollout import lanes
-from stages.rollout.steps.base import LeaseLost
-from stages.services import (
-    cancel_rollout,
-    preview_promote,
-    preview_rollback,
-    promote_stage,
-    rollback_stage,
-    update_scenario,
-)
-from stages.status import status_of
-from stages.target_states import target_states
+from stages.plan.previews import preview_promote, preview_rollback
+from stages.rollouts.services import cancel_rollout, promote_stage, rollback_stage
+from stages.setup.scenarios import update_scenario
+from stages.steps.base import LeaseLost
+from stages.worker import lanes
 from tests.stages.kinds import breaks, fails, scenario
 
 pytestmark = pytest.mark.django_db

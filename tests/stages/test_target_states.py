@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from stages.target_states import target_states
+from stages.api.sourcedeploy.target_states import target_states
 
 T0 = datetime(2026, 11, 1, tzinfo=UTC)
 WORDS = {"-": "pending", "r": "running", "s": "succeeded", "f": "failed", "c": "canceled", "n": "no_progress"}

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from stages.models import Rollout, Step
-from stages.usual import usual_seconds
+from stages.pages.typical_duration import usual_seconds
 
 pytestmark = pytest.mark.django_db
 

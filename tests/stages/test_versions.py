@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from stages.versions import differences, digest, is_downgrade
+from stages.core.versions import differences, digest, is_downgrade
 
 
 @pytest.mark.parametrize(

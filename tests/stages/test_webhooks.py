@@ -13,25 +13,17 @@ from gs2admin import transitions
 from gs2admin.audit.models import Activity
 from gs2admin.errors import Conflict, Denied, Invalid, NotFound, Quota
 from gs2admin.identity.actors import SYSTEM
-from stages import sweep
-from stages.governance.models_webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from stages.approval.services import approve_rollout, reject_rollout
+from stages.core import ledger
 from stages.models import Rollout
-from stages.rollout import postman
-from stages.rollout.steps.signing import signature, signing_key
-from stages.services import (
-    approve_rollout,
-    cancel_rollout,
-    ledger,
-    promote_stage,
-    reject_rollout,
-    remove_webhook,
-    replay_delivery,
-    rotate_webhook_key,
-    save_webhook,
-    send_test,
-)
-from stages.services.outbox import MOST_BYTES, body_of
+from stages.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from stages.rollouts.services import cancel_rollout, promote_stage
 from stages.states import BY_ID
+from stages.steps.signing import signature, signing_key
+from stages.webhooks import deliver as postman
+from stages.webhooks.outbox import MOST_BYTES, body_of
+from stages.webhooks.services import remove_webhook, replay_delivery, rotate_webhook_key, save_webhook, send_test
+from stages.worker import chores as sweep
 from tests.steps.conftest import receiver  # noqa: F401
 
 pytestmark = pytest.mark.django_db
@@ -248,7 +240,7 @@ def test_endpoints_are_kept_by_admins_of_their_project(project, other_project, o
         save_webhook(actor=actor_of(owner), **make)
     assert rotate_webhook_key(actor=actor_of(owner), endpoint=endpoint).rotation == 2
     assert send_test(actor=actor_of(owner), endpoint=endpoint).event == "test"
-    monkeypatch.setattr("stages.services.webhooks.MOST", 1)
+    monkeypatch.setattr("stages.webhooks.services.MOST", 1)
     with pytest.raises(Quota):
         save_webhook(actor=SYSTEM, **make | {"name": "other"})
     remove_webhook(actor=actor_of(owner), endpoint=endpoint)

@@ -8,9 +8,9 @@ import pytest
 
 from gs2admin.errors import Invalid, NotFound
 from gs2admin.identity.actors import SYSTEM
-from stages.governance.models import FreezeWindow
-from stages.governance.windows import current, in_words, occurrences, upcoming, zone
-from stages.services import WindowPlan, save_window
+from stages.gates.services import WindowPlan, save_window
+from stages.gates.windows import current, in_words, occurrences, upcoming, zone
+from stages.models.governance import FreezeWindow
 
 
 def utc(text: str) -> datetime:

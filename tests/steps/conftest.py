@@ -5,8 +5,8 @@ import textwrap
 
 import pytest
 
-from stages.rollout.steps import KINDS
-from stages.rollout.steps.signing import with_signing
+from stages.steps import KINDS
+from stages.steps.signing import with_signing
 
 from .helpers import Context, Receiver
 

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from stages.rollout.steps import KINDS, StepFailed, launcher
+from stages.steps import KINDS, StepFailed, launcher
 
 
 @dataclass

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from stages.rollout.steps.addresses import AddressRefused, check, kind_of, resolve
+from stages.steps.addresses import AddressRefused, check, kind_of, resolve
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.rollout.steps import KINDS, LeaseLost, StepBroken, StepCanceled, StepFailed, launcher, process
+from stages.steps import KINDS, LeaseLost, StepBroken, StepCanceled, StepFailed, launcher, process
 
 from .helpers import open_fds, running, wait_until
 

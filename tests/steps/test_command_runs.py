@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.rollout.steps import KINDS, StepBroken, StepFailed, launcher
+from stages.steps import KINDS, StepBroken, StepFailed, launcher
 
 from .helpers import open_fds, running, wait_until
 

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from stages.rollout.steps import KINDS, LeaseLost, StepBroken
-from stages.rollout.steps.signing import signature, signing_key
+from stages.steps import KINDS, LeaseLost, StepBroken
+from stages.steps.signing import signature, signing_key
 
 from .helpers import failure
 

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from stages.rollout.steps import KINDS, StepBroken
+from stages.steps import KINDS, StepBroken
 
 from .helpers import failure
 

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from stages.rollout.steps import KINDS, LeaseLost, StepCanceled
-from stages.rollout.steps.exchange import Exchange
-from stages.rollout.steps.urls import parse
+from stages.steps import KINDS, LeaseLost, StepCanceled
+from stages.steps.exchange import Exchange
+from stages.steps.urls import parse
 
 from .helpers import failure, open_fds, wait_until
 

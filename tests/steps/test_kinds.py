@@ -3,8 +3,8 @@
 import pytest
 
 from gs2admin.errors import Invalid
-from stages.rollout.steps import KINDS, StepKind
-from stages.rollout.steps.signing import with_signing
+from stages.steps import KINDS, StepKind
+from stages.steps.signing import with_signing
 
 from .helpers import Context
 

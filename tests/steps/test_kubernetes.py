@@ -6,8 +6,8 @@ import json
 import pytest
 
 from gs2admin.errors import Invalid
-from stages.rollout.steps import KINDS, kube
-from stages.rollout.steps.base import StepBroken, StepCanceled, StepFailed
+from stages.steps import KINDS, kube
+from stages.steps.base import StepBroken, StepCanceled, StepFailed
 from tests.steps.apiserver import DOCUMENT, ApiServer, violations
 from tests.steps.helpers import Context
 

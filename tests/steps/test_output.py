@@ -1,6 +1,6 @@
 """Output is passed on at once, and ends somewhere."""
 
-from stages.rollout.steps.output import StepOutput
+from stages.steps.output import StepOutput
 
 
 def collect(**limits):

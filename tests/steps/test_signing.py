@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 
-from stages.rollout.steps.signing import signature, signing_key
+from stages.steps.signing import signature, signing_key
 
 
 def test_keys_differ_by_target_rotation_and_server(settings):

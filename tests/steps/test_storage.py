@@ -6,8 +6,8 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import InMemoryStorage
 
 from gs2admin.errors import Invalid
-from stages.rollout.steps import KINDS, places
-from stages.rollout.steps.base import StepBroken, StepCanceled, StepFailed
+from stages.steps import KINDS, places
+from stages.steps.base import StepBroken, StepCanceled, StepFailed
 from tests.steps.helpers import Context
 
 KIND = KINDS["storage"]
@@ -114,7 +114,7 @@ def test_stores_without_a_file_system_replace_the_object(stores, monkeypatch):
     memory = InMemoryStorage()
     memory.save("stg/lottery.zip", ContentFile(b"old"))
     real = places.place
-    monkeypatch.setattr("stages.rollout.steps.storage.place", lambda name: memory if name == "live" else real(name))
+    monkeypatch.setattr("stages.steps.storage.place", lambda name: memory if name == "live" else real(name))
     ctx = run()
     assert memory.open("stg/lottery.zip").read().startswith(b"new")
     assert memory.open(ctx.memo["backup"]).read() == b"old"

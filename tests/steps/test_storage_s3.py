@@ -13,12 +13,14 @@ import pytest
 from gs2admin.env import Env
 from gs2admin.identity.actors import SYSTEM
 from stages.models import Rollout
-from stages.rollout import executor
-from stages.rollout.steps import KINDS, s3
-from stages.rollout.steps.awake import Gate
-from stages.rollout.steps.base import LeaseLost, StepCanceled, StepFailed
-from stages.rollout.steps.storage import _Watched
-from stages.services import create_stage, promote_stage, register_version, set_targets
+from stages.rollouts.services import promote_stage
+from stages.setup.stages import create_stage, set_targets
+from stages.setup.versions import register_version
+from stages.steps import KINDS, s3
+from stages.steps.awake import Gate
+from stages.steps.base import LeaseLost, StepCanceled, StepFailed
+from stages.steps.storage import _Watched
+from stages.worker import executor
 from tests.steps.helpers import Context, wait_until
 from tests.steps.s3 import REGION, Bucketeer
 
@@ -174,8 +176,8 @@ class Held(Gate):
 def test_told_to_stop_it_stops_and_leaves_the_old_file_whole(stores, bucketeer, monkeypatch, stop, during):
     bucketeer.put(BUILDS, "ci/out/lottery/1.5.0.zip", b"n" * 40 * MIB)
     bucketeer.put(LIVE, "cdn/stg/lottery.zip", b"old")
-    monkeypatch.setattr("stages.rollout.steps.awake.TURN_S", 0.005)
-    monkeypatch.setattr("stages.rollout.steps.storage.Gate", Held)
+    monkeypatch.setattr("stages.steps.awake.TURN_S", 0.005)
+    monkeypatch.setattr("stages.steps.storage.Gate", Held)
     monkeypatch.setattr(Held, "given", 0)
     counted, read = [], _Watched.read
     monkeypatch.setattr(_Watched, "read", lambda self, size: counted.append(1) or read(self, size))
@@ -262,7 +264,7 @@ def test_a_key_with_too_few_rights_is_told_which_it_needs(use, bucketeer):
 def test_a_rollout_puts_it_and_one_that_cannot_says_why_in_its_step(use, bucketeer, project, monkeypatch):
     from gs2admin import engine
 
-    monkeypatch.setattr(engine, "ring", lambda *_: None)
+    monkeypatch.setattr(engine, "wake", lambda *_: None)
     use(f"builds=s3://{BUILDS},live=s3://{LIVE}")
     bucketeer.put(BUILDS, "lottery/1.0.0.zip", b"one")
     dev = create_stage(actor=SYSTEM, project=project, name="dev", sort_number=0)

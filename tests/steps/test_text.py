@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from stages.rollout.steps.text import LineSplitter, clean_line
+from stages.steps.text import LineSplitter, clean_line
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ def work(path, lease_s, timeout_s):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     settings.configure(STEP_COMMANDS={"deploy": path}, STEP_HTTP_ALLOW=[], LEASE_S=lease_s, SECRET_KEY="x")
-    from stages.rollout.steps import KINDS
+    from stages.steps import KINDS
     from tests.steps.helpers import Context
 
     print("worker", os.getpid(), flush=True)

@@ -10,9 +10,10 @@ import pytest
 from gs2admin import engine
 from gs2admin.identity.actors import SYSTEM
 from jobqueue.models import GivenUp, Job, JobResult, Queue, UserDataRun
-from jobqueue.services import Entry, push_jobs, replay_job, run_next, user_data
+from jobqueue.services import Entry, push_jobs, replay_job, run_next
 from jobqueue.services.namespaces import create_namespace
 from jobqueue.userdata import files
+from jobqueue.userdata import services as user_data
 from jobqueue.userdata.format import to_ms
 from jobqueue.userdata.tasks import perform
 
@@ -28,7 +29,7 @@ def rings(monkeypatch, settings, tmp_path):
     }
     settings.DATA_DIR = tmp_path
     heard: list[tuple[str, int]] = []
-    monkeypatch.setattr(engine, "ring", lambda task, pk: heard.append((task, pk)))
+    monkeypatch.setattr(engine, "wake", lambda task, pk: heard.append((task, pk)))
     monkeypatch.setattr(engine, "beat", lambda *_: False)
     return heard
 

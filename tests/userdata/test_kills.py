@@ -6,8 +6,9 @@ import pytest
 
 from gs2admin.identity.actors import SYSTEM
 from jobqueue.models import GivenUp, Job, Queue, UserDataRun
-from jobqueue.services import Entry, push_jobs, user_data
+from jobqueue.services import Entry, push_jobs
 from jobqueue.userdata import clearing, importing, runs
+from jobqueue.userdata import services as user_data
 from jobqueue.userdata.tasks import perform
 from tests.userdata.conftest import picture
 

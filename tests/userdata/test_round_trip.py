@@ -12,10 +12,11 @@ from gs2admin.identity.actors import SYSTEM
 from jobqueue.execution import hold as queue_hold
 from jobqueue.execution.drain import DRAIN
 from jobqueue.models import GivenUp, Job, JobResult, Notification, Queue, UserDataRun
-from jobqueue.services import push_jobs, user_data
+from jobqueue.services import push_jobs
 from jobqueue.services.jobs import Entry
 from jobqueue.services.namespaces import update_namespace
 from jobqueue.userdata import files
+from jobqueue.userdata import services as user_data
 from jobqueue.userdata.runs import PERFORM
 from jobqueue.userdata.tasks import perform, remove_old_files
 from tests.userdata.conftest import picture

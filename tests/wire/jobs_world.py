@@ -13,7 +13,7 @@ from django.utils import timezone
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import AccessToken, StampKey
 from gs2admin.identity.sealed import seal
-from gs2admin.identity.stamp_keys import purpose_of, signature
+from gs2admin.identity.services.stamp_keys import purpose_of, signature
 from jobqueue.models import GivenUp, Job, JobResult, Queue, UserDataRun
 from jobqueue.services import Entry, push_jobs
 from jobqueue.services.namespaces import create_namespace, create_script_namespace

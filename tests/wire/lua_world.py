@@ -18,15 +18,17 @@ from tests.wire.players import Players
 WORLD = """
 import json
 from gs2admin.identity.actors import SYSTEM
-from gs2admin.identity.services import create_credential, create_project
+from gs2admin.identity.services.access import create_credential, create_project
 from jobqueue.models import UserDataRun
 from jobqueue.services.namespaces import create_script_namespace
 from jobqueue.services.scripts import create_script
-from jobqueue.services.user_data import start_clean, start_dump
+from jobqueue.userdata.services import start_clean, start_dump
 from jobqueue.userdata.tasks import perform
 from stages.models import Rollout
-from stages.services import create_stage, promote_stage, register_version
-from stages.tasks import run_rollout
+from stages.setup.stages import create_stage
+from stages.rollouts.services import promote_stage
+from stages.setup.versions import register_version
+from stages.worker.tasks import run_rollout
 project = create_project(actor=SYSTEM, name="lua", owner_id="lua-owner")
 row, secret = create_credential(actor=SYSTEM, project=project, name="game")
 space = create_script_namespace(actor=SYSTEM, project=project, name="default")

@@ -28,9 +28,9 @@ from django.core.management import call_command
 call_command("migrate", verbosity=0, skip_checks=True)
 call_command("collectstatic", interactive=False, verbosity=0)
 from gs2admin.identity.actors import SYSTEM
-from gs2admin.identity.services import create_credential, create_project, revoke_credential
+from gs2admin.identity.services.access import create_credential, create_project, revoke_credential
 from stages import demo
-from stages.services import create_stage
+from stages.setup.stages import create_stage
 from tests.wire import jobs_world, locks_world
 def credential(project, name, role="service"):
     row, secret = create_credential(actor=SYSTEM, project=project, name=name, role=role)
@@ -120,7 +120,7 @@ class Server:
     def finish_rollouts(self) -> None:
         """Do what a worker does: carry every open rollout to its end."""
         self.python(
-            "from stages.models import Rollout\nfrom stages.tasks import run_rollout\n"
+            "from stages.models import Rollout\nfrom stages.worker.tasks import run_rollout\n"
             "for row in Rollout.objects.live(): run_rollout(row.pk)"
         )
 

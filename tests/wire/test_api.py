@@ -37,7 +37,7 @@ def test_a_withdrawn_version_stays_withdrawn(server):
     call(server, "POST", "/versions", json={"microservice": "payments", "version": "0.9.0"})
     server.python(
         "from gs2admin.identity.actors import SYSTEM\nfrom stages.models import Version\n"
-        "from stages.services import withdraw_version\n"
+        "from stages.setup.versions import withdraw_version\n"
         "withdraw_version(actor=SYSTEM, version=Version.objects.get(microservice__name='payments', version='0.9.0'))"
     )
     refused = call(server, "POST", "/versions", json={"microservice": "payments", "version": "0.9.0"})

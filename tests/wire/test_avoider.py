@@ -144,7 +144,7 @@ def test_after_an_hour_it_is_forgotten(server, players):
     assert players.push(namespace, ("s", {}), avoider="g-1").items[0].name != first
     cleaned = old + (
         "DuplicateRecord.objects.update(created_at=F('created_at') - timedelta(hours=1))\n"
-        "from gs2admin.wire.avoider import forget_old_calls\nprint(forget_old_calls(), DuplicateRecord.objects.count())"
+        "from gs2admin.wire.idempotency import forget_old_calls\nprint(forget_old_calls(), DuplicateRecord.objects.count())"
     )
     removed, left = server.python(cleaned).split()
     assert int(removed) > 0 and left == "0"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import sync_playwright
 
-from gs2admin.wire.family import families
+from gs2admin.wire.protocol import families
 from gs2admin.wire.table import table
 from tests.conftest import CHROMIUM
 

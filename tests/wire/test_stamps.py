@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from gs2admin.identity.stamp_keys import signature
+from gs2admin.identity.services.stamp_keys import signature
 from tests.wire.jobs_world import STAMP_KEY, STAMP_SECRET, sheet
 from tests.wire.players import Players
 

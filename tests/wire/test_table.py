@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 from openapi_spec_validator import validate
 
-from gs2admin.wire.family import families
 from gs2admin.wire.location import locate, piece
 from gs2admin.wire.openapi import document
+from gs2admin.wire.protocol import families
 from gs2admin.wire.shapes import Nothing, Result, Shape, Text, field, parse
 from gs2admin.wire.table import Method, Table, table
 

@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from gs2admin.errors import DomainError
 from gs2admin.identity.management.commands._door import CLI, project_called
-from stages.services import register_version
+from stages.setup.versions import register_version
 
 
 class Command(BaseCommand):

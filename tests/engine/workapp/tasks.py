@@ -48,7 +48,7 @@ def run(job: str) -> None:
         if engine.beat(f"job {job}") and not deaf:
             note(job, "handover")
             lease.unlink()
-            engine.ring("tests.engine.workapp.tasks.run", job)
+            engine.wake("tests.engine.workapp.tasks.run", job)
             return
         time.sleep(0.05)
     todo.unlink()
@@ -68,7 +68,7 @@ def fail(job: str) -> None:
 def wake() -> int:
     lost = [todo.stem for todo in ledger().glob("*.todo") if not fresh(todo.stem)]
     for job in lost:
-        engine.ring("tests.engine.workapp.tasks.run", job)
+        engine.wake("tests.engine.workapp.tasks.run", job)
     return len(lost)
 
 
@@ -77,7 +77,7 @@ def broken() -> int:
     raise RuntimeError("one broken sweeper must not stop the others")
 
 
-@engine.undertaker
+@engine.on_worker_lost
 def bury(label: str) -> int:
     note(label, "buried")
     return 0

@@ -24,7 +24,7 @@ from gs2admin.processes.supervisor import stop_on_signals, terminate_myself
 
 BACKLOG = 2048
 # By name: the engine imports no domain.
-FIRST_CONTENTS = "gs2admin.identity.bootstrap.bootstrap"
+FIRST_CONTENTS = "gs2admin.identity.services.bootstrap.bootstrap"
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -8,10 +8,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from gs2admin.engine import couriers, sweep
-from gs2admin.engine.pulse import DatabasePulse
+from gs2admin.engine import delivery_threads as couriers
+from gs2admin.engine import sweep
+from gs2admin.engine.heartbeat import DatabaseHeartbeat
 from gs2admin.processes.cluster import Cluster
-from gs2admin.processes.judge import beat_every
+from gs2admin.processes.faults import beat_every
 from gs2admin.processes.lifeline import Held
 from gs2admin.processes.supervisor import Supervisor, stop_on_signals, terminate_myself
 
@@ -31,7 +32,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         lifeline = Held.from_environment()
-        pulse, ended = DatabasePulse(beat_every(settings.LATE_S)), threading.Event()
+        pulse, ended = DatabaseHeartbeat(beat_every(settings.LATE_S)), threading.Event()
         starts = [
             partial(Cluster, manage_py=str(settings.BASE_DIR / "manage.py"),
                     **{**queue, "variables": {"GS2ADMIN_PROCESS": "worker", **queue["variables"]}})

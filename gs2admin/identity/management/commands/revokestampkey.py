@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from gs2admin.errors import DomainError
 from gs2admin.identity.management.commands._door import CLI, project_called
-from gs2admin.identity.stamp_keys import living_key, revoke_stamp_key
+from gs2admin.identity.services.stamp_keys import living_key, revoke_stamp_key
 
 
 class Command(BaseCommand):

@@ -1,0 +1,82 @@
+"""The activity page and its export."""
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from gs2admin.audit.models import Activity
+from gs2admin.audit.pages.export import lines
+from gs2admin.audit.pages.facts import brief, facts
+from gs2admin.audit.pages.forms import FilterForm
+from gs2admin.audit.pages.words import DOORS, OBJECTS, verb
+from gs2admin.dashboard.pages import project_page
+from gs2admin.dashboard.posting import link, number_of
+from gs2admin.errors import Invalid
+from gs2admin.identity.models import Project
+
+PAGE = 50
+
+
+@require_GET
+@project_page("activity.view")
+def activity(request: HttpRequest, project: Project) -> HttpResponse:
+    """The lines, newest first; filters and place are in the address."""
+    form = FilterForm(request.GET)
+    words = form.cleaned_data if form.is_valid() else {}
+    before = number_of(request)
+    found: list[Activity] = []
+    if form.is_valid():
+        rows = Activity.objects.of_project(project.pk).matching(words)
+        if before is not None:
+            rows = rows.filter(pk__lt=before)
+        found = list(rows[: PAGE + 1])
+    kept = {name: request.GET.get(name, "") for name in form.fields}
+    return render(request, "audit/activity.html", {
+        "form": form,
+        "lines": [line_of(row) for row in found[:PAGE]],
+        "older": link(**kept, before=found[PAGE - 1].pk) if len(found) > PAGE else "",
+        "newer": link(**kept) if before is not None else "",
+        "filtered": any(words.values()) or not form.is_valid(),
+        "export": link(**kept) if form.is_valid() else "",
+    }, status=200 if form.is_valid() else 400)
+
+
+def line_of(row: Activity) -> dict[str, Any]:
+    """What a page shows of a line."""
+    before, after = row.before, row.after
+    if isinstance(before, dict) and isinstance(after, dict):
+        # These lines name their surroundings on one side only.
+        if row.object_type == "rollout":
+            after = before | after
+        elif row.object_type == "membership":
+            before = after | before
+    found = facts(before, after)
+    where = f"{before['stage']}, " if row.object_type == "rollout" and "stage" in (before or {}) else ""
+    return {
+        "row": row,
+        "verb": verb(row.action),
+        "facts": found,
+        "brief": f"{where}{brief(found, two_sides=before is not None and after is not None)}",
+        "door": DOORS.get(row.door, row.door),
+        "same_actor": link(actor=row.actor_name),
+        "same_object": link(type=row.object_type if row.object_type in OBJECTS else "", object=row.object_id),
+    }
+
+
+@require_GET
+@project_page("activity.view")
+def export(request: HttpRequest, project: Project) -> StreamingHttpResponse:
+    """Every line that fits the filters, as CSV; streamed, so its size does not matter."""
+    form = FilterForm(request.GET)
+    if not form.is_valid():
+        raise Invalid("These filters cannot be read. Go back to the activity page and correct them first.")
+    rows = Activity.objects.of_project(project.pk).matching(form.cleaned_data)
+    name = f"{project.name}-activity-{timezone.now():%Y-%m-%d}.csv"
+    return StreamingHttpResponse(lines(rows.in_chunks()), content_type="text/csv; charset=utf-8", headers={
+        "Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-store",
+    })

@@ -1,9 +1,0 @@
-"""Addresses of the activity log."""
-from django.urls import path
-
-from gs2admin.audit import views
-
-urlpatterns = [
-    path("p/<str:project>/activity/", views.activity, name="activity"),
-    path("p/<str:project>/activity/export.csv", views.export, name="activity-export"),
-]

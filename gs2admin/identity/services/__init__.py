@@ -1,0 +1,1 @@
+"""Every write of people, projects, members and credentials."""

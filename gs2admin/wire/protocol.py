@@ -1,0 +1,263 @@
+"""A published protocol that is not GS2's: a prefix, routes, and an error shape of its own.
+
+Its requests are taken out of Django's stack as the GS2 ones are, before hosts, redirects, sessions and CSRF are looked
+at, so that nothing under the prefix is ever answered in another shape. A family says how its caller is known and how it
+refuses; reading, routing and the last resort are here. Each app lists its protocols in its package `api` as PROTOCOLS.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from typing import Any
+from urllib.parse import quote
+
+from django.apps import apps
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.utils.module_loading import module_has_submodule
+from pydantic import BaseModel
+
+from gs2admin.errors import Conflict, DomainError, Invalid, NotFound, Quota, Unavailable
+from gs2admin.identity.actors import Actor, from_credential
+from gs2admin.identity.models import Credential, Project
+from gs2admin.text import storable
+from gs2admin.wire import bodies, location
+from gs2admin.wire.failures import Failure
+
+log = logging.getLogger(__name__)
+_ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+_PIECE = re.compile(r"\{([A-Za-z_]+)\}")
+# A body that is nested deeper is refused: what is kept is walked through by functions that call themselves.
+MOST_DEEP = 100
+
+
+class Refused(Exception):
+    """A call is refused. status: HTTP; sentence: for people, shown to the client; denied: a right is missing."""
+
+    def __init__(self, status: int, sentence: str, *, denied: bool = False) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.sentence = sentence
+        self.denied = denied
+
+
+@dataclass(frozen=True)
+class Reply:
+    """body: None is an empty one."""
+
+    body: dict[str, Any] | None
+    status: int = 200
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a handler may rely on: who asks, in which project, and the fields. pieces: of the path, decoded."""
+
+    actor: Actor
+    project: Project
+    pieces: dict[str, str]
+    query: dict[str, str]
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One call. path: below the prefix, `{name}` is one piece. takes_body: whether its JSON is read, else it is ignored.
+
+    conflict: the status for an action that the present state forbids. status: of a success. query: {name: description}.
+    request, result: JSON schemas (a request may be a pydantic model), for the OpenAPI page.
+    """
+
+    name: str
+    verb: str
+    path: str
+    handler: Callable[[Asked], Reply]
+    summary: str
+    takes_body: bool = False
+    conflict: int = 400
+    status: int = 200
+    request: type[BaseModel] | dict[str, Any] | None = None
+    result: dict[str, Any] | None = None
+    query: dict[str, str] = field(default_factory=dict)
+
+    def pattern(self) -> re.Pattern[str]:
+        """The path as an expression over the raw, still encoded path."""
+        parts = _PIECE.split(self.path)
+        return re.compile("".join(f"(?P<{p}>[^/]+)" if n % 2 else re.escape(p) for n, p in enumerate(parts)), re.DOTALL)
+
+
+class Family:
+    """Base of a family. root: everything below it is ours. prefix: of the routes.
+
+    host: a Host header that means the root, for clients that can only change DNS; their path begins below `root`.
+    name, title, security (OpenAPI security schemes) and error_schema are for the OpenAPI page.
+    """
+
+    name = ""
+    title = ""
+    root = ""
+    prefix = ""
+    host: re.Pattern[str] | None = None
+    body_cap = 1024 * 1024
+    routes: list[Route] = []
+    security: dict[str, Any] = {}
+    error_schema: dict[str, Any] = {}
+
+    def __init__(self) -> None:
+        self._routes = [(route, route.pattern()) for route in self.routes]
+
+    # ── What a family says of itself ──────────────────────────────────────────────────────────────────────────
+
+    def caller(self, request: HttpRequest, uri: str) -> Credential:
+        """The live credential that asks. uri: the request target as it was sent, path and query. Raises Refused."""
+        raise NotImplementedError
+
+    def refusal(self, refused: Refused) -> Reply:
+        """The family's error body."""
+        raise NotImplementedError
+
+    def dress(self, reply: Reply, request: HttpRequest) -> Reply:
+        """The last change of a success, such as an envelope."""
+        return reply
+
+    # ── What all families do alike ────────────────────────────────────────────────────────────────────────────
+
+    def find(self, meta: dict[str, Any]) -> str | None:
+        """The still encoded path below the root, or None when the request is not for this family."""
+        path = re.split(r"[?#]", target(meta), maxsplit=1)[0].removeprefix(meta.get("SCRIPT_NAME", ""))
+        if self.host is not None and self.host.match(meta.get("HTTP_HOST", "")):
+            return path
+        return path.removeprefix(self.root) if path == self.root or path.startswith(self.root + "/") else None
+
+    def serve(self, request: HttpRequest, path: str) -> HttpResponse:
+        """Answer; never raises, never redirects, sets no cookies."""
+        try:
+            reply = self.dress(self._call(request, path), request)
+        except Refused as refused:
+            reply = self.refusal(refused)
+        except Failure as failure:
+            large = failure.problems[0].message.endswith(".tooLong")
+            reply = self.refusal(Refused(413 if large else failure.status, failure.problems[0].sentence))
+        except (OperationalError, InterfaceError):
+            log.exception("the database did not answer")
+            reply = self.refusal(Refused(503, "The server is busy; try again."))
+        except Exception:  # the outermost frame of this door: nothing of the fault may reach the client
+            log.exception("a call failed")
+            reply = self.refusal(Refused(500, "Something went wrong here; it was logged."))
+        return _response(reply, request.method == "HEAD")
+
+    def _call(self, request: HttpRequest, path: str) -> Reply:
+        meta, verb = request.META, request.method or "GET"
+        words = self.root.strip("/")
+        raw = bodies.read_raw(meta, words, self.body_cap) if verb not in {"GET", "HEAD"} else b""
+        credential = self.caller(request, target(meta))
+        route, found = self._route(verb, path.removeprefix(self.prefix.removeprefix(self.root)), path)
+        request.wire_method = f"{words}.{route.name}"  # for the access log
+        asked = Asked(
+            actor=from_credential(
+                credential, door="api", ip=meta.get("REMOTE_ADDR", ""), request_id=getattr(request, "request_id", "")
+            ),
+            project=credential.project,
+            pieces={name: self._piece(value, words) for name, value in found.items()},
+            query=_text_of(location.query(meta, words), "query"),
+            body=self._body(raw, meta, words) if route.takes_body else {},
+        )
+        try:
+            return route.handler(asked)
+        except DomainError as error:
+            raise refused_by(error, route.conflict) from None
+
+    def _route(self, verb: str, path: str, whole: str) -> tuple[Route, dict[str, str]]:
+        verbs = set()
+        if whole.startswith(self.prefix.removeprefix(self.root)):
+            for route, pattern in self._routes:
+                match = pattern.fullmatch(path)
+                if match and route.verb == verb:
+                    return route, match.groupdict()
+                if match:
+                    verbs.add(route.verb)
+        raise Refused(404, f"This path answers to {', '.join(sorted(verbs))} only." if verbs else "There is no such path.")
+
+    def _piece(self, value: str, words: str) -> str:
+        text = location.piece(value, True, words)
+        if text is None or "\0" in text:
+            raise Refused(404, "There is no such path.")
+        return text
+
+    def _body(self, raw: bytes, meta: dict[str, Any], words: str) -> dict[str, Any]:
+        found = bodies.parse_object(bodies.decode(raw, meta.get("HTTP_CONTENT_ENCODING", ""), words, self.body_cap), words)
+        return _text_of(found, "body")
+
+
+def target(meta: dict[str, Any]) -> str:
+    """The request target as it was sent, path and query, without scheme, host and fragment.
+
+    Where the server does not give it (none but gunicorn's kin does), the decoded path is encoded again.
+    """
+    raw = meta.get("RAW_URI")
+    if raw is None:
+        whole = meta.get("SCRIPT_NAME", "") + meta.get("PATH_INFO", "/")
+        path = quote(whole.encode("latin-1", "replace"), safe="/~:@!$&'()*+,;=-._")
+        return path + (f"?{meta['QUERY_STRING']}" if meta.get("QUERY_STRING") else "")
+    raw = raw.partition("#")[0]
+    if raw[:1] == "/":
+        return raw
+    rest = _ABSOLUTE.sub("", raw, count=1)
+    return rest if rest[:1] == "/" else "/" + rest
+
+
+def refused_by(error: DomainError, conflict: int) -> Refused:
+    """What a refusal of the domain is here. conflict: the status where the present state forbids the action."""
+    status = 400
+    for kind, code in ((NotFound, 404), (Conflict, conflict), (Unavailable, 503), (Quota, 429), (Invalid, 400)):
+        if isinstance(error, kind):
+            status = code
+            break
+    else:
+        return Refused(403, error.sentence, denied=True)
+    return Refused(status, error.sentence)
+
+
+def _text_of(found: dict[str, Any], where: str) -> dict[str, Any]:
+    """The fields, if a database column and other clients can hold their text, and our own code can walk through them.
+
+    where: query or body. Raises Refused.
+    """
+    left: list[tuple[Any, int]] = [(found, 1)]
+    while left:
+        value, depth = left.pop()
+        if isinstance(value, str) and not storable(value):
+            raise Refused(400, f"The {where} holds a character that is not text.")
+        if isinstance(value, (dict, list)):
+            if depth > MOST_DEEP:
+                raise Refused(400, "The JSON is nested too deeply.")
+            left += ((each, depth + 1) for each in value)
+        if isinstance(value, dict):
+            left += ((each, depth + 1) for each in value.values())
+    return found
+
+
+def _response(reply: Reply, head: bool) -> HttpResponse:
+    text = "" if reply.body is None else json.dumps(reply.body, ensure_ascii=False, separators=(",", ":"))
+    content = text.encode("utf-8", "replace")
+    response = HttpResponse(b"" if head else content, status=reply.status, content_type="application/json;charset=utf-8")
+    response["Content-Length"] = str(0 if head else len(content))
+    response["Cache-Control"] = "no-store"
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+@cache
+def families() -> list[Family]:
+    """All published protocols of this server, from the apps' `api` packages."""
+    found: list[Family] = []
+    for config in apps.get_app_configs():
+        if config.module and module_has_submodule(config.module, "api"):
+            found += getattr(import_module(f"{config.name}.api"), "PROTOCOLS", [])
+    return found

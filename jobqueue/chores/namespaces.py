@@ -1,0 +1,47 @@
+"""What workers finish of what a request began: removing large namespaces."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.db.models.functions import Now
+
+from gs2admin import engine
+from gs2admin.namespaces.services import NamespaceStatus
+from jobqueue.models import Namespace, ScriptNamespace
+from jobqueue.services import namespaces
+from jobqueue.userdata import tasks  # noqa: F401  registers its sweeper and its cleaner with ours
+
+# Longer than a slice of the work: whoever is at it stamps the row at each beginning.
+SLICE_S = 10.0
+LOST_S = 30
+
+
+def finish_queue_namespace(pk: int) -> None:
+    """Go on removing a closed namespace of queues."""
+    _finish(Namespace, pk, namespaces.finish_delete, namespaces.FINISH_QUEUES)
+
+
+def finish_script_namespace(pk: int) -> None:
+    """Go on removing a closed namespace of scripts."""
+    _finish(ScriptNamespace, pk, namespaces.finish_delete_scripts, namespaces.FINISH_SCRIPTS)
+
+
+def _finish(model: type, pk: int, finish: Callable[..., bool], task: str) -> None:
+    rows = model.objects.filter(pk=pk, status=NamespaceStatus.DELETING)
+    if not rows.update(updated_at=Now()):
+        return
+    if not finish(rows.get(), seconds=SLICE_S):
+        engine.wake(task, pk)
+
+
+@engine.sweeper
+def wake_deletions() -> int:
+    """Ring for namespaces whose removal nobody goes on with."""
+    woken = 0
+    for model, task in ((Namespace, namespaces.FINISH_QUEUES), (ScriptNamespace, namespaces.FINISH_SCRIPTS)):
+        lost = model.objects.filter(status=NamespaceStatus.DELETING, updated_at__lt=Now() - timedelta(seconds=LOST_S))
+        for pk in list(lost.values_list("pk", flat=True)[:50]):
+            engine.wake(task, pk)
+            woken += 1
+    return woken

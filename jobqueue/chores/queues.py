@@ -1,0 +1,107 @@
+"""Wakes queues whose drain was lost or whose time has come, and cleans what is older than it may become."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+
+from gs2admin import engine
+from gs2admin.namespaces.services import NamespaceStatus
+from jobqueue.execution.drain import DRAIN, begin
+from jobqueue.models import Job, Namespace, Notification, Queue
+from jobqueue.states import JobState
+
+BATCH = 1_000
+LOST_S = 10
+
+
+def _wake(due: Callable[[], QuerySet]) -> int:
+    """Ring for each queue that is due and that nobody holds; several hosts may do so at once."""
+    free = Q(lease_until=None) | Q(lease_until__lt=Now())
+    woken = 0
+    for pk in list(due().filter(free).values_list("pk", flat=True)[:500]):
+        with transaction.atomic():
+            if due().filter(free, pk=pk).update(rung_at=Now(), next_at=None):
+                engine.wake(DRAIN, pk)
+                woken += 1
+    return woken
+
+
+@engine.ticker
+def wake_due_queues() -> int:
+    """Queues whose back-off is over."""
+    return _wake(lambda: Queue.objects.filter(draining=True, next_at__lte=Now()))
+
+
+@engine.sweeper
+def wake_lost_queues() -> int:
+    """Queues that somebody should be draining and nobody came for in a while."""
+    lost = Q(rung_at=None) | Q(rung_at__lt=Now() - timedelta(seconds=LOST_S))
+    return _wake(lambda: Queue.objects.filter(lost, draining=True, next_at=None))
+
+
+@engine.sweeper
+def start_left_queues() -> int:
+    """Queues with work that nobody drains although their namespace runs by itself.
+
+    A push that had read the switch as off, and was committed after the switch had looked for idle queues, leaves one.
+    """
+    started = 0
+    for namespace in list(Namespace.objects.filter(enable_auto_run=True, status=NamespaceStatus.ACTIVE)):
+        left = Queue.objects.filter(namespace=namespace, waiting__gt=0, draining=False)
+        # Found by the index of queues with work; almost all of them are being drained.
+        started += sum(begin(pk) for pk in list(left.order_by("head_at", "pk").values_list("pk", flat=True)[:500]))
+    return started
+
+
+@engine.on_worker_lost
+def free_queues_of(label: str) -> int:
+    """A worker is dead together with all it had started: its queue need not wait for the lease to end.
+
+    What it was in the middle of is cleared up by whoever takes the queue next.
+    """
+    freed = 0
+    for pk in list(Queue.objects.filter(draining=True, leased_by=label).values_list("pk", flat=True)):
+        with transaction.atomic():
+            held = Queue.objects.filter(pk=pk, leased_by=label, lease_until__gt=Now())
+            if held.update(lease_until=None, rung_at=Now()):
+                engine.wake(DRAIN, pk)
+                freed += 1
+    return freed
+
+
+@engine.cleaner(every_s=600)
+def remove_old_jobs() -> int:
+    """Remove jobs that left their queue long ago, with their results, in small batches.
+
+    Old jobs are the first by id, so that no index on their age is needed, which every run job would pay for.
+    """
+    done = Now() - timedelta(days=settings.JOB_RESULT_KEEP_DAYS)
+    given_up = Now() - timedelta(days=settings.JOB_GIVEN_UP_KEEP_DAYS)
+    youngest = Now() - timedelta(days=min(settings.JOB_RESULT_KEEP_DAYS, settings.JOB_GIVEN_UP_KEEP_DAYS))
+    over = Q(state=JobState.DONE, updated_at__lt=done) | Q(state=JobState.GIVEN_UP, updated_at__lt=given_up)
+    removed = after = 0
+    while True:
+        ids = list(Job.objects.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:BATCH])
+        if not ids:
+            return removed
+        removed += Job.objects.filter(over, pk__in=ids).delete()[0]
+        after = ids[-1]
+        following = Job.objects.filter(pk__gt=after).order_by("pk").values("pk")[:1]
+        if not Job.objects.filter(pk__in=following, created_at__lt=youngest).exists():
+            return removed
+
+
+@engine.cleaner(every_s=3600)
+def remove_old_notifications() -> int:
+    """Nobody wants to be told of last month's jobs."""
+    removed = 0
+    while True:
+        ids = list(Notification.objects.filter(created_at__lt=Now() - timedelta(days=1)).values_list("pk", flat=True)[:BATCH])
+        if not ids:
+            return removed
+        removed += Notification.objects.filter(pk__in=ids).delete()[0]

@@ -1,0 +1,118 @@
+"""The list of lock namespaces, what is held in one, and its settings."""
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from gs2admin.dashboard.charts import SPANS
+from gs2admin.dashboard.pages import project_page
+from gs2admin.dashboard.polling import BUSY_MS, CALM_MS, cursor_of, is_present, live_answer, nothing_new
+from gs2admin.dashboard.posting import link, text_of
+from gs2admin.identity.models import Project
+from gs2admin.namespaces.pages import SpacePages
+from gs2admin.text import without_nul
+from locks import reads
+from locks.models import LockNamespace, Mutex
+from locks.pages.addresses import at
+from locks.pages.charts import charts
+from locks.pages.forms import NamespaceForm
+from locks.pages.views.common import crumbs, namespace_of, rights
+from locks.services import namespaces as services
+
+PAGE = 50
+
+
+@require_GET
+@project_page()
+def locks(request: HttpRequest, project: Project) -> HttpResponse:
+    """All namespaces by name, with their numbers."""
+    after = text_of(request, "after")
+    rows = reads.namespaces(project, after=after, limit=PAGE + 1)
+    found = reads.numbers([row.pk for row in rows[:PAGE]])
+    return render(request, "locks/locks.html", {
+        "rows": [(row, found[row.pk]) for row in rows[:PAGE]],
+        "next": link(after=rows[PAGE - 1].name) if len(rows) > PAGE else "", "first": "?" if after else "",
+        **rights(request, project),
+    })
+
+
+def _place(request: HttpRequest) -> tuple[int, int] | None:
+    """(acquired_ms, id) of the last row of the page before, from ?place=; None when it is absent or nonsense."""
+    ms, _, pk = request.GET.get("place", "").partition("~")
+    fits = all(part.isascii() and part.isdigit() and len(part) < 19 for part in (ms, pk))
+    return (int(ms), int(pk)) if fits else None
+
+
+def _held(request: HttpRequest, row: LockNamespace) -> dict[str, Any]:
+    """The list: filters and place are in the address. Ids are taken as they are: they may begin or end with a blank."""
+    user = without_nul(request.GET.get("user", ""))[:128]
+    front = without_nul(request.GET.get("property", ""))[:1024]
+    place = _place(request)
+    found = reads.held(row, user_id=user, property_prefix=front, after=place, limit=PAGE + 1)
+    kept = {"user": user, "property": front, "span": request.GET.get("span", "") if request.GET.get("span") in SPANS else ""}
+    last: Mutex | None = found[PAGE - 1] if len(found) > PAGE else None
+    return {
+        "held": found[:PAGE], "user": user, "front": front, "now_ms": reads.now_ms(), "kept": kept,
+        "next": link(**kept, place=f"{last.acquired_ms}~{last.pk}") if last else "", "first": link(**kept) if place else "",
+        "live_url": f"{at('locks-live', row)}{link(**kept, place=request.GET.get('place', '') if place else '')}",
+    }
+
+
+def _moving(request: HttpRequest, row: LockNamespace) -> dict[str, Any]:
+    """What is held, the numbers, and the cursor, which changes with them and with the minute, when the charts move on."""
+    numbers, listed = reads.numbers([row.pk])[row.pk], _held(request, row)
+    facts = [(mutex.pk, mutex.revision, mutex.counter, mutex.until_ms, mutex.denied) for mutex in listed["held"]]
+    minute = listed["now_ms"] // 60_000
+    return {**listed, "numbers": numbers, "cursor": cursor_of(row.revision, row.status, numbers, facts, minute)}
+
+
+def _shown(request: HttpRequest, project: Project, row: LockNamespace, moving: dict[str, Any]) -> dict[str, Any]:
+    """All that is shown."""
+    key = request.GET.get("span", "1h")
+    held_chart, lost_chart = charts(row, key if key in SPANS else "1h")
+    return {
+        **moving, "namespace": row,
+        "spans": [(each, link(**{**moving["kept"], "span": each.key})) for each in SPANS.values()],
+        "held_chart": held_chart, "lost_chart": lost_chart,
+        "every": BUSY_MS if moving["numbers"].held else CALM_MS, **rights(request, project),
+    }
+
+
+@require_GET
+@project_page()
+def namespace(request: HttpRequest, project: Project, namespace: str) -> HttpResponse:
+    """One namespace: its numbers, its charts, and what is held now, the longest first."""
+    row = namespace_of(project, namespace)
+    shown = _shown(request, project, row, _moving(request, row))
+    return render(request, "locks/namespace.html", {**shown, "crumbs": crumbs(project, (row.name, ""))})
+
+
+@require_GET
+@project_page()
+def live(request: HttpRequest, project: Project, namespace: str) -> HttpResponse:
+    """What moved since the reader's cursor."""
+    row = namespace_of(project, namespace)
+    moving = _moving(request, row)
+    if is_present(request, moving["cursor"]):
+        return nothing_new()
+    return live_answer(request, "locks/_namespace_live.html", moving["cursor"], _shown(request, project, row, moving))
+
+
+def _lost(row: LockNamespace) -> list[str]:
+    held = reads.numbers([row.pk])[row.pk].held
+    many = "1 mutex is" if held == 1 else f"{'More than ' if held > reads.MANY else ''}{min(held, reads.MANY):,} mutexes are"
+    return [
+        f"{many} held in it and released by this; their holders' unlocks are refused." if held else "Nothing is held in it.",
+        "Nothing can be locked in it from this moment on.",
+        "The history of its mutexes goes with it. A namespace made again under this name goes on with higher revisions.",
+    ]
+
+
+create, edit, delete = SpacePages(
+    front="locks", noun="lock namespace", section="Locks", right="lock.manage", form=NamespaceForm, find=namespace_of,
+    create=services.create_namespace, update=services.update_namespace, delete=services.delete_namespace,
+    holds="Holds one mutex per player and property.", made="; clients can lock in it now", lost=_lost,
+).views()

@@ -1,4 +1,0 @@
-"""GS2-Lock: its methods, as the contract's page fixes them."""
-from locks.wire import mutexes, namespaces
-
-METHODS = namespaces.METHODS + mutexes.METHODS

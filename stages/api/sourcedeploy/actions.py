@@ -1,0 +1,61 @@
+"""What starts a rollout and what is done to one. Answers come before the work is done; the history tells how it goes."""
+
+from __future__ import annotations
+
+from gs2admin.wire.protocol import Asked, Reply
+from stages.api.sourcedeploy.asking import rollout_of, scenario_of
+from stages.approval.services import approve_rollout, reject_rollout
+from stages.canary.services import accept_canary, reject_canary
+from stages.rollouts.services import cancel_rollout, promote_stage
+
+DONE = {"result": True}
+
+
+def deploy(asked: Asked) -> Reply:
+    """Bring the stage to its source's versions by this scenario.
+
+    Where a rule asks for approval it waits for that, and while another rollout of the stage is live for its turn.
+    Raises NotFound, Denied, Invalid, Conflict (a freeze window is on, the line is stopped, too many wait).
+    """
+    return _started(asked, ask=False)
+
+
+def request(asked: Asked) -> Reply:
+    """The same, but somebody has to approve it first in any case. Raises as deploy."""
+    return _started(asked, ask=True)
+
+
+def _started(asked: Asked, *, ask: bool) -> Reply:
+    stage, scenario = scenario_of(asked)
+    rollout = promote_stage(actor=asked.actor, stage=stage, scenario=scenario, family="sourcedeploy", ask=ask, queue=True)
+    return Reply({"historyId": rollout.number})
+
+
+def accept(asked: Asked) -> Reply:
+    """Approve a rollout that waits. Raises NotFound, Denied (also of one's own request), Conflict when none waits."""
+    approve_rollout(actor=asked.actor, rollout=rollout_of(asked))
+    return Reply(dict(DONE))
+
+
+def reject(asked: Asked) -> Reply:
+    """Refuse a rollout that waits for approval. Raises as accept."""
+    reject_rollout(actor=asked.actor, rollout=rollout_of(asked))
+    return Reply(dict(DONE))
+
+
+def cancel(asked: Asked) -> Reply:
+    """Raises NotFound, Denied, Conflict when it has ended or may not be stopped."""
+    cancel_rollout(actor=asked.actor, rollout=rollout_of(asked))
+    return Reply(dict(DONE))
+
+
+def canary_accept(asked: Asked) -> Reply:
+    """Give the new versions to everybody. Raises NotFound, Denied, Conflict when no canary waits for a person."""
+    accept_canary(actor=asked.actor, rollout=rollout_of(asked))
+    return Reply(dict(DONE))
+
+
+def canary_reject(asked: Asked) -> Reply:
+    """Withdraw the canary. Raises NotFound, Denied, Conflict."""
+    reject_canary(actor=asked.actor, rollout=rollout_of(asked))
+    return Reply(dict(DONE))

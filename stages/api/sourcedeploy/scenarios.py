@@ -1,0 +1,74 @@
+"""Scenarios by SourceDeploy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gs2admin.wire.protocol import Asked, Reply
+from gs2admin.wire.reading import read
+from stages.api.sourcedeploy import bodies
+from stages.api.sourcedeploy.asking import page_of, scenario_of, stage_of
+from stages.api.sourcedeploy.scenario_config import Wanted, shown, wanted
+from stages.api.sourcedeploy.shapes import named
+from stages.models import Scenario
+from stages.setup.scenarios import create_scenario, delete_scenario, update_scenario
+
+
+def scenario_list(asked: Asked) -> Reply:
+    """In the order in which they were made. Raises NotFound, Invalid."""
+    stage = stage_of(asked)
+    rows = Scenario.objects.filter(stage=stage, name__contains=asked.query.get("scenarioName", "")).order_by("pk")
+    listed = [named(row) for row in page_of(asked, rows)]
+    return Reply({"project": named(asked.project), "stage": named(stage), "scenarioList": listed})
+
+
+def scenario_detail(asked: Asked) -> Reply:
+    """Raises NotFound."""
+    stage, row = scenario_of(asked)
+    return Reply({
+        "project": named(asked.project), "stage": named(stage), **named(row), "description": row.description,
+        "type": stage.type, "config": shown(row, stage.type),
+    })  # fmt: skip
+
+
+def scenario_create(asked: Asked) -> Reply:
+    """Raises NotFound, Denied, Invalid, Conflict (name taken)."""
+    stage = stage_of(asked)
+    sent = read(bodies.ScenarioBody, asked.body)
+    facts = _facts(wanted(stage.type, sent.config))
+    row = create_scenario(actor=asked.actor, stage=stage, name=sent.name, description=sent.description or "", **facts)
+    return Reply(named(row))
+
+
+def scenario_update(asked: Asked) -> Reply:
+    """What is absent stays; a name cannot be sent. Raises NotFound, Denied, Invalid."""
+    stage, row = scenario_of(asked)
+    sent = read(bodies.ScenarioChange, asked.body)
+    facts = {} if sent.config is None else _facts(wanted(stage.type, sent.config))
+    if sent.description is not None:
+        facts["description"] = sent.description
+    return Reply(named(update_scenario(actor=asked.actor, scenario=row, **facts)))
+
+
+def scenario_delete(asked: Asked) -> Reply:
+    """Raises NotFound, Denied."""
+    _, row = scenario_of(asked)
+    delete_scenario(actor=asked.actor, scenario=row)
+    return Reply({"result": True})
+
+
+def _facts(found: Wanted) -> dict[str, Any]:
+    """What the service is told: commands are those that the administrator allows, by their names."""
+    commands = {
+        phase: [{"kind": "command", "config": {"command": name}} for name in names]
+        for phase, names in found.commands.items()
+        if names
+    }
+    return {
+        "strategy": found.strategy,
+        "sequence": found.sequence,
+        "rollback": found.rollback,
+        "commands": commands,
+        "canary": found.canary,
+        "config": found.config,
+    }

@@ -1,0 +1,1 @@
+"""Who must agree before a rollout begins."""

@@ -1,0 +1,1 @@
+"""Stages that follow their source by themselves."""

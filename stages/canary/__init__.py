@@ -1,0 +1,1 @@
+"""Who gets which version: the moves of a canary, its clocks, and the lookup for players."""

@@ -1,0 +1,1 @@
+"""What holds a rollout back: stops and freeze windows."""

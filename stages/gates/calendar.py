@@ -1,0 +1,81 @@
+"""Freeze windows as iCalendar (RFC 5545), and the signed address under which a calendar program reads them."""
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from itertools import islice, takewhile
+
+from django.core import signing
+
+from gs2admin.identity.actors import Actor, person
+from gs2admin.identity.models import Project, User
+from stages.gates.windows import in_words, occurrences
+from stages.models.governance import FreezeWindow
+
+SALT = "gs2admin.freeze-windows"
+BACK, AHEAD, MOST = timedelta(days=28), timedelta(days=182), 60
+
+
+def key_for(project: Project, user_id: str) -> str:
+    """The key in the address of one person's feed: it is good as long as that person is a member."""
+    return signing.Signer(salt=SALT).sign(f"{project.pk}.{user_id}").replace(":", ".")
+
+
+def reader_of(project: Project, key: str) -> Actor | None:
+    """The person whose key for this project that is, as an actor with the roles of now; None for any other text."""
+    head, _, mark = key.rpartition(".")
+    try:
+        number, _, user_id = signing.Signer(salt=SALT).unsign(f"{head}:{mark}").partition(".")
+    except signing.BadSignature:
+        return None
+    if number != str(project.pk):
+        return None
+    user = User.objects.filter(pk=user_id, is_active=True).first()
+    return person(user, door="browser") if user else None
+
+
+def feed(project: Project, windows: Iterable[FreezeWindow], at: datetime) -> str:
+    """The calendar from four weeks ago to half a year ahead.
+
+    Weekly windows are written out, each occurrence by UTC: that says the hours exactly, also where clocks change,
+    without a description of the time zone.
+    """
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//gs2admin//freeze windows//EN", "CALSCALE:GREGORIAN",
+             "METHOD:PUBLISH", "REFRESH-INTERVAL;VALUE=DURATION:PT1H",
+             f"X-WR-CALNAME:{_text(f'Freeze windows of {project.name}')}"]
+    for window in windows:
+        where = window.stage.name if window.stage_id else "all stages"
+        within = takewhile(lambda found: found[0] < at + AHEAD, occurrences(window, at - BACK))
+        for start, end in islice(within, MOST):
+            lines += [
+                "BEGIN:VEVENT",
+                f"UID:freeze-{window.pk}-{_stamp(start)}@{project.pk}.gs2admin",
+                f"DTSTAMP:{_stamp(window.created_at)}",
+                f"DTSTART:{_stamp(start)}",
+                f"DTEND:{_stamp(end)}",
+                f"SUMMARY:{_text(f'{window.name}: no rollout on {where}')}",
+                f"DESCRIPTION:{_text(in_words(window) + ('. Rollbacks are held back too.' if window.holds_rollbacks else '.'))}",
+                "TRANSP:TRANSPARENT",
+                "END:VEVENT",
+            ]
+    return "".join(_folded(line) for line in [*lines, "END:VCALENDAR"])
+
+
+def _stamp(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def _text(value: str) -> str:
+    return value.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,").replace("\n", "\\n").replace("\r", "")
+
+
+def _folded(line: str) -> str:
+    """At most 75 octets a line; what follows begins with a blank. Characters stay whole."""
+    pieces, room, piece = [], 75, b""
+    for character in line:
+        octets = character.encode()
+        if len(piece) + len(octets) > room:
+            pieces.append(piece)
+            piece, room = b"", 74
+        piece += octets
+    return b"\r\n ".join([*pieces, piece]).decode() + "\r\n"

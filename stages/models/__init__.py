@@ -1,0 +1,22 @@
+"""What is stored of stages: tables, constraints and querysets, by what they are about."""
+from stages.models.delivery import (
+    VERSION,
+    Ledger,
+    Microservice,
+    Output,
+    Rollout,
+    Stage,
+    Step,
+    Target,
+    Version,
+    VersionSet,
+)
+from stages.models.governance import Approval, ApprovalRule, AutoPromotion, FreezeWindow, Halt, Vote
+from stages.models.scenarios import CanaryReport, Release, RolloutTarget, Scenario, StageType
+from stages.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+
+__all__ = [
+    "VERSION", "Approval", "ApprovalRule", "AutoPromotion", "CanaryReport", "FreezeWindow", "Halt", "Ledger", "Microservice",
+    "Output", "Release", "Rollout", "RolloutTarget", "Scenario", "Stage", "StageType", "Step", "Target", "Version", "VersionSet",
+    "Vote", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
+]

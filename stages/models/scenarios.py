@@ -1,0 +1,151 @@
+"""Tables of how a rollout proceeds: scenarios, what a rollout froze of its targets, canary reports, mesh releases."""
+from __future__ import annotations
+
+import uuid
+
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from gs2admin.names import NAME
+
+
+class StageType(models.TextChoices):
+    """What a stage deploys to; the values are SourceDeploy's words."""
+
+    SERVER = "Server", "Servers"
+    AUTO_SCALING = "AutoScalingGroup", "Auto scaling group"
+    KUBERNETES = "KubernetesService", "Kubernetes"
+    OBJECT_STORAGE = "ObjectStorage", "Object storage"
+
+
+class Strategy(models.TextChoices):
+    """How the new version comes to all targets; the values are SourceDeploy's words."""
+
+    NORMAL = "normal", "Normal"
+    ROLLING = "rolling", "Rolling"
+    BLUE_GREEN = "blueGreen", "Blue/green"
+    CANARY = "canary", "Canary"
+
+
+class Analysis(models.TextChoices):
+    """Who says whether a canary is good."""
+
+    NONE = "none", "Nobody: it goes on when its pauses are over"
+    MANUAL = "manual", "A person"
+    AUTO = "auto", "Metrics"
+
+
+class Scenario(models.Model):
+    """How rollouts of a stage proceed. A rollout keeps a copy of it as it was at the click (Rollout.scenario_copy).
+
+    The primary key is the numeric id that SourceDeploy clients know. commands: {phase: [{"kind", "config"}, …]}; a
+    phase that is named here replaces what the targets have for it. canary: see stages.scenarios.CanaryPlan.
+    config: SourceDeploy's own object as it was sent, canaryConfig included; empty for scenarios made here.
+    approvers: {"roles": [role, …], "people": [user name, …]}; empty lists mean whoever may promote.
+    """
+
+    stage = models.ForeignKey("stages.Stage", models.CASCADE, related_name="scenarios")
+    name = models.CharField(max_length=100, validators=[RegexValidator(NAME)])
+    description = models.CharField(max_length=500, blank=True)
+    strategy = models.CharField(max_length=16, choices=Strategy.choices, default=Strategy.NORMAL)
+    batch_size = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(20)])
+    sequence = models.BooleanField(default=True)
+    rollback = models.BooleanField(default=False)
+    commands = models.JSONField(default=dict)
+    canary = models.JSONField(default=dict)
+    config = models.JSONField(default=dict)
+    approvals_required = models.PositiveSmallIntegerField(default=0, validators=[MaxValueValidator(10)])
+    approvers = models.JSONField(default=dict)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+    revision = models.BigIntegerField(default=0)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["stage", "name"], name="scenario_name_once"),
+            models.CheckConstraint(condition=Q(batch_size__gte=1), name="scenario_batch_has_one"),
+            models.CheckConstraint(condition=Q(strategy__in=sorted(Strategy)), name="scenario_strategy_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def project_id(self) -> int:
+        """The project, for rights and the audit log."""
+        return self.stage.project_id
+
+
+class RolloutTarget(models.Model):
+    """One target of one rollout as it was at the click. Its state is derived from its steps, never stored.
+
+    number: the target's primary key then, which is what SourceDeploy calls a server's number; it stays when the
+    target is removed. undone: the rollout's undo has put back what was there before.
+    """
+
+    rollout = models.ForeignKey("stages.Rollout", models.CASCADE, related_name="targets")
+    position = models.PositiveSmallIntegerField()
+    target = models.ForeignKey("stages.Target", models.SET_NULL, null=True, related_name="+")
+    number = models.BigIntegerField(default=0)
+    name = models.CharField(max_length=128)
+    kind = models.CharField(max_length=16)
+    batch = models.PositiveSmallIntegerField(default=0)
+    undone = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [models.UniqueConstraint(fields=["rollout", "position"], name="rollout_target_position_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CanaryReport(models.Model):
+    """What the metrics said about one interval of a canary. Scores are 0 to 100.
+
+    metrics: [{"id", "name", "weight", "passed", "value", "threshold", "deviation", "base": {…} or null,
+    "canary": {"count", "avg", "max", "min"}}].
+    """
+
+    rollout = models.ForeignKey("stages.Rollout", models.CASCADE, related_name="reports")
+    number = models.PositiveSmallIntegerField()
+    began_at = models.DateTimeField()
+    ended_at = models.DateTimeField()
+    passed = models.BooleanField()
+    score = models.FloatField()
+    pass_score = models.FloatField()
+    step_s = models.PositiveIntegerField()
+    metrics = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["rollout", "number"], name="canary_report_number_once")]
+
+    def __str__(self) -> str:
+        return f"report {self.number} of rollout {self.rollout_id}"
+
+
+class Release(models.Model):
+    """What a mesh release (ASM) has beside its rollout: the weight is Rollout.gray_weight, the phase its state.
+
+    spec: the object as it was sent and later changed. gray_deployments: what was really created, bare Deployments.
+    """
+
+    rollout = models.OneToOneField("stages.Rollout", models.CASCADE, related_name="release")
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    namespace = models.CharField(max_length=128)
+    name = models.CharField(max_length=64)
+    service_name = models.CharField(max_length=128)
+    spec = models.JSONField(default=dict)
+    deployment = models.JSONField(default=dict)
+    gray_deployments = models.JSONField(default=list)
+    updated_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["namespace", "name"], name="release_by_name")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,209 @@
+"""What the board shows: per stage its status, its drift and its pins, and what needs a human. No HTML, no rights.
+
+A fixed number of queries, however many stages and microservices there are.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+
+from django.utils import timezone
+
+from gs2admin.identity.models import Project
+from stages.core import ledger
+from stages.core.versions import Change, differences, digest, effective
+from stages.gates.reads import Gate, closed, holding
+from stages.models import Rollout, Stage, Version, VersionSet
+from stages.pages.typical_duration import overdue_after, usual_seconds
+from stages.states import FINAL, TIMED, RolloutState, StageStatus, stage_status
+
+SHOWN = 6
+FOLDED_LIMIT = 40
+PENDING = 20
+
+
+@dataclass(frozen=True)
+class Card:
+    """One stage on the board.
+
+    shown: the first few pins, changed ones first. folded: the rest when it is short, else empty. rest: how many
+    are not shown. arrow: whether the card to the left is this stage's source. drift: a sentence. gates: what holds
+    promotes back just now.
+    """
+
+    stage: Stage
+    source_name: str
+    status: StageStatus
+    rollout: Rollout | None
+    drift: str
+    behind: int
+    shown: list[Change] = field(default_factory=list)
+    folded: list[Change] = field(default_factory=list)
+    rest: int = 0
+    total: int = 0
+    arrow: bool = False
+    usual_s: float | None = None
+    gates: list[Gate] = field(default_factory=list)
+
+    @property
+    def stopped(self) -> bool:
+        """The line is stopped here; else, with gates, a freeze window is on."""
+        return any(gate.kind == "stop" for gate in self.gates)
+
+    @property
+    def updating(self) -> bool:
+        """A rollout is live on this stage."""
+        return self.status == StageStatus.UPDATING
+
+    @property
+    def waits(self) -> bool:
+        """A canary is up: it waits for a person or its metrics."""
+        return bool(self.updating and self.rollout and self.rollout.state in TIMED)
+
+    @property
+    def failed(self) -> bool:
+        """The last rollout ended badly."""
+        return self.status == StageStatus.UPDATE_FAILED
+
+    def overdue(self, now: datetime) -> bool:
+        """Whether the live rollout runs for much longer than usual."""
+        limit = overdue_after(self.usual_s)
+        began = self.rollout.started_at if self.rollout and self.updating and not self.waits else None
+        return bool(limit and began and (now - began).total_seconds() > limit)
+
+
+@dataclass(frozen=True)
+class Board:
+    """revision: the project's, read before everything else, so that a change in between is seen by the next poll.
+
+    gates: all that are closed, of all stages. pending: rollouts that wait for approval, oldest first, at most PENDING.
+    """
+
+    revision: int
+    cards: list[Card]
+    gates: list[Gate] = field(default_factory=list)
+    pending: list[Rollout] = field(default_factory=list)
+
+    @property
+    def running(self) -> bool:
+        """Whether some rollout is live: then the page asks every second."""
+        return any(card.updating for card in self.cards)
+
+    def overdue(self, now: datetime | None = None) -> list[Card]:
+        """Stages that have been updating for much longer than usual."""
+        moment = now or timezone.now()
+        return [card for card in self.cards if card.overdue(moment)]
+
+
+class VersionKey:
+    """A set of versions that compares by its digest: sets are immutable, so their differences are kept."""
+
+    __slots__ = ("digest", "versions")
+
+    def __init__(self, digest: str, versions: dict[str, str]) -> None:
+        self.digest, self.versions = digest, versions
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, VersionKey) and self.digest == other.digest
+
+
+@lru_cache(maxsize=512)
+def _between(before: VersionKey, after: VersionKey) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
+    changes = differences(before.versions, after.versions)
+    changed = effective(changes)
+    return tuple(changed), tuple(change for change in changes if change.kind == "same")
+
+
+EMPTY = VersionKey("", {})
+
+
+def read_board(project: Project) -> Board:
+    """The board of a project; at most nine queries."""
+    revision = ledger.revision(project.pk)
+    stages = list(Stage.objects.existing(project.pk).with_last_rollout())
+    rollouts = {
+        row.pk: row
+        for row in Rollout.objects.filter(pk__in=[s.last_rollout_id for s in stages if s.last_rollout_id]).defer("error")
+    } if stages else {}
+    sets = _sets(stages, rollouts.values())
+    latest = _latest(project) if any(stage.source_id is None for stage in stages) else EMPTY
+    live = [row.stage_id for row in rollouts.values() if row.state not in FINAL]
+    usual = usual_seconds(live)
+    gates = closed(project.pk)
+    by_id = {stage.pk: stage for stage in stages}
+    cards, left = [], None
+    for stage in stages:
+        cards.append(_card(stage, left, by_id, rollouts.get(stage.last_rollout_id), sets, latest, usual, gates))
+        left = stage
+    return Board(revision, cards, gates, _pending(project))
+
+
+def _pending(project: Project) -> list[Rollout]:
+    rows = Rollout.objects.filter(project=project, state=RolloutState.AWAITING_APPROVAL, stage__deleted_at=None)
+    return list(rows.select_related("stage", "approval").order_by("id")[:PENDING])
+
+
+def _sets(stages: list[Stage], rollouts) -> dict[int | None, VersionKey]:
+    wanted = {stage.current_set_id for stage in stages} | {row.to_set_id for row in rollouts if row.state not in FINAL}
+    rows = VersionSet.objects.filter(pk__in=wanted - {None}).only("digest", "versions")
+    return {row.pk: VersionKey(row.digest, row.versions) for row in rows} | {None: EMPTY}
+
+
+def _latest(project: Project) -> VersionKey:
+    versions = Version.objects.latest(project.pk)
+    return VersionKey(digest(dict(sorted(versions.items()))), versions)
+
+
+def _card(stage, left, by_id, rollout, sets, latest, usual, gates) -> Card:
+    status = stage_status(stage.last_state, True if stage.last_consistent is None else stage.last_consistent)
+    source = by_id.get(stage.source_id)
+    now = sets[stage.current_set_id]
+    if status == StageStatus.UPDATING and rollout is not None:
+        upcoming = sets[rollout.to_set_id]
+    else:
+        upcoming = latest if stage.source_id is None else sets[source.current_set_id] if source else EMPTY
+    changed, same = _between(now, upcoming)
+    if stage.source_id is not None and not upcoming.versions and now.versions:
+        changed, same = (), tuple(Change(name, v, v, "same") for name, v in sorted(now.versions.items()))
+    rows = [*changed, *same]
+    folded = rows[SHOWN:]
+    return Card(
+        stage=stage,
+        source_name=source.name if source else "",
+        status=status,
+        rollout=rollout,
+        drift=drift_sentence(changed, source.name if source else "", bool(now.versions), bool(upcoming.versions)),
+        behind=len(changed),
+        shown=rows[:SHOWN],
+        folded=folded if len(folded) <= FOLDED_LIMIT else [],
+        rest=len(folded),
+        total=len(rows),
+        arrow=bool(left and stage.source_id == left.pk),
+        usual_s=usual.get(stage.pk),
+        gates=holding(gates, stage.pk),
+    )
+
+
+def drift_sentence(changed, source: str, deployed: bool, source_deployed: bool) -> str:
+    """How far the stage is from what a promote would give it, in words.
+
+    changed: the effective changes. source: the source stage's name, empty for the latest versions.
+    """
+    if not source_deployed:
+        return f"{source} has no versions yet" if source else "No version is registered yet"
+    if not deployed:
+        return "Nothing has been promoted here yet"
+    if not changed:
+        return f"Same versions as {source}" if source else "Has the latest versions"
+    ahead = sum(change.kind == "downgraded" for change in changed)
+    behind = len(changed) - ahead
+    versions = f"version{'' if len(changed) == 1 else 's'}"
+    if not source:
+        return f"{behind} new {versions}" if not ahead else f"{len(changed)} {versions} differ from the latest"
+    if not ahead:
+        return f"{behind} {versions} behind {source}"
+    return f"{behind} behind, {ahead} ahead of {source}" if behind else f"{ahead} {versions} ahead of {source}"

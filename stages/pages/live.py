@@ -1,0 +1,239 @@
+"""The live answer of a rollout's page: what is new since a revision and a line, rendered once for all who watch.
+
+One Watch per rollout and process. It looks at the database at most once per LOOK_S, whoever asks; keeps the last
+lines as rendered text; keeps each part of the page with the revision since which it looks like that, per class of
+rights; and keeps the finished answer per (rights, after, seq). So a thousand watchers cost one query and one
+rendering per look, and each of them a dictionary access.
+
+Path of a request: LiveMiddleware stands before sessions, CSRF and messages, which this read-only answer does not
+need; who asks is known from the session cookie (dashboard.sessions), what they may see from identity.rights.
+"""
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from itertools import islice
+from typing import NamedTuple
+from urllib.parse import quote
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import resolve_url
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.views.decorators.http import require_GET
+
+from gs2admin.dashboard.sessions import cache as sessions
+from gs2admin.identity.rights import can
+from stages.models import Output, Rollout
+from stages.pages.output import line_html
+from stages.pages.rollout_page import PARTS, asker_of, parts_context, rights_of
+from stages.states import FINAL
+
+LOOK_S = 0.15
+KEEP_LINES = 2_000
+KEEP_BYTES = 2_000_000
+# At most this many lines in one answer; who is further behind asks again at once.
+ANSWER_LINES = 1_000
+KEEP_ANSWERS = 512
+WATCHES = 256
+# After this long the names are looked up anew: a project may have been renamed.
+WATCH_S = 30.0
+STOP_POLLING = 286
+PATH = re.compile(r"^/p/([^/]+)/rollouts/(\d{1,9})/live$")
+NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+class State(NamedTuple):
+    """What one look at the row gave."""
+
+    revision: int
+    last_seq: int
+    state: str
+
+
+class Watch:
+    """One rollout as this process knows it."""
+
+    def __init__(self, pk: int, project_id: int, url: str, state: State, asker: str) -> None:
+        self.pk, self.project_id, self.url, self.asker = pk, project_id, url, asker
+        self.now = state
+        self.looked_at = self.born_at = time.monotonic()
+        self._look_lock, self._render_lock = threading.Lock(), threading.RLock()
+        # Rendered lines without a gap: numbers _first .. _first + len - 1.
+        self._lines: deque[str] = deque()
+        self._first = 1
+        self._bytes = 0
+        self._parts: dict[tuple[str, ...], tuple[int, dict[str, tuple[str, int]]]] = {}
+        self._answers: dict[tuple, tuple[int, bytes]] = {}
+        self._answers_of: State | None = None
+        self.gone, self._say = False, ""
+
+    def look(self) -> State:
+        """The rollout's state, at most LOOK_S old; one thread asks, the others use what is there."""
+        if time.monotonic() - self.looked_at >= LOOK_S and self._look_lock.acquire(blocking=False):
+            try:
+                row = Rollout.objects.filter(pk=self.pk).values_list("revision", "last_seq", "state").first()
+                if row is None:
+                    self.gone = True
+                elif row != self.now:
+                    self.now = State(*row)
+                self.looked_at = time.monotonic()
+            finally:
+                self._look_lock.release()
+        return self.now
+
+    def answer(self, rights: tuple[str, ...], after: int, seq: int) -> tuple[int, bytes]:
+        """(status, body) for a watcher who has everything up to revision `after` and line `seq`."""
+        now = self.look()
+        if self.gone:
+            return 404, b""
+        final = now.state in FINAL
+        if not final and after == now.revision and seq >= now.last_seq:
+            return 204, b""
+        key = (rights, after, seq)
+        kept = self._answers
+        if self._answers_of is now and key in kept:
+            return kept[key]
+        with self._render_lock:
+            if self._answers_of is not now:
+                self._answers, self._answers_of = {}, now
+            found = self._answers.get(key)
+            if found is None:
+                found = self._render(now, final, rights, after, seq)
+                if len(self._answers) < KEEP_ANSWERS:
+                    self._answers[key] = found
+            return found
+
+    def _render(self, now: State, final: bool, rights: tuple[str, ...], after: int, seq: int) -> tuple[int, bytes]:
+        to = min(now.last_seq, seq + ANSWER_LINES)
+        lines = self._between(seq, to)
+        complete = to >= now.last_seq
+        parts = self._current_parts(now, rights)
+        # A part that already looked like that at the watcher's revision is left alone, with its focus and selection.
+        fresh = [html for html, since in (parts[name] for name in PARTS) if since > after or final]
+        body = render_to_string("stages/_live.html", {
+            "live_url": self.url, "after": now.revision if complete else after, "seq": to, "done": final and complete,
+            "more": not complete, "lines_html": lines, "parts": fresh, "say": self._say,
+        })
+        return (STOP_POLLING if final and complete else 200), body.encode()
+
+    def _between(self, seq: int, to: int) -> str:
+        """The rendered lines seq + 1 .. to."""
+        if seq >= to:
+            return ""
+        last = self._first + len(self._lines) - 1
+        if not self._lines or to - last > KEEP_LINES:
+            self._lines.clear()
+            self._bytes, self._first, last = 0, seq + 1, seq
+        for line in Output.objects.filter(rollout_id=self.pk, seq__gt=last, seq__lte=to).order_by("seq") if to > last else ():
+            html = line_html(line)
+            self._lines.append(html)
+            self._bytes += len(html)
+        if seq + 1 < self._first:  # a watcher who was away for long
+            rows = Output.objects.filter(rollout_id=self.pk, seq__gt=seq, seq__lte=to).order_by("seq")
+            text = "".join(line_html(line) for line in rows)
+        else:
+            at = seq + 1 - self._first
+            text = "".join(islice(self._lines, at, at + to - seq))
+        while len(self._lines) > KEEP_LINES or self._bytes > KEEP_BYTES:
+            self._bytes -= len(self._lines.popleft())
+            self._first += 1
+        return text
+
+    def _current_parts(self, now: State, rights: tuple[str, ...]) -> dict[str, tuple[str, int]]:
+        known = self._parts.get(rights)
+        if known and known[0] == now.revision:
+            return known[1]
+        rows = Rollout.objects.select_related("stage", "project", "from_set", "to_set", "retry_of", "undoes", "approval")
+        row = rows.get(pk=self.pk)
+        context = parts_context(row, rights) | {"project": row.project, "oob": True}
+        self._say = f"{row.get_state_display()}. {context['sentence']}"
+        before = known[1] if known else {}
+        parts = {}
+        for name in PARTS:
+            html = render_to_string(f"stages/_rollout_{name}.html", context)
+            same = name in before and before[name][0] == html
+            parts[name] = (html, before[name][1] if same else now.revision)
+        self._parts[rights] = (now.revision, parts)
+        return parts
+
+
+class Watches:
+    """The rollouts that are watched in this process, the most recent ones."""
+
+    def __init__(self) -> None:
+        self._found: OrderedDict[tuple[str, int], Watch] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, project: str, number: int) -> Watch | None:
+        """The watch of a rollout, None when there is no such rollout."""
+        key = (project, number)
+        watch = self._found.get(key)
+        if watch is None or watch.gone or time.monotonic() - watch.born_at > WATCH_S:
+            row = (
+                Rollout.objects.filter(project__name=project, number=number)
+                .values_list("pk", "project_id", "revision", "last_seq", "state",
+                             "requested_by_kind", "requested_by_id", "requested_by").first()
+            )
+            if row is None:
+                return None
+            asker = asker_of(*row[5:])
+            with self._lock:
+                watch = self._found.get(key)
+                if watch is None or watch.gone or watch.pk != row[0]:
+                    watch = self._found[key] = Watch(
+                        row[0], row[1], reverse("rollout-live", kwargs={"project": project, "number": number}),
+                        State(*row[2:5]), asker,
+                    )
+                watch.born_at = time.monotonic()
+                while len(self._found) > WATCHES:
+                    self._found.popitem(last=False)
+        return watch
+
+    def clear(self) -> None:
+        """Forget everything (tests)."""
+        self._found.clear()
+
+
+watches = Watches()
+
+
+@require_GET
+def rollout_live(request: HttpRequest, project: str, number: int) -> HttpResponse:
+    """The live answer: 204 nothing new, 200 what is new, 286 the end, 401 signed out, 404 not yours or not there."""
+    actor = sessions.actor(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
+    if actor is None:
+        page = f"/p/{quote(project)}/rollouts/{number}"
+        return HttpResponse(status=401, headers={**NO_STORE, "HX-Redirect": f"{resolve_url('login')}?next={quote(page)}"})
+    watch = watches.get(project, number)
+    status, body = 404, b""
+    if watch is not None and can(actor, "project.view", watch):
+        status, body = watch.answer(rights_of(actor, watch, watch.asker), _number(request, "after"), _number(request, "seq"))
+    if status == 404:
+        return HttpResponse("There is no such rollout, or you are not a member of its project.", status=404,
+                            content_type="text/plain; charset=utf-8", headers=NO_STORE)
+    return HttpResponse(body, status=status, headers=NO_STORE)
+
+
+def _number(request: HttpRequest, name: str) -> int:
+    value = request.GET.get(name, "")
+    return int(value) if value.isdigit() and len(value) < 16 else 0
+
+
+class LiveMiddleware:
+    """Answers the live path before everything that it does not need, sessions' write-back and request logs included."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        path = request.path_info
+        if path.endswith("/live") and request.method == "GET":
+            found = PATH.match(path)
+            if found:
+                return rollout_live(request, found[1], int(found[2]))
+        return self.get_response(request)

@@ -1,0 +1,86 @@
+"""What a person decides about a canary: accept, reject, or the next weight; each says first what it will do."""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from gs2admin.dashboard.pages import project_page
+from gs2admin.errors import Conflict
+from gs2admin.identity.models import Project
+from stages.canary.services import accept_canary, advance_canary, reject_canary
+from stages.core.actions import actions_of
+from stages.core.scenarios import CanaryPlan, span, way_of
+from stages.models import Rollout
+from stages.pages.forms.confirm import DecisionForm
+from stages.pages.views.rollouts import rollout_of
+
+get_and_post = require_http_methods(["GET", "POST"])
+ACTS: dict[str, tuple[str, Callable[..., Rollout]]] = {
+    "accept": ("canary_accept", accept_canary),
+    "reject": ("canary_reject", reject_canary),
+    "advance": ("advance", advance_canary),
+}
+TITLES = {
+    "accept": "Give the versions of rollout {} to everybody?",
+    "reject": "Withdraw the canary of rollout {}?",
+    "advance": "Go to the next weight of rollout {}?",
+}
+BUTTONS = {"accept": "Accept the canary", "reject": "Withdraw the canary", "advance": "Go on"}
+
+
+@get_and_post
+@project_page("canary.decide")
+def decide(request: HttpRequest, project: Project, number: int, action: str) -> HttpResponse:
+    """Ask, then do it. action: accept, reject or advance."""
+    if action not in ACTS:
+        raise Http404
+    row = rollout_of(project, number)
+    name, act = ACTS[action]
+    plan = way_of(row.scenario_copy).canary
+    page = redirect("rollout", project=project.name, number=row.number)
+    last = action == "advance" and row.weight_index + 1 >= len(plan.weights)
+    if request.method == "POST":
+        form = DecisionForm(request.POST)
+        if form.is_valid():
+            seen = {"seen": form.cleaned_data["seen"]} if action == "advance" and form.cleaned_data["seen"] is not None else {}
+            try:
+                act(actor=request.actor, rollout=row, reason=form.cleaned_data["reason"], **seen)
+            except Conflict as conflict:
+                messages.warning(request, f"Nothing was changed. {conflict.sentence}")
+            return page
+    else:
+        form = DecisionForm(initial={"seen": row.gray_weight})
+        if name not in actions_of(row) or last:
+            what = "is at its last weight" if last and name in actions_of(row) else f"is {row.get_state_display().lower()}"
+            messages.info(request, f"Rollout {row.number} {what}; there is nothing to decide.")
+            return page
+    return render(request, "stages/confirm_canary.html", {
+        "rollout": row, "form": form, "action": action, "title": TITLES[action].format(row.number), "button": BUTTONS[action],
+        "points": _points(row, plan, action),
+    }, status=400 if request.method == "POST" else 200)
+
+
+def _points(row: Rollout, plan: CanaryPlan, action: str) -> list[str]:
+    now, stage = row.gray_weight, row.stage.name
+    if action == "accept":
+        return [
+            f"{now} % of the players have the new versions now; everybody gets them.",
+            "The rest of the rollout runs: it deploys on all targets. From then on it cannot be canceled.",
+            f"When it has ended well, {stage} pins the new versions.",
+        ]
+    if action == "reject":
+        return [
+            f"The {now} % of the players who have the new versions go back to the old ones at once.",
+            "What was made for the canary is taken away again, last first.",
+            f"{stage} keeps the versions it pins now.",
+        ]
+    following = plan.weights[row.weight_index + 1]
+    pause = f" After {span(following.pause_s)} it goes on by itself." if following.pause_s is not None else ""
+    return [
+        f"From {now} % to {following.percent} % of the players.{pause}",
+        f"The {now} % who have the new versions keep them; others are added.",
+    ]

@@ -1,0 +1,124 @@
+"""The list of rollouts, and one rollout with its live output."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.utils.safestring import mark_safe
+from django.views.decorators.http import require_GET
+
+from gs2admin.dashboard.pages import project_page
+from gs2admin.dashboard.posting import number_of
+from gs2admin.errors import NotFound
+from gs2admin.identity.models import Project
+from stages.models import Output, Rollout
+from stages.pages.output import line_html, line_text
+from stages.pages.rollout_filters import RolloutFilter
+from stages.pages.rollout_page import asker_of, parts_context, rights_of
+
+PAGE = 50
+LINES = 500
+
+
+def rollout_of(project: Project, number: int) -> Rollout:
+    """The project's rollout of that number with its stage and sets. Raises NotFound."""
+    row = (
+        Rollout.objects.filter(project=project, number=number)
+        .select_related("stage", "stage__current_set", "stage__source", "from_set", "to_set", "retry_of", "undoes", "approval")
+        .first()
+    )
+    if row is None:
+        raise NotFound(f"There is no rollout {number} in {project.name}.")
+    return row
+
+
+@require_GET
+@project_page()
+def rollouts(request: HttpRequest, project: Project) -> HttpResponse:
+    """All rollouts, newest first; filters and place are in the address."""
+    form = RolloutFilter(request.GET, project=project)
+    rows = form.rows().select_related("stage")
+    before = number_of(request)
+    if before:
+        rows = rows.filter(number__lt=before)
+    found = list(rows.defer("error")[: PAGE + 1])
+    return render(request, "stages/rollouts.html", {
+        "rollouts": found[:PAGE], "form": form, "filtered": bool(form.chosen) or not form.is_valid(),
+        "older": form.query(before=found[PAGE - 1].number) if len(found) > PAGE else "",
+        "newer": (form.query() or "?") if before else "", "query": form.query(), "stage_name": form.chosen.get("stage", ""),
+    }, status=200 if form.is_valid() else 400)
+
+
+def _lines(row: Rollout, *, before: int | None = None, after: int | None = None) -> tuple[list[Output], int | None]:
+    """At most LINES pieces of output in order, and the cursor of the page before them (None at the start).
+
+    before, after: exclusive sequence numbers; without them the last ones.
+    """
+    rows = Output.objects.kept().filter(rollout=row)
+    if after is not None:
+        return list(rows.filter(seq__gt=after).order_by("seq")[:LINES]), None
+    if before is not None:
+        rows = rows.filter(seq__lt=before)
+    found = list(rows.order_by("-seq")[: LINES + 1])[::-1]
+    if len(found) > LINES:
+        return found[1:], found[1].seq
+    return found, None
+
+
+def _cursor(request: HttpRequest) -> int | None:
+    value = request.GET.get("before", "")
+    return int(value) if value.isdigit() and len(value) < 10 else None
+
+
+@require_GET
+@project_page()
+def rollout(request: HttpRequest, project: Project, number: int) -> HttpResponse:
+    """The page: what, who, why, how far, what it prints."""
+    row = rollout_of(project, number)
+    before = _cursor(request)
+    lines, earlier = _lines(row, before=before)
+    rights = rights_of(request.actor, project, asker_of(row.requested_by_kind, row.requested_by_id, row.requested_by))
+    context: dict[str, Any] = parts_context(row, rights)
+    return render(request, "stages/rollout.html", {
+        **context,
+        "lines_html": mark_safe("".join(line_html(line) for line in lines)),  # escaped piece by piece in stages.pages.output
+        "earlier": earlier,
+        "past": before is not None,
+        "seq": lines[-1].seq if lines else 0,
+        "watch": before is None and not context["final"],
+    })
+
+
+@require_GET
+@project_page()
+def rollout_lines(request: HttpRequest, project: Project, number: int) -> HttpResponse:
+    """The lines before ?before=, for "Show earlier lines"."""
+    row = rollout_of(project, number)
+    lines, earlier = _lines(row, before=_cursor(request))
+    return render(request, "stages/_earlier.html", {
+        "rollout": row, "earlier": earlier, "lines_html": mark_safe("".join(line_html(line) for line in lines)),
+    })
+
+
+@require_GET
+@project_page()
+def rollout_text(request: HttpRequest, project: Project, number: int) -> StreamingHttpResponse:
+    """The whole output as text, streamed."""
+    row = rollout_of(project, number)
+
+    def stream() -> Iterator[str]:
+        after = 0
+        while True:
+            lines, _ = _lines(row, after=after)
+            if not lines:
+                return
+            yield "".join(line_text(line) for line in lines)
+            after = lines[-1].seq
+
+    name = f"{project.name}-rollout-{row.number}.txt"
+    return StreamingHttpResponse(stream(), content_type="text/plain; charset=utf-8", headers={
+        "Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-store",
+    })

@@ -1,0 +1,238 @@
+"""What a promote or rollback would do, read at one moment: the preview and the rollout come from the same function."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gs2admin.errors import Invalid
+from stages.core.scenarios import Way, frozen, sentences, way_of
+from stages.core.versions import Change, differences, digest, effective
+from stages.models import Rollout, Scenario, Stage, Step, Version, VersionSet
+from stages.models.scenarios import Strategy
+from stages.plan.steps import StepPlan, TargetPlan, steps_of
+from stages.states import STEP_FINAL, Kind, RolloutState, StepState
+
+# "The stage's own scenario", where None means: without one.
+STAGE_S_OWN: Any = object()
+COLOURS = {"blue": "green", "green": "blue"}
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Everything that confirming would start.
+
+    changes: one per microservice, also those that stay the same. digest covers both sides and the plan, so that
+    whoever confirms it confirms exactly this. undoes: the rollout that a rollback takes back. scenario_copy: what the
+    rollout will keep of the scenario. colour: the one it deploys to, where the stage has colours. judged: it goes on
+    from a rollout (retry_of) whose canary was accepted, so it begins where everybody gets the new versions.
+    """
+
+    stage: Stage
+    kind: str
+    from_versions: Mapping[str, str]
+    to_versions: Mapping[str, str]
+    from_set: VersionSet | None
+    source_name: str
+    changes: list[Change]
+    targets: list[TargetPlan]
+    steps: list[StepPlan]
+    undoes: Rollout | None = None
+    retry_of: Rollout | None = None
+    warnings: list[str] = field(default_factory=list)
+    scenario: Scenario | None = None
+    scenario_copy: dict[str, Any] = field(default_factory=dict)
+    colour: str = ""
+    judged: bool = False
+
+    @property
+    def effective(self) -> list[Change]:
+        """The changes without those that stay the same."""
+        return effective(self.changes)
+
+    @property
+    def way(self) -> Way:
+        """How it will proceed."""
+        return way_of(self.scenario_copy)
+
+    @property
+    def said(self) -> list[str]:
+        """How it will proceed, in sentences."""
+        if self.instant:
+            return [f"The {self.colour} colour still runs these versions: players are switched over at once."]
+        if self.judged:
+            return [f"The canary was accepted in rollout {self.retry_of.number}: everybody gets the new versions from here on."]
+        return sentences(self.way, len(self.targets))
+
+    @property
+    def leg(self) -> str:
+        """The leg that it begins in."""
+        if self.judged:
+            return "full"
+        return "canary" if any(step.leg == "canary" for step in self.steps) else "base"
+
+    @property
+    def instant(self) -> bool:
+        """Blue/green, and the other colour has everything already: only the switch is left."""
+        return bool(self.steps) and self.way.strategy == Strategy.BLUE_GREEN and all(s.phase == "switch" for s in self.steps)
+
+    @property
+    def digest(self) -> str:
+        """64 hexadecimal digits over everything above that matters."""
+        return digest(
+            [
+                self.stage.pk,
+                self.kind,
+                dict(self.from_versions),
+                dict(self.to_versions),
+                [[c.name, c.old, c.new, c.kind] for c in self.effective],
+                [[t.name, t.kind, t.config, t.uid, t.rotation] for t in self.targets],
+                self.undoes.pk if self.undoes else None,
+                self.scenario_copy,
+                [[s.microservice, s.phase, s.leg, s.wave, s.lane] for s in self.steps] if self.scenario_copy else None,
+                [s.origin for s in self.steps] if any(s.origin for s in self.steps) else None,
+            ]
+        )
+
+
+def versions_of(found: VersionSet | None) -> dict[str, str]:
+    """The set's versions; empty when nothing was ever deployed."""
+    return dict(found.versions) if found else {}
+
+
+def source_versions(stage: Stage) -> dict[str, str]:
+    """What the next promote would apply: the source stage's pins, or the latest versions when there is no source."""
+    if stage.source_id is None:
+        return Version.objects.latest(stage.project_id)
+    return versions_of(stage.source.current_set)
+
+
+def unsure_services(stage: Stage) -> set[str]:
+    """Microservices whose targets may not run what is pinned: deployed by rollouts that ended badly since the last success."""
+    last = Rollout.objects.filter(stage=stage, state=RolloutState.SUCCEEDED).order_by("-id").values_list("id", flat=True)
+    bad = Rollout.objects.filter(stage=stage, consistent=False, id__gt=last.first() or 0)
+    return set(
+        Step.objects.filter(rollout__in=bad, phase__in=["deploy", "canary"], started_at__isnull=False)
+        .exclude(kind="pin")
+        .values_list("microservice", flat=True)
+    )
+
+
+def _fresh(stage: Stage) -> Stage:
+    rows = Stage.objects.select_related("current_set", "source__current_set", "idle_set", "scenario")
+    return rows.get(pk=stage.pk)
+
+
+def _targets(stage: Stage) -> list[TargetPlan]:
+    return [TargetPlan(t.name, t.kind, t.config, str(t.uid), t.rotation, t.pk) for t in stage.targets.all()]
+
+
+def preview_of(
+    stage: Stage, kind: str, to_versions: Mapping[str, str], source_name: str, *, scenario: Any = STAGE_S_OWN, **more
+) -> Preview:
+    """What bringing the stage to these versions would do now; the callers below decide which versions.
+
+    scenario: one of the stage, None for the plain way; the stage's own by default.
+    """
+    from_versions = versions_of(stage.current_set)
+    targets = _targets(stage)
+    changes = differences(from_versions, to_versions, unsure_services(stage))
+    chosen = stage.scenario if scenario is STAGE_S_OWN else scenario
+    if chosen is not None:
+        chosen.stage = stage
+    copy = frozen(chosen, going_back=kind == Kind.ROLLBACK)
+    steps, colour = _steps(stage, changes, targets, way_of(copy), to_versions)
+    warnings = [
+        f"{c.name} goes back from {c.old} to {c.new}." for c in changes if c.kind == "downgraded" and kind == Kind.PROMOTE
+    ] + [f"{c.name} will be removed from {stage.name}." for c in changes if c.kind == "removed"]
+    return Preview(
+        stage=stage,
+        kind=kind,
+        from_versions=from_versions,
+        to_versions=dict(to_versions),
+        from_set=stage.current_set,
+        source_name=source_name,
+        changes=changes,
+        targets=targets,
+        steps=steps,
+        warnings=warnings,
+        scenario=chosen,
+        scenario_copy=copy,
+        colour=colour,
+        **more,
+    )
+
+
+def _steps(
+    stage: Stage, changes: list[Change], targets: list[TargetPlan], way: Way, to_versions: Mapping[str, str]
+) -> tuple[list[StepPlan], str]:
+    """The steps, and the colour that they deploy to. Blue/green deploys what the other colour lacks, not what this has."""
+    wanted = effective(changes)
+    if way.strategy != Strategy.BLUE_GREEN:
+        return steps_of(wanted, targets, way), stage.colour
+    now = stage.colour or "blue"
+    other = COLOURS[now]
+    if not wanted:
+        return [], other
+    if stage.idle_set is None:
+        lacking = [Change(name, "", version, "added") for name, version in sorted(to_versions.items())]
+    else:
+        lacking = effective(differences(stage.idle_set.versions, to_versions))
+    switch = {"from": now, "to": other, "services": sorted(to_versions)}
+    return steps_of(lacking, targets, way, switch=switch), other
+
+
+def preview_promote(stage: Stage, *, retry_of: Rollout | None = None, scenario: Any = STAGE_S_OWN) -> Preview:
+    """What promoting the stage would do now.
+
+    Raises Invalid when the source stage has never been deployed while this one has: that would remove everything.
+    """
+    stage = _fresh(stage)
+    to_versions = source_versions(stage)
+    if stage.source_id and not to_versions and stage.current_set_id:
+        raise Invalid(
+            f"{stage.source.name} has no versions yet, so promoting would remove everything from {stage.name}. "
+            f"Promote {stage.source.name} first.",
+            component="stage",
+            message="freeze.stage.stage.error.invalid",
+            code="freeze.stage.sourceEmpty",
+        )
+    name = stage.source.name if stage.source_id else ""
+    return preview_of(stage, Kind.PROMOTE, to_versions, name, retry_of=retry_of, scenario=scenario)
+
+
+def preview_rollback(stage: Stage, *, to: str = "previous", retry_of: Rollout | None = None) -> Preview:
+    """What rolling the stage back would do now.
+
+    to="previous": the versions before the last succeeded rollout that was not rolled back yet, like undo.
+    to="pinned": what is pinned, deployed again where an unfinished rollout left something else.
+    Raises Invalid when there is nothing to go back to.
+    """
+    stage = _fresh(stage)
+    if to == "pinned":
+        if stage.current_set_id is None or not unsure_services(stage):
+            raise Invalid(
+                f"Everything on {stage.name} already runs what is pinned; there is nothing to put back.",
+                component="stage",
+                message="freeze.stage.stage.error.invalid",
+                code="freeze.stage.nothingToPutBack",
+            )
+        return preview_of(stage, Kind.ROLLBACK, versions_of(stage.current_set), "", retry_of=retry_of)
+    if to != "previous":
+        raise Invalid("A rollback goes to 'previous' or to 'pinned'.", component="stage",
+                      message="freeze.stage.stage.error.invalid")
+    undoes = Rollout.objects.undoable(stage.pk).select_related("from_set").first()
+    if undoes is None:
+        raise Invalid(
+            f"{stage.name} has no earlier versions to go back to.",
+            component="stage",
+            message="freeze.stage.stage.error.invalid",
+            code="freeze.stage.noPreviousVersions",
+        )
+    return preview_of(stage, Kind.ROLLBACK, versions_of(undoes.from_set), "", undoes=undoes, retry_of=retry_of)
+
+
+def failing_step(rollout: Rollout) -> Step | None:
+    """The step that ended a failed rollout, or the one that was under way when it errored."""
+    steps = rollout.steps.exclude(state__in=[StepState.SUCCEEDED, StepState.PENDING, StepState.NO_PROGRESS])
+    return steps.filter(state__in=STEP_FINAL).order_by("position").first() or steps.order_by("position").first()

@@ -1,0 +1,118 @@
+"""What another try at a failed rollout can build on: pure, so that the preview, the page and the rollout agree.
+
+Nothing ran on the stage since (services.rollouts sees to that), so what the failed rollout did still stands, unless its
+own undo took it back. What stands is not done again; what is gone, or was configured anew, is.
+"""
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from stages.core.versions import canonical
+from stages.models.scenarios import Strategy
+from stages.plan.steps import EVERYTHING, StepPlan
+from stages.states import StepState
+
+# How a rollout is tried again: everything anew, from the failed step on, or past the failed step.
+ALL, FAILED, SKIP = "", "failed", "skip"
+CARRIED, SKIPPED = "carried", "skipped"
+BROKEN = {StepState.FAILED, StepState.CANCELED}
+
+
+@dataclass(frozen=True)
+class Chances:
+    """How a rollout can be tried again.
+
+    whole: empty when a try can go on from where it broke; else why it has to begin anew, as a sentence. failed: the step
+    that it broke at, which may be left out; None when no step did, or none may be. judged: its canary was accepted, so a
+    try that goes on neither makes nor judges it again. held: no step broke, the canary was up and was not judged.
+    """
+
+    whole: str = ""
+    failed: Any = None
+    judged: bool = False
+    held: bool = False
+
+
+def chances(rollout: Any, steps: Iterable[Any]) -> Chances:
+    """rollout: its strategy, leg and family are read. steps: in the order of their positions."""
+    rows = list(steps)
+    if rollout.family == "asm":
+        return Chances("A mesh release is tried again as a whole.")
+    failed = next((step for step in rows if step.leg != "undo" and step.state in BROKEN), None)
+    if failed is None:
+        gray = [step for step in rows if step.leg == "canary"]
+        if rollout.leg == "canary" and gray and all(step.state == StepState.SUCCEEDED for step in gray):
+            return Chances(held=True)
+        return Chances("None of its steps failed, so there is none to go on from.")
+    if rollout.strategy != Strategy.BLUE_GREEN and any(step.leg == "undo" for step in rows):
+        return Chances("What it had done was put back, so it is tried again as a whole.", failed)
+    return Chances(failed=failed, judged=rollout.leg == "full")
+
+
+def _standing(old: Sequence[Any], found: Chances) -> list[Any]:
+    """The steps of the old rollout whose effect is still there."""
+    if found.whole:
+        return []
+    done = [step for step in old if step.leg != "undo" and step.state == StepState.SUCCEEDED]
+    if any(step.leg == "undo" for step in old):
+        # Blue/green's undo takes back the switch alone: the other colour is complete, but nobody has looked at it in use.
+        return [step for step in done if step.phase in {"pre", "deploy"}]
+    return done
+
+
+def _key(step: Any) -> tuple[str, ...]:
+    return (step.microservice, step.target_name, step.phase, step.kind, step.new_version, canonical(step.config))
+
+
+def redo(plan: Sequence[StepPlan], old: Sequence[Any], how: str, number: int, found: Chances) -> list[StepPlan]:
+    """The plan with what the old rollout (its steps, its number) has done marked as done. found: what `chances` said.
+
+    A step counts as the same when microservice, target, phase, version and configuration are: what was configured anew
+    runs anew. Raises LookupError when the step to leave out is no longer part of the plan.
+    """
+    if how == ALL:
+        return list(plan)
+    done = defaultdict(list)
+    for step in _standing(old, found):
+        done[_key(step)].append(step)
+    left_out = _key(found.failed) if how == SKIP else None
+    marked = []
+    for step in plan:
+        same = done[_key(step)]
+        if same:
+            before = same.pop(0)
+            note = before.summary if before.origin == SKIPPED else f"done by rollout {number}"
+            origin = SKIPPED if before.origin == SKIPPED else CARRIED
+            marked.append(replace(step, origin=origin, note=note, memo=dict(before.memo)))
+        elif _key(step) == left_out:
+            marked.append(replace(step, origin=SKIPPED, note="skipped"))
+            left_out = None
+        else:
+            marked.append(step)
+    if left_out is not None:
+        raise LookupError
+    return marked
+
+
+def still_lacking(plan: Sequence[StepPlan], old: Sequence[Any]) -> list[StepPlan]:
+    """The plan of blue/green without what the other colour had before the old rollout (its steps) began.
+
+    That one began by forgetting what the other colour has, as it was about to change it; but its own plan was what the
+    colour lacked. So what it left alone on a target is there, unless the target deploys in another way now.
+    """
+    known = {(step.microservice, step.target_name) for step in old}
+    ways = {_way(step) for step in old if step.phase == "deploy"}
+    anew = {
+        (step.microservice, step.target_name) for step in plan if step.phase == "deploy" and _way(step) not in ways
+    }
+    return [
+        step for step in plan
+        if step.microservice == EVERYTHING or (pair := (step.microservice, step.target_name)) in known or pair in anew
+    ]
+
+
+def _way(step: Any) -> tuple[str, ...]:
+    return (step.target_name, step.kind, canonical(step.config))

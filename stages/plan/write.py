@@ -1,0 +1,31 @@
+"""Writes down what a rollout is going to do: its steps and its targets, from a preview."""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from stages.models import Rollout, RolloutTarget, Step
+from stages.plan.previews import Preview
+from stages.plan.steps import StepPlan, batches_of
+
+
+def write_plan(rollout: Rollout, preview: Preview, finish: Callable[[Step, StepPlan], None] | None = None) -> None:
+    """Make the rows of a rollout that has none yet. finish: what is still to be said of a step before it is written."""
+    rows = []
+    for position, plan in enumerate(preview.steps, start=1):
+        row = Step(
+            rollout=rollout, position=position, microservice=plan.microservice, old_version=plan.old_version,
+            new_version=plan.new_version, target_name=plan.target_name, phase=plan.phase, kind=plan.kind, config=plan.config,
+            leg=plan.leg, wave=plan.wave, lane=plan.lane, origin=plan.origin,
+        )
+        if finish is not None:
+            finish(row, plan)
+        rows.append(row)
+    Step.objects.bulk_create(rows)
+    batches = batches_of(len(preview.targets), preview.way)
+    RolloutTarget.objects.bulk_create(
+        RolloutTarget(
+            rollout=rollout, position=position, target_id=place.pk, number=place.pk, name=place.name, kind=place.kind,
+            batch=batch,
+        )
+        for position, (place, batch) in enumerate(zip(preview.targets, batches, strict=True), start=1)
+    )

@@ -1,0 +1,1 @@
+"""How a rollout comes to be, waits its turn, and ends."""

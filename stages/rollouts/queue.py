@@ -1,0 +1,125 @@
+"""Rollouts that wait for their turn behind another one of their stage; only SourceDeploy's deploy waits so.
+
+The versions are those of the click. What is to be done for them is planned anew when the turn comes, because the stage
+has moved meanwhile; what would be refused then (a stopped line, a role that was lost) is looked at once more.
+"""
+from __future__ import annotations
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef
+from django.db.models.functions import Now
+
+from gs2admin import engine
+from gs2admin.audit.services import record
+from gs2admin.errors import Conflict
+from gs2admin.identity.actors import SYSTEM
+from gs2admin.transitions import apply
+from stages.approval import services as approvals
+from stages.approval import voters
+from stages.core import journal, ledger
+from stages.gates import reads as gates
+from stages.models import Rollout, Stage
+from stages.plan.previews import preview_of, versions_of
+from stages.plan.write import write_plan
+from stages.states import BY_ID, StepState
+
+MOST = 10
+RUN = "stages.worker.tasks.run_rollout"
+
+
+def ahead_of(stage: Stage) -> Rollout | None:
+    """The last rollout that a new one would have to wait for; None: it could begin. The project's lock must be held.
+
+    Raises Conflict when too many wait already.
+    """
+    rows = Rollout.objects.live().filter(stage=stage)
+    if rows.filter(waiting=True).count() >= MOST:
+        raise Conflict(f"{MOST} rollouts wait for their turn on {stage.name} already. Cancel one of them first.",
+                       component="stage", message="freeze.stage.stage.error.conflict", code="freeze.stage.queueFull")
+    return rows.order_by("-id").first()
+
+
+def free_stages() -> list[int]:
+    """Stages where a rollout waits and none runs; one query by an index, mostly empty."""
+    live = Rollout.objects.live().filter(stage=OuterRef("stage"), waiting=False)
+    rows = Rollout.objects.filter(~Exists(live), waiting=True).order_by()
+    return list(rows.values_list("stage_id", flat=True).distinct()[:100])
+
+
+def start_next(stage_id: int) -> bool:
+    """Let the first that waits on a stage begin, when nothing runs there and no gate is closed. True when it moved.
+
+    Several hosts may ask at once. One that may not begin any more is canceled with a sentence.
+    """
+    first = Rollout.objects.filter(stage_id=stage_id, waiting=True).order_by("id").first()
+    if first is None or Rollout.objects.live().filter(stage_id=stage_id, waiting=False).exists():
+        return False
+    with transaction.atomic():
+        ledger.lock(first.project_id)
+        rows = Rollout.objects.select_related("stage__current_set", "stage__idle_set", "stage__scenario", "scenario", "to_set")
+        row = rows.filter(pk=first.pk, waiting=True).first()
+        if row is None or Rollout.objects.live().filter(stage_id=stage_id, waiting=False).exists():
+            return False
+        if gates.holding(gates.closed(row.project_id), stage_id, row.kind):
+            return False
+        why = _void(row)
+        if why:
+            _cancel(row, why)
+        else:
+            _begin(row)
+        return True
+
+
+def _void(row: Rollout) -> str:
+    """Why it may not begin any more; empty when it may."""
+    if row.scenario_copy and row.scenario is None:
+        return "The scenario by which it was to proceed was deleted. Deploy again."
+    asker = (row.requested_by_kind, row.requested_by_id)
+    if asker[0] in {"person", "credential"}:
+        role = voters.roles_of(row.project_id, {asker}, lock=True)[asker]
+        if role not in approvals.PROMOTERS:
+            return f"{row.requested_by}, who asked for it, may no longer promote here."
+    needs = approvals.requirements_of(row.stage, row.kind, row.scenario)
+    if needs and not hasattr(row, "approval"):
+        return f"{row.stage.name} needs approval now: {' and '.join(one.words for one in needs)}. Deploy again to ask for it."
+    return ""
+
+
+def _begin(row: Rollout) -> None:
+    preview = preview_of(row.stage, row.kind, versions_of(row.to_set), row.source_name, scenario=row.scenario)
+    way = preview.way
+    row.steps.all().delete()
+    row.targets.all().delete()
+    write_plan(row, preview)
+    Rollout.objects.filter(pk=row.pk).update(
+        waiting=False,
+        from_set=preview.from_set,
+        scenario_copy=preview.scenario_copy,
+        strategy=way.strategy,
+        analysis=way.analysis,
+        leg="canary" if any(step.leg == "canary" for step in preview.steps) else "base",
+        sequence=way.sequence,
+        rollback=way.rollback,
+        colour=preview.colour,
+        steps_total=len(preview.steps),
+        changes_count=len(preview.effective),
+        revision=F("revision") + 1,
+    )
+    journal.append(row.pk, row.stage_id, [journal.Line("Its turn has come.")])
+    _touch(row)
+    engine.wake(RUN, row.pk)
+
+
+def _cancel(row: Rollout, why: str) -> None:
+    if not apply(Rollout.objects.filter(pk=row.pk), BY_ID["Q2"], ended_at=Now(), waiting=False, cause="system", error=why,
+                 revision=F("revision") + 1):
+        return
+    row.steps.update(state=StepState.NO_PROGRESS)
+    journal.append(row.pk, row.stage_id, [journal.Line(f"Canceled: {why}")])
+    record(actor=SYSTEM, action="rollout.cancel", obj=row, before={"state": row.state},
+           after={"state": BY_ID["Q2"].target, "because": why})
+    _touch(row)
+
+
+def _touch(row: Rollout) -> None:
+    Stage.objects.filter(pk=row.stage_id).update(revision=F("revision") + 1, updated_at=Now())

@@ -1,0 +1,1 @@
+"""Stages, targets, scenarios and versions: made and edited."""

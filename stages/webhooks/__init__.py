@@ -1,0 +1,1 @@
+"""Who is told outside: endpoints, the outbox, delivery."""

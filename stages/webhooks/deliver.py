@@ -1,0 +1,131 @@
+"""Delivers the messages of one webhook endpoint: oldest first, one at a time, tried again with growing pauses."""
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Min, Q
+from django.db.models.functions import Now
+
+from gs2admin import engine
+from stages.models.webhooks import DeliveryState, WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from stages.steps import exchange
+from stages.steps.addresses import AddressRefused
+from stages.steps.signing import signature, signing_key
+from stages.steps.text import clean_line
+from stages.steps.urls import parse
+
+# Endpoints that one host delivers to at the same time. It is their answers that take the time.
+AT_ONCE = 8
+# Pauses before the second attempt, the third, …; after the last it is given up: about twelve hours.
+PAUSES_S = (10, 30, 120, 600, 1800, 3600, 10800, 21600)
+TIMEOUT_S = 5.0
+LEASE_S = 20
+BUDGET_S = 10.0
+TURN_S = 0.1
+
+
+def key_of(endpoint: WebhookEndpoint) -> str:
+    """The signing key that the receiver keeps; no target of a stage has the same."""
+    return signing_key(f"webhook:{endpoint.uid}", endpoint.rotation)
+
+
+def due() -> list[int]:
+    """Endpoints that have a message due and nobody at them; the one whose message waits longest first."""
+    messages = WebhookDelivery.objects.filter(state=DeliveryState.PENDING, due_at__lte=Now(), endpoint__active=True)
+    free = messages.filter(Q(endpoint__busy_until=None) | Q(endpoint__busy_until__lt=Now()))
+    waiting = free.values("endpoint_id").annotate(since=Min("due_at")).order_by("since")
+    return list(waiting.values_list("endpoint_id", flat=True)[:100])
+
+
+@engine.delivery_thread(due=due, at_once=AT_ONCE)
+def deliver(endpoint_id: int, leaving: Callable[[], bool] = lambda: False) -> int:
+    """Deliver what is due, for at most BUDGET_S; returns how many attempts were made. Stops at the first failure.
+
+    One courier at a time, by a lease on the endpoint: a receiver that hangs costs one of a host's AT_ONCE, and no worker.
+    """
+    free = Q(busy_until=None) | Q(busy_until__lt=Now())
+    rows = WebhookEndpoint.objects.filter(pk=endpoint_id)
+    if not rows.filter(free, active=True).update(claims=F("claims") + 1, busy_until=_lease()):
+        return 0
+    endpoint = rows.get()
+    held = rows.filter(claims=endpoint.claims)
+    until, made = time.monotonic() + BUDGET_S, 0
+    while held.update(busy_until=_lease()):
+        due = WebhookDelivery.objects.filter(endpoint=endpoint, state=DeliveryState.PENDING, due_at__lte=Now())
+        delivery = due.order_by("id").first()
+        if delivery is None:
+            break
+        made += 1
+        ended = _attempt(held, endpoint, delivery, leaving)
+        if not ended or leaving() or time.monotonic() > until:
+            break
+    held.update(busy_until=None)
+    return made
+
+
+def _attempt(held, endpoint: WebhookEndpoint, delivery: WebhookDelivery, leaving: Callable[[], bool]) -> bool:
+    """One attempt, counted before anything is sent; True when it was delivered."""
+    number = delivery.attempt + 1
+    pending = WebhookDelivery.objects.filter(pk=delivery.pk, state=DeliveryState.PENDING)
+    if not pending.filter(attempt=delivery.attempt).update(attempt=number, due_at=Now() + timedelta(seconds=LEASE_S)):
+        return False
+    began = time.monotonic()
+    status, said = send(endpoint, delivery, leaving)
+    took_ms = round((time.monotonic() - began) * 1000)
+    good = status is not None and 200 <= status < 300
+    with transaction.atomic():
+        if not held.exists():
+            return False  # another courier has taken over; it tries again
+        if good:
+            changes = {"state": DeliveryState.DELIVERED, "ended_at": Now()}
+        elif number > len(PAUSES_S):
+            changes = {"state": DeliveryState.GIVEN_UP, "ended_at": Now()}
+        else:
+            changes = {"due_at": Now() + timedelta(seconds=PAUSES_S[number - 1] * random.uniform(1.0, 1.2))}
+        if pending.filter(attempt=number).update(**changes):
+            WebhookAttempt.objects.create(delivery=delivery, number=number, status=status, took_ms=took_ms, said=said[:500])
+    return good
+
+
+def send(endpoint: WebhookEndpoint, delivery: WebhookDelivery, leaving: Callable[[], bool]) -> tuple[int | None, str]:
+    """(status, what was answered) or (None, why nothing was). Never follows a redirect, never a private address.
+
+    Hangs up when `leaving` says so.
+    """
+    body = delivery.body.encode()
+    timestamp = str(int(time.time()))
+    try:
+        url = parse(endpoint.url)
+    except ValueError as problem:
+        return None, str(problem)
+    headers = {
+        "User-Agent": "gs2admin", "Accept": "*/*", "Accept-Encoding": "identity", "Connection": "close",
+        "Content-Type": "application/json", "Idempotency-Key": str(delivery.event_id),
+        "X-Gs2admin-Event": delivery.event, "X-Gs2admin-Delivery": str(delivery.pk),
+        "X-Gs2admin-Timestamp": timestamp, "X-Gs2admin-Signature": signature(key_of(endpoint), timestamp, body),
+    }
+    call = exchange.Exchange("POST", url, headers=headers, body=body, allow=settings.STEP_HTTP_ALLOW, timeout_s=TIMEOUT_S)
+    try:
+        while not call.wait(TURN_S) and time.monotonic() - call.began < TIMEOUT_S and not leaving():
+            pass
+    finally:
+        call.abort()
+    if call.answer is not None:
+        first = next((line for raw in call.answer.body.splitlines() if (line := clean_line(raw).strip())), "")
+        return call.answer.status, first[:500]
+    if isinstance(call.error, AddressRefused):
+        return None, f"It was not sent: {call.error}"
+    if call.error is None and leaving():
+        return None, "gs2admin was stopped before there was an answer"
+    if call.error is None:
+        return None, f"no answer within {TIMEOUT_S:g} s"
+    return None, exchange.explain(call.error, url)
+
+
+def _lease():
+    return Now() + timedelta(seconds=LEASE_S)

@@ -1,0 +1,76 @@
+"""Writes a message for every webhook when a rollout moves, in the transaction of the move: none is lost, none is early."""
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from gs2admin.transitions import Move, heard
+from stages.models import Rollout
+from stages.models.webhooks import WebhookDelivery, WebhookEndpoint
+
+MOST_BYTES = 64 * 1024
+
+
+@heard(Rollout)
+def rollout_moved(rows: QuerySet, move: Move) -> None:
+    """Called by transitions.apply. A move that leaves the state as it is (a weight) is no news."""
+    if move.sources == {move.target}:
+        return
+    endpoints = list(WebhookEndpoint.objects.filter(active=True, project_id__in=rows.values("project_id")))
+    if endpoints:
+        row = rows.select_related("stage", "project", "from_set", "to_set").get()
+        tell(endpoints, row, before="" if len(move.sources) != 1 else next(iter(move.sources)))
+
+
+def rollout_made(rollout: Rollout) -> None:
+    """Called where a rollout is made."""
+    endpoints = list(WebhookEndpoint.objects.filter(active=True, project_id=rollout.project_id))
+    if endpoints:
+        tell(endpoints, rollout, before="")
+
+
+def tell(endpoints: list[WebhookEndpoint], row: Rollout, *, before: str) -> None:
+    """One message per endpoint, all with the same event id; couriers see them within half a second (rollout/postman.py)."""
+    event, event_id = f"rollout.{row.state}", uuid.uuid4()
+    body = body_of(event, event_id, row.project.name, _rollout(row, before))
+    WebhookDelivery.objects.bulk_create(
+        WebhookDelivery(endpoint=endpoint, rollout=row, event_id=event_id, event=event, body=body) for endpoint in endpoints
+    )
+
+
+def body_of(event: str, event_id: uuid.UUID, project: str, rollout: dict[str, Any] | None) -> str:
+    """The message as it is sent, at most MOST_BYTES: of a rollout with very many services the versions are left out."""
+    message = {"id": str(event_id), "event": event, "at": _iso(timezone.now()), "project": project, "rollout": rollout}
+    text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+    if len(text.encode()) > MOST_BYTES and rollout:
+        short = {key: value for key, value in rollout.items() if key not in {"fromVersions", "toVersions"}}
+        short["error"], short["reason"] = short["error"][:1000], short["reason"][:1000]
+        return body_of(event, event_id, project, short | {"shortened": True})
+    return text
+
+
+def _rollout(row: Rollout, before: str) -> dict[str, Any]:
+    return {
+        "number": row.number,
+        "stage": row.stage.name,
+        "kind": row.kind,
+        "strategy": row.strategy,
+        "state": str(row.state),
+        "previousState": str(before) or None,
+        "source": row.source_name or None,
+        "requestedBy": row.requested_by,
+        "reason": row.reason,
+        "error": row.error,
+        "stepsDone": row.steps_done,
+        "stepsTotal": row.steps_total,
+        "fromVersions": dict(row.from_set.versions) if row.from_set else {},
+        "toVersions": dict(row.to_set.versions),
+    }
+
+
+def _iso(at) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,159 @@
+"""Carries a rollout as far as it goes: claim, decide, act, until it ends, waits, is taken away, or the worker must stop."""
+from __future__ import annotations
+
+import logging
+import time
+
+from django.db import InterfaceError, OperationalError
+
+from gs2admin import engine
+from stages.canary import moves as passages
+from stages.core import journal
+from stages.core.journal import Claim, Line
+from stages.core.scenarios import way_of
+from stages.core.versions import differences, effective
+from stages.models import Rollout, Step
+from stages.models.scenarios import Strategy
+from stages.states import RolloutState, StepState
+from stages.steps import KINDS
+from stages.steps.base import LeaseLost
+from stages.worker import analysis as judging
+from stages.worker import begin
+from stages.worker.context import Context, patiently
+from stages.worker.lanes import run_lanes
+from stages.worker.orchestrator import Begin, CanaryUp, Course, Finish, Judge, RunLanes, RunStep, Undo, decide, errored
+from stages.worker.outcome import carry_out, closing_line, opening_line
+
+log = logging.getLogger(__name__)
+
+
+def run(rollout_id: int) -> None:
+    """Claim the rollout and carry it on; returns at once when there is nothing to do here."""
+    claim = journal.claim(rollout_id, engine.worker_label())
+    if claim is None:
+        return
+    try:
+        _carry(claim)
+    except LeaseLost:
+        log.warning("rollout taken over by another worker", extra={"rollout_id": rollout_id, "attempt": claim.attempt})
+
+
+def _carry(claim: Claim) -> None:
+    rollout, steps, course = _read(claim)
+    if claim.attempt > 1 and _interrupted(rollout, steps):
+        journal.write(claim, [Line(f"Taken over by another worker (attempt {claim.attempt}).")])
+    fault = ""
+    while True:
+        state = patiently(lambda: journal.renew(claim))
+        try:
+            # Only what runs can err, so a queued one begins first.
+            ending = fault and state != RolloutState.QUEUED
+            decision = errored(fault, steps, state, course) if ending else decide(state, steps, _repeatable, course)
+            match decision:
+                case Begin():
+                    lines = [] if fault else _opening(rollout)
+                    patiently(lambda lines=lines: begin.start(claim, lines))
+                case RunStep(index=index, again=again):
+                    fault = _run_step(claim, rollout, steps[index], again)
+                    leaving = not fault and engine.beat()
+                    if leaving:
+                        _hand_over(claim)
+                        return
+                case RunLanes(lanes=lanes):
+                    fault, leaving = run_lanes(claim, rollout, [[steps[index] for index in lane] for lane in lanes])
+                    if leaving and not fault:
+                        _hand_over(claim)
+                        return
+                case Undo(sentence=sentence, error=error):
+                    patiently(lambda s=sentence, e=error: passages.begin_undo(claim, sentence=s, error=e))
+                    rollout, steps, course = _read(claim)
+                case CanaryUp(move=move):
+                    patiently(lambda move=move: passages.canary_up(claim, move))
+                    return
+                case Judge():
+                    fault = judging.judge(claim, rollout)
+                    if not fault:
+                        rollout, steps, course = _read(claim)
+                        if rollout.state == RolloutState.CANARY_ANALYZING:
+                            return
+                case Finish():
+                    _finish(claim, decision)
+                    return
+        except journal.MoveRefused:
+            rollout, steps, course = _read(claim)
+            if rollout.lease_until is None:  # it waits for a person or a clock now, who has let go for us
+                return
+        except (LeaseLost, OperationalError, InterfaceError):
+            raise
+        except Exception:
+            if fault:
+                raise
+            log.exception("rollout hit an internal fault", extra={"rollout_id": claim.rollout_id})
+            fault = f"gs2admin hit an internal fault; its log names rollout {rollout.number}."
+
+
+def _read(claim: Claim) -> tuple[Rollout, list[Step], Course]:
+    rollout = Rollout.objects.select_related("stage", "project", "from_set", "to_set").get(pk=claim.rollout_id)
+    way = way_of(rollout.scenario_copy)
+    course = Course(rollout.leg, way.strategy, way.analysis, rollout.rollback, rollout.cause)
+    return rollout, list(rollout.steps.select_related("undoes").order_by("position")), course
+
+
+def _interrupted(rollout: Rollout, steps: list[Step]) -> bool:
+    """Whether another worker was at it; coming back after a canary's wait is no such case."""
+    if rollout.state in {RolloutState.QUEUED, RolloutState.CANARY_ANALYZING}:
+        return False
+    waits = any(step.leg == "canary" for step in steps)
+    return not waits or any(step.state == StepState.RUNNING for step in steps)
+
+
+def _opening(rollout: Rollout) -> list[Line]:
+    before = dict(rollout.from_set.versions) if rollout.from_set else {}
+    redone: set[str] = set()
+    if rollout.strategy != Strategy.BLUE_GREEN:  # there the steps are what the other colour lacks
+        redone = set(rollout.steps.values_list("microservice", flat=True))
+    changes = effective(differences(before, rollout.to_set.versions, redone))
+    verb = f"{rollout.get_kind_display()} {rollout.stage.name}"
+    sets = f"set {rollout.from_set.number if rollout.from_set else 'none'} to set {rollout.to_set.number}"
+    count = f"{len(changes)} change{'' if len(changes) == 1 else 's'}" if changes else "nothing differs"
+    named = f" of scenario {rollout.scenario_copy['name']}" if rollout.scenario_copy else ""
+    first = f"{verb} by {rollout.requested_by}: {sets}, strategy {rollout.strategy}{named}, {count}."
+    return [Line(first), *(Line(change.sentence, change.name) for change in changes)]
+
+
+def _repeatable(step: Step) -> bool:
+    return KINDS[step.kind].repeatable(step.config, step.memo)
+
+
+def _finish(claim: Claim, end: Finish) -> None:
+    patiently(
+        lambda: journal.finish(
+            claim, end.move, error=end.error, consistent=end.consistent, lines=[Line(end.sentence)]
+        )
+    )
+
+
+def _hand_over(claim: Claim) -> None:
+    journal.write(claim, [Line("This worker is stopping; another one goes on.")])
+    journal.release(claim)
+    engine.wake("stages.worker.tasks.run_rollout", claim.rollout_id)
+
+
+def _run_step(claim: Claim, rollout: Rollout, step: Step, again: bool) -> str:
+    """Run one step and write down how it ended; `step` is kept true in memory, as this worker is its only writer.
+
+    Returns a sentence where the system is at fault and the rollout cannot go on, else an empty text.
+    """
+    patiently(lambda: journal.start_step(claim, step, [opening_line(step, again)]))
+    step.state = StepState.RUNNING
+    step.attempt += 1
+    began = time.monotonic()
+    context = Context(claim, rollout, step)
+    outcome = carry_out(step, context, guard=False)
+    context.flush()
+    if outcome.state is None:
+        return outcome.fault
+    end = closing_line(step, outcome, time.monotonic() - began)
+    patiently(lambda: journal.finish_step(claim, step, outcome.state, outcome.summary, [end]))
+    step.state, step.summary = outcome.state, outcome.summary
+    return ""

@@ -1,0 +1,227 @@
+"""What a rollout does next: a pure function of its rows. Acting on it is the executor's matter.
+
+Drives everything that needs a worker: the legs base, canary and full, the undo of a failure, the withdrawal of a
+canary, and the ends. What waits for a person or a clock is moved by services.canary.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from stages.models.scenarios import Analysis, Strategy
+from stages.states import RolloutState, StepState
+
+# A step that takes its worker down each time must not take one down for ever.
+MAX_STEP_ATTEMPTS = 5
+TOUCHING = {"canary", "deploy", "switch"}
+
+
+class StepRow(Protocol):
+    """What is read of a step."""
+
+    position: int
+    microservice: str
+    target_name: str
+    phase: str
+    kind: str
+    state: str
+    attempt: int
+    summary: str
+    leg: str
+    wave: int
+    lane: int
+
+
+@dataclass(frozen=True)
+class Course:
+    """What is read of the rollout beside its state; cause: why a canary is withdrawn."""
+
+    leg: str = "base"
+    strategy: str = Strategy.NORMAL
+    analysis: str = Analysis.NONE
+    rollback: bool = False
+    cause: str = ""
+
+
+@dataclass(frozen=True)
+class Begin:
+    """Move from queued to running."""
+
+
+@dataclass(frozen=True)
+class RunStep:
+    """Run the step with this index in the list; again: an earlier attempt was interrupted."""
+
+    index: int
+    again: bool = False
+
+
+@dataclass(frozen=True)
+class RunLanes:
+    """Run these lanes at the same time, each its steps (indexes in the list) one after the other, until all stand."""
+
+    lanes: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Undo:
+    """Move to rolling_back (R3) and take back what was done. error: why."""
+
+    sentence: str
+    error: str
+
+
+@dataclass(frozen=True)
+class CanaryUp:
+    """The gray part is up: move to canary_analyzing (R6) or canary_hold (R7)."""
+
+    move: str
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Look at the metrics, when it is time."""
+
+
+@dataclass(frozen=True)
+class Finish:
+    """End the rollout by this move of the table. sentence: the last line; error: what the page shows, if anything."""
+
+    move: str
+    sentence: str
+    error: str = ""
+    consistent: bool = True
+
+
+Decision = Begin | RunStep | RunLanes | Undo | CanaryUp | Judge | Finish
+PLAIN = Course()
+
+
+def decide(
+    state: str, steps: Sequence[StepRow], repeatable: Callable[[StepRow], bool], course: Course = PLAIN
+) -> Decision:
+    """The next thing to do. repeatable: whether an interrupted step may be run again.
+
+    state: one that a worker drives; anything else is a ValueError, because no worker has business there.
+    """
+    match state:
+        case RolloutState.QUEUED:
+            return Begin()
+        case RolloutState.RUNNING:
+            return _running(steps, repeatable, course)
+        case RolloutState.CANARY_ANALYZING:
+            return Judge()
+        case RolloutState.ROLLING_BACK:
+            return _undoing(steps, repeatable, course)
+        case RolloutState.CANARY_REJECTING:
+            return _undoing(steps, repeatable, course, withdrawing=True)
+        case RolloutState.CANCELING:
+            return Finish("X1", "Canceled." + _left(steps), consistent=not _touched(steps, course))
+    raise ValueError(f"no worker drives a rollout that is {state}")
+
+
+def _running(steps: Sequence[StepRow], repeatable: Callable[[StepRow], bool], course: Course) -> Decision:
+    mine = [(index, step) for index, step in enumerate(steps) if step.leg == course.leg]
+    for wave in sorted({step.wave for _, step in mine}):
+        found = _wave([pair for pair in mine if pair[1].wave == wave], repeatable)
+        if isinstance(found, str):
+            return _errored(found, steps, course)
+        if found is not None:
+            return found
+        bad = next((step for _, step in mine if step.wave == wave and step.state != StepState.SUCCEEDED), None)
+        if bad is not None:
+            error = f"{_name(bad)} failed: {bad.summary}"
+            sentence = f"Failed. {error}" + _left(steps)
+            if course.rollback:
+                return Undo(f"{sentence} What was changed is put back.", error)
+            return Finish("R2", sentence, error=error, consistent=not _touched(steps, course))
+    if course.leg == "canary":
+        return CanaryUp("R6" if course.analysis == Analysis.AUTO else "R7")
+    return Finish("R1", "Succeeded: every step is done and the versions are pinned.")
+
+
+def _wave(pairs: Sequence[tuple[int, StepRow]], repeatable: Callable[[StepRow], bool]) -> Decision | str | None:
+    """What is to be run of one wave; a sentence when the system is at fault; None when nothing of it moves any more."""
+    lanes = []
+    for lane in sorted({step.lane for _, step in pairs}):
+        rows = [(index, step) for index, step in pairs if step.lane == lane]
+        left = [(index, step) for index, step in rows if step.state != StepState.SUCCEEDED]
+        if not left or left[0][1].state not in {StepState.PENDING, StepState.RUNNING}:
+            continue
+        step = left[0][1]
+        if step.state == StepState.RUNNING:
+            if step.attempt >= MAX_STEP_ATTEMPTS:
+                return f"{_name(step)} lost its worker {step.attempt} times, so it is not tried again."
+            if not repeatable(step):
+                return (
+                    f"{_name(step)} was interrupted when its worker stopped, and it may not be run twice. "
+                    "Check on the target how far it came, then retry or roll back."
+                )
+        lanes.append(left)
+    if not lanes:
+        return None
+    if len(lanes) == 1:
+        index, step = lanes[0][0]
+        return RunStep(index, again=step.state == StepState.RUNNING)
+    return RunLanes(tuple(tuple(index for index, _ in left) for left in lanes))
+
+
+def _undoing(
+    steps: Sequence[StepRow], repeatable: Callable[[StepRow], bool], course: Course, *, withdrawing: bool = False
+) -> Decision:
+    mine = [(index, step) for index, step in enumerate(steps) if step.leg == "undo"]
+    found = _wave([(index, step) for index, step in mine], repeatable)
+    state = RolloutState.CANARY_REJECTING if withdrawing else RolloutState.ROLLING_BACK
+    if isinstance(found, str):
+        return errored(found, steps, state, course)
+    if found is not None:
+        return found
+    bad = next((step for _, step in mine if step.state != StepState.SUCCEEDED), None)
+    if bad is not None:
+        what = "Withdrawing the canary" if withdrawing else "The undo"
+        return errored(f"{what} broke: {_name(bad)}: {bad.summary}", steps, state, course)
+    if withdrawing:
+        move = "J2" if course.cause == "timeout" else "J1"
+        return Finish(move, f"The canary is withdrawn: {WHY.get(course.cause, 'it was rejected')}. The pins did not move.")
+    broke = next((s for s in steps if s.leg != "undo" and s.state in {StepState.FAILED, StepState.CANCELED}), None)
+    error = f"{_name(broke)} failed: {broke.summary}" if broke else ""
+    return Finish("B1", "Failed, and what was changed is put back. The pins did not move.", error=error)
+
+
+WHY = {"user": "somebody rejected it", "score": "its score was too low", "timeout": "its time ran out"}
+
+
+def errored(sentence: str, steps: Sequence[StepRow], state: str, course: Course = PLAIN) -> Finish:
+    """The end for a fault of the system in a state that a worker drives: R4, B2, N4, J3 or X2."""
+    moves = {
+        RolloutState.CANCELING: "X2", RolloutState.ROLLING_BACK: "B2", RolloutState.CANARY_ANALYZING: "N4",
+        RolloutState.CANARY_REJECTING: "J3",
+    }
+    found = _errored(sentence, steps, course)
+    return Finish(moves.get(RolloutState(state), "R4"), found.sentence, found.error, found.consistent)
+
+
+def _errored(sentence: str, steps: Sequence[StepRow], course: Course) -> Finish:
+    return Finish("R4", f"Errored. {sentence}" + _left(steps), error=sentence, consistent=not _touched(steps, course))
+
+
+def _name(step: StepRow) -> str:
+    where = f" on {step.target_name}" if step.target_name else ""
+    undo = "undo of " if step.leg == "undo" else ""
+    what = "all services" if step.microservice == "*" else step.microservice
+    return f"{undo}{step.phase} of {what}{where}"
+
+
+def _touched(steps: Sequence[StepRow], course: Course) -> bool:
+    """Whether some target may run something else than what is pinned: a real deploy was begun and the pins do not move.
+
+    Of blue/green only the switch counts: what was deployed is the colour that nobody uses.
+    """
+    phases = {"switch"} if course.strategy == Strategy.BLUE_GREEN else TOUCHING
+    return any(step.phase in phases and step.kind != "pin" and step.state != StepState.PENDING for step in steps)
+
+
+def _left(steps: Sequence[StepRow]) -> str:
+    left = sum(step.state == StepState.PENDING for step in steps)
+    return f" {left} of {len(steps)} steps were not started; the pins did not move." if steps else " The pins did not move."

@@ -1,0 +1,74 @@
+"""How one step ends, as a value, and what its first and last lines say. The same for steps that run alone and in lanes."""
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from stages.core.journal import Line
+from stages.models import Step
+from stages.states import StepState
+from stages.steps import KINDS
+from stages.steps.base import LeaseLost, StepBroken, StepCanceled, StepFailed
+
+log = logging.getLogger(__name__)
+WORDS = {StepState.SUCCEEDED: "done", StepState.FAILED: "failed", StepState.CANCELED: "stopped"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """state None: the system is at fault, and `fault` is the sentence."""
+
+    state: StepState | None
+    summary: str = ""
+    fault: str = ""
+
+
+def carry_out(step: Step, context: Any, *, guard: bool = True) -> Outcome:
+    """Run the step's kind; every way of ending becomes an Outcome.
+
+    guard: an unexpected exception and a lost lease too, for a thread whose exceptions nobody sees; otherwise they pass.
+    """
+    name = f"{step.phase} of {step.microservice}{where(step)}"
+    try:
+        if step.kind not in KINDS:
+            raise StepBroken(f"this server knows no step of kind {step.kind}.")
+        return Outcome(StepState.SUCCEEDED, KINDS[step.kind].run(context))
+    except StepFailed as refusal:
+        return Outcome(StepState.FAILED, str(refusal))
+    except StepCanceled:
+        return Outcome(StepState.CANCELED, "stopped, because the rollout was canceled")
+    except StepBroken as fault:
+        return Outcome(None, fault=f"{name}: {fault}")
+    except LeaseLost:
+        if not guard:
+            raise
+        return Outcome(None, fault=f"{name}: this worker lost the rollout.")
+    except Exception:
+        if not guard:
+            raise
+        log.exception("a step hit an internal fault", extra={"step": step.pk})
+        return Outcome(None, fault=f"{name}: gs2admin hit an internal fault; its log has the details.")
+
+
+def where(step: Step) -> str:
+    """" on target", or nothing."""
+    return f" on {step.target_name}" if step.target_name else ""
+
+
+def verb(step: Step) -> str:
+    """What the step's phase is called in the output."""
+    return f"undo of {step.phase}" if step.leg == "undo" else step.phase
+
+
+def opening_line(step: Step, again: bool) -> Line:
+    """ "deploy started on cluster"."""
+    return Line(f"{verb(step)} {'started again' if again else 'started'}{where(step)}", step.microservice, step.position)
+
+
+def closing_line(step: Step, outcome: Outcome, seconds: float) -> Line:
+    """ "deploy failed on cluster in 1.2 s: why"."""
+    text = f"{verb(step)} {WORDS[outcome.state]}{where(step)} in {seconds:.1f} s"
+    if outcome.summary and outcome.state != StepState.SUCCEEDED:
+        text = f"{text}: {outcome.summary}"
+    return Line(text, step.microservice, step.position)
