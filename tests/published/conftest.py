@@ -19,7 +19,7 @@ from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Credential
 from gs2admin.identity.services.access import create_credential
 from gs2admin.wire.protocol import Family
-from stages.api.protocols import FAMILIES
+from stages.api.protocols import PROTOCOLS
 from stages.api.sourcedeploy.signature import sign
 from stages.core import ledger
 from stages.models import Rollout, RolloutTarget, Stage, Step
@@ -54,7 +54,7 @@ class Caller:
                 name: sign(self.secret, verb, uri, stamp, self.row.client_id),
             }
         answer = self._send(verb, uri, body, headers | more)
-        hold_to_schema(FAMILIES[0], verb, path, answer)
+        hold_to_schema(PROTOCOLS[0], verb, path, answer)
         return answer
 
     def asm(self, verb: str, path: str, body: Any = None, **more: Any):

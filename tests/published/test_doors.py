@@ -14,7 +14,7 @@ from django.test import Client
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.tokens import issue_project_token
 from stages.api.asm import releases
-from stages.api.protocols import FAMILIES
+from stages.api.protocols import PROTOCOLS
 from stages.api.sourcedeploy import history
 from stages.api.sourcedeploy.signature import sign
 from stages.setup.stages import create_stage
@@ -150,7 +150,7 @@ def _body(dice: random.Random) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-@pytest.mark.parametrize("family", FAMILIES, ids=[family.name for family in FAMILIES])
+@pytest.mark.parametrize("family", PROTOCOLS, ids=[family.name for family in PROTOCOLS])
 def test_seeded_garbage_is_refused_in_the_familys_shape(caller, stage, record, family):
     dice = random.Random(20261126)
     row = record(stage, "canary_hold", [("a", "auth", "pre", "succeeded", "canary")], strategy="canary")
