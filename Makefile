@@ -1,4 +1,4 @@
-# make up: serve it. make test: check it. make bench: measure it. make pictures: renew the README's. make lock: renew the lock files.
+# make up: serve it. make test: check it. make bench: measure it. make pictures: renew docs/pictures. make lock: renew the lock files.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
@@ -16,6 +16,7 @@ bench: $(VENV)/.bench
 	@exec $(BIN)/python -m bench
 
 pictures: $(VENV)/.test
+	@$(BIN)/python -m bench.rooms
 	@exec $(BIN)/python -m bench.pictures
 
 lock: $(VENV)/.lock
