@@ -14,7 +14,7 @@ from gs2admin import engine
 from stages.governance.models import AutoPromotion
 from stages.governance.models_webhooks import DeliveryState, WebhookDelivery
 from stages.models import Output, Rollout
-from stages.services import canary, queued
+from stages.services import canary, counts, queued
 from stages.services.approvals import settle_waiting
 from stages.services.auto import promote_due
 from stages.services.rollouts import RUN
@@ -83,6 +83,13 @@ def move_canaries() -> int:
 def start_queued() -> int:
     """Let those begin that wait for their turn, where the one before has ended."""
     return sum(queued.start_next(stage_id) for stage_id in queued.free_stages())
+
+
+@engine.cleaner(every_s=300)
+def mend_numbers() -> int:
+    """Put right what no longer equals the rows that it counts; returns how many numbers or rollouts were wrong."""
+    mended, _place["numbers"] = counts.mend_rollouts(_place.get("numbers", 0))
+    return mended + counts.mend_ledgers()
 
 
 @engine.cleaner(every_s=3600)

@@ -132,7 +132,7 @@ def start(claim: Claim, lines: Iterable[Line]) -> None:
 
 def _stop_before_start(claim: Claim, said: str) -> None:
     """queued -> canceled (Q2): it may not begin any more. The next look at the claim finds it ended."""
-    if not apply(claim.rows, BY_ID["Q2"], ended_at=Now(), lease_until=None, cause="system"):
+    if not apply(claim.rows, BY_ID["Q2"], ended_at=Now(), lease_until=None, steps_done=0, cause="system"):
         _refuse(claim)
     Step.objects.filter(rollout_id=claim.rollout_id).update(state=StepState.NO_PROGRESS)
     _append(claim, [Line(f"Canceled before it began. {said}")])
