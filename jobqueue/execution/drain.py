@@ -84,7 +84,6 @@ class Slice:
             then = after_attempt(
                 status_code=ended.status_code, tries=tries, max_tries=job[3], may_retry=ended.may_retry
             )
-            self.finished += then.state != JobState.WAITING
             more = then.state != JobState.WAITING and time.monotonic() < ends
             job = self._settle(job, ended, then, more)
             if then.wait_s:
@@ -125,6 +124,8 @@ class Slice:
                 if settled:
                     notify_finished(self.namespace, self.held.user_id, job[0])
         if settled:
+            # Not when it was deleted meanwhile: whoever did so has counted it out.
+            self.finished += then.state != JobState.WAITING
             self.counts.add(job[1], then.state, ended.took_ms)
         if self.keeper.due:
             self.keeper.tick()
