@@ -5,6 +5,7 @@ Everything that comes from outside is a parameter.
 """
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
@@ -20,6 +21,7 @@ _LATER = {
     "sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW', %s || ' seconds')",
     "postgresql": "STATEMENT_TIMESTAMP() + %s * INTERVAL '1 second'",
 }
+_MINUTE = {"sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:00', 'NOW')", "postgresql": "DATE_TRUNC('minute', STATEMENT_TIMESTAMP())"}
 _TAKE = """
     UPDATE jobqueue_queue SET lease_until = {later}, leased_by = %s, fence = fence + 1, rev = rev + 1
     WHERE id = %s AND (lease_until IS NULL OR lease_until < {now})
@@ -102,9 +104,11 @@ _GIVEN_UP_MISSING = """
     ORDER BY job.id
     ON CONFLICT (job_id) DO NOTHING
 """
-_TALLY_ROW = "(%s, %s, 60, %s, %s, %s, %s, %s, %s)"
+# Each attempt is counted in the transaction of its result. Counts that a slice gathers and writes at its end were lost with
+# the worker, and could not be made again from results, which go when a job is deleted; a statement more is what exactness costs.
 _TALLY = """
-    INSERT INTO jobqueue_tally (namespace_id, at, span_s, script, shard, ok, failed, given_up, took_ms) VALUES {rows}
+    INSERT INTO jobqueue_tally (namespace_id, at, span_s, script, shard, ok, failed, given_up, took_ms)
+    SELECT %s, {minute}, 60, %s, %s, %s, %s, %s, %s {of}
     ON CONFLICT (namespace_id, at, span_s, script, shard) DO UPDATE SET
         ok = jobqueue_tally.ok + excluded.ok, failed = jobqueue_tally.failed + excluded.failed,
         given_up = jobqueue_tally.given_up + excluded.given_up, took_ms = jobqueue_tally.took_ms + excluded.took_ms
@@ -131,10 +135,14 @@ _SETTLE_AND_CLAIM = f"""
         INSERT INTO jobqueue_jobresult (job_id, try_number, status_code, result, output, tried_at, took_ms)
         SELECT id, %s, %s, %s, %s, {{now}}, %s FROM settled
     ),
+    counted AS ({_TALLY.replace("{of}", "FROM settled")}),
     claimed AS ({_CLAIM} AND EXISTS (SELECT 1 FROM settled){_BY_HOLDER} RETURNING id)
     SELECT (SELECT COUNT(*) FROM settled), (SELECT COUNT(*) FROM claimed)
 """
 
+# How much of a script's id a tally names, and how many rows of a minute keep workers from waiting for each other.
+LABEL = 200
+SHARDS = 64
 # A job to insert: name, script id, args, max tries.
 Pushed = tuple[UUID, str, str, int]
 
@@ -148,7 +156,9 @@ def _vendor() -> str:
 @cache
 def _text(statement: str) -> str:
     """The statement for Django's cursor on this process's database."""
-    return statement.replace("{now}", _NOW[_vendor()]).replace("{later}", _LATER[_vendor()])
+    for word, of_vendor in (("{now}", _NOW), ("{later}", _LATER), ("{minute}", _MINUTE)):
+        statement = statement.replace(word, of_vendor[_vendor()])
+    return statement
 
 
 @cache
@@ -219,18 +229,21 @@ def _rows(row: str, count: int) -> str:
 
 def settle(
     *, job_id: int, tries: int, to: JobState, status_code: int, result: str, output: str, took_ms: int,
-    next_id: int | None = None, fence: int = 0,
+    namespace_id: int, script: str, next_id: int | None = None, fence: int = 0,
 ) -> tuple[bool, bool]:  # fmt: skip
-    """Write an attempt's result, move its job on, and claim the next job while that fence holds the queue and auto-run is on.
+    """Write an attempt's result, count it, move its job on, and claim the next job while that fence holds the queue and
+    auto-run is on.
 
     The caller's transaction holds all of it, unless `settles_alone`. Returns (settled, claimed). Not settled: the attempt
     was not ours any more, and nothing was written. Not claimed: the next job went away meanwhile, or auto-run was
     turned off.
     """
+    done, given_up = to == JobState.DONE, to == JobState.GIVEN_UP
+    tally = namespace_id, script[:LABEL], os.getpid() % SHARDS, int(done), int(not done), int(given_up), took_ms
     with raw_cursor() as cursor:
         if settles_alone(to):
             cursor.execute(_raw_text(_SETTLE_AND_CLAIM), (
-                str(to), job_id, tries, tries - 1, status_code, result, output, took_ms, next_id, fence
+                str(to), job_id, tries, tries - 1, status_code, result, output, took_ms, *tally, next_id, fence
             ))  # fmt: skip
             settled, claimed = cursor.fetchone()
             return settled == 1, claimed == 1
@@ -238,7 +251,8 @@ def settle(
         if cursor.rowcount != 1:
             return False, False
         cursor.execute(_raw_text(_RESULT), (job_id, tries - 1, status_code, result, output, took_ms))
-        if to == JobState.GIVEN_UP:
+        cursor.execute(_raw_text(_TALLY.replace("{of}", "WHERE TRUE")), tally)
+        if given_up:
             note_given_up(job_id, status_code)
         if next_id is None:
             return True, False
@@ -324,12 +338,3 @@ def note_missing_given_up(after: int, upto: int) -> int:
     with raw_cursor() as cursor:
         cursor.execute(_raw_text(_GIVEN_UP_MISSING), (after, upto, NOBODY))
         return max(0, cursor.rowcount)
-
-
-def tally(rows: Sequence[tuple[int, datetime, str, int, int, int, int, int]]) -> None:
-    """Count attempts in: (namespace id, minute, script, shard, ok, failed, given up, ms) each; one statement for all."""
-    values = []
-    for namespace_id, minute, *rest in rows:
-        values += [namespace_id, connection.ops.adapt_datetimefield_value(minute), *rest]
-    with connection.cursor() as cursor:
-        cursor.execute(_TALLY.format(rows=_rows(_TALLY_ROW, len(rows))), values)

@@ -16,7 +16,6 @@ from gs2admin import engine
 from jobqueue import sql
 from jobqueue.models import Job, Queue
 from jobqueue.states import QUEUED, JobState, after_attempt
-from jobqueue.stats import count_one
 
 log = logging.getLogger(__name__)
 NUMBERS = ("waiting", "head_at", "head_tries")
@@ -79,11 +78,10 @@ def _clear_up(held: Hold) -> None:
 def _write_off(held: Hold, lost: Job) -> None:
     """An attempt that is still running belongs to a holder that is gone: it counts as a try, with a result of its own."""
     then = after_attempt(status_code=500, tries=lost.try_count, max_tries=lost.max_try_count, may_retry=True)
-    settled, _ = sql.settle(
-        job_id=lost.pk, tries=lost.try_count, to=then.state, status_code=500, result=LOST, output="", took_ms=0
-    )
-    if settled:
-        count_one(held.namespace_id, lost.script_id, then.state, took_ms=0)
+    sql.settle(
+        job_id=lost.pk, tries=lost.try_count, to=then.state, status_code=500, result=LOST, output="", took_ms=0,
+        namespace_id=held.namespace_id, script=lost.script_id,
+    )  # fmt: skip
 
 
 def recount(queue_id: int) -> tuple[Numbers, Numbers]:

@@ -23,7 +23,6 @@ from jobqueue.execution import attempt, hold
 from jobqueue.execution.drain import DRAIN
 from jobqueue.models import GivenUp, Job, JobResult, Namespace, Queue
 from jobqueue.states import DEFAULT_TRIES, NOBODY, QUEUED, JobState, after_attempt
-from jobqueue.stats import count_one
 
 MAX_ENTRIES = 10
 MAX_REPLAYED = 1000
@@ -160,10 +159,9 @@ def run_next(
         with transaction.atomic():
             ours, _ = sql.settle(
                 job_id=job.pk, tries=job.try_count, to=then.state, status_code=ended.status_code, result=ended.result,
-                output=ended.output, took_ms=ended.took_ms,
+                output=ended.output, took_ms=ended.took_ms, namespace_id=namespace.pk, script=job.script_id,
             )  # fmt: skip
             if ours:
-                count_one(namespace.pk, job.script_id, then.state, took_ms=ended.took_ms)
                 notify.finished(namespace, user_id, job.pk)
             result = JobResult.objects.filter(job_id=job.pk, try_number=job.try_count - 1).first()
             last = not any(Job.objects.filter(queue_id=queue.pk, state=state).exists() for state in QUEUED)
