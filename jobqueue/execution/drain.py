@@ -17,7 +17,6 @@ from jobqueue.models import Job, Namespace, Queue
 from jobqueue.notifications import finished as notify_finished
 from jobqueue.notifications import wanted
 from jobqueue.states import JobState, Next, after_attempt
-from jobqueue.stats import Counts
 
 log = logging.getLogger(__name__)
 DRAIN = "jobqueue.tasks.drain"
@@ -32,10 +31,10 @@ def drain(queue_id: int) -> None:
     if held is None:
         return
     namespace, auto = namespaces.current(held.namespace_id)
-    finished, wait_s, counts = 0, 0.0, Counts()
+    finished, wait_s = 0, 0.0
     try:
         if auto:
-            turn = Slice(held, namespace, counts)
+            turn = Slice(held, namespace)
             finished, wait_s = turn.run()
             auto = not turn.switched_off
     except HoldLost:
@@ -43,7 +42,6 @@ def drain(queue_id: int) -> None:
         return
     with transaction.atomic():
         left = hold.let_go(held, finished=finished, wait_s=wait_s, stop=not auto)
-        counts.write(held.namespace_id)
         if left and not wait_s and auto:
             engine.wake(DRAIN, queue_id)
     # Turned on again before that was written: whoever did so found the queue draining and did not ring.
@@ -64,8 +62,8 @@ def begin(queue_id: int) -> bool:
 class Slice:
     """One turn of one queue."""
 
-    def __init__(self, held: Hold, namespace: Namespace, counts: Counts) -> None:
-        self.held, self.namespace, self.counts = held, namespace, counts
+    def __init__(self, held: Hold, namespace: Namespace) -> None:
+        self.held, self.namespace = held, namespace
         self.finished = 0
         self.switched_off = False
         self.notifies = wanted(namespace.run_notification)
@@ -84,7 +82,6 @@ class Slice:
             then = after_attempt(
                 status_code=ended.status_code, tries=tries, max_tries=job[3], may_retry=ended.may_retry
             )
-            self.finished += then.state != JobState.WAITING
             more = then.state != JobState.WAITING and time.monotonic() < ends
             job = self._settle(job, ended, then, more)
             if then.wait_s:
@@ -125,7 +122,8 @@ class Slice:
                 if settled:
                     notify_finished(self.namespace, self.held.user_id, job[0])
         if settled:
-            self.counts.add(job[1], then.state, ended.took_ms)
+            # Not when it was deleted meanwhile: whoever did so has counted it out.
+            self.finished += then.state != JobState.WAITING
         if self.keeper.due:
             self.keeper.tick()
         if following and claimed:
@@ -143,6 +141,8 @@ class Slice:
             result=ended.result,
             output=ended.output,
             took_ms=ended.took_ms,
+            namespace_id=self.held.namespace_id,
+            script=job[1],
             next_id=following[0] if following else None,
             fence=self.held.fence,
         )
