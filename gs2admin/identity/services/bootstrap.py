@@ -11,7 +11,7 @@ from django.utils.module_loading import import_string
 
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Membership, Project, Role, User
-from gs2admin.identity.services.access import create_project
+from gs2admin.identity.services.projects import create_project
 
 # By name: this room imports no domain.
 DEMO_CONTENTS = "stages.demo.build"
