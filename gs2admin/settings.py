@@ -113,7 +113,7 @@ Q_CLUSTER = {
     "recycle": 10_000_000,
     "label": "Queue",
     "ALT_CLUSTERS": {"jobs": {"workers": JOB_WORKERS, "queue_limit": JOB_WORKERS}},
-    "broker_class": f"gs2admin.engine.brokers.{'RedisDoorbell' if BROKER == 'redis' else 'DatabaseDoorbell'}",
+    "broker_class": f"gs2admin.engine.brokers.{'RedisBroker' if BROKER == 'redis' else 'DatabaseBroker'}",
     **({"redis": REDIS_URL} if BROKER == "redis" else {"orm": "default"}),
 }
 
@@ -146,7 +146,7 @@ OUTPUT_KEEP_DAYS = env.number("GS2ADMIN_OUTPUT_DAYS", 30, 1, 3650)
 JOB_LEASE_S = env.number("GS2ADMIN_JOB_LEASE_S", 30, 2, 600)
 JOB_RESULT_KEEP_DAYS = env.number("GS2ADMIN_JOB_RESULT_DAYS", 30, 1, 3650)
 JOB_GIVEN_UP_KEEP_DAYS = env.number("GS2ADMIN_JOB_GIVEN_UP_DAYS", 30, 1, 3650)
-# Who held a mutex from when to when is told for so long; then idle mutexes are removed too.
+# Days for which the history of a mutex is kept; idle mutexes are removed after as long.
 LOCK_HISTORY_DAYS = env.number("GS2ADMIN_LOCK_HISTORY_DAYS", 30, 1, 3650)
 # Dumps of players' data and uploads for imports are kept for so long; their links end earlier.
 USER_DATA_KEEP_DAYS = env.number("GS2ADMIN_USER_DATA_DAYS", 7, 1, 365)

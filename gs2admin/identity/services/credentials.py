@@ -1,4 +1,4 @@
-"""Writes of credentials: what programs show to be let in."""
+"""Writes of credentials, with which programs sign in."""
 from __future__ import annotations
 
 import re
@@ -26,7 +26,7 @@ def signing_purpose(client_id: str) -> str:
 def create_credential(
     *, actor: Actor, project: Project, name: str, role: str = Role.SERVICE, signs: bool = False
 ) -> tuple[Credential, str]:
-    """Make a credential; returns the row and its secret, which is kept nowhere.
+    """Make a credential; returns the row and its secret, which is stored nowhere.
 
     signs: keep the secret encrypted, so that requests signed with it can be checked (SourceDeploy).
     Raises NotFound, Denied, Invalid, Conflict.
