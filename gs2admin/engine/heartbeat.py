@@ -45,7 +45,7 @@ class DatabaseHeartbeat:
         self._dead: list[str] = []
         self._wake = threading.Event()
         self._away = False
-        self._host = socket.gethostname()[:50]
+        self._host = socket.gethostname()[:50]  # as in presence.worker_label
 
     def watch(self, cluster: Cluster) -> None:
         """Send it heartbeats from now on, and keep its `beats` fresh."""
