@@ -158,3 +158,17 @@ class LockTally(models.Model):
 
     def __str__(self) -> str:
         return f"{self.namespace_id} at {self.at:%H:%M}"
+
+
+class LockBatch(models.Model):
+    """Counts that a process wrote from its file (locks/countfile.py): how many parts of them are written, so that none is twice.
+
+    The row goes when the file is gone.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    parts = models.PositiveIntegerField()
+    at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.id}: {self.parts}"

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django_q.models import OrmQ, Task
 
 from gs2admin.engine import inside
-from gs2admin.engine.models import EngineCluster
+from gs2admin.engine.models import EngineCluster, EngineWorker
 from gs2admin.engine.registry import cleaner
 
 BATCH = 500
@@ -52,7 +52,9 @@ def clean_clusters() -> int:
     for cluster in gone:
         OrmQ.objects.filter(key=private_queue(cluster.hex)).delete()
         EngineCluster.objects.filter(id=cluster).delete()
-    return len(gone)
+    # A worker that beats once more while its cluster is being forgotten leaves a row without one.
+    left = EngineWorker.objects.filter(busy_at__lt=Now() - KEEP_CLUSTERS).exclude(cluster__in=EngineCluster.objects.all())
+    return len(gone) + _remove(left)
 
 
 @cleaner(every_s=3600)

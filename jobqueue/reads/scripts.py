@@ -13,7 +13,7 @@ from django.db.models.functions import Length, Substr
 from gs2admin.errors import NotFound
 from gs2admin.identity.models import Project
 from jobqueue.models import Script, ScriptNamespace, ScriptVersion, Tally
-from jobqueue.stats import LABEL
+from jobqueue.sql import LABEL
 
 # A longer text is shown by its beginning; an editor in a browser is no place for it.
 EDITABLE = 400_000

@@ -23,9 +23,12 @@ SERVER = "system"
 
 def create_namespace(*, actor: Actor, project: Project, name: str, **settings: Any) -> LockNamespace:
     """Make a namespace. settings: any of LOCKS.settings. Raises NotFound, Denied, Invalid (name), Conflict (name taken)."""
-    # Read when the old one of that name, if there was one, is gone with its rows: its revisions are counted in then.
-    floor = Watermark.objects.filter(project=project).values_list("value", flat=True).first() or 0
-    return namespaces.create(LOCKS, actor=actor, project=project, name=name, settings=settings, floor=floor)
+    with transaction.atomic():
+        row = namespaces.create(LOCKS, actor=actor, project=project, name=name, settings=settings)
+        # Read when the old one of that name, if there was one, is gone with its rows: its revisions are counted in then.
+        row.floor = Watermark.objects.filter(project=project).values_list("value", flat=True).first() or 0
+        row.save(update_fields=["floor"])
+    return row
 
 
 def update_namespace(*, actor: Actor, namespace: LockNamespace, reason: str = "", **settings: Any) -> LockNamespace:

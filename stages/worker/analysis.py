@@ -32,7 +32,8 @@ def judge(claim: Claim, rollout: Rollout) -> str:
     plan, began = way_of(rollout.scenario_copy).canary, rollout.analysis_began_at
     watch = _Watch(claim)
     while True:
-        scores = list(CanaryReport.objects.filter(rollout=rollout).order_by("number").values_list("score", flat=True))
+        reports = dict(CanaryReport.objects.filter(rollout=rollout).order_by("number").values_list("number", "score"))
+        scores = list(reports.values())
         end = verdict(plan, scores)
         if end is not None:
             told = f"The canary's score is {end.score:g}, {plan.pass_score} is needed"
@@ -41,8 +42,9 @@ def judge(claim: Claim, rollout: Rollout) -> str:
             else:
                 _move(claim, rollout, "N2", f"{told}: it is withdrawn.", cause="score")
             return ""
-        number = len(scores) + 1
-        first = ends_at(plan, began, number - 1) if scores else began + timedelta(seconds=plan.delay_s)
+        # The first one that is missing: a number that is there is not written again.
+        number = next(number for number in range(1, len(reports) + 2) if number not in reports)
+        first = ends_at(plan, began, number - 1) if number > 1 else began + timedelta(seconds=plan.delay_s)
         last, now = ends_at(plan, began, number), clock_of(rollout)
         if now < last:
             passages.sleep(claim, last)

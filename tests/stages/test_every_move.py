@@ -24,7 +24,7 @@ from stages.rollouts.services import cancel_rollout, promote_stage, retry_rollou
 from stages.setup.versions import register_version
 from stages.states import CREATIONS, FINAL, MOVES, RolloutState, user_actions
 from stages.steps import KINDS
-from stages.worker import metrics
+from stages.worker import begin, metrics
 from stages.worker.chores import move_canaries
 from tests.stages.kinds import Kind, breaks, fails, scenario
 from tests.stages.prometheus import Prometheus
@@ -38,7 +38,7 @@ class Moves:
 
     def __init__(self, monkeypatch) -> None:
         self.made: list[str] = []
-        for module in (journal, passages, rollout_service, canary_service):
+        for module in (begin, journal, passages, rollout_service, canary_service):
             monkeypatch.setattr(module, "apply", self._watch(module.apply))
 
     def _watch(self, real):
