@@ -1,4 +1,4 @@
-"""What pages with a form have in common: refusals beside the form, lists in pieces, an answer that nobody keeps."""
+"""What pages with a form have in common: refusals beside the form, lists in pieces, an answer that no cache keeps."""
 from __future__ import annotations
 
 from collections.abc import Callable
