@@ -73,6 +73,8 @@ def searcher(kind: str) -> Callable[[Searcher], Searcher]:
 
 def find(project: Project, text: str) -> list[Group]:
     """Hits whose name starts with the text, by kind, exact names first; groups without a hit are left out."""
+    if len(text) > LONGEST:
+        return []  # no name is so long
     groups = {name: Group(kind) for name, kind in KINDS.items()}
     for name, look in _searchers:
         found = look(project, text, SHOWN + 1)

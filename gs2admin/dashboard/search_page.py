@@ -18,7 +18,7 @@ def search(request: HttpRequest, project: Project) -> HttpResponse:
 
     Ids are taken as they are written; blanks around them count only if a name has them.
     """
-    text = without_nul(request.GET.get("q", ""))[: registry.LONGEST]
+    text = without_nul(request.GET.get("q", ""))
     bare = text.strip()
     groups = registry.find(project, text) if bare else []
     if bare and not groups and bare != text:
