@@ -9,7 +9,7 @@ from stages.models import (
     ApprovalRule,
     AutoPromotion,
     FreezeWindow,
-    Halt,
+    Stop,
     Vote,
     WebhookAttempt,
     WebhookDelivery,
@@ -17,9 +17,9 @@ from stages.models import (
 )
 
 
-@admin.register(Halt)
-class HaltAdmin(ReadOnlyAdmin):
-    """Stops of the line, also those that were lifted."""
+@admin.register(Stop)
+class StopAdmin(ReadOnlyAdmin):
+    """Stops of promotions, also those that were lifted."""
 
     list_display = ("id", "project", "stage", "reason", "stopped_by", "stopped_at", "lifted_by", "lifted_at")
     list_filter = (("lifted_at", admin.EmptyFieldListFilter), "project")

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from gs2admin.errors import Conflict
 from stages.gates.windows import current, moment, zone
-from stages.models.governance import FreezeWindow, Halt
+from stages.models.governance import FreezeWindow, Stop
 from stages.states import Kind
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ class Gate:
 def closed(project_id: int, at: datetime | None = None) -> list[Gate]:
     """Every gate of the project that is closed at that moment (now); stops first. Two queries."""
     at = at or timezone.now()
-    halts = Halt.objects.filter(project_id=project_id, lifted_at=None).filter(_existing()).select_related("stage")
-    found = [_of_halt(row) for row in halts.order_by("id")]
+    stops = Stop.objects.filter(project_id=project_id, lifted_at=None).filter(_existing()).select_related("stage")
+    found = [_of_stop(row) for row in stops.order_by("id")]
     windows = FreezeWindow.objects.filter(project_id=project_id).filter(_existing()).exclude(ends_at__lte=at)
     for row in windows.select_related("stage").order_by("id"):
         if on := current(row, at):
@@ -59,7 +59,7 @@ def _existing() -> Q:
     return Q(stage=None) | Q(stage__deleted_at=None)
 
 
-def _of_halt(row: Halt) -> Gate:
+def _of_stop(row: Stop) -> Gate:
     where = row.stage.name if row.stage_id else "all stages"
     sentence = f"The line is stopped on {where} by {row.stopped_by}: {row.reason}"
     return Gate("stop", row.pk, row.stage_id, _ended(sentence), row.holds_rollbacks, name=where)
@@ -80,8 +80,8 @@ def stopped_since_asked(rollout: Rollout) -> str:
 
     Empty when none does. Who overrode a stop knew of those before; a freeze window that begins meanwhile holds nothing back.
     """
-    halts = Halt.objects.filter(project_id=rollout.project_id, lifted_at=None, stopped_at__gt=rollout.created_at)
-    found = holding([_of_halt(row) for row in halts.select_related("stage").order_by("id")], rollout.stage_id, rollout.kind)
+    stops = Stop.objects.filter(project_id=rollout.project_id, lifted_at=None, stopped_at__gt=rollout.created_at)
+    found = holding([_of_stop(row) for row in stops.select_related("stage").order_by("id")], rollout.stage_id, rollout.kind)
     return found[0].sentence if found else ""
 
 

@@ -12,12 +12,12 @@ from gs2admin.identity.models import Project
 from gs2admin.identity.rights import require
 from stages.core import ledger
 from stages.models import Stage
-from stages.models.governance import Halt
+from stages.models.governance import Stop
 
 
 def stop_line(
     *, actor: Actor, project: Project, stage: Stage | None = None, reason: str, holds_rollbacks: bool = False
-) -> Halt:
+) -> Stop:
     """From now on nothing starts on the stage, or on any stage; what runs goes on. Rollbacks pass unless asked otherwise.
 
     Raises NotFound, Denied, Invalid (no reason), Conflict (it is stopped already).
@@ -33,34 +33,34 @@ def stop_line(
         if now := _open(project, row):
             raise Conflict(f"The line of {_where(row)} was stopped by {now.stopped_by} already: {now.reason}",
                            component="stage", message="freeze.stage.stage.error.conflict", code="freeze.stage.stopped")
-        halt = Halt.objects.create(project=project, stage=row, reason=why, holds_rollbacks=holds_rollbacks,
+        stop = Stop.objects.create(project=project, stage=row, reason=why, holds_rollbacks=holds_rollbacks,
                                    stopped_by=actor.name)
         _touch(row)
-        record(actor=actor, action="line.stop", obj=halt, after={"stage": row.name if row else None,
+        record(actor=actor, action="line.stop", obj=stop, after={"stage": row.name if row else None,
                "holds_rollbacks": holds_rollbacks}, reason=why)
-        return halt
+        return stop
 
 
-def resume_line(*, actor: Actor, project: Project, stage: Stage | None = None, reason: str = "") -> Halt:
+def resume_line(*, actor: Actor, project: Project, stage: Stage | None = None, reason: str = "") -> Stop:
     """Lift the stop of the stage, or the one of all stages. Raises NotFound, Denied, Conflict (it is not stopped)."""
     require(actor, "line.resume", project)
     with transaction.atomic():
         ledger.lock(project.pk)
         row = _existing(project, stage)
-        halt = _open(project, row)
-        if halt is None:
+        stop = _open(project, row)
+        if stop is None:
             raise Conflict(f"The line of {_where(row)} is not stopped.", component="stage",
                            message="freeze.stage.stage.error.conflict", code="freeze.stage.notStopped")
-        Halt.objects.filter(pk=halt.pk).update(lifted_at=Now(), lifted_by=actor.name)
+        Stop.objects.filter(pk=stop.pk).update(lifted_at=Now(), lifted_by=actor.name)
         _touch(row)
-        record(actor=actor, action="line.resume", obj=halt, before={"stopped_by": halt.stopped_by, "reason": halt.reason},
+        record(actor=actor, action="line.resume", obj=stop, before={"stopped_by": stop.stopped_by, "reason": stop.reason},
                after={"stage": row.name if row else None}, reason=reason.strip()[:1024])
-        halt.refresh_from_db()
-        return halt
+        stop.refresh_from_db()
+        return stop
 
 
-def _open(project: Project, stage: Stage | None) -> Halt | None:
-    return Halt.objects.filter(project=project, stage=stage, lifted_at=None).select_related("stage").first()
+def _open(project: Project, stage: Stage | None) -> Stop | None:
+    return Stop.objects.filter(project=project, stage=stage, lifted_at=None).select_related("stage").first()
 
 
 def _where(stage: Stage | None) -> str:

@@ -8,14 +8,17 @@ from django.db.models.functions import Now
 from gs2admin.identity.models import Project
 
 
-class Halt(models.Model):
-    """The line was stopped, on one stage or (stage empty) on all; it stays stopped until somebody lifts it.
+class Stop(models.Model):
+    """A stop of promotions, on one stage or (stage empty) on all stages of the project. It holds until a person lifts it.
 
-    holds_rollbacks: whether rollbacks are held back too; as a rule they are how an incident ends.
+    holds_rollbacks: whether it blocks rollbacks too. By default it does not, because a rollback is how most incidents end.
     """
 
-    project = models.ForeignKey(Project, models.CASCADE, related_name="halts")
-    stage = models.ForeignKey("stages.Stage", models.CASCADE, null=True, related_name="halts")
+    # The activity log stores this word; rows and bookmarked filters from before the class was renamed keep it.
+    activity_type = "halt"
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="stops")
+    stage = models.ForeignKey("stages.Stage", models.CASCADE, null=True, related_name="stops")
     reason = models.CharField(max_length=1024)
     holds_rollbacks = models.BooleanField(default=False)
     stopped_by = models.CharField(max_length=150)
@@ -24,6 +27,7 @@ class Halt(models.Model):
     lifted_at = models.DateTimeField(null=True)
 
     class Meta:
+        db_table = "stages_halt"
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
@@ -118,7 +122,7 @@ class Approval(models.Model):
 
 
 class Vote(models.Model):
-    """One approval by one person or credential. identity: whom it counts for, each once (governance.voters)."""
+    """One approval by one person or credential. identity: whom it counts for, each once (stages.approval.voters)."""
 
     rollout = models.ForeignKey("stages.Rollout", models.CASCADE, related_name="votes")
     kind = models.CharField(max_length=16)

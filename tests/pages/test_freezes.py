@@ -12,7 +12,7 @@ from gs2admin.identity.actors import SYSTEM
 from stages.gates.services import WindowPlan, save_window
 from stages.gates.stops import stop_line
 from stages.models import Rollout
-from stages.models.governance import FreezeWindow, Halt
+from stages.models.governance import FreezeWindow, Stop
 from tests.pages.test_moves import at, fields
 
 pytestmark = pytest.mark.django_db
@@ -96,7 +96,7 @@ def test_stopping_shows_on_board_stage_and_preview_and_holds_the_button(world, p
     assert re.search(r'id="confirm" disabled', html) and "An admin of the project may start it" in html
     assert said not in client.get(at("stage-promote", world, stage="dev")).content.decode()
     assert client.post(at("line-resume", world) + "?stage=stg", {"reason": "fixed"}).status_code == 302
-    assert not Halt.objects.filter(lifted_at=None).exists()
+    assert not Stop.objects.filter(lifted_at=None).exists()
     assert said not in client.get(at("board", world)).content.decode()
 
 

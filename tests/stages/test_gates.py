@@ -17,7 +17,7 @@ from gs2admin.identity.services.access import create_credential
 from stages.gates.services import WindowPlan, remove_window, save_window
 from stages.gates.stops import resume_line, stop_line
 from stages.models import Rollout
-from stages.models.governance import FreezeWindow, Halt
+from stages.models.governance import FreezeWindow, Stop
 from stages.rollouts.services import promote_stage, retry_rollout, rollback_stage
 from stages.setup.stages import delete_stage, set_targets
 from stages.steps import KINDS
@@ -184,9 +184,9 @@ def test_stopping_and_lifting(dev, project, viewer, support, producer, actor_of,
 
 def test_the_database_holds_one_open_stop_per_place(dev, project):
     for stage in (None, dev):
-        Halt.objects.create(project=project, stage=stage, reason="x", stopped_by="y")
+        Stop.objects.create(project=project, stage=stage, reason="x", stopped_by="y")
         with pytest.raises(IntegrityError), transaction.atomic():
-            Halt.objects.create(project=project, stage=stage, reason="x", stopped_by="y")
+            Stop.objects.create(project=project, stage=stage, reason="x", stopped_by="y")
 
 
 @pytest.mark.parametrize("plan, field", [
