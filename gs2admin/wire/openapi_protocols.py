@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from gs2admin.wire.protocol import Family, Route, families
+from gs2admin.wire.protocol import Protocol, Route, families
 
 
 def tags() -> list[dict[str, str]]:
@@ -40,7 +40,7 @@ def paths() -> dict[str, dict[str, Any]]:
     return found
 
 
-def _operation(family: Family, route: Route) -> dict[str, Any]:
+def _operation(family: Protocol, route: Route) -> dict[str, Any]:
     refused = {"application/json": {"schema": {"$ref": f"#/components/schemas/{_error(family)}"}}}
     success: dict[str, Any] = {"description": "Done."}
     if route.result is not None:
@@ -66,9 +66,9 @@ def _operation(family: Family, route: Route) -> dict[str, Any]:
     return operation
 
 
-def _error(family: Family) -> str:
+def _error(family: Protocol) -> str:
     return family.name[:1].upper() + family.name[1:] + "Error"
 
 
-def _scheme(family: Family, name: str) -> str:
+def _scheme(family: Protocol, name: str) -> str:
     return family.name + name[:1].upper() + name[1:]

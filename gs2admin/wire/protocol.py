@@ -56,8 +56,8 @@ class Reply:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a handler may rely on: who asks, in which project, and the fields. pieces: of the path, decoded."""
+class Request:
+    """What a handler may rely on: who calls, in which project, and the fields. pieces: of the path, decoded."""
 
     actor: Actor
     project: Project
@@ -77,7 +77,7 @@ class Route:
     name: str
     verb: str
     path: str
-    handler: Callable[[Asked], Reply]
+    handler: Callable[[Request], Reply]
     summary: str
     takes_body: bool = False
     conflict: int = 400
@@ -92,8 +92,8 @@ class Route:
         return re.compile("".join(f"(?P<{p}>[^/]+)" if n % 2 else re.escape(p) for n, p in enumerate(parts)), re.DOTALL)
 
 
-class Family:
-    """Base of a family. root: everything below it is ours. prefix: of the routes.
+class Protocol:
+    """Base of a protocol. root: everything below it is ours. prefix: of the routes.
 
     host: a Host header that means the root, for clients that can only change DNS; their path begins below `root`.
     name, title, security (OpenAPI security schemes) and error_schema are for the OpenAPI page.
@@ -159,7 +159,7 @@ class Family:
         credential = self.caller(request, target(meta))
         route, found = self._route(verb, path.removeprefix(self.prefix.removeprefix(self.root)), path)
         request.wire_method = f"{words}.{route.name}"  # for the access log
-        asked = Asked(
+        call = Request(
             actor=from_credential(
                 credential, door="api", ip=meta.get("REMOTE_ADDR", ""), request_id=getattr(request, "request_id", "")
             ),
@@ -169,7 +169,7 @@ class Family:
             body=self._body(raw, meta, words) if route.takes_body else {},
         )
         try:
-            return route.handler(asked)
+            return route.handler(call)
         except DomainError as error:
             raise refused_by(error, route.conflict) from None
 
@@ -254,9 +254,9 @@ def _response(reply: Reply, head: bool) -> HttpResponse:
 
 
 @cache
-def families() -> list[Family]:
+def families() -> list[Protocol]:
     """All published protocols of this server, from the apps' `api` packages."""
-    found: list[Family] = []
+    found: list[Protocol] = []
     for config in apps.get_app_configs():
         if config.module and module_has_submodule(config.module, "api"):
             found += getattr(import_module(f"{config.name}.api"), "PROTOCOLS", [])

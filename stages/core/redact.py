@@ -1,4 +1,4 @@
-"""What the activity log may say of addresses: every member reads it, and addresses hold tokens."""
+"""Redacted addresses for the activity log: each member of a project reads it, and addresses may hold tokens."""
 from __future__ import annotations
 
 import hashlib
@@ -8,10 +8,11 @@ from typing import Any
 from stages.steps.urls import parse
 
 
-def told(url: str, *, path: bool = True) -> str:
-    """An address without its query, and without its path too where that is the secret (path=False, as of chat webhooks).
+def redacted_url(url: str, *, path: bool = True) -> str:
+    """An address without its query, and with path=False also without its path, which is the secret of chat webhooks.
 
-    What was left out is told by a mark, so that a change of it is seen: `https://chat.example.com/… (1f3870be)`.
+    A digest stands for the parts that are left out, so that a change of them is visible:
+    `https://chat.example.com/… (1f3870be)`. An address that cannot be parsed is `…`.
     """
     try:
         found = parse(url)
@@ -23,11 +24,11 @@ def told(url: str, *, path: bool = True) -> str:
     return f"{shown}… ({hashlib.sha256(url.encode()).hexdigest()[:8]})"
 
 
-def told_in(facts: Any) -> Any:
-    """A configuration with every `url` in it told so; everything else stays."""
+def redacted(facts: Any) -> Any:
+    """A configuration (nested mappings and lists) with each text under the key `url` redacted; the rest is unchanged."""
     if isinstance(facts, Mapping):
-        return {name: told(value) if name == "url" and isinstance(value, str) and value else told_in(value)
+        return {name: redacted_url(value) if name == "url" and isinstance(value, str) and value else redacted(value)
                 for name, value in facts.items()}
     if isinstance(facts, (list, tuple)):
-        return [told_in(each) for each in facts]
+        return [redacted(each) for each in facts]
     return facts

@@ -39,7 +39,7 @@ class Stop(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"the line of {self.stage.name if self.stage_id else 'all stages'}"
+        return f"promotions on {self.stage.name if self.stage_id else 'all stages'}"
 
 
 class FreezeWindow(models.Model):

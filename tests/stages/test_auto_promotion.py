@@ -11,7 +11,7 @@ from gs2admin.identity.actors import SYSTEM
 from stages.approval.services import save_rule
 from stages.auto_promotion.decide import Promote, Rest, SourceFacts, decide
 from stages.auto_promotion.services import let_go, save_auto_promotion
-from stages.gates.stops import resume_line, stop_line
+from stages.gates.services import resume_promotions, stop_promotions
 from stages.models import Rollout
 from stages.models.governance import AutoPromotion
 from stages.pages.attention import held
@@ -121,10 +121,10 @@ def test_a_new_rollout_of_the_source_begins_the_soak_time_anew(follow, dev, stg,
 def test_it_obeys_gates_and_approval(follow, dev, stg, register, promote, project):
     register(auth="2")
     promote(dev)
-    stop_line(actor=SYSTEM, project=project, reason="incident")
-    assert sweep.promote_by_themselves() == 0 and "The line is stopped on all stages" in follow().sentence
+    stop_promotions(actor=SYSTEM, project=project, reason="incident")
+    assert sweep.promote_by_themselves() == 0 and "Promotions are stopped on all stages" in follow().sentence
     save_rule(actor=SYSTEM, stage=stg, needed=1, roles=["admin"])
-    resume_line(actor=SYSTEM, project=project)
+    resume_promotions(actor=SYSTEM, project=project)
     assert sweep.promote_by_themselves() == 1 and last(stg).state == "awaiting_approval"
     assert sweep.promote_by_themselves() == 0
 

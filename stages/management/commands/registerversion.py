@@ -1,4 +1,4 @@
-"""`manage.py registerversion PROJECT SERVICE VERSION`: the catalogue's door for build machines with a shell here."""
+"""`manage.py registerversion PROJECT SERVICE VERSION`: for build machines with a shell on this server."""
 from __future__ import annotations
 
 from django.core.management.base import BaseCommand, CommandError
