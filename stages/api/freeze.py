@@ -147,12 +147,13 @@ def describe_outputs(call: Call, request: OutputsRequest) -> dict[str, Any]:
     stage = find_stage(call, request.stage_name)
     after = _position(stage, request.page_token)
     following = Output.objects.kept().filter(stage=stage, id__gt=after).order_by("id")
-    sizes = list(following.annotate(size=Length("text")).values_list("id", "size")[: request.limit + 1])
-    shown = fitting([size for _, size in sizes[: request.limit]])  # one piece of output may hold 1 MiB
-    rows = following.filter(id__lte=sizes[shown - 1][0]) if shown else []
+    measured = list(following.annotate(size=Length("text")).values("id", "size")[: request.limit + 1])
+    shown = fitting([row["size"] for row in measured[: request.limit]])  # one piece of output may hold 1 MiB
+    last = measured[shown - 1]["id"] if shown else 0
+    rows = following.filter(id__lte=last) if shown else []
     return {
         "items": [_output_item(call.project, stage, row) for row in rows],
-        "nextPageToken": page_token("output", sizes[shown - 1][0]) if shown < len(sizes) else None,
+        "nextPageToken": page_token("output", last) if shown < len(measured) else None,
     }
 
 

@@ -56,7 +56,7 @@ def save_auto_promotion(*, actor: Actor, stage: Stage, enabled: bool, soak_s: in
         return auto
 
 
-def let_go(*, actor: Actor, stage: Stage, reason: str = "") -> AutoPromotion:
+def end_hold(*, actor: Actor, stage: Stage, reason: str = "") -> AutoPromotion:
     """End the hold of an auto-promotion; a rollout of the source that ended meanwhile counts.
 
     Raises NotFound, Denied, Conflict (it is not held).

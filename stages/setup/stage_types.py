@@ -12,7 +12,6 @@ from gs2admin.audit.services import record
 from gs2admin.errors import Invalid, NotFound
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
-from gs2admin.identity.rights import require
 from stages.core import ledger
 from stages.models import Stage, StageType, Target
 from stages.setup.stages import KEEP, create_stage, update_stage, write_targets

@@ -10,7 +10,7 @@ from gs2admin.errors import Conflict, Denied, Invalid
 from gs2admin.identity.actors import SYSTEM
 from stages.approval.services import save_rule
 from stages.auto_promotion.decide import Promote, Rest, SourceFacts, decide
-from stages.auto_promotion.services import let_go, save_auto_promotion
+from stages.auto_promotion.services import end_hold, save_auto_promotion
 from stages.gates.services import resume_promotions, stop_promotions
 from stages.models import Rollout
 from stages.models.governance import AutoPromotion
@@ -77,13 +77,13 @@ def test_a_rollback_by_hand_holds_it_until_somebody_lets_go(follow, dev, stg, re
     assert sweep.promote_by_themselves() == 0 and pins(stg) == {"auth": "2"}
     assert [need.text for need in held(project)] == ["stg does not promote itself."]
     with pytest.raises(Denied):
-        let_go(actor=actor_of(viewer), stage=stg)
-    let_go(actor=actor_of(producer), stage=stg, reason="fixed in 4")
+        end_hold(actor=actor_of(viewer), stage=stg)
+    end_hold(actor=actor_of(producer), stage=stg, reason="fixed in 4")
     assert held(project) == [] and sweep.promote_by_themselves() == 1
     run(last(stg))
     assert pins(stg) == {"auth": "4"}
     with pytest.raises(Conflict, match="is not held"):
-        let_go(actor=actor_of(producer), stage=stg)
+        end_hold(actor=actor_of(producer), stage=stg)
 
 
 def test_what_was_rolled_back_does_not_come_again_by_letting_go(follow, dev, stg, register, promote, run, pins):
@@ -93,7 +93,7 @@ def test_what_was_rolled_back_does_not_come_again_by_letting_go(follow, dev, stg
         sweep.promote_by_themselves()
         run(last(stg))
     run(rollback_stage(actor=SYSTEM, stage=stg))
-    let_go(actor=SYSTEM, stage=stg)
+    end_hold(actor=SYSTEM, stage=stg)
     assert sweep.promote_by_themselves() == 0 and pins(stg) == {"auth": "2"}
 
 

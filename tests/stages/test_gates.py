@@ -162,18 +162,20 @@ def test_a_repeated_request_finds_its_rollout_though_the_gate_closed_since(dev, 
     assert promote_stage(actor=SYSTEM, stage=dev, request_key="k") == first
 
 
-def test_stopping_and_lifting(dev, project, viewer, support, producer, actor_of, register):
+def test_stop_and_resume(dev, project, viewer, support, producer, actor_of, register):
     register(auth="1")
     with pytest.raises(Denied):
         stop_promotions(actor=actor_of(viewer), project=project, reason="x")
     with pytest.raises(Invalid, match="Say why"):
         stop_promotions(actor=actor_of(support), project=project, reason=" ")
+    with pytest.raises(Invalid, match="1,025 characters; at most 1,024"):
+        stop_promotions(actor=actor_of(support), project=project, reason="x" * 1025)
     stop_promotions(actor=actor_of(support), project=project, stage=dev, reason="players lose items")
-    with pytest.raises(Conflict, match="stopped by sora already: players lose items"):
+    with pytest.raises(Conflict, match="on dev already, by sora: players lose items"):
         stop_promotions(actor=actor_of(producer), project=project, stage=dev, reason="x")
     with pytest.raises(Denied):
         resume_promotions(actor=actor_of(support), project=project, stage=dev)
-    with pytest.raises(Conflict, match="all stages is not stopped"):
+    with pytest.raises(Conflict, match="not stopped on all stages"):
         resume_promotions(actor=actor_of(producer), project=project)
     resume_promotions(actor=actor_of(producer), project=project, stage=dev, reason="fixed")
     assert promote_stage(actor=SYSTEM, stage=dev).state == "queued"

@@ -255,7 +255,7 @@ def test_a_message_has_a_largest_size():
     rollout = {"number": 1, "error": "e" * 9000, "reason": "", "fromVersions": versions, "toVersions": versions}
     body = body_of("rollout.failed", "x", "isles", rollout)
     assert len(body) < MOST_BYTES and json.loads(body)["rollout"] == {
-        "number": 1, "error": "e" * 1000, "reason": "", "shortened": True}
+        "number": 1, "error": "e" * 999 + "…", "reason": "", "shortened": True}
 
 
 def test_old_messages_are_removed_and_those_that_wait_are_kept(hook, dev, register):
