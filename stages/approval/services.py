@@ -230,7 +230,8 @@ def _denied(sentence: str) -> Denied:
 
 def _end(row: Rollout, move: str, sentence: str, *, cause: str) -> None:
     """Make the final move of a waiting rollout. Raises Conflict when another transaction made one first."""
-    if not apply(Rollout.objects.filter(pk=row.pk), BY_ID[move], ended_at=Now(), cause=cause, revision=F("revision") + 1):
+    if not apply(Rollout.objects.filter(pk=row.pk), BY_ID[move], ended_at=Now(), cause=cause, steps_done=0,
+                 revision=F("revision") + 1):
         raise Conflict(f"Rollout {row.number} was decided just now.", component="stage",
                        message="freeze.stage.stage.error.conflict", code="freeze.stage.notAwaiting")
     row.steps.update(state=StepState.NO_PROGRESS)

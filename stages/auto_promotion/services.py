@@ -107,13 +107,15 @@ def promote_due(pk: int) -> bool:
     if gates := blocking(closed(stage.project_id), stage.pk):
         return _set_sentence(auto, f"It waits: {' '.join(gate.sentence for gate in gates)}")
     try:
-        made = promote_stage(
-            actor=ITSELF, stage=stage, reason=f"{stage.source.name} is Active since rollout {number}.",
-            preview_digest=preview.digest, request_key=f"auto-{found.because}",
-        )
+        # Together, so that what was started is noted, whenever this process dies.
+        with transaction.atomic():
+            made = promote_stage(
+                actor=ITSELF, stage=stage, reason=f"{stage.source.name} is Active since rollout {number}.",
+                preview_digest=preview.digest, request_key=f"auto-{found.because}",
+            )
+            _acted(auto, found.because, f"Started rollout {made.number} after rollout {number} of {stage.source.name}.")
     except DomainError as refusal:
         return _set_sentence(auto, refusal.sentence)
-    _acted(auto, found.because, f"Started rollout {made.number} after rollout {number} of {stage.source.name}.")
     return True
 
 

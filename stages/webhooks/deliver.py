@@ -32,6 +32,8 @@ BUDGET_S = 10.0
 TURN_S = 0.1
 # characters of an answer that are stored, as long as the column
 MAX_SUMMARY = 500
+# What is stored of an attempt whose process died before it could store more.
+LOST = "gs2admin ended before it could note an answer; the message may have arrived"
 
 
 class Answer(NamedTuple):
@@ -84,11 +86,17 @@ def deliver(endpoint_id: int, leaving: Callable[[], bool] = lambda: False) -> in
 def _attempt(
     leased: QuerySet[WebhookEndpoint], endpoint: WebhookEndpoint, delivery: WebhookDelivery, leaving: Callable[[], bool]
 ) -> bool:
-    """One attempt, counted before anything is sent; True when it was delivered. leased: the endpoint while the lease holds."""
+    """One attempt, counted before anything is sent; True when it was delivered. leased: the endpoint while the lease holds.
+
+    An earlier attempt that was counted and has no row, because its process died, gets its row first.
+    """
     number = delivery.attempt + 1
     pending = WebhookDelivery.objects.filter(pk=delivery.pk, state=DeliveryState.PENDING)
-    if not pending.filter(attempt=delivery.attempt).update(attempt=number, due_at=Now() + timedelta(seconds=LEASE_S)):
-        return False
+    with transaction.atomic():
+        if not pending.filter(attempt=delivery.attempt).update(attempt=number, due_at=Now() + timedelta(seconds=LEASE_S)):
+            return False
+        if delivery.attempt:
+            WebhookAttempt.objects.get_or_create(delivery=delivery, number=delivery.attempt, defaults={"said": LOST})
     began = time.monotonic()
     answer = send(endpoint, delivery, leaving)
     took_ms = round((time.monotonic() - began) * 1000)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import transaction
 
+from gs2admin.lease import Renewer
 from stages.canary import moves as passages
 from stages.canary.clocks import ends_at, last_call, verdict
 from stages.core import journal, ledger
@@ -31,7 +32,8 @@ def judge(claim: Claim, rollout: Rollout) -> str:
     plan, began = way_of(rollout.scenario_copy).canary, rollout.analysis_began_at
     watch = _Watch(claim)
     while True:
-        scores = list(CanaryReport.objects.filter(rollout=rollout).order_by("number").values_list("score", flat=True))
+        reports = dict(CanaryReport.objects.filter(rollout=rollout).order_by("number").values_list("number", "score"))
+        scores = list(reports.values())
         end = verdict(plan, scores)
         if end is not None:
             told = f"The canary's score is {end.score:g}, {plan.pass_score} is needed"
@@ -40,8 +42,9 @@ def judge(claim: Claim, rollout: Rollout) -> str:
             else:
                 _move(claim, rollout, "N2", f"{told}: it is withdrawn.", cause="score")
             return ""
-        number = len(scores) + 1
-        first = ends_at(plan, began, number - 1) if scores else began + timedelta(seconds=plan.delay_s)
+        # The first one that is missing: a number that is there is not written again.
+        number = next(number for number in range(1, len(reports) + 2) if number not in reports)
+        first = ends_at(plan, began, number - 1) if number > 1 else began + timedelta(seconds=plan.delay_s)
         last, now = ends_at(plan, began, number), clock_of(rollout)
         if now < last:
             passages.sleep(claim, last)
@@ -81,16 +84,14 @@ class _Watch:
 
     def __init__(self, claim: Claim) -> None:
         self._claim = claim
-        self._looked = self._renewed = time.monotonic()
+        self._looked = time.monotonic()
+        self._lease = Renewer(settings.LEASE_S / 4, lambda: patiently(lambda: journal.renew(claim)))
 
     def tick(self) -> None:
         now = time.monotonic()
         if now - self._looked < LOOK_S:
             return
         self._looked = now
-        if now - self._renewed >= settings.LEASE_S / 4:
-            state, self._renewed = patiently(lambda: journal.renew(self._claim)), now
-        else:
-            state = patiently(lambda: journal.state(self._claim))
+        state = self._lease.tick() or patiently(lambda: journal.state(self._claim))
         if state != RolloutState.CANARY_ANALYZING:
             raise MoveRefused

@@ -34,7 +34,7 @@ def start(claim: journal.Claim, lines: Iterable[journal.Line]) -> None:
 
 def _stop_before_start(claim: journal.Claim, said: str) -> None:
     """queued -> canceled (Q2): it may not begin any more. The next look at the claim finds it ended."""
-    if not apply(claim.rows, BY_ID["Q2"], ended_at=Now(), lease_until=None, cause="system"):
+    if not apply(claim.rows, BY_ID["Q2"], ended_at=Now(), lease_until=None, steps_done=0, cause="system"):
         journal.refuse(claim)
     Step.objects.filter(rollout_id=claim.rollout_id).update(state=StepState.NO_PROGRESS)
     journal.add(claim, [journal.Line(f"Canceled before it began. {said}")])

@@ -51,7 +51,7 @@ def due_now(**rows) -> None:
     WebhookDelivery.objects.filter(**rows).update(due_at=Now() - timedelta(seconds=1))
 
 
-def test_every_change_of_state_is_told_in_its_own_transaction(hook, dev, register, promote):
+def test_a_change_of_state_writes_its_message_in_its_own_transaction(hook, dev, register, promote):
     endpoint = hook()
     register(auth="1")
     rollout = promote(dev)

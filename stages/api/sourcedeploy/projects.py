@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gs2admin.errors import Denied
 from gs2admin.identity.models import Project
-from gs2admin.identity.services.access import create_project
+from gs2admin.identity.services.projects import create_project
 from gs2admin.wire.protocol import Reply, Request
 from stages.api.find import viewing
 from stages.api.sourcedeploy.find import page_of, project_of
