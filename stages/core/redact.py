@@ -1,4 +1,4 @@
-"""Redacted addresses for the activity log: each member of a project reads it, and addresses may hold tokens."""
+"""Addresses without their secrets, for the activity log: every member reads it, and addresses may hold tokens."""
 from __future__ import annotations
 
 import hashlib
@@ -8,11 +8,10 @@ from typing import Any
 from stages.steps.urls import parse
 
 
-def redacted_url(url: str, *, path: bool = True) -> str:
-    """An address without its query, and with path=False also without its path, which is the secret of chat webhooks.
+def redact(url: str, *, path: bool = True) -> str:
+    """An address without its query, and with path=False without its path too: the secret of a chat's webhook is there.
 
-    A digest stands for the parts that are left out, so that a change of them is visible:
-    `https://chat.example.com/… (1f3870be)`. An address that cannot be parsed is `…`.
+    A mark stands for what is left out and changes with it: `https://chat.example.com/… (1f3870be)`. "…" for what is no URL.
     """
     try:
         found = parse(url)
@@ -25,9 +24,9 @@ def redacted_url(url: str, *, path: bool = True) -> str:
 
 
 def redacted(facts: Any) -> Any:
-    """A configuration (nested mappings and lists) with each text under the key `url` redacted; the rest is unchanged."""
+    """A copy of a configuration (plain JSON) with each text under the name `url` redacted."""
     if isinstance(facts, Mapping):
-        return {name: redacted_url(value) if name == "url" and isinstance(value, str) and value else redacted(value)
+        return {name: redact(value) if name == "url" and isinstance(value, str) and value else redacted(value)
                 for name, value in facts.items()}
     if isinstance(facts, (list, tuple)):
         return [redacted(each) for each in facts]

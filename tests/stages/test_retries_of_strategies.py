@@ -124,7 +124,7 @@ def test_an_accepted_canary_is_neither_made_nor_judged_again(half_out, kind, aga
     new = again(half_out)
     assert (new.state, new.leg) == ("succeeded", "full") and kind.ran == ["deploy chat a", "post auth a", "post chat a"]
     assert pins(stage) == {"auth": "1", "chat": "1"} and new.steps_done == new.steps_total == 8
-    assert "Its canary was accepted there, so it is neither made nor judged again." in texts(new)
+    assert "Its canary was accepted there, so it is not made again." in texts(new)
 
 
 def test_it_has_no_gray_players_and_is_not_canceled_half_way(half_out, kind, run, stage):
