@@ -42,6 +42,8 @@ def _stages() -> QuerySet[Stage]:
 
 
 class StageForm(ServiceForm):
+    """A stage's fields; the source is one of its project's other stages."""
+
     source = _Where(queryset=Stage.objects.none(), required=False, empty_label="No stage: the latest versions")
 
     class Meta:
@@ -89,6 +91,8 @@ class StageAdmin(ServiceAdmin):
 
 
 class TargetForm(ServiceForm):
+    """A target's fields; the settings are JSON by phase."""
+
     stage = _Where(queryset=Stage.objects.none())
     kind = forms.ChoiceField(choices=[(name, kind.label) for name, kind in KINDS.items() if name != "pin"])
 
@@ -143,6 +147,8 @@ class TargetAdmin(ServiceAdmin):
 
 
 class VersionForm(ServiceForm):
+    """The note of a version, and whether to withdraw it."""
+
     withdraw = forms.BooleanField(
         required=False, help_text="It is no longer the latest and cannot be registered again; stages that pin it keep it."
     )

@@ -9,6 +9,8 @@ from stages.setup.versions import register_version
 
 
 class Command(BaseCommand):
+    """registerversion; a version that is registered already is no error."""
+
     help = "Register a version of a microservice, so that stages can be promoted to it."
 
     def add_arguments(self, parser) -> None:
