@@ -1,13 +1,10 @@
-"""What the files of our own JSON API share: shapes of stages and rollouts, and how a method is listed."""
+"""What the files of our own JSON API share: shapes of rollouts, times, and the entry of a method."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
 
-from gs2admin.errors import NotFound
-from gs2admin.identity.rights import require
-from gs2admin.wire.call import Call
 from gs2admin.wire.shapes import Integer, Result, Shape, Text, field
 from gs2admin.wire.table import API, Method
 from stages.models import Rollout
@@ -24,6 +21,12 @@ class RolloutRequest(Shape):
     """Names a rollout of the project."""
 
     number: Integer = field("freeze.rollout.number", ge=1, le=2**31 - 1)
+
+
+class ReasonedRequest(RolloutRequest):
+    """Names a rollout, with the reason for what is done to it."""
+
+    reason: Text = field("freeze.rollout.reason", "", max_length=1024, description="Kept in the activity log.")
 
 
 class RolloutModel(Result):
@@ -49,18 +52,8 @@ class RolloutModel(Result):
     ended_at: str | None
 
 
-def find_rollout(call: Call, number: int) -> Rollout:
-    """The caller's rollout with its stage and sets. Raises NotFound."""
-    require(call.actor, "project.view", call.project)
-    rows = Rollout.objects.of_project(call.project.pk).select_related("stage", "from_set", "to_set")
-    row = rows.filter(number=number).first()
-    if row is None:
-        raise NotFound(f"There is no rollout {number}.", component="rollout", message="freeze.rollout.rollout.error.notFound")
-    return row
-
-
 def rollout_item(row: Rollout) -> dict[str, Any]:
-    """A RolloutModel of a row that find_rollout gave."""
+    """The RolloutModel of a row with its stage and both version sets (find_rollout)."""
     return {
         "number": row.number,
         "stage": row.stage.name,
@@ -84,12 +77,12 @@ def rollout_item(row: Rollout) -> dict[str, Any]:
 
 
 def iso(at: datetime | None) -> str | None:
-    """ISO 8601 in UTC with milliseconds."""
+    """ISO 8601 in UTC with milliseconds; None for None."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else None
 
 
 def api_method(component: str, function: str, verb: str, path: str, request, result, handler, summary: str, **more) -> Method:
-    """A method below /api/v1; verbs other than GET write."""
+    """A method at `path` below /api/v1; POST writes. more: other fields of Method."""
     return Method(
         service=API,
         component=component,

@@ -1,4 +1,4 @@
-"""What the calls have in common: finding what the path names, and pages."""
+"""The rows that the path of a call names, and a page of a list. Asks no right: handlers do (stages.api.find.viewing)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from gs2admin.errors import Invalid, NotFound
 from gs2admin.identity.models import Project
-from gs2admin.identity.rights import require
+from gs2admin.text import shortened
 from gs2admin.wire.protocol import Request
 from stages.models import Rollout, Scenario, Stage
 
@@ -20,18 +20,17 @@ M = TypeVar("M")
 
 
 def number_of(request: Request, piece: str) -> int:
-    """The number in a path piece. Raises NotFound: what is no number names nothing."""
+    """The number in a path piece. Raises NotFound for any other text: it names nothing."""
     text = request.pieces[piece]
     if not _ID.fullmatch(text):
-        raise NotFound(f"There is no {piece.removesuffix('Id')} {text[:40]}.")
+        raise NotFound(f"There is no {piece.removesuffix('Id')} {shortened(text, 40)}.")
     return int(text)
 
 
 def project_of(request: Request) -> Project:
-    """The caller's project. Raises NotFound for another number, and for one whose project the caller may not see."""
+    """The caller's project. Raises NotFound for another number: a credential belongs to one project."""
     if number_of(request, "projectId") != request.project.pk:
         raise NotFound(f"There is no project {request.pieces['projectId']}.")
-    require(request.actor, "project.view", request.project)
     return request.project
 
 
@@ -54,7 +53,7 @@ def scenario_of(request: Request) -> tuple[Stage, Scenario]:
 
 
 def rollout_of(request: Request) -> Rollout:
-    """A rollout of the project: a history's id is the rollout's number. Raises NotFound."""
+    """A rollout of the project, by its number, which is the id of its history. Raises NotFound."""
     project, number = project_of(request), number_of(request, "historyId")
     rows = Rollout.objects.of_project(project.pk).select_related("project", "stage", "scenario", "from_set", "to_set")
     row = rows.filter(number=number).first()

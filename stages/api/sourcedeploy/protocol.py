@@ -78,5 +78,5 @@ class SourceDeploy(Protocol):
 
 
 def _envelope(meta: dict[str, Any]) -> str:
-    asked = location.query(meta, "sourcedeploy").get("envelope", "")
-    return asked if asked in ENVELOPES else settings.SOURCEDEPLOY_ENVELOPE
+    wanted = location.query(meta, "sourcedeploy").get("envelope", "")
+    return wanted if wanted in ENVELOPES else settings.SOURCEDEPLOY_ENVELOPE
