@@ -9,7 +9,6 @@ from gs2admin.identity.actors import SYSTEM, Actor, from_credential
 from gs2admin.identity.models import Membership, Role
 from gs2admin.identity.services import change_member_role, create_credential, remove_member, revoke_credential
 from stages import sweep
-from stages.governance.judge import Ballot, Facts, Requirement, Start, Void, Wait, judge
 from stages.governance.models import Vote
 from stages.models import Rollout
 from stages.services import (
@@ -51,34 +50,6 @@ def asked(ruled, dev, producer, actor_of):
 
 def fresh(rollout) -> Rollout:
     return Rollout.objects.select_related("approval", "stage").get(pk=rollout.pk)
-
-
-P, A = frozenset({"producer"}), frozenset({"admin"})
-MIKA, OLGA, GONE = Ballot("person:mika", "mika", "producer"), Ballot("person:olga", "olga", "admin"), Ballot("person:x", "x", None)
-
-
-@pytest.mark.parametrize("needs, ballots, facts, verdict, said", [
-    ([], [], Facts(), Start, "No approval is needed any more."),
-    ([Requirement(1, P)], [], Facts(), Wait, "It needs 1 approval by producer."),
-    ([Requirement(1, P)], [OLGA], Facts(), Wait, "needs 1 approval by producer"),
-    ([Requirement(1, P)], [MIKA], Facts(), Start, "Approved by mika."),
-    ([Requirement(2, P | A)], [MIKA], Facts(), Wait, "It has 1 of 2 approvals by admin or producer."),
-    ([Requirement(2, P | A)], [MIKA, MIKA], Facts(), Wait, "has 1 of 2"),
-    ([Requirement(2, P | A)], [MIKA, OLGA, GONE], Facts(), Start, "Approved by mika, olga."),
-    ([Requirement(1, P), Requirement(1, A)], [MIKA], Facts(), Wait, "needs 1 approval by admin"),
-    ([Requirement(1, P), Requirement(1, A)], [MIKA, OLGA], Facts(), Start, "Approved by mika, olga."),
-    ([Requirement(1, frozenset(), frozenset({"olga"}))], [OLGA], Facts(), Start, "olga"),
-    ([Requirement(1, A)], [GONE], Facts(), Wait, "needs 1"),
-    ([Requirement(1, P)], [MIKA], Facts(moved=True), Void, "no longer what was asked for"),
-    ([], [], Facts(moved=True), Void, "no longer what was asked for"),
-    ([Requirement(1, P)], [MIKA], Facts(ended="dev was deleted."), Void, "dev was deleted."),
-    ([Requirement(1, P)], [MIKA], Facts(live=7), Wait, "waits for the end of rollout 7"),
-    ([Requirement(1, P)], [MIKA], Facts(gates=["The line is stopped."]), Wait, "The line is stopped."),
-    ([], [], Facts(gates=["The line is stopped."]), Wait, "The line is stopped."),
-])
-def test_the_verdict(needs, ballots, facts, verdict, said):
-    found = judge(needs, ballots, facts)
-    assert isinstance(found, verdict) and said in found.sentence
 
 
 def test_a_promote_waits_until_somebody_else_approves(asked, dev, producer, owner, actor_of, run, pins, rings, texts):
