@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from jobqueue.execution import namespaces as kept_namespaces
 from jobqueue.execution import scripts as kept_scripts
 from jobqueue.reads import overview as kept_sums
 from locks.wire import namespaces as kept_lock_namespaces
+from tests.conditions import looks
 from tests.official import disconnect_all
 
 CHROMIUM = "/usr/bin/chromium"
@@ -54,13 +54,13 @@ LEFT_S = 5.0
 
 def pytest_unconfigure() -> None:
     """A thread that a test left behind would keep this process, and all that waits for it, from ending: a failure."""
-    until = time.monotonic() + LEFT_S
-    while left := [one.name for one in threading.enumerate() if not one.daemon and one is not threading.main_thread()]:
-        if time.monotonic() > until:
-            print("These threads were left running by a test:", *left, file=sys.stderr, flush=True)
-            sys.stdout.flush()
-            os._exit(1)
-        time.sleep(0.05)
+    for _ in looks(LEFT_S, every_s=0.05):
+        left = [one.name for one in threading.enumerate() if not one.daemon and one is not threading.main_thread()]
+        if not left:
+            return
+    print("These threads were left running by a test:", *left, file=sys.stderr, flush=True)
+    sys.stdout.flush()
+    os._exit(1)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from gs2admin.identity.actors import SYSTEM
 from stages.governance.models_webhooks import WebhookDelivery
 from stages.models import Rollout
 from stages.services import create_stage, promote_stage, register_version, save_webhook
-from tests.engine.conftest import until
+from tests.conditions import until
 from tests.steps.helpers import Receiver
 
 pytestmark = pytest.mark.processes

@@ -4,11 +4,11 @@ from __future__ import annotations
 import pytest
 from gs2 import core, freeze
 
-from bench.server import until
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Project
 from gs2admin.identity.services import create_credential
 from stages.services import create_stage, register_version, set_targets
+from tests.conditions import until
 from tests.official import signed_in
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
