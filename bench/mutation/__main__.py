@@ -19,6 +19,8 @@ HERE = Path(__file__).resolve().parent
 FOLDER = ROOT / "var" / "mutation"
 # How long one mutant may take in a process of its own, and all of a module's together. s.
 ALONE_S, SESSION_S = 240.0, 14_400.0
+# A small test that asks for a database, so that there is one.
+DATABASE_TEST = "tests/test_beginnings.py::test_a_beginning_is_read_from_the_index"
 POSTGRES = os.environ.get("DATABASE_URL") or os.environ.get("TEST_POSTGRES_URL", "")
 
 
@@ -122,7 +124,7 @@ def _prepare(copy: Copy, tests: list[str], database: str) -> None:
     _prepared.add(database)
     names = copy.data / "names"
     os.environ["MUTATION_NAMES"] = str(names)
-    code = copy.run([*tests, "tests/test_beginnings.py"], database, SESSION_S)
+    code = copy.run([*tests, DATABASE_TEST], database, SESSION_S)
     del os.environ["MUTATION_NAMES"]
     if code:
         raise SystemExit(f"{' '.join(tests)}: they fail unbroken ({code}); see {copy.log}")

@@ -6,6 +6,7 @@ be replaced so (classes), and what nobody noticed although others may hold what 
 from __future__ import annotations
 
 import ast
+import functools
 import gc
 import importlib
 import os
@@ -21,6 +22,8 @@ import pytest
 from bench.mutation.mutants import Mutant, shape_without
 from bench.mutation.waiting import exit_code
 
+# The exit code of a fork in which the change could not be made.
+NOT_CHANGED = 70
 # s, and times what the unbroken tests take.
 LEAST_S, TIMES = 20.0, 6
 DATA = (str, int, float, tuple, frozenset, dict, set, list)
@@ -45,11 +48,13 @@ class Forks:
         # A mutant that never ends is noticed too.
         self.limit_s = max(LEAST_S, TIMES * (time.monotonic() - began))
         same = self._noticed(session, lambda: _swap_constants(module, self.source)) == "survived"
+        around = functools.cache(functools.partial(shape_without, self.source))
         for mutant in self.mutants:
-            if shape_without(self.source, mutant.at) == shape_without(mutant.code, mutant.at):
+            if around(mutant.at) == shape_without(mutant.code, mutant.at):
                 self.report(mutant, self._noticed(session, lambda one=mutant: _swap_function(one)))
             elif same and mutant.is_constant:
                 found = self._noticed(session, lambda one=mutant: _swap_constants(one.module, one.code))
+                # Others may hold what was made of the constant.
                 self.report(mutant, "killed" if found == "killed" else "unknown")
             else:
                 self.report(mutant, "unknown")
@@ -59,16 +64,17 @@ class Forks:
         child = os.fork()
         if not child:
             _run(session, change)
-        return "survived" if exit_code(child, self.limit_s) == 0 else "killed"
+        return {0: "survived", NOT_CHANGED: "unknown"}.get(exit_code(child, self.limit_s), "killed")
 
 
 def _run(session: pytest.Session, change: Callable[[], None]) -> None:
     """The fork: never returns."""
-    code = 1
+    code = NOT_CHANGED
     try:
         os.setsid()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         change()
+        code = 1
         for index, item in enumerate(session.items):
             following = session.items[index + 1] if index + 1 < len(session.items) else None
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
@@ -85,9 +91,11 @@ def _run(session: pytest.Session, change: Callable[[], None]) -> None:
 
 def _swap_function(mutant: Mutant) -> None:
     """Give the function its new code; everybody who imported it has the same function."""
-    found = importlib.import_module(mutant.module)
+    found, path = importlib.import_module(mutant.module), []
     for name in mutant.at.split("."):
-        found = found.__dict__[name]
+        if isinstance(found, types.ModuleType | type):  # and no deeper: a function's code holds that of those inside it
+            found = found.__dict__[name]
+            path.append(name)
     while not isinstance(found, types.FunctionType):
         inside = ("__wrapped__", "__func__", "fget", "func")
         inner = next((getattr(found, name) for name in inside if hasattr(found, name)), None)
@@ -96,7 +104,7 @@ def _swap_function(mutant: Mutant) -> None:
         found = inner
     while hasattr(found, "__wrapped__"):
         found = found.__wrapped__
-    found.__code__ = _code(compile(mutant.code, found.__code__.co_filename, "exec"), mutant.at)
+    found.__code__ = _code(compile(mutant.code, found.__code__.co_filename, "exec"), ".".join(path))
 
 
 def _code(code: types.CodeType, name: str) -> types.CodeType:
@@ -112,11 +120,11 @@ def _code(code: types.CodeType, name: str) -> types.CodeType:
 def _swap_constants(module: str, code: str) -> None:
     """Put the constants that this source makes in the place of those that the module made, in all modules."""
     real = importlib.import_module(module)
-    fresh = types.ModuleType(module)
-    fresh.__dict__.update(__file__=real.__file__, __package__=real.__package__)
-    exec(compile(code, real.__file__, "exec"), fresh.__dict__)  # noqa: S102  our own source, one edit apart
-    for name in _assigned(code):
-        old, new = real.__dict__.get(name), fresh.__dict__.get(name)
+    body = [node for node in ast.parse(code).body if isinstance(node, ast.Assign | ast.AnnAssign)]
+    fresh = dict(real.__dict__)
+    exec(compile(ast.Module(body, []), real.__file__, "exec"), fresh)  # noqa: S102  our own source, one edit apart
+    for name in _assigned(body):
+        old, new = real.__dict__.get(name), fresh.get(name)
         if not isinstance(old, DATA) or type(old) is not type(new) or old == new:
             continue
         if isinstance(old, dict | set | list):
@@ -125,11 +133,11 @@ def _swap_constants(module: str, code: str) -> None:
             continue
         for other in list(sys.modules.values()):
             for theirs, value in list(getattr(other, "__dict__", {}).items()):
-                if value is old and (other is real or (theirs == name and not isinstance(old, int))):
+                if theirs == name and value is old:
                     other.__dict__[theirs] = new
 
 
-def _assigned(code: str) -> list[str]:
-    return [target.id for node in ast.parse(code).body if isinstance(node, ast.Assign | ast.AnnAssign)
+def _assigned(body: list[ast.stmt]) -> list[str]:
+    return [target.id for node in body
             for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
             if isinstance(target, ast.Name)]  # fmt: skip

@@ -106,7 +106,7 @@ def _be_pytest(tests: list[str], environment: dict[str, str], log: Path, plugins
         import pytest
 
         # Plugins that are imported already cannot be rewritten, and need not.
-        options = ["-x", "-q", "--tb=line", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+        options = ["-x", "-q", "--tb=native", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
         code = int(pytest.main([*options, "-p", "bench.mutation.database", *tests], plugins))
     except BaseException:  # noqa: BLE001  whatever ends the child, its parent must not go on twice
         traceback.print_exc()
