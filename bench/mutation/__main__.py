@@ -11,6 +11,7 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench import place
 from bench.mutation import mutants
 from bench.mutation.fast import Forks
 from bench.mutation.trying import ROOT, Copy, warm_up
@@ -21,7 +22,7 @@ FOLDER = ROOT / "var" / "mutation"
 ALONE_S, SESSION_S = 240.0, 14_400.0
 # A small test that asks for a database, so that there is one.
 DATABASE_TEST = "tests/test_beginnings.py::test_a_beginning_is_read_from_the_index"
-POSTGRES = os.environ.get("DATABASE_URL") or os.environ.get("TEST_POSTGRES_URL", "")
+POSTGRES = place.postgres_url()
 
 
 @dataclass
@@ -70,8 +71,9 @@ def _try(copy: Copy, module: dict, argued: set, known: set | None) -> Score:
     """Every mutant of one module; known: only these keys."""
     name, score, began = module["name"], Score(), time.monotonic()
     tests = [one.replace(".", "/") + ".py" for one in module["tests"]]
-    places = {"sqlite": "", "postgresql": POSTGRES}
-    databases = [places[kind] for kind in module.get("databases", ["sqlite"]) if kind == "sqlite" or places[kind]]
+    databases = ["" if kind == "sqlite" else POSTGRES for kind in module.get("databases", ["sqlite"])]
+    if POSTGRES in databases and not place.postgres_answers():
+        raise SystemExit(f"{name}: half of it runs on PostgreSQL alone, which does not answer at TEST_POSTGRES_URL")
     for database in databases:
         _prepare(copy, tests, database)
     path = copy.path(name)
