@@ -1,11 +1,14 @@
-"""The database refuses a circle of source stages, whoever writes it.
+"""The trigger that refuses a circle of source stages. Migrations import it: never change what is here.
 
-A later migration that rebuilds this table on SQLite drops the trigger; tests/stages/test_constraints.py notices.
+Another trigger, or another text of this one, is a new module beside it and a migration that replaces the old one.
+On SQLite a migration that rebuilds the table of stages drops the trigger. Such a migration ends with
+`migrations.RunPython(create, migrations.RunPython.noop)`; tests/stages/test_constraints.py fails without it.
 """
-from django.db import migrations
+from __future__ import annotations
 
 SQLITE = """
-CREATE TRIGGER stages_stage_no_source_circle BEFORE UPDATE OF source_id ON stages_stage WHEN NEW.source_id IS NOT NULL
+CREATE TRIGGER IF NOT EXISTS stages_stage_no_source_circle
+BEFORE UPDATE OF source_id ON stages_stage WHEN NEW.source_id IS NOT NULL
 BEGIN
     SELECT RAISE(ABORT, 'stage_no_source_circle') WHERE NEW.id IN (
         WITH RECURSIVE up(id) AS (
@@ -18,7 +21,7 @@ BEGIN
 END
 """
 POSTGRES = """
-CREATE FUNCTION stages_stage_no_source_circle() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION stages_stage_no_source_circle() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.source_id IS NOT NULL AND NEW.id IN (
         WITH RECURSIVE up(id) AS (
@@ -32,25 +35,23 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
+DROP TRIGGER IF EXISTS stages_stage_no_source_circle ON stages_stage;
 CREATE TRIGGER stages_stage_no_source_circle BEFORE UPDATE OF source_id ON stages_stage
     FOR EACH ROW EXECUTE FUNCTION stages_stage_no_source_circle();
 """
 
 
-def forwards(apps, schema_editor) -> None:
+def create(apps, schema_editor) -> None:
+    """Make the trigger, unless it is there."""
     with schema_editor.connection.cursor() as cursor:
         cursor.execute(SQLITE if schema_editor.connection.vendor == "sqlite" else POSTGRES)
 
 
-def backwards(apps, schema_editor) -> None:
+def drop(apps, schema_editor) -> None:
+    """Remove the trigger."""
     with schema_editor.connection.cursor() as cursor:
         if schema_editor.connection.vendor == "sqlite":
             cursor.execute("DROP TRIGGER IF EXISTS stages_stage_no_source_circle")
         else:
             cursor.execute("DROP TRIGGER IF EXISTS stages_stage_no_source_circle ON stages_stage")
             cursor.execute("DROP FUNCTION IF EXISTS stages_stage_no_source_circle()")
-
-
-class Migration(migrations.Migration):
-    dependencies = [("stages", "0001_initial")]
-    operations = [migrations.RunPython(forwards, backwards)]
