@@ -3,17 +3,20 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 import pytest
 from django.conf import settings
 
 from tests.upgrade.make_old import FILES
-from tests.upgrade.program import ROOT, Program, empty_database
+from tests.upgrade.program import ROOT, Program, check_out, empty_database, git
 
 # The demo's rollouts need not take as long as people like to watch.
 QUICK = {"GS2ADMIN_COMMANDS": "demo-step=/bin/true"}
@@ -45,3 +48,44 @@ def old(new_program) -> Program:
     program = new_program()
     restore(program.url)
     return program
+
+
+# {label: {name of a migration: its text}} of our apps, in the folder where this runs.
+TEXTS = """
+import inspect, json
+from django.db.migrations.loader import MigrationLoader
+from gs2admin.schema.before_first_release import LABELS
+loader = MigrationLoader(None)
+texts = {label: {} for label in LABELS}
+for (label, name), migration in loader.disk_migrations.items():
+    if label in texts:
+        texts[label][name] = inspect.getsource(inspect.getmodule(type(migration)))
+print(json.dumps(texts))
+"""
+
+
+@dataclass(frozen=True)
+class Release:
+    """The previous release: its tag or commit, its files, and its migrations as {label: {name: text}}."""
+
+    name: str
+    tree: Path
+    migrations: dict[str, dict[str, str]]
+
+    def has(self, release: str) -> bool:
+        """Whether that tag or commit is this release or one before it."""
+        return git("merge-base", "--is-ancestor", release, self.name).returncode == 0
+
+
+@pytest.fixture(scope="session")
+def previous(tmp_path_factory) -> Release:
+    """What tests/upgrade/previous_release names; skips where nothing is named, or the history does not hold it."""
+    lines = (Path(__file__).parent / "previous_release").read_text().splitlines()
+    named = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    if not named:
+        pytest.skip("tests/upgrade/previous_release names no release yet")
+    tree = check_out(named[0], tmp_path_factory.mktemp("previous"))
+    if tree is None:
+        pytest.skip(f"the history of this clone does not hold {named[0]}, the release before this one; fetch the whole history")
+    folder = tmp_path_factory.mktemp("data")
+    return Release(named[0], tree, json.loads(Program(tree, f"sqlite:///{folder / 'none.sqlite3'}", folder).python(TEXTS)))

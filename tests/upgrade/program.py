@@ -4,6 +4,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -25,7 +26,9 @@ _numbers = count(1)
 
 
 def git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-    """Ask the history of this repository."""
+    """Ask the history of this repository; a failure where there is no git."""
+    if not shutil.which("git"):
+        return subprocess.CompletedProcess(arguments, 127, b"", b"git is missing")
     return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=False, timeout=60)
 
 
