@@ -15,6 +15,7 @@ import psycopg
 import pytest
 from django.conf import settings
 
+from gs2admin.schema.before_first_release import LABELS
 from tests.upgrade.make_old import FILES
 from tests.upgrade.program import ROOT, Program, check_out, empty_database, git
 
@@ -50,13 +51,12 @@ def old(new_program) -> Program:
     return program
 
 
-# {label: {name of a migration: its text}} of our apps, in the folder where this runs.
-TEXTS = """
+# {label: {name of a migration: its text}} of our apps; runs in the files of the previous release.
+TEXTS = f"""
 import inspect, json
 from django.db.migrations.loader import MigrationLoader
-from gs2admin.schema.before_first_release import LABELS
 loader = MigrationLoader(None)
-texts = {label: {} for label in LABELS}
+texts = {{label: {{}} for label in {LABELS}}}
 for (label, name), migration in loader.disk_migrations.items():
     if label in texts:
         texts[label][name] = inspect.getsource(inspect.getmodule(type(migration)))
