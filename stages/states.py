@@ -1,7 +1,7 @@
-"""Every state and every move of a rollout, once. Buttons, guards, refusals and the stage's status read this table.
+"""The fixed words of stages (states, legs, phases, …) and the table of moves of a rollout.
 
-The contract's table of moves (C1 to X2) is declared whole; which strategies drive which part is the
-orchestrator's matter. C moves make a rollout; all others change one.
+Buttons, guards, refusals and the stage's status read this table. It holds every move of the contract (C1 to X2). C moves
+make a rollout, all others change one. The values of the enumerations are what the database stores.
 """
 from __future__ import annotations
 
@@ -30,6 +30,81 @@ class RolloutState(models.TextChoices):
     ERRORED = "errored", "Errored"
 
 
+class StageType(models.TextChoices):
+    """What a stage deploys to; the values are SourceDeploy's words."""
+
+    SERVER = "Server", "Servers"
+    AUTO_SCALING = "AutoScalingGroup", "Auto scaling group"
+    KUBERNETES = "KubernetesService", "Kubernetes"
+    OBJECT_STORAGE = "ObjectStorage", "Object storage"
+
+
+class Strategy(models.TextChoices):
+    """How the new version comes to all targets; the values are SourceDeploy's words."""
+
+    NORMAL = "normal", "Normal"
+    ROLLING = "rolling", "Rolling"
+    BLUE_GREEN = "blueGreen", "Blue/green"
+    CANARY = "canary", "Canary"
+
+
+class Analysis(models.TextChoices):
+    """Who decides whether a canary is good."""
+
+    NONE = "none", "Nobody: it goes on when its pauses are over"
+    MANUAL = "manual", "A person"
+    AUTO = "auto", "Metrics"
+
+
+class Protocol(models.TextChoices):
+    """The protocol that a rollout was requested through; it decides which actions are open and how its history is worded."""
+
+    FREEZE = "freeze", "GS2-Freeze"
+    SOURCE_DEPLOY = "sourcedeploy", "SourceDeploy"
+    ASM = "asm", "ASM mesh release"
+
+
+class Leg(models.TextChoices):
+    """A part of a rollout. A canary has CANARY and then FULL, every other strategy has BASE; UNDO takes steps back."""
+
+    BASE = "base", "All targets"
+    CANARY = "canary", "Canary"
+    FULL = "full", "Everybody"
+    UNDO = "undo", "Undo"
+
+
+class Phase(models.TextChoices):
+    """What a step does to a target, in the order of a page.
+
+    CANARY makes the gray part beside what runs; SWITCH sends players to the other colour.
+    """
+
+    PRE = "pre", "Before"
+    CANARY = "canary", "Canary"
+    DEPLOY = "deploy", "Deploy"
+    SWITCH = "switch", "Switch"
+    POST = "post", "After"
+
+
+class Origin(models.TextChoices):
+    """Why a step counts as done without this rollout running it."""
+
+    RUN = "", "This rollout runs it"
+    CARRIED = "carried", "Done by the rollout that is retried"
+    SKIPPED = "skipped", "Left out by a person"
+
+
+class Cause(models.TextChoices):
+    """What made a rollout leave its way: empty while nothing did."""
+
+    NONE = "", "Nothing"
+    USER = "user", "A person"
+    SCORE = "score", "The canary's score"
+    TIMEOUT = "timeout", "The end of a time limit"
+    STEP = "step", "A step that failed"
+    SYSTEM = "system", "gs2admin"
+
+
 S = RolloutState
 FINAL = frozenset({S.REJECTED, S.CANARY_REJECTED, S.CANARY_TIMEOUT, S.CANCELED, S.SUCCEEDED, S.FAILED, S.ERRORED})
 # Live: past approval and not final. At most one per stage, and the stage is Updating.
@@ -38,7 +113,7 @@ LIVE = frozenset(S) - FINAL - {S.AWAITING_APPROVAL}
 WORKABLE = frozenset({S.QUEUED, S.RUNNING, S.ROLLING_BACK, S.CANARY_REJECTING, S.CANCELING})
 
 
-# What moves by the clock: the ticker looks when Rollout.wake_at has come.
+# What moves by the clock: the ticker looks when RolloutCanary.wake_at has come.
 TIMED = frozenset({S.CANARY_ANALYZING, S.CANARY_HOLD})
 
 
@@ -62,9 +137,9 @@ class StepState(models.TextChoices):
 
 
 STEP_FINAL = frozenset(StepState) - {StepState.PENDING, StepState.RUNNING}
-PHASES = ("pre", "deploy", "post")
-# In the order of a page: canary makes the gray part beside what runs, switch sends players to the other colour.
-ALL_PHASES = ("pre", "canary", "deploy", "switch", "post")
+# The phases of every rollout; canary and switch belong to their strategies.
+PHASES = (Phase.PRE, Phase.DEPLOY, Phase.POST)
+ALL_PHASES = tuple(Phase)
 
 
 class Kind(models.TextChoices):
@@ -130,7 +205,7 @@ def move_for(state: str, action: str) -> Move | None:
 
 
 def user_actions(
-    state: str, *, strategy: str = "normal", leg: str = "base", family: str = "freeze", stage_type: str = ""
+    state: str, *, strategy: str = Strategy.NORMAL, leg: str = Leg.BASE, protocol: str = Protocol.FREEZE, stage_type: str = ""
 ) -> tuple[str, ...]:
     """What a person may do now: the buttons of the page. "retry" and "rollback" make a new rollout, after the end.
 
@@ -139,9 +214,9 @@ def user_actions(
     weight that the scenario names, which is the same move (H5).
     """
     found = [action for action in USER_ACTIONS if move_for(state, action)]
-    if state == S.RUNNING and not _stoppable(strategy, leg, family, stage_type):
+    if state == S.RUNNING and not _stoppable(strategy, leg, protocol, stage_type):
         found = [action for action in found if action != "cancel"]
-    if family != "asm":
+    if protocol != Protocol.ASM:
         found = [action for action in found if action not in {"set_weight", "release_update"}]
         if state == S.CANARY_HOLD:
             found.append("advance")
@@ -150,10 +225,11 @@ def user_actions(
     return tuple(found)
 
 
-def _stoppable(strategy: str, leg: str, family: str, stage_type: str) -> bool:
-    if leg == "full":
+def _stoppable(strategy: str, leg: str, protocol: str, stage_type: str) -> bool:
+    if leg == Leg.FULL:
         return False
-    return not (family == "sourcedeploy" and stage_type == "KubernetesService" and strategy in {"rolling", "blueGreen"})
+    on_kubernetes = protocol == Protocol.SOURCE_DEPLOY and stage_type == StageType.KUBERNETES
+    return not (on_kubernetes and strategy in {Strategy.ROLLING, Strategy.BLUE_GREEN})
 
 
 def stage_status(state: str | None, consistent: bool = True) -> StageStatus:

@@ -52,7 +52,7 @@ class RolloutModel(Result):
 def find_rollout(call: Call, number: int) -> Rollout:
     """The caller's rollout with its stage and sets. Raises NotFound."""
     require(call.actor, "project.view", call.project)
-    rows = Rollout.objects.of_project(call.project.pk).select_related("stage", "from_set", "to_set")
+    rows = Rollout.objects.of_project(call.project.pk).select_related("stage", "from_set", "to_set", "canary")
     row = rows.filter(number=number).first()
     if row is None:
         raise NotFound(f"There is no rollout {number}.", component="rollout", message="freeze.rollout.rollout.error.notFound")

@@ -8,6 +8,6 @@ from stages.states import user_actions
 def actions_of(rollout: Rollout) -> tuple[str, ...]:
     """The actions by the table of states (states.user_actions); who may is another question."""
     return user_actions(
-        rollout.state, strategy=rollout.strategy, leg=rollout.leg, family=rollout.family,
+        rollout.state, strategy=rollout.strategy, leg=rollout.leg, protocol=rollout.protocol,
         stage_type=rollout.scenario_copy.get("stage_type", ""),
     )

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stages.models.scenarios import Analysis, Scenario, Strategy
+from stages.models.scenarios import Scenario
+from stages.states import Analysis, Strategy
 
 # A rollback with a canary would leave players on the bad version for longer, so it goes straight.
 STRAIGHT = {Strategy.CANARY: Strategy.NORMAL}

@@ -83,7 +83,7 @@ class RolloutQuerySet(models.QuerySet):
 
     def lost(self) -> RolloutQuerySet:
         """Rollouts that a worker should hold and none does: the lease ran out, or nobody came for a while."""
-        waited = Q(rung_at=None, created_at__lt=Now() - timedelta(seconds=5)) | Q(rung_at__lt=Now() - timedelta(seconds=10))
+        waited = Q(woken_at=None, created_at__lt=Now() - timedelta(seconds=5)) | Q(woken_at__lt=Now() - timedelta(seconds=10))
         rows = self.filter(waited, state__in=sorted(WORKABLE), waiting=False)
         return rows.filter(Q(lease_until=None) | Q(lease_until__lt=Now()))
 

@@ -5,10 +5,9 @@ from dataclasses import replace
 
 from gs2admin.errors import Invalid
 from stages.models import Rollout, Stage
-from stages.models.scenarios import Strategy
 from stages.plan.previews import Preview, preview_of, preview_promote, preview_rollback, versions_of
 from stages.plan.redo import ALL, FAILED, SKIP, chances, redo, still_lacking
-from stages.states import Kind
+from stages.states import Kind, Leg, Strategy
 
 
 def preview_again(rollout: Rollout, redo: str = "") -> Preview:
@@ -57,7 +56,7 @@ def _going_on(preview: Preview, rollout: Rollout, how: str) -> Preview:
     except LookupError:
         gone = "The step that failed is no longer part of the plan: its target was changed. Retry it as a whole."
         raise _invalid(gone) from None
-    if found.judged and any(step.leg == "canary" and not step.origin for step in steps):
+    if found.judged and any(step.leg == Leg.CANARY and not step.origin for step in steps):
         raise _invalid("What its canary was made of was changed since it was accepted, so it is tried again as a whole.")
     return replace(preview, steps=steps, judged=found.judged)
 

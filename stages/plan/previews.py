@@ -9,9 +9,8 @@ from gs2admin.errors import Invalid
 from stages.core.scenarios import Way, frozen, sentences, way_of
 from stages.core.versions import Change, differences, digest, effective
 from stages.models import Rollout, Scenario, Stage, Step, Version, VersionSet
-from stages.models.scenarios import Strategy
 from stages.plan.steps import StepPlan, TargetPlan, steps_of
-from stages.states import STEP_FINAL, Kind, RolloutState, StepState
+from stages.states import STEP_FINAL, Kind, Leg, Phase, RolloutState, StepState, Strategy
 
 # "The stage's own scenario", where None means: without one.
 STAGE_S_OWN: Any = object()
@@ -68,13 +67,13 @@ class Preview:
     def leg(self) -> str:
         """The leg that it begins in."""
         if self.judged:
-            return "full"
-        return "canary" if any(step.leg == "canary" for step in self.steps) else "base"
+            return Leg.FULL
+        return Leg.CANARY if any(step.leg == Leg.CANARY for step in self.steps) else Leg.BASE
 
     @property
     def instant(self) -> bool:
         """Blue/green, and the other colour has everything already: only the switch is left."""
-        return bool(self.steps) and self.way.strategy == Strategy.BLUE_GREEN and all(s.phase == "switch" for s in self.steps)
+        return bool(self.steps) and self.way.strategy == Strategy.BLUE_GREEN and all(s.phase == Phase.SWITCH for s in self.steps)
 
     @property
     def digest(self) -> str:
@@ -112,7 +111,7 @@ def unsure_services(stage: Stage) -> set[str]:
     last = Rollout.objects.filter(stage=stage, state=RolloutState.SUCCEEDED).order_by("-id").values_list("id", flat=True)
     bad = Rollout.objects.filter(stage=stage, consistent=False, id__gt=last.first() or 0)
     return set(
-        Step.objects.filter(rollout__in=bad, phase__in=["deploy", "canary"], started_at__isnull=False)
+        Step.objects.filter(rollout__in=bad, phase__in=[Phase.DEPLOY, Phase.CANARY], started_at__isnull=False)
         .exclude(kind="pin")
         .values_list("microservice", flat=True)
     )

@@ -11,13 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from stages.core.versions import canonical
-from stages.models.scenarios import Strategy
 from stages.plan.steps import EVERYTHING, StepPlan
-from stages.states import StepState
+from stages.states import Leg, Origin, Phase, Protocol, StepState, Strategy
 
 # How a rollout is tried again: everything anew, from the failed step on, or past the failed step.
 ALL, FAILED, SKIP = "", "failed", "skip"
-CARRIED, SKIPPED = "carried", "skipped"
 BROKEN = {StepState.FAILED, StepState.CANCELED}
 
 
@@ -37,29 +35,29 @@ class Chances:
 
 
 def chances(rollout: Any, steps: Iterable[Any]) -> Chances:
-    """rollout: its strategy, leg and family are read. steps: in the order of their positions."""
+    """rollout: its strategy, leg and protocol are read. steps: in the order of their positions."""
     rows = list(steps)
-    if rollout.family == "asm":
+    if rollout.protocol == Protocol.ASM:
         return Chances("A mesh release is tried again as a whole.")
-    failed = next((step for step in rows if step.leg != "undo" and step.state in BROKEN), None)
+    failed = next((step for step in rows if step.leg != Leg.UNDO and step.state in BROKEN), None)
     if failed is None:
-        gray = [step for step in rows if step.leg == "canary"]
-        if rollout.leg == "canary" and gray and all(step.state == StepState.SUCCEEDED for step in gray):
+        gray = [step for step in rows if step.leg == Leg.CANARY]
+        if rollout.leg == Leg.CANARY and gray and all(step.state == StepState.SUCCEEDED for step in gray):
             return Chances(held=True)
         return Chances("None of its steps failed, so there is none to go on from.")
-    if rollout.strategy != Strategy.BLUE_GREEN and any(step.leg == "undo" for step in rows):
+    if rollout.strategy != Strategy.BLUE_GREEN and any(step.leg == Leg.UNDO for step in rows):
         return Chances("What it had done was put back, so it is tried again as a whole.", failed)
-    return Chances(failed=failed, judged=rollout.leg == "full")
+    return Chances(failed=failed, judged=rollout.leg == Leg.FULL)
 
 
 def _standing(old: Sequence[Any], found: Chances) -> list[Any]:
     """The steps of the old rollout whose effect is still there."""
     if found.whole:
         return []
-    done = [step for step in old if step.leg != "undo" and step.state == StepState.SUCCEEDED]
-    if any(step.leg == "undo" for step in old):
+    done = [step for step in old if step.leg != Leg.UNDO and step.state == StepState.SUCCEEDED]
+    if any(step.leg == Leg.UNDO for step in old):
         # Blue/green's undo takes back the switch alone: the other colour is complete, but nobody has looked at it in use.
-        return [step for step in done if step.phase in {"pre", "deploy"}]
+        return [step for step in done if step.phase in {Phase.PRE, Phase.DEPLOY}]
     return done
 
 
@@ -84,11 +82,11 @@ def redo(plan: Sequence[StepPlan], old: Sequence[Any], how: str, number: int, fo
         same = done[_key(step)]
         if same:
             before = same.pop(0)
-            note = before.summary if before.origin == SKIPPED else f"done by rollout {number}"
-            origin = SKIPPED if before.origin == SKIPPED else CARRIED
+            note = before.summary if before.origin == Origin.SKIPPED else f"done by rollout {number}"
+            origin = Origin.SKIPPED if before.origin == Origin.SKIPPED else Origin.CARRIED
             marked.append(replace(step, origin=origin, note=note, memo=dict(before.memo)))
         elif _key(step) == left_out:
-            marked.append(replace(step, origin=SKIPPED, note="skipped"))
+            marked.append(replace(step, origin=Origin.SKIPPED, note="skipped"))
             left_out = None
         else:
             marked.append(step)
@@ -104,9 +102,9 @@ def still_lacking(plan: Sequence[StepPlan], old: Sequence[Any]) -> list[StepPlan
     colour lacked. So what it left alone on a target is there, unless the target deploys in another way now.
     """
     known = {(step.microservice, step.target_name) for step in old}
-    ways = {_way(step) for step in old if step.phase == "deploy"}
+    ways = {_way(step) for step in old if step.phase == Phase.DEPLOY}
     anew = {
-        (step.microservice, step.target_name) for step in plan if step.phase == "deploy" and _way(step) not in ways
+        (step.microservice, step.target_name) for step in plan if step.phase == Phase.DEPLOY and _way(step) not in ways
     }
     return [
         step for step in plan

@@ -15,10 +15,10 @@ from stages.core import journal, ledger
 from stages.models import Rollout, Stage, Step
 from stages.models.governance import AutoPromotion
 from stages.plan.previews import Preview
-from stages.plan.redo import ALL, CARRIED, SKIP
+from stages.plan.redo import ALL, SKIP
 from stages.plan.steps import StepPlan
 from stages.plan.write import write_plan
-from stages.states import Kind, RolloutState, StepState
+from stages.states import Kind, Origin, Protocol, RolloutState, StepState
 from stages.webhooks import outbox
 
 RUN = "stages.worker.tasks.run_rollout"
@@ -33,7 +33,7 @@ class Asking:
     request_key: str | None = None
     override: bool = False
     ask: bool = False
-    family: str = "freeze"
+    protocol: str = Protocol.FREEZE
     redo: str = ALL
     queue: bool = False
 
@@ -52,12 +52,11 @@ def create(
         project_id=stage.project_id,
         stage=stage,
         number=number,
-        family=asking.family,
+        protocol=asking.protocol,
         kind=preview.kind,
         state=RolloutState.AWAITING_APPROVAL if needs else RolloutState.QUEUED,
         waiting=ahead is not None and not needs,
         strategy=way.strategy,
-        analysis=way.analysis,
         leg=preview.leg,
         sequence=way.sequence,
         rollback=way.rollback,
@@ -127,7 +126,7 @@ def _skipped(preview: Preview, asking: Asking) -> str:
 
 
 def _redone(rollout: Rollout, preview: Preview, actor: Actor, asking: Asking) -> list[journal.Line]:
-    done = sum(plan.origin == CARRIED for plan in preview.steps)
+    done = sum(plan.origin == Origin.CARRIED for plan in preview.steps)
     steps = f"{done} step{' was' if done == 1 else 's were'} done there and {'is' if done == 1 else 'are'} not run again"
     found = [journal.Line(f"Goes on from rollout {rollout.retry_of.number}: {steps}.")]
     if preview.judged:

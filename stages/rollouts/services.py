@@ -24,7 +24,7 @@ from stages.plan.previews import STAGE_S_OWN, Preview, preview_promote, preview_
 from stages.plan.redo import ALL, FAILED, SKIP
 from stages.rollouts import queue as queued
 from stages.rollouts.create import RUN, Asking, create
-from stages.states import RolloutState, StepState, move_for
+from stages.states import Cause, Protocol, RolloutState, StepState, move_for
 
 
 def promote_stage(
@@ -37,13 +37,13 @@ def promote_stage(
     override: bool = False,
     ask: bool = False,
     scenario: Scenario | None = STAGE_S_OWN,
-    family: str = "freeze",
+    protocol: str = Protocol.FREEZE,
     queue: bool = False,
 ) -> Rollout:
     """Start copying the source's versions onto the stage; asynchronous, the returned rollout is queued.
 
     Where a rule demands it, or with ask, the rollout waits for approval instead (services.approvals). scenario: another
-    one of the stage than its own, or None for the plain way. family: whose words tell its history. queue: wait for its
+    one of the stage than its own, or None for the plain way. protocol: the one it comes through. queue: wait for its
     turn while another rollout of the stage is live (services.queued).
 
     preview_digest: what the person saw; when anything moved since, nothing starts. request_key: the same key again
@@ -54,7 +54,7 @@ def promote_stage(
     """
     return _start(
         actor, "stage.promote", stage, reason, preview_digest, request_key,
-        lambda row: preview_promote(row, scenario=scenario), override=override, ask=ask, family=family,
+        lambda row: preview_promote(row, scenario=scenario), override=override, ask=ask, protocol=protocol,
         queue=queue,
     )
 
@@ -116,7 +116,7 @@ def retry_rollout(
         return preview_retry(row, rollout, how)
 
     return _start(
-        actor, "rollout.retry", stage, reason, None, request_key, look, override=override, family=rollout.family, redo=how,
+        actor, "rollout.retry", stage, reason, None, request_key, look, override=override, protocol=rollout.protocol, redo=how,
     )
 
 
@@ -173,7 +173,7 @@ def _start(
                 )
             passed = _pass_gates(actor, row, preview.kind, asking.override, asking.reason)
             needs = approvals.requirements_of(row, preview.kind, preview.scenario, asked=asking.ask)
-            if needs and asking.family == "asm":
+            if needs and asking.protocol == Protocol.ASM:
                 raise approvals.cannot_wait(row)
             if needs:
                 approvals.refuse_second_request(row)
@@ -236,11 +236,9 @@ def cancel_rollout(*, actor: Actor, rollout: Rollout, reason: str = "") -> Rollo
                 code="freeze.stage.notCancelable",
             )
         changes = {
-            "cause": "user",
+            "cause": Cause.USER,
             "cancel_requested_by": actor.name,
             "cancel_requested_at": Now(),
-            "gray_weight": 0,
-            **journal.NO_CLOCK,
             "revision": F("revision") + 1,
         }
         if move.target == RolloutState.CANCELED:
@@ -252,6 +250,7 @@ def cancel_rollout(*, actor: Actor, rollout: Rollout, reason: str = "") -> Rollo
                 message="freeze.stage.stage.error.conflict",
                 code="freeze.stage.notCancelable",
             )
+        journal.end_canary(now.pk, weight=0)
         if move.target == RolloutState.CANCELED:
             now.steps.update(state=StepState.NO_PROGRESS)
             approvals.close_request(now, f"Canceled by {actor.name}.")

@@ -14,8 +14,9 @@ from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import require
 from stages.core import ledger
-from stages.models import Stage, StageType, Target
+from stages.models import Stage, Target
 from stages.setup.stages import KEEP, create_stage, set_targets, update_stage
+from stages.states import StageType
 
 
 def set_stage_type(

@@ -12,6 +12,8 @@ from typing import Any
 
 from django.conf import settings
 
+from stages.states import Phase
+
 from .base import NOTE, StepBroken, StepContext, StepFailed
 from .cluster import Cluster, Refused
 from .options import known_fields, refuse, text, whole_number
@@ -97,19 +99,19 @@ class _Work:
         self.deadline = time.monotonic() + float(ctx.config["timeout_s"])
         words = {"service": ctx.microservice, "stage": ctx.stage, "project": ctx.project, "colour": ctx.colour or "blue"}
         self.words = words
-        if ctx.phase != "switch":
+        if ctx.phase != Phase.SWITCH:
             self.name, self.container = (filled(ctx.config[field], words) for field in ("deployment", "container"))
             self.image = f"{filled(ctx.config['image'], words)}:{ctx.new_version}"
 
     def phase(self) -> str:
         ctx = self.ctx
-        if ctx.phase == "switch":
+        if ctx.phase == Phase.SWITCH:
             return self._switch()
-        if ctx.phase == "canary":
+        if ctx.phase == Phase.CANARY:
             return self._remove_gray() if ctx.undo else self._make_gray()
-        if ctx.phase == "deploy":
+        if ctx.phase == Phase.DEPLOY:
             return self._put_back() if ctx.undo else self._deploy()
-        if ctx.phase == "pre" and not ctx.old_version and self.cluster.deployment(self.name) is None:
+        if ctx.phase == Phase.PRE and not ctx.old_version and self.cluster.deployment(self.name) is None:
             raise StepFailed(f"There is no Deployment {self.name}: it has to be made before its first version can go there.")
         return self._wait(self.name)
 

@@ -13,11 +13,11 @@ from django.db.models.functions import Now
 from gs2admin import engine
 from stages.approval.services import settle_waiting
 from stages.auto_promotion.services import promote_due
-from stages.canary import services as canary
-from stages.models import Output, Rollout
+from stages.canary.services import tick
+from stages.models import Output, Rollout, RolloutCanary
 from stages.models.governance import AutoPromotion
 from stages.models.webhooks import DeliveryState, WebhookDelivery
-from stages.rollouts import queue as queued
+from stages.rollouts import queue
 from stages.rollouts.services import RUN
 from stages.states import TIMED, RolloutState
 
@@ -53,7 +53,7 @@ def wake_lost_rollouts() -> int:
     woken = 0
     for pk in list(Rollout.objects.lost().values_list("pk", flat=True)[:200]):
         with transaction.atomic():
-            if Rollout.objects.lost().filter(pk=pk).update(rung_at=Now()):
+            if Rollout.objects.lost().filter(pk=pk).update(woken_at=Now()):
                 engine.wake(RUN, pk)
                 woken += 1
     return woken
@@ -76,14 +76,14 @@ def promote_by_themselves() -> int:
 @engine.ticker
 def move_canaries() -> int:
     """What the clock brings for canaries: the next weight, the end of the time limit, the next look at the metrics."""
-    due = Rollout.objects.filter(wake_at__lte=Now(), state__in=sorted(TIMED)).values_list("pk", flat=True)
-    return sum(canary.tick(pk) for pk in list(due[:100]))
+    due = RolloutCanary.objects.filter(wake_at__lte=Now(), rollout__state__in=sorted(TIMED)).values_list("pk", flat=True)
+    return sum(tick(pk) for pk in list(due[:100]))
 
 
 @engine.ticker
 def start_queued() -> int:
     """Let those begin that wait for their turn, where the one before has ended."""
-    return sum(queued.start_next(stage_id) for stage_id in queued.free_stages())
+    return sum(queue.start_next(stage_id) for stage_id in queue.free_stages())
 
 
 @engine.cleaner(every_s=3600)
@@ -104,7 +104,7 @@ def free_rollouts_of(label: str) -> int:
     for pk in list(Rollout.objects.live().filter(leased_by=label).values_list("pk", flat=True)):
         with transaction.atomic():
             held = Rollout.objects.live().filter(pk=pk, leased_by=label, lease_until__isnull=False)
-            if held.update(lease_until=None, rung_at=Now()):
+            if held.update(lease_until=None, woken_at=Now()):
                 engine.wake(RUN, pk)
                 freed += 1
     return freed

@@ -12,7 +12,7 @@ from gs2admin import engine
 from stages.core import journal
 from stages.core.journal import Claim, Line
 from stages.models import Rollout, Step
-from stages.states import RolloutState
+from stages.states import Leg, Phase, RolloutState
 from stages.steps.base import LeaseLost, StepCanceled
 
 FLUSH_S = 0.1
@@ -31,11 +31,11 @@ class Facts:
         self.old_version, self.new_version = step.old_version, step.new_version
         self.key = f"{self.project}/{rollout.number}/{step.position}"
         self.config, self.memo = dict(step.config), dict(step.memo)
-        self.undo = step.leg == "undo"
+        self.undo = step.leg == Leg.UNDO
         self.leg = step.undoes.leg if self.undo and step.undoes_id else step.leg
         self.weight = rollout.gray_weight
         # An undone switch goes to the colour that players had before.
-        back = self.undo and self.phase == "switch"
+        back = self.undo and self.phase == Phase.SWITCH
         self.colour = OTHER.get(rollout.colour, "") if back else rollout.colour
 
 

@@ -7,21 +7,19 @@ import time
 from django.db import InterfaceError, OperationalError
 
 from gs2admin import engine
-from stages.canary import moves as passages
+from stages.canary import moves
 from stages.core import journal
 from stages.core.journal import Claim, Line
 from stages.core.scenarios import way_of
 from stages.core.versions import differences, effective
 from stages.models import Rollout, Step
-from stages.models.scenarios import Strategy
-from stages.states import RolloutState, StepState
+from stages.states import Leg, RolloutState, StepState, Strategy
 from stages.steps import KINDS
 from stages.steps.base import LeaseLost
-from stages.worker import analysis as judging
-from stages.worker import begin
+from stages.worker import analysis, begin
 from stages.worker.context import Context, patiently
 from stages.worker.lanes import run_lanes
-from stages.worker.orchestrator import Begin, CanaryUp, Course, Finish, Judge, RunLanes, RunStep, Undo, decide, errored
+from stages.worker.orchestrator import Analyze, Begin, CanaryUp, Course, Finish, RunLanes, RunStep, Undo, decide, errored
 from stages.worker.outcome import carry_out, closing_line, opening_line
 
 log = logging.getLogger(__name__)
@@ -65,13 +63,13 @@ def _carry(claim: Claim) -> None:
                         _hand_over(claim)
                         return
                 case Undo(sentence=sentence, error=error):
-                    patiently(lambda s=sentence, e=error: passages.begin_undo(claim, sentence=s, error=e))
+                    patiently(lambda s=sentence, e=error: moves.begin_undo(claim, sentence=s, error=e))
                     rollout, steps, course = _read(claim)
                 case CanaryUp(move=move):
-                    patiently(lambda move=move: passages.canary_up(claim, move))
+                    patiently(lambda move=move: moves.canary_up(claim, move))
                     return
-                case Judge():
-                    fault = judging.judge(claim, rollout)
+                case Analyze():
+                    fault = analysis.analyze(claim, rollout)
                     if not fault:
                         rollout, steps, course = _read(claim)
                         if rollout.state == RolloutState.CANARY_ANALYZING:
@@ -93,7 +91,7 @@ def _carry(claim: Claim) -> None:
 
 
 def _read(claim: Claim) -> tuple[Rollout, list[Step], Course]:
-    rollout = Rollout.objects.select_related("stage", "project", "from_set", "to_set").get(pk=claim.rollout_id)
+    rollout = Rollout.objects.select_related("stage", "project", "from_set", "to_set", "canary").get(pk=claim.rollout_id)
     way = way_of(rollout.scenario_copy)
     course = Course(rollout.leg, way.strategy, way.analysis, rollout.rollback, rollout.cause)
     return rollout, list(rollout.steps.select_related("undoes").order_by("position")), course
@@ -103,7 +101,7 @@ def _interrupted(rollout: Rollout, steps: list[Step]) -> bool:
     """Whether another worker was at it; coming back after a canary's wait is no such case."""
     if rollout.state in {RolloutState.QUEUED, RolloutState.CANARY_ANALYZING}:
         return False
-    waits = any(step.leg == "canary" for step in steps)
+    waits = any(step.leg == Leg.CANARY for step in steps)
     return not waits or any(step.state == StepState.RUNNING for step in steps)
 
 

@@ -9,12 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from stages.models.scenarios import Analysis, Strategy
-from stages.states import RolloutState, StepState
+from stages.states import Analysis, Cause, Leg, Phase, RolloutState, StepState, Strategy
 
 # A step that takes its worker down each time must not take one down for ever.
 MAX_STEP_ATTEMPTS = 5
-TOUCHING = {"canary", "deploy", "switch"}
+TOUCHING = {Phase.CANARY, Phase.DEPLOY, Phase.SWITCH}
 
 
 class StepRow(Protocol):
@@ -37,11 +36,11 @@ class StepRow(Protocol):
 class Course:
     """What is read of the rollout beside its state; cause: why a canary is withdrawn."""
 
-    leg: str = "base"
+    leg: str = Leg.BASE
     strategy: str = Strategy.NORMAL
     analysis: str = Analysis.NONE
     rollback: bool = False
-    cause: str = ""
+    cause: str = Cause.NONE
 
 
 @dataclass(frozen=True)
@@ -80,8 +79,8 @@ class CanaryUp:
 
 
 @dataclass(frozen=True)
-class Judge:
-    """Look at the metrics, when it is time."""
+class Analyze:
+    """Read the metrics that are due."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ class Finish:
     consistent: bool = True
 
 
-Decision = Begin | RunStep | RunLanes | Undo | CanaryUp | Judge | Finish
+Decision = Begin | RunStep | RunLanes | Undo | CanaryUp | Analyze | Finish
 PLAIN = Course()
 
 
@@ -111,7 +110,7 @@ def decide(
         case RolloutState.RUNNING:
             return _running(steps, repeatable, course)
         case RolloutState.CANARY_ANALYZING:
-            return Judge()
+            return Analyze()
         case RolloutState.ROLLING_BACK:
             return _undoing(steps, repeatable, course)
         case RolloutState.CANARY_REJECTING:
@@ -136,7 +135,7 @@ def _running(steps: Sequence[StepRow], repeatable: Callable[[StepRow], bool], co
             if course.rollback:
                 return Undo(f"{sentence} What was changed is put back.", error)
             return Finish("R2", sentence, error=error, consistent=not _touched(steps, course))
-    if course.leg == "canary":
+    if course.leg == Leg.CANARY:
         return CanaryUp("R6" if course.analysis == Analysis.AUTO else "R7")
     return Finish("R1", "Succeeded: every step is done and the versions are pinned.")
 
@@ -170,7 +169,7 @@ def _wave(pairs: Sequence[tuple[int, StepRow]], repeatable: Callable[[StepRow], 
 def _undoing(
     steps: Sequence[StepRow], repeatable: Callable[[StepRow], bool], course: Course, *, withdrawing: bool = False
 ) -> Decision:
-    mine = [(index, step) for index, step in enumerate(steps) if step.leg == "undo"]
+    mine = [(index, step) for index, step in enumerate(steps) if step.leg == Leg.UNDO]
     found = _wave([(index, step) for index, step in mine], repeatable)
     state = RolloutState.CANARY_REJECTING if withdrawing else RolloutState.ROLLING_BACK
     if isinstance(found, str):
@@ -182,14 +181,14 @@ def _undoing(
         what = "Withdrawing the canary" if withdrawing else "The undo"
         return errored(f"{what} broke: {_name(bad)}: {bad.summary}", steps, state, course)
     if withdrawing:
-        move = "J2" if course.cause == "timeout" else "J1"
+        move = "J2" if course.cause == Cause.TIMEOUT else "J1"
         return Finish(move, f"The canary is withdrawn: {WHY.get(course.cause, 'it was rejected')}. The pins did not move.")
-    broke = next((s for s in steps if s.leg != "undo" and s.state in {StepState.FAILED, StepState.CANCELED}), None)
+    broke = next((s for s in steps if s.leg != Leg.UNDO and s.state in {StepState.FAILED, StepState.CANCELED}), None)
     error = f"{_name(broke)} failed: {broke.summary}" if broke else ""
     return Finish("B1", "Failed, and what was changed is put back. The pins did not move.", error=error)
 
 
-WHY = {"user": "somebody rejected it", "score": "its score was too low", "timeout": "its time ran out"}
+WHY = {Cause.USER: "somebody rejected it", Cause.SCORE: "its score was too low", Cause.TIMEOUT: "its time ran out"}
 
 
 def errored(sentence: str, steps: Sequence[StepRow], state: str, course: Course = PLAIN) -> Finish:
@@ -208,7 +207,7 @@ def _errored(sentence: str, steps: Sequence[StepRow], course: Course) -> Finish:
 
 def _name(step: StepRow) -> str:
     where = f" on {step.target_name}" if step.target_name else ""
-    undo = "undo of " if step.leg == "undo" else ""
+    undo = "undo of " if step.leg == Leg.UNDO else ""
     what = "all services" if step.microservice == "*" else step.microservice
     return f"{undo}{step.phase} of {what}{where}"
 
@@ -218,7 +217,7 @@ def _touched(steps: Sequence[StepRow], course: Course) -> bool:
 
     Of blue/green only the switch counts: what was deployed is the colour that nobody uses.
     """
-    phases = {"switch"} if course.strategy == Strategy.BLUE_GREEN else TOUCHING
+    phases = {Phase.SWITCH} if course.strategy == Strategy.BLUE_GREEN else TOUCHING
     return any(step.phase in phases and step.kind != "pin" and step.state != StepState.PENDING for step in steps)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from stages.core.journal import Line
 from stages.models import Step
-from stages.states import StepState
+from stages.states import Leg, StepState
 from stages.steps import KINDS
 from stages.steps.base import LeaseLost, StepBroken, StepCanceled, StepFailed
 
@@ -58,7 +58,7 @@ def where(step: Step) -> str:
 
 def verb(step: Step) -> str:
     """What the step's phase is called in the output."""
-    return f"undo of {step.phase}" if step.leg == "undo" else step.phase
+    return f"undo of {step.phase}" if step.leg == Leg.UNDO else step.phase
 
 
 def opening_line(step: Step, again: bool) -> Line:

@@ -241,7 +241,7 @@ def test_the_sweep_wakes_what_lost_its_worker_once(stage, kind, rings):
     assert wake_lost_rollouts() == 1 and wake_lost_rollouts() == 0
     assert rings == [("stages.worker.tasks.run_rollout", rollout.pk)]
     journal.claim(rollout.pk, "worker")
-    Rollout.objects.update(rung_at=Now() - timedelta(minutes=1))
+    Rollout.objects.update(woken_at=Now() - timedelta(minutes=1))
     assert wake_lost_rollouts() == 0, "somebody holds it"
     Rollout.objects.update(lease_until=Now() - timedelta(seconds=1))
     assert wake_lost_rollouts() == 1

@@ -7,11 +7,11 @@ import pytest
 
 from stages.worker.orchestrator import (
     MAX_STEP_ATTEMPTS,
+    Analyze,
     Begin,
     CanaryUp,
     Course,
     Finish,
-    Judge,
     RunLanes,
     RunStep,
     Undo,
@@ -144,7 +144,7 @@ def test_a_wave_with_a_failure_is_judged_when_its_other_lanes_stand():
         ("running", "s", Course(leg="canary", strategy="canary", analysis="none"), CanaryUp("R7")),
         ("running", "s", Course(leg="canary", strategy="canary", analysis="auto"), CanaryUp("R6")),
         ("running", "s", Course(leg="full", strategy="canary"), "R1"),
-        ("canary_analyzing", "s", Course(leg="canary", strategy="canary", analysis="auto"), Judge()),
+        ("canary_analyzing", "s", Course(leg="canary", strategy="canary", analysis="auto"), Analyze()),
         ("rolling_back", "s", Course(leg="undo"), "B1"),
         ("rolling_back", "", Course(leg="undo"), "B1"),
         ("rolling_back", "sf", Course(leg="undo"), "B2"),

@@ -266,7 +266,7 @@ def test_a_program_goes_on_with_a_canary_too(half_out, project):
 # --- who else is asked ---
 
 @pytest.mark.parametrize(("rollout", "steps", "whole", "held", "judged"), [
-    ({"family": "asm"}, ["canary failed"], "mesh release", False, False),
+    ({"protocol": "asm"}, ["canary failed"], "mesh release", False, False),
     ({"leg": "base", "strategy": "normal"}, ["base succeeded", "base failed"], "", False, False),
     ({"leg": "base", "strategy": "normal"}, ["base pending"], "None of its steps failed", False, False),
     ({"leg": "canary"}, ["canary succeeded", "full no_progress"], "", True, False),
@@ -277,7 +277,7 @@ def test_a_program_goes_on_with_a_canary_too(half_out, project):
     ({"leg": "undo", "strategy": "blueGreen"}, ["base failed", "undo failed"], "", False, False),
 ])
 def test_how_it_can_be_tried_again(rollout, steps, whole, held, judged):
-    row = SimpleNamespace(**{"family": "freeze", "strategy": "canary", "leg": "canary"} | rollout)
+    row = SimpleNamespace(**{"protocol": "freeze", "strategy": "canary", "leg": "canary"} | rollout)
     found = chances(row, [SimpleNamespace(leg=leg, state=state) for leg, _, state in (step.partition(" ") for step in steps)])
     assert whole in found.whole and bool(whole) == bool(found.whole)
     assert (found.held, found.judged) == (held, judged)

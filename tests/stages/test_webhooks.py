@@ -88,7 +88,7 @@ def test_whoever_moves_a_rollout_is_heard(hook, dev, register):
     assert not transitions.apply(rows, BY_ID["H1"]) and len(told(endpoint)) == 1, "a refused move is no news"
     assert transitions.apply(rows, BY_ID["Q1"], started_at=Now())
     assert transitions.apply(rows, BY_ID["R7"], leg="canary")
-    assert transitions.apply(rows, BY_ID["H5"], gray_weight=20)
+    assert transitions.apply(rows, BY_ID["H5"])
     assert told(endpoint)[1:] == [("rollout.running", "queued"), ("rollout.canary_hold", "running")]
 
 
