@@ -1,22 +1,21 @@
 """The analysis of an automatic canary: one report per interval, then the move that the score decides."""
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from datetime import timedelta
 
-from django.conf import settings
 from django.db import transaction
 
 from stages.canary import moves
 from stages.canary.clocks import ends_at, last_call, verdict
-from stages.core import journal, ledger
+from stages.core import ledger
 from stages.core.clock import clock_of
 from stages.core.journal import Claim, MoveRefused
 from stages.core.scenarios import CanaryPlan, way_of
 from stages.models import CanaryReport, Rollout
 from stages.states import BY_ID, Cause, RolloutState
 from stages.worker import metrics
-from stages.worker.context import LOOK_S, patiently
+from stages.worker.context import Watch, patiently
 
 # Missing data is requested again after so long, at most an interval. s.
 AGAIN_S = 10
@@ -29,7 +28,7 @@ def analyze(claim: Claim, rollout: Rollout) -> str:
     else "". Raises MoveRefused when somebody canceled meanwhile, LeaseLost.
     """
     plan, began = way_of(rollout.scenario_copy).canary, rollout.canary.analysis_began_at
-    lease = _Lease(claim)
+    tick = _tick_of(claim)
     while True:
         scores = list(CanaryReport.objects.filter(rollout=rollout).order_by("number").values_list("score", flat=True))
         end = verdict(plan, scores)
@@ -47,7 +46,7 @@ def analyze(claim: Claim, rollout: Rollout) -> str:
             moves.sleep(claim, last)
             return ""
         try:
-            found = metrics.measure(plan, first, last, lease.tick)
+            found = metrics.measure(plan, first, last, tick)
         except metrics.Unreachable as problem:
             return f"The metrics can not be read: {problem}."
         if found is None:
@@ -76,21 +75,12 @@ def _move(claim: Claim, rollout: Rollout, move_id: str, line: str, *, cause: str
             raise MoveRefused
 
 
-class _Lease:
-    """Renews the lease while the metrics are read. `tick` raises MoveRefused on a cancel, LeaseLost."""
+def _tick_of(claim: Claim) -> Callable[[], None]:
+    """What metrics.measure calls while it waits: renews the lease. Raises MoveRefused on a cancel, LeaseLost."""
+    watch = Watch(claim)
 
-    def __init__(self, claim: Claim) -> None:
-        self._claim = claim
-        self._looked = self._renewed = time.monotonic()
-
-    def tick(self) -> None:
-        now = time.monotonic()
-        if now - self._looked < LOOK_S:
-            return
-        self._looked = now
-        if now - self._renewed >= settings.LEASE_S / 4:
-            state, self._renewed = patiently(lambda: journal.renew(self._claim)), now
-        else:
-            state = patiently(lambda: journal.state(self._claim))
-        if state != RolloutState.CANARY_ANALYZING:
+    def tick() -> None:
+        if watch.look() not in {None, RolloutState.CANARY_ANALYZING}:
             raise MoveRefused
+
+    return tick

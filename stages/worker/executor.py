@@ -1,8 +1,7 @@
-"""Carries a rollout as far as it goes: claim, decide, act, until it ends, waits, is taken away, or the worker must stop."""
+"""Carries a rollout on: claim, decide, act, until it ends or waits, another worker has claimed it, or this one must stop."""
 from __future__ import annotations
 
 import logging
-import time
 
 from django.db import InterfaceError, OperationalError
 
@@ -17,16 +16,18 @@ from stages.states import Leg, RolloutState, StepState, Strategy
 from stages.steps import KINDS
 from stages.steps.base import LeaseLost
 from stages.worker import analysis, begin
-from stages.worker.context import Context, patiently
+from stages.worker.context import patiently
 from stages.worker.lanes import run_lanes
-from stages.worker.orchestrator import Analyze, Begin, CanaryUp, Course, Finish, RunLanes, RunStep, Undo, decide, errored
-from stages.worker.outcome import carry_out, closing_line, opening_line
+from stages.worker.orchestrator import Analyze, Begin, CanaryUp, Course, Finish, RunLanes, Undo, decide, errored
 
 log = logging.getLogger(__name__)
 
 
 def run(rollout_id: int) -> None:
-    """Claim the rollout and carry it on; returns at once when there is nothing to do here."""
+    """Claim the rollout and carry it on; returns at once when no worker is needed or another one has it.
+
+    Raises OperationalError or InterfaceError when the database is away for too long; the lease then runs out.
+    """
     claim = journal.claim(rollout_id, engine.worker_label())
     if claim is None:
         return
@@ -44,19 +45,13 @@ def _carry(claim: Claim) -> None:
     while True:
         state = patiently(lambda: journal.renew(claim))
         try:
-            # Only what runs can err, so a queued one begins first.
+            # A queued rollout has no move to errored, so it begins first.
             ending = fault and state != RolloutState.QUEUED
             decision = errored(fault, steps, state, course) if ending else decide(state, steps, _repeatable, course)
             match decision:
                 case Begin():
                     lines = [] if fault else _opening(rollout)
                     patiently(lambda lines=lines: begin.start(claim, lines))
-                case RunStep(index=index, again=again):
-                    fault = _run_step(claim, rollout, steps[index], again)
-                    leaving = not fault and engine.beat()
-                    if leaving:
-                        _hand_over(claim)
-                        return
                 case RunLanes(lanes=lanes):
                     fault, leaving = run_lanes(claim, rollout, [[steps[index] for index in lane] for lane in lanes])
                     if leaving and not fault:
@@ -79,7 +74,7 @@ def _carry(claim: Claim) -> None:
                     return
         except journal.MoveRefused:
             rollout, steps, course = _read(claim)
-            if rollout.lease_until is None:  # it waits for a person or a clock now, who has let go for us
+            if rollout.lease_until is None:  # it waits for a person or the clock now
                 return
         except (LeaseLost, OperationalError, InterfaceError):
             raise
@@ -98,7 +93,7 @@ def _read(claim: Claim) -> tuple[Rollout, list[Step], Course]:
 
 
 def _interrupted(rollout: Rollout, steps: list[Step]) -> bool:
-    """Whether another worker was at it; coming back after a canary's wait is no such case."""
+    """Whether another worker was in the middle of it. A canary that goes on after its wait was not interrupted."""
     if rollout.state in {RolloutState.QUEUED, RolloutState.CANARY_ANALYZING}:
         return False
     waits = any(step.leg == Leg.CANARY for step in steps)
@@ -135,23 +130,3 @@ def _hand_over(claim: Claim) -> None:
     journal.write(claim, [Line("This worker is stopping; another one goes on.")])
     journal.release(claim)
     engine.wake("stages.worker.tasks.run_rollout", claim.rollout_id)
-
-
-def _run_step(claim: Claim, rollout: Rollout, step: Step, again: bool) -> str:
-    """Run one step and write down how it ended; `step` is kept true in memory, as this worker is its only writer.
-
-    Returns a sentence where the system is at fault and the rollout cannot go on, else an empty text.
-    """
-    patiently(lambda: journal.start_step(claim, step, [opening_line(step, again)]))
-    step.state = StepState.RUNNING
-    step.attempt += 1
-    began = time.monotonic()
-    context = Context(claim, rollout, step)
-    outcome = carry_out(step, context, guard=False)
-    context.flush()
-    if outcome.state is None:
-        return outcome.fault
-    end = closing_line(step, outcome, time.monotonic() - began)
-    patiently(lambda: journal.finish_step(claim, step, outcome.state, outcome.summary, [end]))
-    step.state, step.summary = outcome.state, outcome.summary
-    return ""

@@ -1,7 +1,7 @@
-"""What a rollout does next: a pure function of its rows. Acting on it is the executor's matter.
+"""What a rollout does next: a function of its rows alone, which reads and changes nothing. The executor acts on it.
 
-Drives everything that needs a worker: the legs base, canary and full, the undo of a failure, the withdrawal of a
-canary, and the ends. What waits for a person or a clock is moved by services.canary.
+It decides all that a worker does: the legs base, canary and full, the undo of a failure, the withdrawal of a canary, and
+the ends. What waits for a person or a clock is moved by canary.services.
 """
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Protocol
 
 from stages.states import Analysis, Cause, Leg, Phase, RolloutState, StepState, Strategy
 
-# A step that takes its worker down each time must not take one down for ever.
+# A step whose worker is lost this many times is not tried again: it may be what ends the workers.
 MAX_STEP_ATTEMPTS = 5
 TOUCHING = {Phase.CANARY, Phase.DEPLOY, Phase.SWITCH}
 
@@ -34,7 +34,7 @@ class StepRow(Protocol):
 
 @dataclass(frozen=True)
 class Course:
-    """What is read of the rollout beside its state; cause: why a canary is withdrawn."""
+    """The facts of the rollout that a decision needs beside its state. cause: why a canary is withdrawn."""
 
     leg: str = Leg.BASE
     strategy: str = Strategy.NORMAL
@@ -49,23 +49,18 @@ class Begin:
 
 
 @dataclass(frozen=True)
-class RunStep:
-    """Run the step with this index in the list; again: an earlier attempt was interrupted."""
-
-    index: int
-    again: bool = False
-
-
-@dataclass(frozen=True)
 class RunLanes:
-    """Run these lanes at the same time, each its steps (indexes in the list) one after the other, until all stand."""
+    """Run these lanes at the same time, of each its steps one after the other.
+
+    lanes: of each lane the indexes in the list of steps. The first step of a lane may be one whose worker was lost.
+    """
 
     lanes: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True)
 class Undo:
-    """Move to rolling_back (R3) and take back what was done. error: why."""
+    """Move to rolling_back (R3) and take back what was done. sentence: the line of output; error: what the page shows."""
 
     sentence: str
     error: str
@@ -73,7 +68,7 @@ class Undo:
 
 @dataclass(frozen=True)
 class CanaryUp:
-    """The gray part is up: move to canary_analyzing (R6) or canary_hold (R7)."""
+    """The gray part is up: make this move, R6 to canary_analyzing or R7 to canary_hold."""
 
     move: str
 
@@ -85,7 +80,11 @@ class Analyze:
 
 @dataclass(frozen=True)
 class Finish:
-    """End the rollout by this move of the table. sentence: the last line; error: what the page shows, if anything."""
+    """End the rollout by this move of the table.
+
+    sentence: the last line of output. error: what the page shows as the reason, "" for none. consistent: whether all
+    targets run what is pinned.
+    """
 
     move: str
     sentence: str
@@ -93,16 +92,17 @@ class Finish:
     consistent: bool = True
 
 
-Decision = Begin | RunStep | RunLanes | Undo | CanaryUp | Analyze | Finish
+Decision = Begin | RunLanes | Undo | CanaryUp | Analyze | Finish
 PLAIN = Course()
 
 
 def decide(
     state: str, steps: Sequence[StepRow], repeatable: Callable[[StepRow], bool], course: Course = PLAIN
 ) -> Decision:
-    """The next thing to do. repeatable: whether an interrupted step may be run again.
+    """The next thing to do.
 
-    state: one that a worker drives; anything else is a ValueError, because no worker has business there.
+    steps: all of the rollout, by position. repeatable(step): whether an interrupted step may be run again.
+    Raises ValueError for a state in which a worker has nothing to do.
     """
     match state:
         case RolloutState.QUEUED:
@@ -141,7 +141,7 @@ def _running(steps: Sequence[StepRow], repeatable: Callable[[StepRow], bool], co
 
 
 def _wave(pairs: Sequence[tuple[int, StepRow]], repeatable: Callable[[StepRow], bool]) -> Decision | str | None:
-    """What is to be run of one wave; a sentence when the system is at fault; None when nothing of it moves any more."""
+    """What is to be run of one wave; a sentence where the system is at fault; None when all its lanes have ended."""
     lanes = []
     for lane in sorted({step.lane for _, step in pairs}):
         rows = [(index, step) for index, step in pairs if step.lane == lane]
@@ -160,9 +160,6 @@ def _wave(pairs: Sequence[tuple[int, StepRow]], repeatable: Callable[[StepRow], 
         lanes.append(left)
     if not lanes:
         return None
-    if len(lanes) == 1:
-        index, step = lanes[0][0]
-        return RunStep(index, again=step.state == StepState.RUNNING)
     return RunLanes(tuple(tuple(index for index, _ in left) for left in lanes))
 
 
@@ -192,7 +189,10 @@ WHY = {Cause.USER: "somebody rejected it", Cause.SCORE: "its score was too low",
 
 
 def errored(sentence: str, steps: Sequence[StepRow], state: str, course: Course = PLAIN) -> Finish:
-    """The end for a fault of the system in a state that a worker drives: R4, B2, N4, J3 or X2."""
+    """The end of a rollout where the system is at fault: by R4, B2, N4, J3 or X2, as its state allows.
+
+    sentence: what went wrong.
+    """
     moves = {
         RolloutState.CANCELING: "X2", RolloutState.ROLLING_BACK: "B2", RolloutState.CANARY_ANALYZING: "N4",
         RolloutState.CANARY_REJECTING: "J3",
@@ -213,7 +213,7 @@ def _name(step: StepRow) -> str:
 
 
 def _touched(steps: Sequence[StepRow], course: Course) -> bool:
-    """Whether some target may run something else than what is pinned: a real deploy was begun and the pins do not move.
+    """Whether some target may run something else than what is pinned, because a real deploy was begun.
 
     Of blue/green only the switch counts: what was deployed is the colour that nobody uses.
     """

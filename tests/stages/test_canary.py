@@ -15,7 +15,7 @@ from stages.core.status import status_of
 from stages.models import CanaryReport, Rollout, RolloutCanary, Stage
 from stages.rollouts.services import cancel_rollout, promote_stage
 from stages.setup.scenarios import create_scenario
-from stages.worker import analysis, metrics
+from stages.worker import context, metrics
 from stages.worker.chores import move_canaries, wake_lost_rollouts
 from tests.stages.kinds import breaks, fails, scenario
 from tests.stages.prometheus import Prometheus
@@ -246,7 +246,7 @@ def test_metrics_that_cannot_be_read_err(stage, up, run, prometheus, how, settin
 def test_a_cancel_while_the_metrics_are_asked(stage, up, run, prometheus, monkeypatch):
     rollout = up(**auto(prometheus))
     pass_time(rollout, 91)
-    monkeypatch.setattr(analysis, "LOOK_S", 0.0)
+    monkeypatch.setattr(context, "LOOK_S", 0.0)
     real = metrics._ask
 
     def ask(url, tick):
