@@ -11,14 +11,14 @@ from gs2admin.transitions import Move
 
 
 class RolloutState(models.TextChoices):
-    """Where a rollout stands."""
+    """The state of a rollout. ERRORED is shown as failed too: there gs2admin or a worker broke, not a step of the game's."""
 
     AWAITING_APPROVAL = "awaiting_approval", "Waiting for approval"
     REJECTED = "rejected", "Rejected"
     QUEUED = "queued", "Queued"
     RUNNING = "running", "Running"
     ROLLING_BACK = "rolling_back", "Undoing"
-    CANARY_ANALYZING = "canary_analyzing", "Canary is judged"
+    CANARY_ANALYZING = "canary_analyzing", "Canary is analyzed"
     CANARY_HOLD = "canary_hold", "Canary waits for a decision"
     CANARY_REJECTING = "canary_rejecting", "Canary is withdrawn"
     CANARY_REJECTED = "canary_rejected", "Canary withdrawn"
@@ -27,7 +27,7 @@ class RolloutState(models.TextChoices):
     CANCELED = "canceled", "Canceled"
     SUCCEEDED = "succeeded", "Succeeded"
     FAILED = "failed", "Failed"
-    ERRORED = "errored", "Errored"
+    ERRORED = "errored", "Failed"
 
 
 class StageType(models.TextChoices):
@@ -107,9 +107,9 @@ class Cause(models.TextChoices):
 
 S = RolloutState
 FINAL = frozenset({S.REJECTED, S.CANARY_REJECTED, S.CANARY_TIMEOUT, S.CANCELED, S.SUCCEEDED, S.FAILED, S.ERRORED})
-# Live: past approval and not final. At most one per stage, and the stage is Updating.
+# Live: past approval and not final. Of a stage at most one is live that does not wait for its turn, and the stage is Updating.
 LIVE = frozenset(S) - FINAL - {S.AWAITING_APPROVAL}
-# What a worker has to do something about.
+# The states that need a worker.
 WORKABLE = frozenset({S.QUEUED, S.RUNNING, S.ROLLING_BACK, S.CANARY_REJECTING, S.CANCELING})
 
 
@@ -118,7 +118,7 @@ TIMED = frozenset({S.CANARY_ANALYZING, S.CANARY_HOLD})
 
 
 class StageStatus(models.TextChoices):
-    """What clients see of a stage; derived from its rollouts, never stored."""
+    """The status of a stage as clients see it; derived from its rollouts, never stored."""
 
     ACTIVE = "Active", "Active"
     UPDATING = "Updating", "Updating"
@@ -126,7 +126,7 @@ class StageStatus(models.TextChoices):
 
 
 class StepState(models.TextChoices):
-    """Where one phase of one microservice on one target stands."""
+    """The state of a step."""
 
     PENDING = "pending", "Waiting"
     RUNNING = "running", "Running"
@@ -143,7 +143,7 @@ ALL_PHASES = tuple(Phase)
 
 
 class Kind(models.TextChoices):
-    """Why a rollout exists."""
+    """What a rollout was requested as."""
 
     PROMOTE = "promote", "Promote"
     ROLLBACK = "rollback", "Roll back"
@@ -200,18 +200,18 @@ USER_ACTIONS = ("approve", "reject", "cancel", "canary_accept", "canary_reject",
 
 
 def move_for(state: str, action: str) -> Move | None:
-    """The move that `action` makes from `state`, or None: then it is refused."""
+    """The move that `action` makes from `state`; None when the table has none."""
     return _BY_STATE.get((S(state), action))
 
 
 def user_actions(
     state: str, *, strategy: str = Strategy.NORMAL, leg: str = Leg.BASE, protocol: str = Protocol.FREEZE, stage_type: str = ""
 ) -> tuple[str, ...]:
-    """What a person may do now: the buttons of the page. "retry" and "rollback" make a new rollout, after the end.
+    """The names of the actions that people have in that state: the buttons of the page. Rights are not looked at.
 
-    Cancel is refused in the full leg of a canary, whose gray part is already everyone's, and for SourceDeploy's
-    rolling and blue/green on Kubernetes. Weights are set freely by mesh releases only; "advance" goes to the next
-    weight that the scenario names, which is the same move (H5).
+    "retry" and "rollback" make a new rollout after the end. A rollout in the full leg of a canary cannot be canceled,
+    because everybody is getting the new versions, nor can SourceDeploy's rolling and blue/green on Kubernetes. Only mesh
+    releases have "set_weight" and "release_update"; the others have "advance", to the scenario's next weight (H5 too).
     """
     found = [action for action in USER_ACTIONS if move_for(state, action)]
     if state == S.RUNNING and not _stoppable(strategy, leg, protocol, stage_type):
@@ -233,9 +233,9 @@ def _stoppable(strategy: str, leg: str, protocol: str, stage_type: str) -> bool:
 
 
 def stage_status(state: str | None, consistent: bool = True) -> StageStatus:
-    """The stage's status from its live rollout, else from the last one that ever ran.
+    """The stage's status by its live rollout, else by the last one that was ever started.
 
-    state: that rollout's state, None when there is none. consistent: whether it left all targets on one version.
+    state: of that rollout, None when there is none. consistent: whether all targets run what is pinned after it.
     """
     if state is None:
         return StageStatus.ACTIVE

@@ -93,9 +93,9 @@ class Splits:
     def get(self, project_id: int, stage: str) -> Split | None:
         """The stage's split, at most KEEP_S old; None when there is no such stage."""
         key, now = (project_id, stage), time.monotonic()
-        cached = self._found.get(key)
-        if cached is not None and now - cached[0] < KEEP_S:
-            return cached[1]
+        read_at, split = self._found.get(key, (-KEEP_S, None))
+        if now - read_at < KEEP_S:
+            return split
         split = read(project_id, stage)
         with self._lock:
             while len(self._found) >= KEEP:

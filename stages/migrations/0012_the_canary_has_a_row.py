@@ -3,7 +3,7 @@ import django.db.models.deletion
 from django.db import migrations, models
 from django.db.models import Q
 
-from stages.states import Analysis, Cause, Leg, Origin, Phase, Protocol, Strategy
+from stages.states import Analysis, Cause, Leg, Origin, Phase, Protocol, RolloutState, Strategy
 
 SAME = ("analysis", "weight_index", "weight_until", "hold_until", "analysis_began_at", "wake_at")
 
@@ -81,6 +81,9 @@ class Migration(migrations.Migration):
         ),
         migrations.AlterField(
             "rollout", "strategy", models.CharField(choices=Strategy.choices, default="normal", max_length=16)
+        ),
+        migrations.AlterField(
+            "rollout", "state", models.CharField(choices=RolloutState.choices, default="queued", max_length=24)
         ),
         migrations.AlterField("rollout", "leg", models.CharField(choices=Leg.choices, default="base", max_length=16)),
         migrations.AlterField("rollout", "cause", models.CharField(blank=True, choices=Cause.choices, max_length=16)),

@@ -1,4 +1,4 @@
-"""Tables and constraints of stages, versions and rollouts; nothing else. The database refuses the impossible."""
+"""Tables and constraints of stages, versions and rollouts."""
 from __future__ import annotations
 
 import uuid
@@ -31,10 +31,10 @@ VERSION = r"^[^\s\x00-\x1f\x7f]{1,32}\Z"
 
 
 class Ledger(models.Model):
-    """One row per project: its counters, and the lock that orders changes of its structure.
+    """One row per project: its counters, and the lock that orders the changes of its stages and rollouts.
 
-    Every transaction that takes more than one lock in a project updates this row first, so that none can wait in a
-    circle. revision rises with every change that the board shows.
+    A transaction that takes further locks in a project updates this row first, so that no two wait for each other.
+    revision rises with each change that the board shows.
     """
 
     project = models.OneToOneField(Project, models.CASCADE, primary_key=True, related_name="ledger")
@@ -177,10 +177,11 @@ class Target(models.Model):
 
 
 class Rollout(models.Model):
-    """One run of promote or rollback. This row is the truth; the queue only wakes a worker to look at it.
+    """One run of promote, rollback, deploy or release. This row is the truth; the queue only wakes a worker to look at it.
 
-    attempt counts claims and fences writes: who finishes must still hold the attempt it claimed. revision rises
-    with every change that a page shows. last_seq numbers the output.
+    attempt counts claims and is the fence: a worker's write succeeds only while the attempt that it claimed is the newest.
+    lease_until: until when that worker has the rollout. revision rises with each change that a page shows. last_seq: the
+    number of the last output.
 
     protocol: the one it was requested through. leg: the part that it is in. cause: why it left its way, where it did.
     scenario_copy: the scenario as it was at the click (stages.core.scenarios.frozen). waiting: queued behind another live
@@ -276,9 +277,9 @@ class Rollout(models.Model):
 class Step(models.Model):
     """One phase of one microservice on one target, with its configuration as it was at the click.
 
-    Steps of a wave run before those of the next; lanes of a wave run at the same time, steps of a lane in order. leg:
-    base, canary, full, or undo: then `undoes` is the step that is taken back. origin: empty where this rollout runs it;
-    carried: the rollout that is retried has done it; skipped: somebody had it left out, summary says why.
+    Steps of a wave run before those of the next; lanes of a wave run at the same time, steps of a lane in order. undoes:
+    the step that an undo takes back. origin: why it counts as done without being run; of
+    Origin.SKIPPED, summary says why it was left out. memo: what another attempt needs to know.
     """
 
     rollout = models.ForeignKey(Rollout, models.CASCADE, related_name="steps")
@@ -345,4 +346,3 @@ class Output(models.Model):
         return f"output {self.seq} of rollout {self.rollout_id}"
 
 
-# The tables of what governs rollouts have a file of their own; Django looks for all of an app's here.

@@ -1,7 +1,7 @@
-"""What another try at a failed rollout can build on: pure, so that the preview, the page and the rollout agree.
+"""What the retry of a failed rollout need not do again: functions of their arguments alone, for preview, page and rollout.
 
-Nothing ran on the stage since (services.rollouts sees to that), so what the failed rollout did still stands, unless its
-own undo took it back. What stands is not done again; what is gone, or was configured anew, is.
+No other rollout has run on the stage since (rollouts.services makes sure), so the effect of the failed one is still there,
+unless its own undo took it back. A step with an effect that is still there and the same configuration is not run again.
 """
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ BROKEN = {StepState.FAILED, StepState.CANCELED}
 class Chances:
     """How a rollout can be tried again.
 
-    whole: empty when a try can go on from where it broke; else why it has to begin anew, as a sentence. failed: the step
-    that it broke at, which may be left out; None when no step did, or none may be. judged: its canary was accepted, so a
-    try that goes on neither makes nor judges it again. held: no step broke, the canary was up and was not judged.
+    whole: empty when a retry can go on from the step that failed; else a sentence why it has to begin anew. failed: the
+    step that failed, which may be left out; None when no step did, or none may be left out. accepted: its canary was
+    accepted, so a retry that goes on neither makes nor analyzes it again. held: no step failed, the canary was up and
+    nobody had decided on it.
     """
 
     whole: str = ""
     failed: Any = None
-    judged: bool = False
+    accepted: bool = False
     held: bool = False
 
 
 def chances(rollout: Any, steps: Iterable[Any]) -> Chances:
-    """rollout: its strategy, leg and protocol are read. steps: in the order of their positions."""
+    """How that rollout can be tried again, by its strategy, leg and protocol, and its steps in the order of positions."""
     rows = list(steps)
     if rollout.protocol == Protocol.ASM:
         return Chances("A mesh release is tried again as a whole.")
@@ -47,7 +48,7 @@ def chances(rollout: Any, steps: Iterable[Any]) -> Chances:
         return Chances("None of its steps failed, so there is none to go on from.")
     if rollout.strategy != Strategy.BLUE_GREEN and any(step.leg == Leg.UNDO for step in rows):
         return Chances("What it had done was put back, so it is tried again as a whole.", failed)
-    return Chances(failed=failed, judged=rollout.leg == Leg.FULL)
+    return Chances(failed=failed, accepted=rollout.leg == Leg.FULL)
 
 
 def _standing(old: Sequence[Any], found: Chances) -> list[Any]:
@@ -66,10 +67,11 @@ def _key(step: Any) -> tuple[str, ...]:
 
 
 def redo(plan: Sequence[StepPlan], old: Sequence[Any], how: str, number: int, found: Chances) -> list[StepPlan]:
-    """The plan with what the old rollout (its steps, its number) has done marked as done. found: what `chances` said.
+    """The plan, with those steps marked as done that the old rollout has done: origin, note and memo are set.
 
-    A step counts as the same when microservice, target, phase, version and configuration are: what was configured anew
-    runs anew. Raises LookupError when the step to leave out is no longer part of the plan.
+    old, number: the steps and the number of the old rollout. how: ALL, FAILED or SKIP. found: the result of `chances`.
+    Two steps are the same when microservice, target, phase, kind, version and configuration are equal.
+    Raises LookupError when the step to leave out is no longer part of the plan.
     """
     if how == ALL:
         return list(plan)
@@ -98,8 +100,8 @@ def redo(plan: Sequence[StepPlan], old: Sequence[Any], how: str, number: int, fo
 def still_lacking(plan: Sequence[StepPlan], old: Sequence[Any]) -> list[StepPlan]:
     """The plan of blue/green without what the other colour had before the old rollout (its steps) began.
 
-    That one began by forgetting what the other colour has, as it was about to change it; but its own plan was what the
-    colour lacked. So what it left alone on a target is there, unless the target deploys in another way now.
+    That rollout cleared Stage.idle_set when it began, so the present plan deploys everything. Its own plan was what the
+    colour lacked: what it did not touch on a target is there, unless the target deploys in another way now.
     """
     known = {(step.microservice, step.target_name) for step in old}
     ways = {_way(step) for step in old if step.phase == Phase.DEPLOY}

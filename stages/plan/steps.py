@@ -1,4 +1,4 @@
-"""Which steps a rollout takes: pure, so that the preview and the rollout cannot differ."""
+"""The steps of a rollout: functions of their arguments alone, so that the preview and the rollout are the same."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ EVERYTHING = "*"
 
 @dataclass(frozen=True)
 class TargetPlan:
-    """A target as the plan needs it; config maps a phase to its configuration or None."""
+    """A target, for the plan. config: {phase: configuration or None}; uid, rotation: of its signing key; pk: of its row."""
 
     name: str
     kind: str
@@ -30,7 +30,7 @@ class TargetPlan:
 class StepPlan:
     """One phase of one microservice on one target. wave, lane, leg and origin: see models.Step.
 
-    note: why it need not run. memo: what the step that did it remembers.
+    note: why it is not run; memo: of the step that did it, where origin is set.
     """
 
     microservice: str
@@ -59,7 +59,8 @@ def steps_of(
 
     Without a scenario: per microservice, per target, pre, deploy, post. With one: targets in batches; on each target
     a phase for all microservices before the next phase, so that a target is in one phase at a time.
-    switch: of blue/green, what the switch step is told ({"from", "to", "services"}). No target means pins only.
+    switch: of blue/green, the facts of the switch step: {"from": colour, "to": colour, "services": [name, …]}.
+    Without targets there are steps of kind pin alone.
     """
     wanted, places = list(changes), list(targets) or [NO_TARGET]
     if way.plain:
@@ -119,9 +120,9 @@ def _phase(change: Change, place: TargetPlan, phase: str, way: Way, **more: Any)
 
 
 def undo_of(steps: Iterable[Any], *, strategy: str, only_leg: str = "") -> list[Any]:
-    """The steps that an undo takes back, last first: those that may have changed something outside.
+    """The steps that an undo takes back, last first: those that were begun and may have changed something outside.
 
-    Of blue/green that is the switch alone: the other colour is not in use. only_leg: of that leg only.
+    Of blue/green that is the switch alone: the other colour is not in use. only_leg: of that leg alone.
     """
     phases = {Phase.SWITCH} if strategy == Strategy.BLUE_GREEN else {Phase.CANARY, Phase.DEPLOY, Phase.SWITCH}
     found = [

@@ -129,7 +129,7 @@ def _redone(rollout: Rollout, preview: Preview, actor: Actor, asking: Asking) ->
     done = sum(plan.origin == Origin.CARRIED for plan in preview.steps)
     steps = f"{done} step{' was' if done == 1 else 's were'} done there and {'is' if done == 1 else 'are'} not run again"
     found = [journal.Line(f"Goes on from rollout {rollout.retry_of.number}: {steps}.")]
-    if preview.judged:
+    if preview.accepted:
         found.append(journal.Line("Its canary was accepted there, so it is neither made nor judged again."))
     if what := _skipped(preview, asking):
         found.append(journal.Line(f"{actor.name} has {what} left out: {asking.reason.strip()[:2000]}"))

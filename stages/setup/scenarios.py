@@ -15,7 +15,7 @@ from gs2admin.identity.models import Role
 from gs2admin.identity.rights import require
 from gs2admin.names import check_name
 from stages.core import ledger
-from stages.core.redact import told_in
+from stages.core.redact import redacted
 from stages.models import Scenario, Stage
 from stages.setup.canary_plans import check_plan
 from stages.setup.stages import KEEP
@@ -218,4 +218,4 @@ def _missing(scenario: Scenario, stage: Stage) -> NotFound:
 
 
 def _shown(row: Scenario) -> dict[str, Any]:
-    return {name: told_in(getattr(row, name)) for name in FACTS}
+    return {name: redacted(getattr(row, name)) for name in FACTS}

@@ -14,7 +14,7 @@ from gs2admin.identity.models import Project
 from gs2admin.identity.rights import require
 from gs2admin.names import check_name
 from stages.core import ledger
-from stages.core.redact import told_in
+from stages.core.redact import redacted
 from stages.models import Rollout, Stage, Target
 from stages.states import ALL_PHASES, PHASES
 from stages.steps import KINDS
@@ -175,7 +175,7 @@ def set_targets(*, actor: Actor, stage: Stage, targets: list[dict[str, Any]], re
     with transaction.atomic():
         ledger.lock(stage.project_id)
         row = _existing(stage)
-        before = {t.name: {"kind": t.kind, "config": told_in(t.config)} for t in row.targets.all()}
+        before = {t.name: {"kind": t.kind, "config": redacted(t.config)} for t in row.targets.all()}
         row.targets.exclude(name__in=[t["name"] for t in clean]).delete()
         for position, target in enumerate(clean):
             row.targets.update_or_create(
@@ -183,7 +183,7 @@ def set_targets(*, actor: Actor, stage: Stage, targets: list[dict[str, Any]], re
                 defaults={"kind": target["kind"], "config": target["config"], "position": position},
             )
         Stage.objects.filter(pk=row.pk).update(revision=F("revision") + 1, updated_at=Now())
-        after = {t["name"]: {"kind": t["kind"], "config": told_in(t["config"])} for t in clean}
+        after = {t["name"]: {"kind": t["kind"], "config": redacted(t["config"])} for t in clean}
         record(actor=actor, action="stage.targets", obj=row, before=before, after=after, reason=reason)
         return list(row.targets.all())
 

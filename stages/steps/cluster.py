@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .base import StepBroken
-from .text import clean_line
+from .text import clean_line, shortened
 
 TURN_S = 0.1
 TIMES_S = (5, 20)  # to connect, to answer
@@ -32,7 +32,7 @@ class Cluster:
         try:
             self._api = config.new_client_from_config(config_file=kubeconfig)
         except Exception as problem:  # noqa: BLE001  files, keys and plug-ins, each with errors of its own
-            raise StepBroken(f"The kubeconfig can not be used: {clean_line(str(problem))[:300]}.") from None
+            raise StepBroken(f"The kubeconfig can not be used: {shortened(clean_line(str(problem)), 300)}.") from None
         self._apps, self._core = client.AppsV1Api(self._api), client.CoreV1Api(self._api)
         self._namespace, self._tick = namespace, tick
 
@@ -80,12 +80,12 @@ class Cluster:
             if absent and answer.status == 404:
                 return None
             raise Refused(f"Kubernetes answered {answer.status}: {_said(answer)}")
-        raise Refused(f"Kubernetes did not answer: {clean_line(str(answer))[:300]}")
+        raise Refused(f"Kubernetes did not answer: {shortened(clean_line(str(answer)), 300)}")
 
 
 def _said(refusal: Any) -> str:
     """The message of the Status object that comes with a refusal, else its reason."""
     try:
-        return clean_line(json.loads(refusal.body)["message"])[:500]
+        return shortened(clean_line(json.loads(refusal.body)["message"]), 500)
     except (ValueError, KeyError, TypeError):
         return clean_line(str(refusal.reason or "no reason was given"))

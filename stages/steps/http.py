@@ -14,7 +14,7 @@ from .addresses import AddressRefused, check
 from .base import NOTE, StepBroken, StepContext, StepFailed
 from .options import known_fields, refuse, text, whole_number, yes_or_no
 from .signing import signature, signing_key
-from .text import clean_line
+from .text import clean_line, shortened
 from .urls import LONGEST, Url, follow, parse
 
 #: How long one turn of a wait loop may take. s.
@@ -220,8 +220,7 @@ def _first_lines(body: bytes, *, lines: int = 3, longest: int = 400) -> str:
             found.append(line)
             if len(found) == lines:
                 break
-    joined = " / ".join(found)
-    return joined if len(joined) <= longest else joined[: longest - 1] + "…"
+    return shortened(" / ".join(found), longest)
 
 
 KIND = Http()

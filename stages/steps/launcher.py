@@ -72,6 +72,12 @@ def descendants(root: int) -> list[tuple[int, str, str]]:
     return found
 
 
+def named(found: list[tuple[int, str, str]]) -> str:
+    """What `descendants` found, for people: the first ten, and how many more there are."""
+    more = f" and {len(found) - 10} more" if len(found) > 10 else ""
+    return ", ".join(f"{name} ({pid})" for pid, name, _ in found[:10]) + more
+
+
 def send(pid: int, started: str, signals: tuple[int, ...]) -> bool:
     """Signal exactly the process that was seen, never one that got its pid since. False: not permitted."""
     try:
@@ -222,7 +228,7 @@ class Launcher:
         if self.ended_at is not None and not ending and now - self.ended_at >= self.linger_s:
             left = descendants(os.getpid())
             if left:
-                self.say("left " + ", ".join(f"{name} ({pid})" for pid, name, _ in left[:10]))
+                self.say(f"left {named(left)}")
             self.stop()
 
     def reap(self) -> bool:
@@ -260,7 +266,7 @@ class Launcher:
             send(pid, started, (signal.SIGKILL,))
         if left and not self.reported_stuck and now - self.killing_since > STUCK_AFTER_S:
             self.reported_stuck = True
-            self.say("stuck " + ", ".join(f"{name} ({pid})" for pid, name, _ in left[:10]))
+            self.say(f"stuck {named(left)}")
 
 
 def main(arguments: list[str]) -> int:

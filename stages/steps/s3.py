@@ -21,7 +21,7 @@ from botocore.exceptions import (
 )
 from storages.backends.s3 import S3Storage
 
-from .text import clean_line
+from .text import clean_line, shortened
 
 _NO_KEYS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError, ProfileNotFound)
 _WRONG_KEYS = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "TokenRefreshRequired"}
@@ -114,4 +114,4 @@ def _status(refusal: ClientError) -> int:
 
 
 def _code(refusal: ClientError) -> str:
-    return clean_line(str(refusal.response.get("Error", {}).get("Code") or "no code"))[:80]
+    return shortened(clean_line(str(refusal.response.get("Error", {}).get("Code") or "no code")), 80)

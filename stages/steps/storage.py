@@ -14,7 +14,7 @@ from .awake import Gate, awake
 from .base import NOTE, StepContext, StepFailed
 from .options import known_fields, refuse, text
 from .places import SuspiciousOperation, check_pattern, chunks, filled, place, put, send
-from .text import clean_line
+from .text import clean_line, shortened
 
 _FIELDS = ("source_store", "source", "store", "path")
 
@@ -157,7 +157,8 @@ class _Store:
                 raise StepFailed(f"The store {self.name} {clean_line(explain(problem))}.") from None
             if isinstance(problem, (OSError, SuspiciousOperation, ValueError)):
                 raise StepFailed(f"The file could not be put: {problem}.") from None
-            raise StepFailed(f"The store {self.name} did not take it: {type(problem).__name__}: {str(problem)[:300]}.") from None
+            why = f"{type(problem).__name__}: {shortened(str(problem), 300)}"
+            raise StepFailed(f"The store {self.name} did not take it: {why}.") from None
 
 
 class _Watched:

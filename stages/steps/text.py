@@ -38,6 +38,11 @@ def clean_line(raw: bytes | str) -> str:
     return _CONTROLS.sub("", line)
 
 
+def shortened(text: str, longest: int) -> str:
+    """At most `longest` characters; a longer text ends with "…". For what others wrote and is quoted within a sentence."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
 class LineSplitter:
     """Cuts a stream of bytes into lines at LF, CR LF and CR; holds at most one unfinished line in memory.
 

@@ -13,7 +13,7 @@ from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import require
 from stages.core import ledger
-from stages.core.redact import told
+from stages.core.redact import redact
 from stages.models.webhooks import DeliveryState, WebhookDelivery, WebhookEndpoint
 from stages.steps import KINDS
 from stages.webhooks.outbox import body_of
@@ -121,4 +121,4 @@ def _existing(endpoint: WebhookEndpoint, project: Project) -> WebhookEndpoint:
 
 
 def _facts(row: WebhookEndpoint) -> dict[str, Any]:
-    return {"name": row.name, "url": told(row.url, path=False), "active": row.active}
+    return {"name": row.name, "url": redact(row.url, path=False), "active": row.active}

@@ -123,7 +123,7 @@ def decide(
 def _running(steps: Sequence[StepRow], repeatable: Callable[[StepRow], bool], course: Course) -> Decision:
     mine = [(index, step) for index, step in enumerate(steps) if step.leg == course.leg]
     for wave in sorted({step.wave for _, step in mine}):
-        found = _wave([pair for pair in mine if pair[1].wave == wave], repeatable)
+        found = _wave([(index, step) for index, step in mine if step.wave == wave], repeatable)
         if isinstance(found, str):
             return _errored(found, steps, course)
         if found is not None:
@@ -146,9 +146,9 @@ def _wave(pairs: Sequence[tuple[int, StepRow]], repeatable: Callable[[StepRow], 
     for lane in sorted({step.lane for _, step in pairs}):
         rows = [(index, step) for index, step in pairs if step.lane == lane]
         left = [(index, step) for index, step in rows if step.state != StepState.SUCCEEDED]
-        if not left or left[0][1].state not in {StepState.PENDING, StepState.RUNNING}:
+        step = next((step for _, step in left), None)
+        if step is None or step.state not in {StepState.PENDING, StepState.RUNNING}:
             continue
-        step = left[0][1]
         if step.state == StepState.RUNNING:
             if step.attempt >= MAX_STEP_ATTEMPTS:
                 return f"{_name(step)} lost its worker {step.attempt} times, so it is not tried again."
@@ -167,7 +167,7 @@ def _undoing(
     steps: Sequence[StepRow], repeatable: Callable[[StepRow], bool], course: Course, *, withdrawing: bool = False
 ) -> Decision:
     mine = [(index, step) for index, step in enumerate(steps) if step.leg == Leg.UNDO]
-    found = _wave([(index, step) for index, step in mine], repeatable)
+    found = _wave(mine, repeatable)
     state = RolloutState.CANARY_REJECTING if withdrawing else RolloutState.ROLLING_BACK
     if isinstance(found, str):
         return errored(found, steps, state, course)
@@ -202,7 +202,8 @@ def errored(sentence: str, steps: Sequence[StepRow], state: str, course: Course 
 
 
 def _errored(sentence: str, steps: Sequence[StepRow], course: Course) -> Finish:
-    return Finish("R4", f"Errored. {sentence}" + _left(steps), error=sentence, consistent=not _touched(steps, course))
+    line = f"Failed: gs2admin or a worker broke. {sentence}" + _left(steps)
+    return Finish("R4", line, error=sentence, consistent=not _touched(steps, course))
 
 
 def _name(step: StepRow) -> str:

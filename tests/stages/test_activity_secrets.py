@@ -7,7 +7,7 @@ import pytest
 
 from gs2admin.audit.models import Activity
 from gs2admin.identity.actors import SYSTEM
-from stages.core.redact import told
+from stages.core.redact import redact
 from stages.setup.scenarios import create_scenario, update_scenario
 from stages.setup.stages import set_targets
 from stages.webhooks.services import remove_webhook, save_webhook
@@ -50,4 +50,4 @@ def test_of_targets_and_scenarios_the_query_is_left_out(dev):
     ("https://a.example/x", "https://a.example/x"), ("http://a.example:81/", "http://a.example:81/"), ("no address", "…"),
 ])
 def test_what_holds_no_secret_is_told_whole(url, shown):
-    assert told(url) == shown
+    assert redact(url) == shown

@@ -216,7 +216,7 @@ def test_going_back_to_the_old_colour_is_one_switch(stage, kind, go, run, regist
     go()
     kind.ran.clear()
     back = preview_rollback(stage)
-    assert back.instant and "switched over at once" in back.said[0]
+    assert back.instant and "switched over at once" in back.summary[0]
     rollout = run(rollback_stage(actor=SYSTEM, stage=stage, preview_digest=back.digest))
     assert rollout.state == "succeeded" and kind.ran == ["switch * a"]
     assert pins(stage) == {"auth": "1", "chat": "1"} and stage.colour == "green"
