@@ -1,10 +1,10 @@
-# make up: serve it. make test: check it. make bench: measure it. make lock: renew the lock files.
+# make up: serve it. make test: check it. make bench: measure it. make pictures: renew docs/pictures. make lock: renew the lock files.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
 
-.PHONY: up test bench lock clean
+.PHONY: up test bench pictures lock clean
 
 up: $(VENV)/.app
 	@exec $(BIN)/python manage.py up --end-with-parent
@@ -14,6 +14,10 @@ test: $(VENV)/.test
 
 bench: $(VENV)/.bench
 	@exec $(BIN)/python -m bench
+
+pictures: $(VENV)/.test
+	@$(BIN)/python -m bench.rooms
+	@exec $(BIN)/python -m bench.pictures
 
 lock: $(VENV)/.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/app.in -o requirements/app.txt

@@ -4,21 +4,24 @@ None of it is needed for a mutex to be free: that is decided by its time alone.
 """
 from __future__ import annotations
 
+import logging
 import time
 from datetime import timedelta
 from itertools import groupby
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Now
 
 from gs2admin import engine
-from gs2admin.namespaces.services import NamespaceStatus
+from gs2admin.namespaces.status import NamespaceStatus
 from locks import sql, stats
 from locks.models import Holding, LockNamespace, Mutex
 from locks.reads import now_ms
 from locks.services import namespaces
 
+log = logging.getLogger(__name__)
 BATCH = 1_000
 # Longer than a slice of the work: whoever is at it stamps the row at each beginning.
 SLICE_S = 10.0
@@ -55,10 +58,11 @@ def note_expired() -> int:
         over = Mutex.objects.filter(counter__gt=0, until_ms__lte=now_ms()).order_by()
         ids = list(over.values_list("pk", flat=True)[:BATCH])
         for pk in ids:
-            namespace_id = sql.expire(pk)
-            if namespace_id is not None:
-                stats.expired(namespace_id)
-                noted += 1
+            with transaction.atomic():
+                namespace_id = sql.expire(pk)
+                if namespace_id is not None:
+                    stats.note_expired(namespace_id)
+                    noted += 1
         if len(ids) < BATCH:
             return noted
 
@@ -97,3 +101,31 @@ def remove_idle_mutexes() -> int:
                 removed += sql.remove(namespace_id, ids[first : first + BATCH], idle_since_ms=border)
         after = seen[-1]
         time.sleep(0.01)  # nobody waits for this; others do for the database
+
+
+@engine.cleaner(every_s=6 * 3600)
+def mend_revisions() -> int:
+    """Raise revisions that lie behind the history of their mutex; returns how many did.
+
+    A statement and its trigger write both, so this is for rows that were changed by hand. Such a mutex could not end its
+    holding, because the history has one of that revision already; that one gives way while the mutex is held.
+    """
+    mended = after = 0
+    highest = Subquery(Holding.objects.filter(mutex=OuterRef("pk")).order_by("-revision").values("revision")[:1])
+    while True:
+        seen = list(Mutex.objects.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[: 5 * BATCH])
+        if not seen:
+            return mended
+        rows = Mutex.objects.filter(pk__gt=after, pk__lte=seen[-1]).annotate(highest=highest).order_by()
+        behind = rows.filter(Q(revision__lt=F("highest")) | Q(revision=F("highest"), counter__gt=0))
+        for pk, revision, counter, highest_now in behind.values_list("pk", "revision", "counter", "highest"):
+            if counter:
+                done = Holding.objects.filter(mutex=pk, revision=revision).delete()[0]
+            else:
+                done = Mutex.objects.filter(pk=pk, revision=revision, counter=0).update(revision=highest_now)
+            if done:
+                mended += 1
+                log.warning("the revision of a mutex was behind its history and was put right",
+                            extra={"mutex_id": pk, "was": revision, "history": highest_now, "held": counter > 0})
+        after = seen[-1]
+        time.sleep(0.01)

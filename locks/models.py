@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 from gs2admin.identity.models import Project
 from gs2admin.names import NAME
-from gs2admin.namespaces.services import NamespaceStatus
+from gs2admin.namespaces.status import NamespaceStatus
 from locks.states import Ended
 
 # An index of PostgreSQL takes no 1,024 characters; so many are enough to find a property by its beginning.
@@ -158,3 +158,17 @@ class LockTally(models.Model):
 
     def __str__(self) -> str:
         return f"{self.namespace_id} at {self.at:%H:%M}"
+
+
+class LockBatch(models.Model):
+    """Counts that a process wrote from its file (locks/countfile.py): how many parts of them are written, so that none is twice.
+
+    The row goes when the file is gone.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    parts = models.PositiveIntegerField()
+    at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.id}: {self.parts}"

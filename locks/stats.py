@@ -1,7 +1,10 @@
 """Counts of what happens to mutexes: kept in the process for a moment, written together, rolled up by age.
 
 A refused try must not write to the mutex that others wait for, so counts are gathered and written at most once a second, by
-a thread of the process. A process that is killed loses the counts of its last second, and nothing else.
+a thread of the process. A file keeps what is not written yet (locks/countfile.py), so that a killed process loses no refused
+try: it is in the file before its caller is answered. Of the charts' numbers of acquired and expired mutexes, a kill at the
+instant after the commit loses the one event of that thread; the mutex itself has its revision and its own count of expired
+holdings in the statement that changes it.
 """
 from __future__ import annotations
 
@@ -11,15 +14,18 @@ import os
 import threading
 import time
 from collections import Counter
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Count, F, Max, Sum
 
 from gs2admin import engine
-from locks import sql
-from locks.models import LockTally, Mutex
+from locks import countfile, sql
+from locks.countfile import CountFile, Event
+from locks.models import LockBatch, LockTally, Mutex
 
 log = logging.getLogger(__name__)
 EVERY_S = 1.0
@@ -31,17 +37,64 @@ BATCH, FEW = 2_000, 50
 _FIELDS = ("acquired", "denied", "expired")
 
 
+@dataclass
+class Batch:
+    """What was counted in about a second. done: how many of its parts are in the database; None: the database knows."""
+
+    tallies: Counter[tuple[int, datetime, str]] = field(default_factory=Counter)
+    mutexes: Counter[int] = field(default_factory=Counter)
+    file: CountFile | None = None
+    done: int | None = 0
+
+    def add(self, event: Event) -> None:
+        """Count one event in."""
+        namespace_id, minute, mutex_id, number = event
+        self.tallies[namespace_id, datetime.fromtimestamp(minute, UTC), _FIELDS[number]] += 1
+        if mutex_id:
+            self.mutexes[mutex_id] += 1
+
+    def write(self) -> None:
+        """Write it, part by part, each once however often this is tried. Raises DatabaseError; then try again."""
+        if self.done is None:
+            self.done = LockBatch.objects.filter(pk=self.file.id).values_list("parts", flat=True).first() or 0
+        # In one order, so that two writers never wait for each other in a circle; few mutexes at a time, so that those who
+        # want them do not wait either.
+        refused = sorted(self.mutexes.items())
+        parts = [partial(sql.count, _rows(self.tallies))] if self.tallies else []
+        parts += [partial(sql.count_denied, refused[at : at + FEW]) for at in range(0, len(refused), FEW)]
+        for number in range(self.done, len(parts)):
+            try:
+                with transaction.atomic():
+                    self._note(number + 1)
+                    parts[number]()
+            except DatabaseError:
+                # The commit may have come through, and only its answer not.
+                self.done = number if self.file is None else None
+                raise
+        self.done = len(parts)
+        if self.file is not None and self.file.remove():
+            LockBatch.objects.filter(pk=self.file.id).delete()
+
+    def _note(self, parts: int) -> None:
+        """So many parts are in the database when this transaction is."""
+        if self.file is not None and parts == 1:
+            LockBatch.objects.create(pk=self.file.id, parts=parts)
+        elif self.file is not None:
+            LockBatch.objects.filter(pk=self.file.id).update(parts=parts)
+
+
 class Counts:
     """What this process has counted and not written yet."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._no_file = False
         self._forget()
         os.register_at_fork(after_in_child=self._after_fork)
 
     def _forget(self) -> None:
-        self._tallies: Counter[tuple[int, datetime, str]] = Counter()
-        self._mutexes: Counter[int] = Counter()
+        self._batch = Batch()
+        self._unwritten: list[Batch] = []
         # What refused callers were told to wait, in the span until the last writing and since then.
         self._waits: tuple[Counter[int], Counter[int]] = (Counter(), Counter())
         self._since = time.monotonic()
@@ -50,17 +103,31 @@ class Counts:
     def _after_fork(self) -> None:
         """The parent writes what was the parent's."""
         self._lock = threading.Lock()
+        for batch in [self._batch, *self._unwritten]:
+            if batch.file is not None:
+                batch.file.close()
         self._forget()
 
-    def add(self, namespace_id: int, field: str, mutex_id: int = 0, wait_ms: int = 0) -> None:
+    def add(self, namespace_id: int, what: str, mutex_id: int = 0, wait_ms: int = 0) -> None:
         """Count one in; of a refusal, with its mutex and the wait that it was told."""
-        minute = datetime.now(UTC).replace(second=0, microsecond=0)
+        event = (namespace_id, int(time.time()) // 60 * 60, mutex_id, _FIELDS.index(what))
         with self._lock:
-            self._tallies[namespace_id, minute, field] += 1
+            self._to_file(event)
+            self._batch.add(event)
             if mutex_id:
-                self._mutexes[mutex_id] += 1
                 self._waits[1][mutex_id] += wait_ms
         self._see_to_writing()
+
+    def _to_file(self, event: Event) -> None:
+        if settings.PROCESS == "command" or self._no_file:
+            return  # it writes at once, before anybody is answered
+        try:
+            if self._batch.file is None:
+                self._batch.file = CountFile.make()
+            self._batch.file.append(event)
+        except OSError:
+            self._no_file = True
+            log.warning("counts of locks are kept in memory alone: a kill may lose those of a second", exc_info=True)
 
     def crowd(self, mutex_id: int) -> float:
         """How many wait for a mutex: whoever does is always in one of the waits that were told (Little's law)."""
@@ -80,6 +147,10 @@ class Counts:
                     atexit.register(self._write_at_last)
 
     def _write_for_ever(self) -> None:
+        try:
+            adopt()
+        except DatabaseError:
+            log.warning("counts of processes that died could not be written; they are kept", exc_info=True)
         while True:
             time.sleep(EVERY_S)
             try:
@@ -99,31 +170,48 @@ class Counts:
     def write(self) -> None:
         """Write them, and begin anew. What could not be written is kept. Raises DatabaseError."""
         with self._lock:
-            tallies, refused = self._tallies, self._mutexes
-            self._tallies, self._mutexes = Counter(), Counter()
             self._waits, self._since = (self._waits[1], Counter()), time.monotonic()
-        # In one order, so that two writers never wait for each other in a circle; few mutexes at a time, so that those who
-        # want them do not wait either.
-        left = sorted(refused.items())
+            before, self._unwritten = self._unwritten, []
+        for batch in before:
+            self._write(batch)
+        # Begun anew only when the one before is written: while the database is away there is one open file, not one a second.
+        with self._lock:
+            batch, self._batch = self._batch, Batch()
+        if batch.tallies:
+            self._write(batch)
+
+    def _write(self, batch: Batch) -> None:
         try:
-            if tallies:
-                with transaction.atomic():
-                    sql.count(_rows(tallies))
-                tallies = Counter()
-            while left:
-                with transaction.atomic():
-                    sql.count_denied(left[:FEW])
-                left = left[FEW:]
+            batch.write()
+        except BaseException:
+            self._unwritten.append(batch)
+            raise
+
+
+def adopt() -> int:
+    """Write what processes of this host had counted and not written when they died; returns how many events that were.
+
+    Raises DatabaseError.
+    """
+    found = 0
+    for file in countfile.left(keep_s=KEEP.total_seconds()):
+        batch = Batch(file=file, done=None)
+        try:
+            for event in file.events():
+                batch.add(event)
+            batch.write()
         finally:
-            with self._lock:
-                self._tallies.update(tallies)
-                self._mutexes.update(dict(left))
+            file.close()
+        counted = Counter(name for _, _, name in batch.tallies.elements())
+        found += counted.total()
+        log.warning("counts of a process that died were written", extra={"file": file.path.name, **counted})
+    return found
 
 
 def _rows(tallies: Counter[tuple[int, datetime, str]]) -> list[tuple]:
     found: dict[tuple[int, datetime], list[int]] = {}
-    for (namespace_id, minute, field), number in tallies.items():
-        found.setdefault((namespace_id, minute), [0, 0, 0])[_FIELDS.index(field)] += number
+    for (namespace_id, minute, what), number in tallies.items():
+        found.setdefault((namespace_id, minute), [0, 0, 0])[_FIELDS.index(what)] += number
     return [(namespace_id, minute, os.getpid() % SHARDS, *row) for (namespace_id, minute), row in sorted(found.items())]
 
 
@@ -140,6 +228,12 @@ def acquired(namespace_id: int, *, lost: bool) -> None:
 def expired(namespace_id: int) -> None:
     """A holding was found to have run out."""
     _counts.add(namespace_id, "expired")
+
+
+def note_expired(namespace_id: int) -> None:
+    """The same for the chore that notes it, in its transaction."""
+    minute = datetime.now(UTC).replace(second=0, microsecond=0)
+    sql.count(_rows(Counter({(namespace_id, minute, "expired"): 1})))
 
 
 def denied(namespace_id: int, mutex_id: int, *, wait_ms: int) -> None:
@@ -172,6 +266,12 @@ def sums(namespace_id: int, *, since: datetime) -> list[dict]:
     )  # fmt: skip
 
 
+@engine.sweeper
+def adopt_left_counts() -> int:
+    """Write the counts of processes of this host that died; returns how many events that were."""
+    return adopt()
+
+
 @engine.cleaner(every_s=20)
 def note_held() -> int:
     """Look how many mutexes are held per namespace; the most of a minute is kept for the chart. Removes nothing."""
@@ -188,7 +288,7 @@ def note_held() -> int:
 def roll_up() -> int:
     """Minutes that are hours old become spans of ten minutes; what no chart shows any more is removed."""
     now = datetime.now(UTC)
-    removed = 0
+    removed = LockBatch.objects.filter(at__lt=now - KEEP).delete()[0]
     while ids := list(LockTally.objects.filter(at__lt=now - KEEP).order_by("at").values_list("pk", flat=True)[:BATCH]):
         removed += LockTally.objects.filter(pk__in=ids).delete()[0]
     border = bucket(now - ROLL_AFTER, ROLLED_S)

@@ -9,20 +9,21 @@ import time
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
-from gs2admin.dashboard import attention
-from gs2admin.identity import tokens
+from gs2admin import cache
 from gs2admin.identity.actors import SYSTEM, person
 from gs2admin.identity.models import Membership, Project, Role, User
-from gs2admin.identity.services.access import create_credential
-from jobqueue.execution import namespaces as kept_namespaces
-from jobqueue.execution import scripts as kept_scripts
-from jobqueue.reads import overview as kept_sums
-from locks.api import namespaces as kept_lock_namespaces
+from gs2admin.identity.services.credentials import create_credential
 from tests.official import disconnect_all
 
 CHROMIUM = "/usr/bin/chromium"
 PASSWORD = "correct horse battery"
+# Tests render pages without collecting static files first, and their cast signs in in no time. Processes that a test starts have
+# the settings of the product.
+settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise warns when it is missing
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 def pytest_collection_modifyitems(config, items) -> None:
@@ -44,9 +45,7 @@ def _official_sessions_end():
 @pytest.fixture(autouse=True)
 def _nothing_kept():
     """What a process remembers of rows must not outlive the test whose rows they were: the next ones have the same numbers."""
-    for room in (kept_scripts, kept_namespaces, kept_sums, kept_lock_namespaces, attention):
-        room.forget()
-    tokens.forget_all()
+    cache.forget_all()
 
 
 LEFT_S = 5.0

@@ -21,8 +21,10 @@ PAGE = 50
 
 
 def player_of(request: HttpRequest) -> str:
-    """The player's id in ?id=, exactly as clients write it. Raises NotFound for an address without one."""
-    user_id = without_nul(request.GET.get("id", ""))[:LONGEST]
+    """The player's id in ?id=, exactly as clients write it. Raises NotFound without one, and for one that no player can have."""
+    user_id = without_nul(request.GET.get("id", ""))
+    if len(user_id) > LONGEST:
+        raise NotFound(f"A player's id has at most {LONGEST} characters, so nobody has this one.", component="player")
     if not user_id:
         raise NotFound("This address names no player. Look for one in the search box above.", component="player")
     return user_id
@@ -32,10 +34,10 @@ def _parts(request: HttpRequest, project: Project) -> list[Part]:
     return [each for each in registry.parts if can(request.actor, each.right, project)]
 
 
-def _cursor(parts: list[Part], project: Project, user_id: str) -> tuple[int, int]:
+def _cursor(parts: list[Part], project: Project, user_id: str) -> tuple[str, int]:
     """What the page's state is called, and how soon to ask again."""
-    pulses = [find(project, user_id) for find in dict.fromkeys(each.pulse for each in parts if each.pulse)]
-    return cursor_of(*(pulse.state for pulse in pulses)), BUSY_MS if any(pulse.busy for pulse in pulses) else CALM_MS
+    found = [find(project, user_id) for find in dict.fromkeys(each.revision for each in parts if each.revision)]
+    return cursor_of(*(revision.state for revision in found)), BUSY_MS if any(one.busy for one in found) else CALM_MS
 
 
 def _head(request: HttpRequest, project: Project, user_id: str) -> dict[str, Any]:
@@ -51,8 +53,9 @@ def _head(request: HttpRequest, project: Project, user_id: str) -> dict[str, Any
 @project_page()
 def players(request: HttpRequest, project: Project) -> HttpResponse:
     """Everybody who ever had a job or a mutex here, by id; the filter and the place are in the address."""
-    start, after = (without_nul(request.GET.get(name, ""))[:LONGEST] for name in ("q", "after"))
-    rows = known(project, start=start, after=after, limit=PAGE + 1)
+    start, after = (without_nul(request.GET.get(name, "")) for name in ("q", "after"))
+    # Nobody's id begins with a text that is longer than an id, and the databases need not look for it.
+    rows = known(project, start=start, after=after, limit=PAGE + 1) if max(len(start), len(after)) <= LONGEST else []
     return render(request, "dashboard/players.html", {
         "rows": [(row, address(project, row.user_id)) for row in rows[:PAGE]], "start": start,
         "next": link(q=start, after=rows[PAGE - 1].user_id) if len(rows) > PAGE else "",
@@ -84,7 +87,7 @@ def part(request: HttpRequest, project: Project, part: str) -> HttpResponse:
     if found is None:
         raise NotFound("This page has no such part, or your role may not see it.", component="player")
     context = {**found.look(request, project, user_id), "user_id": user_id}
-    if request.headers.get("HX-Request"):
+    if request.htmx:
         answer = render(request, found.template, context)
         answer.headers["Cache-Control"] = "no-store"
         return answer
@@ -105,6 +108,6 @@ def live(request: HttpRequest, project: Project) -> HttpResponse:
               render_to_string("dashboard/_player_head.html", {**_head(request, project, user_id), "oob": True}, request)]
     pieces += [
         render_to_string(each.template, {**each.look(request, project, user_id), "user_id": user_id, "oob": True}, request)
-        for each in parts if each.pulse
+        for each in parts if each.revision
     ]
     return HttpResponse("".join(pieces), headers=NO_STORE)

@@ -10,12 +10,12 @@ from django.utils import timezone
 from django_q.models import OrmQ, Task
 
 from gs2admin.engine import inside
-from gs2admin.engine.models import EngineCluster
+from gs2admin.engine.models import EngineCluster, EngineWorker
 from gs2admin.engine.registry import cleaner
 
 BATCH = 500
 KEEP_RESULTS = timedelta(days=7)
-KEEP_RINGS = timedelta(days=1)
+KEEP_WAKES = timedelta(days=1)
 KEEP_CLUSTERS = timedelta(minutes=10)
 
 
@@ -36,23 +36,25 @@ def _remove(rows) -> int:
 
 @cleaner(every_s=3600)
 def clean_queue() -> int:
-    """Results of failed tasks, and rings that nobody took (left behind by a cluster or queue that is gone)."""
+    """Results of failed tasks, and tasks that nobody took (left behind by a cluster or queue that is gone)."""
     now = timezone.now()
     return _remove(Task.objects.filter(stopped__lt=now - KEEP_RESULTS)) + _remove(
-        OrmQ.objects.filter(lock__lt=now - KEEP_RINGS)
+        OrmQ.objects.filter(lock__lt=now - KEEP_WAKES)
     )
 
 
 @cleaner(every_s=60)
 def clean_clusters() -> int:
-    """Clusters whose supervisor has not been seen for long, with their private rings."""
+    """Clusters whose supervisor has not been seen for long, with their private queues."""
     from gs2admin.engine.brokers import private_queue
 
     gone = list(EngineCluster.objects.filter(seen_at__lt=Now() - KEEP_CLUSTERS).values_list("id", flat=True))
     for cluster in gone:
         OrmQ.objects.filter(key=private_queue(cluster.hex)).delete()
         EngineCluster.objects.filter(id=cluster).delete()
-    return len(gone)
+    # A worker that beats once more while its cluster is being forgotten leaves a row without one.
+    left = EngineWorker.objects.filter(busy_at__lt=Now() - KEEP_CLUSTERS).exclude(cluster__in=EngineCluster.objects.all())
+    return len(gone) + _remove(left)
 
 
 @cleaner(every_s=3600)

@@ -1,4 +1,4 @@
-"""What programs show to be let in: project tokens, access tokens and time-offset tokens.
+"""How programs sign in: project tokens, access tokens and time-offset tokens.
 
 Project tokens and time-offset tokens are signed texts, so that checking one costs no query; each kind has a key of
 its own. An access token is a row, because the contract allows it only 128 characters; the row holds its hash.
@@ -19,6 +19,7 @@ from django.core.signing import BadSignature, Signer
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
+from gs2admin.cache import Cache
 from gs2admin.errors import Unavailable
 from gs2admin.identity import throttle
 from gs2admin.identity.models import AccessToken, Credential, Project
@@ -29,7 +30,6 @@ PROJECT_TOKEN_S = 3600
 ACCESS_TOKEN_S = 3600
 # A revoked credential must lose its tokens in every process within 1 s.
 _CREDENTIAL_TTL_S = 0.5
-_CREDENTIALS_KEPT = 10_000
 _ID_LENGTH = Credential._meta.get_field("client_id").max_length
 
 
@@ -69,32 +69,27 @@ def credential_of(token: str) -> Credential:
     return credential
 
 
-_found: dict[str, tuple[float, Credential | None]] = {}
+_credentials: Cache[str, Credential | None] = Cache(ttl_s=_CREDENTIAL_TTL_S, entries=10_000)
 
 
 def find_credential(client_id: str) -> Credential | None:
     """The credential of a client id, at most half a second old, with its project; also a revoked one."""
     if len(client_id) > _ID_LENGTH or not storable(client_id):
-        return None  # strangers choose it: it is neither asked for nor remembered
-    now = time.monotonic()
-    hit = _found.get(client_id)
-    if hit is not None and now < hit[0]:
-        return hit[1]
-    credential = Credential.objects.select_related("project").filter(client_id=client_id).first()
-    if len(_found) >= _CREDENTIALS_KEPT:
-        _found.clear()
-    _found[client_id] = (now + _CREDENTIAL_TTL_S, credential)
-    return credential
+        return None  # strangers choose it: it is neither looked up nor cached
+    # The queryset is made inside: to make it costs more than to find a cached one.
+    return _credentials.get_or_make(
+        client_id, lambda: Credential.objects.select_related("project").filter(client_id=client_id).first()
+    )
 
 
 def forget(client_id: str) -> None:
     """Look a credential up anew. Whoever revokes it calls this; the other processes see it within _CREDENTIAL_TTL_S."""
-    _found.pop(client_id, None)
+    _credentials.pop(client_id)
 
 
 def forget_all() -> None:
-    """Drop what this process remembers of credentials."""
-    _found.clear()
+    """Empty this process's cache of credentials."""
+    _credentials.clear()
 
 
 # ── Client secrets ──────────────────────────────────────────────────────────────────────────────────────────
@@ -149,7 +144,7 @@ def access_of(token: str, project: Project) -> AccessToken:
 
 
 def delete_expired_access_tokens(limit: int = 5000) -> int:
-    """Remove rows that ended more than an hour ago (until then they are told "expired"). Returns how many."""
+    """Remove rows that ended more than an hour ago (until then the answer to them is "expired"). Returns how many."""
     old = AccessToken.objects.filter(expires_at__lt=timezone.now() - timedelta(hours=1))
     keys = list(old.order_by("expires_at").values_list("pk", flat=True)[:limit])
     return AccessToken.objects.filter(pk__in=keys).delete()[0] if keys else 0
@@ -192,7 +187,7 @@ def _unsign(purpose: str, token: str, parts: int) -> tuple[str, ...]:
     return _verified(purpose, token, parts, settings.SECRET_KEY)
 
 
-# A client shows the same token with each of its calls; one that is not ours is not remembered.
+# A client shows the same token with each of its calls; one that is not ours is not cached.
 @lru_cache(maxsize=4096)
 def _verified(purpose: str, token: str, parts: int, key: str) -> tuple[str, ...]:
     try:

@@ -1,4 +1,4 @@
-"""The REST door: HTTP in, (method, fields, context) to dispatch, HTTP out. Serves the GS2 services and our own API."""
+"""The entry point by REST: HTTP in, (method, fields, context) to dispatch, HTTP out. Serves the GS2 services and our own API."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def serve(request: HttpRequest, where: Location) -> HttpResponse:
     except (OperationalError, InterfaceError):
         log.exception("the database did not answer")
         answer = _refusal(where, _fault(where, 503, "unavailable", "The server is busy; try again."))
-    except Exception:  # the outermost frame of this door: nothing of the fault may reach the client
+    except Exception:  # the outermost frame: nothing of the fault may reach the client
         log.exception("a call failed")
         answer = _refusal(where, _fault(where, 500, "failed", "Something went wrong here; it was logged."))
     return _response(answer, meta)
@@ -47,9 +47,7 @@ def _call(request: HttpRequest, where: Location) -> Answer:
     verb = request.method or "GET"
     found = table().find(service, verb, where.path)
     if found is None:
-        verbs = table().verbs(service, where.path)
-        what = f"This path answers to {', '.join(verbs)} only." if verbs else "There is no such path."
-        raise refuse(404, "method", f"{service}.request.method.error.notFound", what)
+        raise refuse(404, "method", f"{service}.request.method.error.notFound", table().missing(service, where.path))
     method, names, values = found
     request.wire_method = method.name  # for the access log
     has_body = verb in {"POST", "PUT", "PATCH"}

@@ -287,7 +287,8 @@ def _denied(sentence: str) -> Denied:
 
 
 def _end(row: Rollout, move: str, said: str, *, cause: str) -> None:
-    if not apply(Rollout.objects.filter(pk=row.pk), BY_ID[move], ended_at=Now(), cause=cause, revision=F("revision") + 1):
+    if not apply(Rollout.objects.filter(pk=row.pk), BY_ID[move], ended_at=Now(), cause=cause, steps_done=0,
+                 revision=F("revision") + 1):
         raise Conflict(f"Rollout {row.number} was decided just now.", component="stage",
                        message="freeze.stage.stage.error.conflict", code="freeze.stage.notAwaiting")
     row.steps.update(state=StepState.NO_PROGRESS)

@@ -101,13 +101,15 @@ def promote_due(pk: int) -> bool:
     if closed := gates.holding(gates.closed(stage.project_id), stage.pk):
         return _say(auto, f"It waits: {' '.join(gate.sentence for gate in closed)}")
     try:
-        made = promote_stage(
-            actor=ITSELF, stage=stage, reason=f"{stage.source.name} is Active since rollout {number}.",
-            preview_digest=preview.digest, request_key=f"auto-{found.because}",
-        )
+        # Together, so that what was started is noted, whenever this process dies.
+        with transaction.atomic():
+            made = promote_stage(
+                actor=ITSELF, stage=stage, reason=f"{stage.source.name} is Active since rollout {number}.",
+                preview_digest=preview.digest, request_key=f"auto-{found.because}",
+            )
+            _acted(auto, found.because, f"Started rollout {made.number} after rollout {number} of {stage.source.name}.")
     except DomainError as refusal:
         return _say(auto, refusal.sentence)
-    _acted(auto, found.because, f"Started rollout {made.number} after rollout {number} of {stage.source.name}.")
     return True
 
 

@@ -3,18 +3,17 @@
 A player's place is a number from 0 to 9,999; a weight of w percent takes the places below 100 w. So a higher weight
 only adds players. A place depends on its arguments alone, so every process gives the same answer for the same split.
 Splits and sets are read from the database; a process keeps a split for KEEP_S seconds, and a set, which never changes,
-until KEEP_SETS others have been read.
+until KEEP_SETS or KEEP_SETS_BYTES others have been read.
 """
 from __future__ import annotations
 
 import hashlib
-import threading
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.db.models import FilteredRelation, Q
 
+from gs2admin.cache import FOR_EVER, Cache
 from stages.models import Stage, VersionSet
 from stages.states import Leg, RolloutState
 
@@ -23,6 +22,7 @@ PLACES = 10_000
 KEEP_S = 0.2
 KEEP = 1_000
 KEEP_SETS = 2_048
+KEEP_SETS_BYTES = 16_000_000
 # A canary counts while it is up and while everybody is getting it; withdrawn or canceled it does not.
 UP = (
     Q(rollouts__state__in=[RolloutState.CANARY_HOLD, RolloutState.CANARY_ANALYZING])
@@ -87,21 +87,11 @@ class Splits:
     """The splits that this process has cached: at most one query per stage in KEEP_S, however many players sign in."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[int, str], tuple[float, Split | None]] = {}
-        self._lock = threading.Lock()
+        self._found: Cache[tuple[int, str], Split | None] = Cache(ttl_s=KEEP_S, entries=KEEP)
 
     def get(self, project_id: int, stage: str) -> Split | None:
         """The stage's split, at most KEEP_S old; None when there is no such stage."""
-        key, now = (project_id, stage), time.monotonic()
-        read_at, split = self._found.get(key, (-KEEP_S, None))
-        if now - read_at < KEEP_S:
-            return split
-        split = read(project_id, stage)
-        with self._lock:
-            while len(self._found) >= KEEP:
-                self._found.pop(next(iter(self._found)), None)
-            self._found[key] = (now, split)
-        return split
+        return self._found.get_or_make((project_id, stage), lambda: read(project_id, stage))
 
     def clear(self) -> None:
         """Empty the cache, and that of the sets (tests)."""
@@ -131,8 +121,10 @@ def read_all(project_id: int, **only: str) -> list[tuple[str, Split]]:
 
 
 # Version sets are immutable, so each is read once: {id: (versions, digest)}.
-_sets: dict[int | None, tuple[Mapping[str, str], str]] = {}
-_sets_lock = threading.Lock()
+_sets: Cache[int, tuple[Mapping[str, str], str]] = Cache(
+    ttl_s=FOR_EVER, entries=KEEP_SETS, max_bytes=KEEP_SETS_BYTES,
+    size=lambda known: sum(len(name) + len(version) + 200 for name, version in known[0].items()),  # 200: two str and a slot
+)
 EMPTY: tuple[Mapping[str, str], str] = ({}, "0" * 24)
 
 
@@ -144,10 +136,8 @@ def load_sets(wanted: Iterable[int | None]) -> dict[int | None, tuple[Mapping[st
     if missing:
         rows = VersionSet.objects.filter(pk__in=missing).only("versions", "digest")
         new = {row.pk: (row.versions, row.digest) for row in rows}
-        with _sets_lock:
-            while _sets and len(_sets) + len(new) > KEEP_SETS:
-                _sets.pop(next(iter(_sets)))
-            _sets.update(new)
+        for set_id, known in new.items():
+            _sets.put(set_id, known)
         found |= new
     return found
 

@@ -102,6 +102,7 @@ def _begin(row: Rollout) -> None:
         rollback=way.rollback,
         colour=preview.colour,
         steps_total=len(preview.steps),
+        steps_done=0,
         changes_count=len(preview.effective),
         revision=F("revision") + 1,
     )
@@ -112,7 +113,7 @@ def _begin(row: Rollout) -> None:
 
 def _cancel(row: Rollout, why: str) -> None:
     if not apply(Rollout.objects.filter(pk=row.pk), BY_ID["Q2"], ended_at=Now(), waiting=False, cause=Cause.SYSTEM, error=why,
-                 revision=F("revision") + 1):
+                 steps_done=0, revision=F("revision") + 1):
         return
     row.steps.update(state=StepState.NO_PROGRESS)
     journal.append(row.pk, row.stage_id, [journal.Line(f"Canceled: {why}")])

@@ -242,7 +242,8 @@ def cancel_rollout(*, actor: Actor, rollout: Rollout, reason: str = "") -> Rollo
             "revision": F("revision") + 1,
         }
         if move.target == RolloutState.CANCELED:
-            changes |= {"ended_at": Now(), "lease_until": None, "waiting": False}
+            # No step of it was done here, also none that the rollout had done that is retried.
+            changes |= {"ended_at": Now(), "lease_until": None, "waiting": False, "steps_done": 0}
         if not apply(Rollout.objects.filter(pk=now.pk), move, **changes):
             raise Conflict(
                 f"Rollout {now.number} ended just now.",

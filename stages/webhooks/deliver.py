@@ -27,6 +27,8 @@ TIMEOUT_S = 5.0
 LEASE_S = 20
 BUDGET_S = 10.0
 TURN_S = 0.1
+# What is noted of an attempt whose process died before it could note more.
+LOST = "gs2admin ended before it could note an answer; the message may have arrived"
 
 
 def key_of(endpoint: WebhookEndpoint) -> str:
@@ -69,11 +71,17 @@ def deliver(endpoint_id: int, leaving: Callable[[], bool] = lambda: False) -> in
 
 
 def _attempt(held, endpoint: WebhookEndpoint, delivery: WebhookDelivery, leaving: Callable[[], bool]) -> bool:
-    """One attempt, counted before anything is sent; True when it was delivered."""
+    """One attempt, counted before anything is sent; True when it was delivered.
+
+    Whoever makes the next one notes an attempt that was counted and came to no end, so that each number has its row.
+    """
     number = delivery.attempt + 1
     pending = WebhookDelivery.objects.filter(pk=delivery.pk, state=DeliveryState.PENDING)
-    if not pending.filter(attempt=delivery.attempt).update(attempt=number, due_at=Now() + timedelta(seconds=LEASE_S)):
-        return False
+    with transaction.atomic():
+        if not pending.filter(attempt=delivery.attempt).update(attempt=number, due_at=Now() + timedelta(seconds=LEASE_S)):
+            return False
+        if delivery.attempt:
+            WebhookAttempt.objects.get_or_create(delivery=delivery, number=delivery.attempt, defaults={"said": LOST})
     began = time.monotonic()
     status, said = send(endpoint, delivery, leaving)
     took_ms = round((time.monotonic() - began) * 1000)

@@ -30,7 +30,8 @@ def analyze(claim: Claim, rollout: Rollout) -> str:
     plan, began = way_of(rollout.scenario_copy).canary, rollout.canary.analysis_began_at
     tick = _tick_of(claim)
     while True:
-        scores = list(CanaryReport.objects.filter(rollout=rollout).order_by("number").values_list("score", flat=True))
+        reports = dict(CanaryReport.objects.filter(rollout=rollout).order_by("number").values_list("number", "score"))
+        scores = list(reports.values())
         end = verdict(plan, scores)
         if end is not None:
             summary = f"The canary's score is {end.score:g}, {plan.pass_score} is needed"
@@ -39,8 +40,9 @@ def analyze(claim: Claim, rollout: Rollout) -> str:
             else:
                 _move(claim, rollout, "N2", f"{summary}: it is withdrawn.", cause=Cause.SCORE)
             return ""
-        number = len(scores) + 1
-        first = ends_at(plan, began, number - 1) if scores else began + timedelta(seconds=plan.delay_s)
+        # The first one that is missing: a number that is there is not written again.
+        number = next(number for number in range(1, len(reports) + 2) if number not in reports)
+        first = ends_at(plan, began, number - 1) if number > 1 else began + timedelta(seconds=plan.delay_s)
         last, now = ends_at(plan, began, number), clock_of(rollout)
         if now < last:
             moves.sleep(claim, last)

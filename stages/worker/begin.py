@@ -36,7 +36,7 @@ def start(claim: journal.Claim, lines: Iterable[journal.Line]) -> None:
 
 def _cancel(claim: journal.Claim, reason: str) -> None:
     """Move queued -> canceled (Q2). The worker notices at its next look, because the claim cannot be renewed."""
-    if not apply(claim.rows, BY_ID["Q2"], ended_at=Now(), lease_until=None, cause=Cause.SYSTEM):
+    if not apply(claim.rows, BY_ID["Q2"], ended_at=Now(), lease_until=None, steps_done=0, cause=Cause.SYSTEM):
         journal.raise_moved(claim)
     Step.objects.filter(rollout_id=claim.rollout_id).update(state=StepState.NO_PROGRESS)
     journal.append_claimed(claim, [journal.Line(f"Canceled before it began. {reason}")])

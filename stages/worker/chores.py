@@ -20,6 +20,7 @@ from stages.models.webhooks import DeliveryState, WebhookDelivery
 from stages.rollouts import queue
 from stages.rollouts.services import RUN
 from stages.states import TIMED, RolloutState
+from stages.worker import counts
 
 log = logging.getLogger(__name__)
 BATCH = 2_000
@@ -84,6 +85,13 @@ def move_canaries() -> int:
 def start_queued() -> int:
     """Start the rollouts that wait for their turn, where the one before has ended."""
     return sum(queue.start_next(stage_id) for stage_id in queue.free_stages())
+
+
+@engine.cleaner(every_s=300)
+def mend_numbers() -> int:
+    """Put right what no longer equals the rows that it counts; returns how many numbers or rollouts were wrong."""
+    mended, _place["numbers"] = counts.mend_rollouts(_place.get("numbers", 0))
+    return mended + counts.mend_ledgers()
 
 
 @engine.cleaner(every_s=3600)

@@ -9,11 +9,11 @@ from typing import Any
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
+from gs2admin.lease import LeaseLost, Renewer
 from stages.core import journal
 from stages.core.journal import Claim, Line
 from stages.models import Rollout, Step
 from stages.states import Leg, Phase, RolloutState
-from stages.steps.base import LeaseLost
 
 # How long the loop waits for news, output is buffered, and nobody looks at the rollout's state. s.
 TURN_S = 0.05
@@ -118,8 +118,8 @@ class Watch:
     """Renews the lease of a claim in time, and reads the rollout's state every LOOK_S."""
 
     def __init__(self, claim: Claim) -> None:
-        self._claim = claim
-        self._looked = self._renewed = time.monotonic()
+        self._claim, self._looked = claim, time.monotonic()
+        self._lease = Renewer(settings.LEASE_S / 4, lambda: patiently(lambda: journal.renew(claim)))
 
     def look(self) -> str | None:
         """The rollout's state; None when it was read less than LOOK_S ago. Raises LeaseLost."""
@@ -127,10 +127,7 @@ class Watch:
         if now - self._looked < LOOK_S:
             return None
         self._looked = now
-        if now - self._renewed < settings.LEASE_S / 4:
-            return patiently(lambda: journal.state(self._claim))
-        state, self._renewed = patiently(lambda: journal.renew(self._claim)), now
-        return state
+        return self._lease.tick() or patiently(lambda: journal.state(self._claim))
 
 
 def patiently(act: Callable[[], Any]) -> Any:

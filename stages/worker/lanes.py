@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gs2admin import engine
+from gs2admin.lease import LeaseLost
 from stages.core import journal
 from stages.core.journal import Claim, MoveRefused
 from stages.models import Rollout, Step
 from stages.states import RolloutState, StepState
-from stages.steps.base import LeaseLost, StepCanceled
+from stages.steps.base import StepCanceled
 from stages.worker.context import FLUSH_S, RUN_IN, TURN_S, Context, Watch, patiently
 from stages.worker.outcome import Outcome, carry_out, closing_line, opening_line
 

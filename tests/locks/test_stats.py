@@ -28,8 +28,8 @@ def test_holders_refusals_and_lost_holdings_are_counted(mutexes):
     assert (row.denied, row.expired) == (2, 2)
 
 
-def test_a_server_gathers_counts_and_writes_them_together(mutexes, monkeypatch):
-    monkeypatch.setattr(settings, "PROCESS", "web")
+def test_a_server_gathers_counts_and_writes_them_together(mutexes, monkeypatch, tmp_path):
+    monkeypatch.setattr(settings, "PROCESS", "web"), monkeypatch.setattr(settings, "DATA_DIR", tmp_path)
     monkeypatch.setattr(stats._counts, "_see_to_writing", lambda: None)
     mutexes.lock("a")
     for _ in range(50):
@@ -79,7 +79,7 @@ def test_those_who_wait_are_counted_by_the_waits_that_they_were_told(monkeypatch
     counts, clock = stats.Counts(), [100.0]
     monkeypatch.setattr(stats.time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(counts, "_see_to_writing", lambda: None)
-    monkeypatch.setattr(counts, "_tallies", stats.Counter()), monkeypatch.setattr(counts, "_since", 100.0)
+    monkeypatch.setattr(counts, "_since", 100.0)
     assert counts.crowd(1) == 0
     for _ in range(20):  # ten callers, each told twice to wait half a second
         counts.add(1, "denied", 1, 500)
@@ -105,14 +105,14 @@ def test_a_dry_run_counts_nothing(mutexes, credential):
     assert mutexes.row() is None and total(mutexes.namespace) == (0, 0, 0)
 
 
-def test_the_hot_path_is_a_statement_a_move(mutexes, credential, monkeypatch, django_assert_num_queries):
+def test_the_hot_path_is_a_statement_a_move(mutexes, credential, monkeypatch, django_assert_num_queries, tmp_path):
     """Through the method table: no query of Django's, and on PostgreSQL one statement for each lock and unlock."""
     from gs2admin.identity.actors import from_credential
     from gs2admin.wire.call import Call
     from gs2admin.wire.dispatch import dispatch
     from gs2admin.wire.table import table
 
-    monkeypatch.setattr(settings, "PROCESS", "web")
+    monkeypatch.setattr(settings, "PROCESS", "web"), monkeypatch.setattr(settings, "DATA_DIR", tmp_path)
     monkeypatch.setattr(stats._counts, "_see_to_writing", lambda: None)
     call = Call(CallContext("gs2"), from_credential(credential[0], door="gs2"), mutexes.namespace.project)
     fields = {"namespaceName": "trades", "userId": "u-1", "propertyId": "p", "transactionId": "t"}

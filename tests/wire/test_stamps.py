@@ -91,7 +91,7 @@ SOON = int((time.time() + 60) * 1000)
         (sheet(PUSH, order("queue-0001"), transactionId="x" * 129), "transactionId"),
         (sheet(PUSH, order("queue-0001"), expiresAt=None), "expiresAt"),
         (sheet(PUSH, order("queue-0001"), expiresAt=SOON - 120_000), "expiresAt"),
-        (sheet(PUSH, order("queue-0001"), expiresAt=SOON + 3_600_000), "expiresAt"),
+        (sheet(PUSH, order("queue-0001"), expiresAt=SOON + 7_200_000), "expiresAt"),
         (sheet(PUSH, order("queue-0001"), expiresAt=10**400), "expiresAt"),
         (signed_with_args(5), "stampSheet"),
         (signed_with_args([order("queue-0001")]), "stampSheet"),

@@ -13,7 +13,7 @@ from gs2admin.errors import Unavailable
 from gs2admin.identity import throttle, tokens
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import AccessToken
-from gs2admin.identity.services.access import revoke_credential
+from gs2admin.identity.services.credentials import revoke_credential
 
 
 @pytest.fixture(autouse=True)
@@ -146,7 +146,7 @@ def test_an_id_that_can_be_nobody_s_is_neither_looked_up_nor_remembered(client_i
     """Strangers choose it: a NUL is an error for PostgreSQL, and long ones would fill the memory of every process."""
     with django_assert_num_queries(0):
         refused("secret", tokens.check_secret, client_id, "wrong", ip="10.0.0.1")
-    assert client_id not in tokens._found
+    assert tokens._credentials.get(client_id, "none") == "none"
 
 
 def test_an_access_token_that_is_no_text_is_refused_like_any_other(project):

@@ -8,12 +8,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from gs2admin.engine import delivery_threads as couriers
-from gs2admin.engine import sweep
+from gs2admin.engine import delivery_threads, sweep
 from gs2admin.engine.heartbeat import DatabaseHeartbeat
 from gs2admin.processes.cluster import Cluster
 from gs2admin.processes.faults import beat_every
-from gs2admin.processes.lifeline import Held
+from gs2admin.processes.lifeline import ChildEnd
 from gs2admin.processes.supervisor import Supervisor, stop_on_signals, terminate_myself
 
 
@@ -31,27 +30,27 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
-        lifeline = Held.from_environment()
-        pulse, ended = DatabaseHeartbeat(beat_every(settings.LATE_S)), threading.Event()
+        lifeline = ChildEnd.from_environment()
+        heartbeat, ended = DatabaseHeartbeat(beat_every(settings.LATE_S)), threading.Event()
         starts = [
             partial(Cluster, manage_py=str(settings.BASE_DIR / "manage.py"),
                     **{**queue, "variables": {"GS2ADMIN_PROCESS": "worker", **queue["variables"]}})
             for queue in queues()
         ]
-        supervisor = Supervisor(starts, pulse, late_s=settings.LATE_S, drain_s=settings.DRAIN_S)
+        supervisor = Supervisor(starts, heartbeat, late_s=settings.LATE_S, drain_s=settings.DRAIN_S)
         stop_on_signals(supervisor.stop)
         lifeline.on_cut(terminate_myself)
         threads = [
-            threading.Thread(target=pulse.serve, args=[ended], name="pulse", daemon=True),
+            threading.Thread(target=heartbeat.serve, args=[ended], name="heartbeat", daemon=True),
             threading.Thread(target=sweep.sweep_for_ever, args=[ended, settings.SWEEP_S], name="sweep", daemon=True),
             threading.Thread(target=sweep.tick_for_ever, args=[ended], name="tick", daemon=True),
-            threading.Thread(target=couriers.carry_for_ever, args=[ended], name="couriers", daemon=True),
+            threading.Thread(target=delivery_threads.deliver_for_ever, args=[ended], name="delivery", daemon=True),
             threading.Thread(target=sweep.clean_for_ever, args=[ended], name="clean", daemon=True),
         ]
         for thread in threads:
             thread.start()
         supervisor.run()
-        pulse.stop(ended)
+        heartbeat.stop(ended)
         for thread in threads:
             # A database that is away must not keep us; they are daemons.
             thread.join(1.0)
