@@ -55,7 +55,7 @@ class Claim:
 
 
 class MoveRefused(Exception):
-    """The claim still holds, but the rollout has another state now, such as canceling. Read it again and decide anew."""
+    """The claim still holds, but the rollout has another state now, such as canceling. Read it again and decide again."""
 
 
 def raise_moved(claim: Claim) -> NoReturn:

@@ -114,7 +114,7 @@ def started_at(pid: int) -> str:
 
 
 def clock() -> float:
-    """Seconds, going on while the machine sleeps: leases do so too."""
+    """Seconds since boot, sleep of the machine included, because leases run on in it too."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
@@ -162,14 +162,14 @@ class Launcher:
         self.reported_stuck = False
 
     def say(self, line: str) -> None:
-        """Tell the worker, if there still is one."""
+        """Send a status line to the worker, if it still exists."""
         try:
             os.write(self.status, line.encode("utf-8", "replace") + b"\n")
         except OSError:
             pass
 
     def run(self, path: str) -> None:
-        """Start the command and come back when it and everything it started is gone."""
+        """Start the command; returns when it and everything it started has ended."""
         self.command, code = start_command(path)
         for fd in (0, 1, 2):  # so that the worker sees the end of the output
             os.dup2(os.open(os.devnull, os.O_RDWR), fd)
@@ -203,18 +203,18 @@ class Launcher:
         self.say("done")
 
     def listen(self, poll: select.poll) -> None:
-        """What the worker says; the end of the pipe says that there is no worker any more."""
-        said = os.read(self.control, 4096)
+        """Read the worker's control bytes; the end of the pipe means that the worker is gone."""
+        received = os.read(self.control, 4096)
         self.last_sign = clock()
-        if not said:
+        if not received:
             poll.unregister(self.control)
-        if not said or b"K" in said:
+        if not received or b"K" in received:
             self.kill_now()
-        elif b"T" in said:
+        elif b"T" in received:
             self.stop()
 
     def decide(self, now: float) -> None:
-        """What the clock says."""
+        """Begin to stop or kill where a time is up."""
         if self.killing_since is None:
             if os.getppid() != self.worker:
                 self.kill_now()
@@ -260,7 +260,7 @@ class Launcher:
             self.killing_since = clock()
 
     def kill(self, now: float) -> None:
-        """One round: what forks meanwhile is found in the next one."""
+        """One round of SIGKILL; what is forked meanwhile is found in the next one."""
         left = descendants(os.getpid())
         for pid, _, started in left:
             send(pid, started, (signal.SIGKILL,))
@@ -270,7 +270,7 @@ class Launcher:
 
 
 def main(arguments: list[str]) -> int:
-    """See the module's docstring; answers the exit code."""
+    """Run the launcher (see the module's docstring); returns the exit code."""
     control, status = int(arguments[0]), int(arguments[1])
     for fd in (control, status):
         os.set_inheritable(fd, False)

@@ -1,4 +1,4 @@
-"""From the bytes of a stranger to lines that are safe to store and to show as text."""
+"""Makes bytes of others into lines of text that are safe to store and to show."""
 
 import re
 from collections.abc import Iterator

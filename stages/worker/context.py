@@ -15,7 +15,7 @@ from stages.core.journal import Claim, Line
 from stages.models import Rollout, Step
 from stages.states import Leg, Phase, RolloutState
 
-# How long the loop waits for news, output is buffered, and nobody looks at the rollout's state. s.
+# How long the loop waits for news, for how long output is buffered, and the pause between two looks at the state. s.
 TURN_S = 0.05
 FLUSH_S = 0.1
 LOOK_S = 0.5
