@@ -1,4 +1,4 @@
-"""Tables of what holds rollouts back or starts them: stops, freeze windows, approval, auto-promotion."""
+"""Tables of what governs rollouts; stages.models imports them, so that Django finds them there."""
 from __future__ import annotations
 
 from django.db import models

@@ -18,7 +18,7 @@ from stages.models.governance import Vote
 from stages.rollouts.services import cancel_rollout, promote_stage, rollback_stage
 from stages.setup.stages import delete_stage
 from stages.setup.versions import register_version
-from stages.worker import chores
+from stages.worker import chores as sweep
 from tests.stages.test_gates import Door
 
 pytestmark = pytest.mark.django_db
@@ -164,8 +164,8 @@ def test_the_sweep_ends_it_too_and_a_new_request_replaces_a_void_one(asked, dev,
     new = promote_stage(actor=SYSTEM, stage=dev)
     assert new.state == "awaiting_approval" and fresh(asked).state == "canceled"
     register(auth="3")
-    assert chores.settle_requests() == 1 and fresh(new).state == "canceled"
-    assert chores.settle_requests() == 0
+    assert sweep.settle_requests() == 1 and fresh(new).state == "canceled"
+    assert sweep.settle_requests() == 0
 
 
 def test_an_approver_approves_what_was_shown(asked, owner, actor_of):
@@ -247,7 +247,7 @@ def test_approved_in_a_freeze_it_starts_when_the_gate_opens(asked, owner, actor_
     waits = approve_rollout(actor=actor_of(owner), rollout=asked)
     assert waits.state == "awaiting_approval" and "starts when nothing holds it back" in fresh(asked).approval.sentence
     resume_line(actor=SYSTEM, project=project)
-    assert chores.settle_requests() == 1 and fresh(asked).state == "queued" and len(rings) == 1
+    assert sweep.settle_requests() == 1 and fresh(asked).state == "queued" and len(rings) == 1
 
 
 def test_an_override_at_the_request_carries_over_to_the_start(ruled, dev, owner, producer, actor_of, project):
@@ -282,7 +282,7 @@ def test_a_rollback_that_runs_first_ends_the_request(dev, register, promote, rul
     assert approve_rollout(actor=actor_of(owner), rollout=asked).state == "awaiting_approval"
     assert f"waits for the end of rollout {rollback.number}" in fresh(asked).approval.sentence
     run(rollback)
-    chores.settle_requests()
+    sweep.settle_requests()
     assert fresh(asked).state == "canceled"
 
 
@@ -297,7 +297,7 @@ def test_a_request_on_a_stage_without_rule_needs_one_other(dev, register, produc
 
 def test_a_stage_that_is_deleted_ends_its_request(asked, dev):
     delete_stage(actor=SYSTEM, stage=dev)
-    chores.settle_requests()
+    sweep.settle_requests()
     assert fresh(asked).state == "canceled" and fresh(asked).approval.sentence == "dev was deleted."
 
 

@@ -16,7 +16,7 @@ from stages.models import Rollout
 from stages.models.governance import AutoPromotion
 from stages.pages.attention import held
 from stages.rollouts.services import promote_stage, rollback_stage
-from stages.worker import chores
+from stages.worker import chores as sweep
 
 pytestmark = pytest.mark.django_db
 T = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -52,15 +52,15 @@ def last(stage) -> Rollout | None:
 
 
 def test_it_follows_what_is_promoted_from_now_on_once(follow, dev, stg, register, promote, run, pins):
-    assert chores.promote_by_themselves() == 0 and last(stg) is None, "what was there before is nobody's order"
+    assert sweep.promote_by_themselves() == 0 and last(stg) is None, "what was there before is nobody's order"
     register(auth="2")
     source = promote(dev)
-    assert chores.promote_by_themselves() == 1 and chores.promote_by_themselves() == 0
+    assert sweep.promote_by_themselves() == 1 and sweep.promote_by_themselves() == 0
     rollout = run(last(stg))
     assert (rollout.state, rollout.requested_by) == ("succeeded", "auto-promotion") and pins(stg) == {"auth": "2"}
     assert follow().sentence == f"Started rollout {rollout.number} after rollout {source.number} of dev."
     assert Activity.objects.filter(action="stage.promote", actor_name="auto-promotion").count() == 1
-    assert chores.promote_by_themselves() == 0
+    assert sweep.promote_by_themselves() == 0
 
 
 def test_a_rollback_by_hand_holds_it_until_somebody_lets_go(follow, dev, stg, register, promote, run, pins, project, producer,
@@ -68,18 +68,18 @@ def test_a_rollback_by_hand_holds_it_until_somebody_lets_go(follow, dev, stg, re
     for version in ("2", "3"):
         register(auth=version)
         promote(dev)
-        chores.promote_by_themselves()
+        sweep.promote_by_themselves()
         run(last(stg))
     run(rollback_stage(actor=actor_of(producer), stage=stg))
     assert pins(stg) == {"auth": "2"} and "mika rolled stg back" in follow().held_because
     register(auth="4")
     promote(dev)
-    assert chores.promote_by_themselves() == 0 and pins(stg) == {"auth": "2"}
+    assert sweep.promote_by_themselves() == 0 and pins(stg) == {"auth": "2"}
     assert [need.text for need in held(project)] == ["stg does not promote itself."]
     with pytest.raises(Denied):
         let_go(actor=actor_of(viewer), stage=stg)
     let_go(actor=actor_of(producer), stage=stg, reason="fixed in 4")
-    assert held(project) == [] and chores.promote_by_themselves() == 1
+    assert held(project) == [] and sweep.promote_by_themselves() == 1
     run(last(stg))
     assert pins(stg) == {"auth": "4"}
     with pytest.raises(Conflict, match="is not held"):
@@ -90,52 +90,52 @@ def test_what_was_rolled_back_does_not_come_again_by_letting_go(follow, dev, stg
     for version in ("2", "3"):
         register(auth=version)
         promote(dev)
-        chores.promote_by_themselves()
+        sweep.promote_by_themselves()
         run(last(stg))
     run(rollback_stage(actor=SYSTEM, stage=stg))
     let_go(actor=SYSTEM, stage=stg)
-    assert chores.promote_by_themselves() == 0 and pins(stg) == {"auth": "2"}
+    assert sweep.promote_by_themselves() == 0 and pins(stg) == {"auth": "2"}
 
 
 def test_a_rollback_of_the_source_is_not_followed(follow, dev, stg, register, promote, run):
     register(auth="2")
     promote(dev)
     run(rollback_stage(actor=SYSTEM, stage=dev))
-    assert chores.promote_by_themselves() == 0 and "was rolled back" in follow().sentence
+    assert sweep.promote_by_themselves() == 0 and "was rolled back" in follow().sentence
 
 
 def test_a_new_rollout_of_the_source_begins_the_soak_time_anew(follow, dev, stg, register, promote):
     save_auto_promotion(actor=SYSTEM, stage=stg, enabled=True, soak_s=600)
     register(auth="2")
     first = promote(dev)
-    assert chores.promote_by_themselves() == 0 and "stay Active until" in follow().sentence
+    assert sweep.promote_by_themselves() == 0 and "stay Active until" in follow().sentence
     Rollout.objects.filter(pk=first.pk).update(ended_at=first.ended_at - timedelta(minutes=11))
     register(auth="3")
     promote(dev)
-    assert chores.promote_by_themselves() == 0, "what is there now has not soaked"
+    assert sweep.promote_by_themselves() == 0, "what is there now has not soaked"
     now = last(dev)
     Rollout.objects.filter(pk=now.pk).update(ended_at=now.ended_at - timedelta(minutes=11))
-    assert chores.promote_by_themselves() == 1
+    assert sweep.promote_by_themselves() == 1
 
 
 def test_it_obeys_gates_and_approval(follow, dev, stg, register, promote, project):
     register(auth="2")
     promote(dev)
     stop_line(actor=SYSTEM, project=project, reason="incident")
-    assert chores.promote_by_themselves() == 0 and "The line is stopped on all stages" in follow().sentence
+    assert sweep.promote_by_themselves() == 0 and "The line is stopped on all stages" in follow().sentence
     save_rule(actor=SYSTEM, stage=stg, needed=1, roles=["admin"])
     resume_line(actor=SYSTEM, project=project)
-    assert chores.promote_by_themselves() == 1 and last(stg).state == "awaiting_approval"
-    assert chores.promote_by_themselves() == 0
+    assert sweep.promote_by_themselves() == 1 and last(stg).state == "awaiting_approval"
+    assert sweep.promote_by_themselves() == 0
 
 
 def test_it_waits_while_the_stage_is_busy_and_says_nothing_differs(follow, dev, stg, register, promote, run):
     register(auth="2")
     promote(dev)
     by_hand = promote_stage(actor=SYSTEM, stage=stg)
-    assert chores.promote_by_themselves() == 0 and "already running on stg" in follow().sentence
+    assert sweep.promote_by_themselves() == 0 and "already running on stg" in follow().sentence
     run(by_hand)
-    assert chores.promote_by_themselves() == 0 and "Nothing differed" in follow().sentence
+    assert sweep.promote_by_themselves() == 0 and "Nothing differed" in follow().sentence
     assert Rollout.objects.filter(stage=stg).count() == 1
 
 
@@ -162,11 +162,11 @@ def test_none_is_left_out_for_ever_and_one_that_goes_wrong_stops_no_other(dev, s
             raise KeyError("a row that nobody foresaw")
         return True
 
-    monkeypatch.setattr(chores, "promote_due", act)
-    monkeypatch.setattr(chores, "_place", {})
-    assert chores.promote_by_themselves() == 1 and asked == rows, "one that goes wrong is logged"
-    monkeypatch.setattr(chores, "MOST", 1)
+    monkeypatch.setattr(sweep, "promote_due", act)
+    monkeypatch.setattr(sweep, "_place", {})
+    assert sweep.promote_by_themselves() == 1 and asked == rows, "one that goes wrong is logged"
+    monkeypatch.setattr(sweep, "MOST", 1)
     asked.clear()
     for _ in range(4):
-        chores.promote_by_themselves()
+        sweep.promote_by_themselves()
     assert set(asked) == set(rows), "more rows than one sweep takes"
