@@ -147,7 +147,9 @@ class Watch:
         known = self._parts.get(rights)
         if known and known[0] == now.revision:
             return known[1]
-        rows = Rollout.objects.select_related("stage", "project", "from_set", "to_set", "retry_of", "undoes", "approval")
+        rows = Rollout.objects.select_related(
+            "stage", "project", "from_set", "to_set", "retry_of", "undoes", "approval", "canary"
+        )
         row = rows.get(pk=self.pk)
         context = parts_context(row, rights) | {"project": row.project, "oob": True}
         self._say = f"{row.get_state_display()}. {context['sentence']}"

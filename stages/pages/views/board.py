@@ -26,7 +26,7 @@ from gs2admin.identity.rights import can
 from stages.core import ledger
 from stages.core.actions import actions_of
 from stages.pages.board import Board, Card, read_board
-from stages.states import RolloutState
+from stages.states import Analysis, RolloutState
 
 KEEP_S = 10.0
 KEEP = 64
@@ -111,7 +111,7 @@ def attention(board: Board, project: Project, workers: health.Health) -> list[At
             verb = {"failed": "failed", "errored": "ended with an error"}.get(last.state, "was canceled half-way")
             found.append(Attention("bad", "alert-triangle", verb, f"started by {last.requested_by}", url, "Look",
                                    last.number, card.stage.name))
-        elif last.state == RolloutState.CANARY_HOLD and last.analysis != "none":
+        elif last.state == RolloutState.CANARY_HOLD and last.canary.analysis != Analysis.NONE:
             found.append(Attention(
                 "warn", "users", f"gives its versions to {last.gray_weight} % of the players and waits for a decision",
                 f"started by {last.requested_by}", url, "Decide", last.number, card.stage.name,
