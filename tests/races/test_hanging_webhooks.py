@@ -12,7 +12,7 @@ from stages.rollouts.services import promote_stage
 from stages.setup.stages import create_stage
 from stages.setup.versions import register_version
 from stages.webhooks.services import save_webhook
-from tests.engine.conftest import until
+from tests.conditions import until
 from tests.steps.helpers import Receiver
 
 pytestmark = pytest.mark.processes

@@ -9,7 +9,6 @@ from gs2admin.identity.actors import SYSTEM, Actor, from_credential
 from gs2admin.identity.models import Membership, Role
 from gs2admin.identity.services.credentials import create_credential, revoke_credential
 from gs2admin.identity.services.members import change_member_role, remove_member
-from stages.approval.decision import CountedVote, Facts, Requirement, Start, Void, Wait, decide
 from stages.approval.services import approve_rollout, reject_rollout, save_rule
 from stages.core.status import status_of
 from stages.gates.services import resume_promotions, stop_promotions
@@ -45,34 +44,6 @@ def asked(ruled, dev, producer, actor_of):
 
 def fresh(rollout) -> Rollout:
     return Rollout.objects.select_related("approval", "stage").get(pk=rollout.pk)
-
-
-P, A = frozenset({"producer"}), frozenset({"admin"})
-MIKA, OLGA, GONE = CountedVote("person:mika", "mika", "producer"), CountedVote("person:olga", "olga", "admin"), CountedVote("person:x", "x", None)
-
-
-@pytest.mark.parametrize("needs, votes, facts, decision, sentence", [
-    ([], [], Facts(), Start, "No approval is needed any more."),
-    ([Requirement(1, P)], [], Facts(), Wait, "It needs 1 approval by producer."),
-    ([Requirement(1, P)], [OLGA], Facts(), Wait, "needs 1 approval by producer"),
-    ([Requirement(1, P)], [MIKA], Facts(), Start, "Approved by mika."),
-    ([Requirement(2, P | A)], [MIKA], Facts(), Wait, "It has 1 of 2 approvals by admin or producer."),
-    ([Requirement(2, P | A)], [MIKA, MIKA], Facts(), Wait, "has 1 of 2"),
-    ([Requirement(2, P | A)], [MIKA, OLGA, GONE], Facts(), Start, "Approved by mika, olga."),
-    ([Requirement(1, P), Requirement(1, A)], [MIKA], Facts(), Wait, "needs 1 approval by admin"),
-    ([Requirement(1, P), Requirement(1, A)], [MIKA, OLGA], Facts(), Start, "Approved by mika, olga."),
-    ([Requirement(1, frozenset(), frozenset({"olga"}))], [OLGA], Facts(), Start, "olga"),
-    ([Requirement(1, A)], [GONE], Facts(), Wait, "needs 1"),
-    ([Requirement(1, P)], [MIKA], Facts(moved=True), Void, "no longer what was requested"),
-    ([], [], Facts(moved=True), Void, "no longer what was requested"),
-    ([Requirement(1, P)], [MIKA], Facts(ended="dev was deleted."), Void, "dev was deleted."),
-    ([Requirement(1, P)], [MIKA], Facts(live=7), Wait, "waits for the end of rollout 7"),
-    ([Requirement(1, P)], [MIKA], Facts(gates=["Promotions are stopped."]), Wait, "Promotions are stopped."),
-    ([], [], Facts(gates=["Promotions are stopped."]), Wait, "Promotions are stopped."),
-])
-def test_the_decision(needs, votes, facts, decision, sentence):
-    found = decide(needs, votes, facts)
-    assert isinstance(found, decision) and sentence in found.sentence
 
 
 def test_a_promote_waits_until_somebody_else_approves(asked, dev, producer, owner, actor_of, run, pins, rings, texts):
