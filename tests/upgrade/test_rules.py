@@ -16,7 +16,7 @@ BAD = {
     "remove a field": (migrations.RemoveField("stage", "colour"), "stages.stage.colour: the release before still reads"),
     "delete a model": (migrations.DeleteModel("Stop"), "stages.stop: the release before still reads"),
     "rename a field": (migrations.RenameField("stage", "colour", "color"), "stages.stage.colour: "),
-    "rename a model": (migrations.RenameModel("Stop", "Stop"), "stages.stop: "),
+    "rename a model": (migrations.RenameModel("Stop", "Halt"), "stages.stop: "),
     "another table": (migrations.AlterModelTable("Stop", "stops"), "stages.stop: "),
     "a field without a default in the database": (
         migrations.AddField("stage", "owner", models.CharField(max_length=9, default="")), "stages.stage.owner: .*db_default"),
