@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from gs2admin.identity.models import Project
 from gs2admin.names import NAME
-from gs2admin.namespaces.services import NamespaceStatus
+from gs2admin.namespaces.status import NamespaceStatus
 from jobqueue.states import JobState, UserDataKind, UserDataState
 
 

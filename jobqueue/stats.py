@@ -9,8 +9,9 @@ from django.db.models import Sum
 
 from gs2admin import engine
 from gs2admin.errors import Conflict
+from gs2admin.lease import LeaseLost
 from jobqueue.models import Tally
-from locks.services import Held, Lost, holding
+from locks.services import Held, holding
 
 ROLLED_S = 600
 ROLL_AFTER = timedelta(hours=3)
@@ -33,7 +34,7 @@ def roll_up() -> int:
     try:
         with holding(ROLLING, ttl_s=60) as held:
             return _roll_up(held)
-    except (Conflict, Lost):
+    except (Conflict, LeaseLost):
         return 0  # another host is at it, and what it leaves is found next time
 
 

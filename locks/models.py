@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 from gs2admin.identity.models import Project
 from gs2admin.names import NAME
-from gs2admin.namespaces.services import NamespaceStatus
+from gs2admin.namespaces.status import NamespaceStatus
 from locks.states import Ended
 
 # An index of PostgreSQL takes no 1,024 characters; so many are enough to find a property by its beginning.

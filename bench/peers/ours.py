@@ -26,8 +26,8 @@ def main(what: str, *more: str) -> None:
         call_command("migrate", verbosity=0)
         project = create_project(actor=SYSTEM, name="bench")
         create_namespace(actor=SYSTEM, project=project, name="jobs", enable_auto_run=more == ("auto",))
-        space = ScriptNamespace.objects.create(project=project, name="default")
-        Script.objects.create(namespace=space, name="nothing", source="result = {number = args.number}")
+        scripts = ScriptNamespace.objects.create(project=project, name="default")
+        Script.objects.create(namespace=scripts, name="nothing", source="result = {number = args.number}")
     elif what == "work":
         call_command("worker")
     elif what == "push":

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Model, QuerySet
 from django.db.models.functions import Now
 
@@ -18,6 +18,7 @@ from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import require
 from gs2admin.names import check_name
+from gs2admin.namespaces.status import NamespaceStatus
 from gs2admin.text import storable
 
 BATCH = 1_000
@@ -25,13 +26,6 @@ BATCH = 1_000
 MAX_LEVELS = 32
 # How long a delete may keep its caller; what is left then is removed by a worker.
 IN_REQUEST_S = 2.0
-
-
-class NamespaceStatus(models.TextChoices):
-    """What clients see of a namespace."""
-
-    ACTIVE = "ACTIVE", "Active"
-    DELETING = "DELETING", "Deleting"
 
 
 @dataclass(frozen=True)
@@ -132,9 +126,9 @@ def update(kind: Kind, *, actor: Actor, namespace: Any, settings: dict[str, Any]
 
 
 def close(kind: Kind, *, actor: Actor, namespace: Any, reason: str, task: str, **more: Any) -> None:
-    """Nothing new comes in from here on; a worker is rung, should the caller not come to the end.
+    """Nothing new comes in from here on; a worker goes on with the removal, should the caller not come to its end.
 
-    task: what goes on with the removal. more: columns to change as well. Raises NotFound, Denied.
+    task: the worker's task, by its dotted name. more: columns to change as well. Raises NotFound, Denied.
     """
     require(actor, kind.right, namespace)
     with transaction.atomic():

@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from gs2admin import engine
-from gs2admin.namespaces.services import NamespaceStatus
+from gs2admin.namespaces.status import NamespaceStatus
 from jobqueue.execution.drain import DRAIN, begin
 from jobqueue.models import Job, Namespace, Notification, Queue
 from jobqueue.states import JobState

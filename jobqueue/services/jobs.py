@@ -17,7 +17,7 @@ from gs2admin.audit.services import record
 from gs2admin.errors import Conflict, Invalid, NotFound, Quota
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.rights import require
-from gs2admin.namespaces.services import NamespaceStatus
+from gs2admin.namespaces.status import NamespaceStatus
 from jobqueue import notifications as notify
 from jobqueue import sql
 from jobqueue.execution import attempt, hold

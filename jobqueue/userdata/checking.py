@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from gs2admin.errors import Invalid
-from gs2admin.namespaces.services import NamespaceStatus
+from gs2admin.namespaces.status import NamespaceStatus
 from jobqueue.models import Namespace
 from jobqueue.services.jobs import check_args
 from jobqueue.userdata.archive import Archive
@@ -37,7 +37,7 @@ class Content:
 
 
 def check(hold: Hold, archive: Archive) -> Content:
-    """Check every line and how they hang together. Raises Refused, RunLost."""
+    """Check every line and how they hang together. Raises Refused, LeaseLost."""
     manifest = _manifest(archive.manifest())
     if manifest.counts.jobs + manifest.counts.given_up > MAX_JOBS or manifest.counts.results > MAX_RESULTS:
         raise Refused(f"The file holds more than {MAX_JOBS:,} jobs or {MAX_RESULTS:,} results.")

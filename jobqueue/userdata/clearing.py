@@ -14,7 +14,7 @@ _NEW_NAME = {"sqlite": "LOWER(HEX(RANDOMBLOB(16)))", "postgresql": "GEN_RANDOM_U
 
 
 def clean(hold: Hold) -> None:
-    """Remove everything of the player, and end the run. Raises RunLost."""
+    """Remove everything of the player, and end the run. Raises LeaseLost."""
     run = hold.run
     if not run.swapped:
         hold.note(f"Erasing, attempt {run.attempts}.")
@@ -60,7 +60,7 @@ def put_away(run: UserDataRun) -> list[int]:
 
 
 def remove_rubbish(hold: Hold) -> None:
-    """Remove what was put away, a batch per transaction. Raises RunLost."""
+    """Remove what was put away, a batch per transaction. Raises LeaseLost."""
     remove_rows(hold, rubbish_of(hold.run))
 
 

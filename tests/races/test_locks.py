@@ -80,8 +80,8 @@ for number in range(30):
 def test_tokens_rise_while_rows_are_removed_under_the_lockers(transactional_db, project, monkeypatch):
     """The cleaner takes the free row away again and again; whoever locks next makes it anew, above all before."""
     monkeypatch.setattr(stats._counts, "_see_to_writing", lambda: None)
-    space = create_namespace(actor=SYSTEM, project=project, name="swept")
-    more = {"actor": SYSTEM, "namespace": space, "user_id": "u", "property_id": "p"}
+    namespace = create_namespace(actor=SYSTEM, project=project, name="swept")
+    more = {"actor": SYSTEM, "namespace": namespace, "user_id": "u", "property_id": "p"}
     tokens, removed, ended = [], [], threading.Event()
 
     def work(who: str) -> None:
@@ -99,7 +99,7 @@ def test_tokens_rise_while_rows_are_removed_under_the_lockers(transactional_db, 
     def sweep() -> None:
         while not ended.is_set():
             ids = list(Mutex.objects.values_list("pk", flat=True))
-            removed.append(sql.remove(space.pk, ids, idle_since_ms=10**15))
+            removed.append(sql.remove(namespace.pk, ids, idle_since_ms=10**15))
 
     def crew() -> list[Exception]:
         try:

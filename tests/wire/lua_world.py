@@ -88,7 +88,7 @@ class Sample:
         assert answer.status_code in {200, 404}, answer.text
         return _without_nulls(answer.json()) if answer.status_code == 200 else None
 
-    def space(self) -> dict[str, Any] | None:
+    def namespace(self) -> dict[str, Any] | None:
         """The namespace, if there is one; see `make`."""
         return (self.ask("GET", "{ns}") or {}).get("item")
 
@@ -109,7 +109,7 @@ class Sample:
 
     def lock(self) -> dict[str, Any]:
         """Lock what the examples lock; once more, if it is locked."""
-        self.space() or self.make()
+        self.namespace() or self.make()
         path = "{ns}/user/{user}/mutex/property-0001/lock"
         return self.ask("POST", path, transactionId="transaction-0001", ttl=1000)["item"]
 

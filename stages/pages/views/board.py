@@ -2,10 +2,9 @@
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import dataclass
+from sys import getsizeof
 from typing import Any
-from zlib import crc32
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -14,10 +13,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from gs2admin.cache import FOR_EVER, Cache
 from gs2admin.dashboard import health
 from gs2admin.dashboard.attention import Need
 from gs2admin.dashboard.attention import needs as attention_of
 from gs2admin.dashboard.pages import project_page
+from gs2admin.dashboard.polling import cursor_of, is_present, nothing_new
 from gs2admin.dashboard.templatetags.gs import span
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
@@ -29,6 +30,7 @@ from stages.states import RolloutState
 
 KEEP_S = 10.0
 KEEP = 64
+KEEP_BYTES = 16_000_000
 RIGHTS = ("canary.decide", "stage.promote", "stage.rollback", "rollout.cancel", "stage.edit")
 
 
@@ -122,10 +124,9 @@ def attention(board: Board, project: Project, workers: health.Health) -> list[At
     return found
 
 
-def cursor(board: Board, workers: health.Health, needs: list[Need]) -> int:
-    """One integer that changes whenever the board does: the project's revision, and what time, workers and others add."""
-    ours = board.revision * 1000 + min(len(board.overdue()), 499) * 2 + workers.ok
-    return ours * 10_000 + crc32(repr((needs, board.gates)).encode()) % 10_000
+def cursor(board: Board, workers: health.Health, needs: list[Need]) -> str:
+    """Another one whenever the board looks different: the project's revision, and what time, workers and others add."""
+    return cursor_of(board.revision, len(board.overdue()), workers.ok, needs, board.gates)
 
 
 class _Kept:
@@ -133,22 +134,21 @@ class _Kept:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.boards: dict[int, tuple[float, Board]] = {}
-        self.pages: dict[tuple, tuple[float, str]] = {}
+        self.boards: Cache[int, Board] = Cache(ttl_s=KEEP_S, entries=KEEP)
+        self.pages: Cache[tuple, tuple[tuple, str]] = Cache(
+            ttl_s=FOR_EVER, entries=KEEP, max_bytes=KEEP_BYTES, size=lambda page: getsizeof(page[1])
+        )
 
     def board(self, project: Project) -> Board:
         revision = ledger.revision(project.pk)
         kept = self.boards.get(project.pk)
-        if kept and kept[1].revision == revision and time.monotonic() - kept[0] < KEEP_S:
-            return kept[1]
+        if kept and kept.revision == revision:
+            return kept
         with self.lock:
             kept = self.boards.get(project.pk)
-            if kept and kept[1].revision >= revision and time.monotonic() - kept[0] < KEEP_S:
-                return kept[1]
-            board = read_board(project)
-            self._trim(self.boards)
-            self.boards[project.pk] = (time.monotonic(), board)
-            return board
+            if kept and kept.revision >= revision:
+                return kept
+            return self.boards.put(project.pk, read_board(project))
 
     def html(self, project: Project, rights: tuple[str, ...], board: Board, workers: health.Health) -> str:
         key = (project.pk, rights)
@@ -169,14 +169,7 @@ class _Kept:
                 "running": board.running,
                 "may_edit": "stage.edit" in rights,
             })
-            self._trim(self.pages)
-            self.pages[key] = (stamp, html)
-            return html
-
-    @staticmethod
-    def _trim(kept: dict) -> None:
-        while len(kept) >= KEEP:
-            kept.pop(next(iter(kept)), None)
+            return self.pages.put(key, (stamp, html))[1]
 
 
 _kept = _Kept()
@@ -197,7 +190,7 @@ def board(request: HttpRequest, project: Project) -> HttpResponse:
 def board_live(request: HttpRequest, project: Project) -> HttpResponse:
     """204 while the reader's cursor (?after=) is the present one, else the board's fragment."""
     found, workers = _kept.board(project), health.snapshot()
-    if request.GET.get("after") == str(cursor(found, workers, attention_of(project))):
-        return HttpResponse(status=204, headers={"Cache-Control": "no-store"})
+    if is_present(request, cursor(found, workers, attention_of(project))):
+        return nothing_new()
     html = _kept.html(project, rights_of(request.actor, project), found, workers)
     return HttpResponse(html, headers={"Cache-Control": "no-store"})
