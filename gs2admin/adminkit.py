@@ -11,10 +11,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.functional import cached_property
 
-from gs2admin.errors import DomainError
+from gs2admin.errors import DomainError, Invalid
 from gs2admin.identity.actors import Actor, person
 
 COUNT_LIMIT = 10_000
+_REASON = forms.CharField(required=False, max_length=1024)
 
 
 def admin_actor(request: HttpRequest) -> Actor:
@@ -127,7 +128,12 @@ class ServiceAdmin(Calm):
         raise NotImplementedError
 
     def delete_model(self, request: HttpRequest, obj: models.Model) -> None:
-        self.remove(admin_actor(request), obj, request.POST.get("reason", "").replace("\x00", "")[:1024])
+        """Call `remove` with the reason that was given. Raises DomainError, also for a reason that is too long."""
+        try:
+            reason = _REASON.clean(request.POST.get("reason", ""))
+        except forms.ValidationError as problem:
+            raise Invalid(f"The reason cannot be kept: {' '.join(problem.messages)}", component="reason") from None
+        self.remove(admin_actor(request), obj, reason)
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict | None = None) -> HttpResponse:
         """Like Django's, but a refusal is a sentence above the form."""

@@ -9,15 +9,21 @@ import time
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from gs2admin import cache
 from gs2admin.identity.actors import SYSTEM, person
 from gs2admin.identity.models import Membership, Project, Role, User
-from gs2admin.identity.services.access import create_credential
+from gs2admin.identity.services.credentials import create_credential
 from tests.official import disconnect_all
 
 CHROMIUM = "/usr/bin/chromium"
 PASSWORD = "correct horse battery"
+# Tests render pages without collecting static files first, and their cast signs in in no time. Processes that a test starts have
+# the settings of the product.
+settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise warns when it is missing
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 def pytest_collection_modifyitems(config, items) -> None:

@@ -15,7 +15,7 @@ def main(what: str, *more: str) -> None:
 
     from gs2admin.identity.actors import SYSTEM
     from gs2admin.identity.models import Project
-    from gs2admin.identity.services.access import create_project
+    from gs2admin.identity.services.projects import create_project
     from jobqueue.models import JobResult, Namespace
     from jobqueue.services import Entry, push_jobs
     from jobqueue.services.namespaces import create_namespace, update_namespace

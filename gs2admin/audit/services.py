@@ -36,6 +36,7 @@ def record(
         action=action,
         object_type=obj._meta.model_name,
         object_id=str(obj.pk),
+        # Labels for people and filters, cut to their columns; object_id names the row exactly.
         object_name=str(obj)[:300],
         player=(player or _player_of(obj))[:128],
         before=before,

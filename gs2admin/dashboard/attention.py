@@ -1,6 +1,6 @@
 """What needs a human, from every domain: each registers a source, the board shows what they find.
 
-A source must be bounded: it is asked every few seconds while somebody looks at the board.
+A source must be cheap: it is called every few seconds while somebody looks at the board.
 """
 from __future__ import annotations
 
@@ -47,5 +47,5 @@ def needs(project: Project) -> list[Need]:
 
 
 def forget() -> None:
-    """Ask anew (tests)."""
+    """Empty the cache (tests)."""
     _kept.clear()

@@ -131,4 +131,4 @@ def known(project: Project, *, start: str = "", after: str = "", limit: int) -> 
 def players(project: Project, text: str, limit: int) -> list[Hit]:
     """Players whose id begins so; the exact one is never crowded out, because it is the first of them."""
     return [Hit(each.user_id, address(project, each.user_id), each.small, each.user_id == text, each.user_id)
-            for each in known(project, start=text[:LONGEST], limit=limit)] if len(text) <= LONGEST else []
+            for each in known(project, start=text, limit=limit)] if len(text) <= LONGEST else []

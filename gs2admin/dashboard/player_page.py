@@ -21,8 +21,10 @@ PAGE = 50
 
 
 def player_of(request: HttpRequest) -> str:
-    """The player's id in ?id=, exactly as clients write it. Raises NotFound for an address without one."""
-    user_id = without_nul(request.GET.get("id", ""))[:LONGEST]
+    """The player's id in ?id=, exactly as clients write it. Raises NotFound without one, and for one that no player can have."""
+    user_id = without_nul(request.GET.get("id", ""))
+    if len(user_id) > LONGEST:
+        raise NotFound(f"A player's id has at most {LONGEST} characters, so nobody has this one.", component="player")
     if not user_id:
         raise NotFound("This address names no player. Look for one in the search box above.", component="player")
     return user_id
@@ -51,8 +53,9 @@ def _head(request: HttpRequest, project: Project, user_id: str) -> dict[str, Any
 @project_page()
 def players(request: HttpRequest, project: Project) -> HttpResponse:
     """Everybody who ever had a job or a mutex here, by id; the filter and the place are in the address."""
-    start, after = (without_nul(request.GET.get(name, ""))[:LONGEST] for name in ("q", "after"))
-    rows = known(project, start=start, after=after, limit=PAGE + 1)
+    start, after = (without_nul(request.GET.get(name, "")) for name in ("q", "after"))
+    # Nobody's id begins with a text that is longer than an id, and the databases need not look for it.
+    rows = known(project, start=start, after=after, limit=PAGE + 1) if max(len(start), len(after)) <= LONGEST else []
     return render(request, "dashboard/players.html", {
         "rows": [(row, address(project, row.user_id)) for row in rows[:PAGE]], "start": start,
         "next": link(q=start, after=rows[PAGE - 1].user_id) if len(rows) > PAGE else "",

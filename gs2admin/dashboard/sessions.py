@@ -1,4 +1,4 @@
-"""Who is behind a session cookie, for paths that are asked thousands of times a second.
+"""Who is behind a session cookie, for paths that are requested thousands of times a second.
 
 Each process keeps what it has looked up and looks again, for all kept sessions at once, before it is a second old: a
 sign-out, a changed password, a closed account or a lost membership takes effect within about a second. One thread

@@ -47,6 +47,7 @@ class SignIn(auth.LoginView):
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """After too many wrong passwords none is tried for the rest of the minute, not even the right one."""
+        # The key of a counter: 150 characters are the longest name that anybody has.
         self.who = (f"person:{request.POST.get('username', '')[:150].lower()}", request.META.get("REMOTE_ADDR", ""))
         if throttle.exhausted(*self.who):
             form = self.form_class(request)  # unbound: the password is not looked at

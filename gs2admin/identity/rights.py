@@ -101,7 +101,7 @@ def can(actor: Actor, action: str, obj: OfProject) -> bool:
 def require(actor: Actor, action: str, obj: OfProject) -> None:
     """Refuse what `can` forbids.
 
-    Raises NotFound when the actor has no role in the project, so that its existence is not told, and Denied when
+    Raises NotFound when the actor has no role in the project, so that nobody learns that it exists, and Denied when
     the role lacks the right.
     """
     if can(actor, action, obj):

@@ -32,7 +32,7 @@ def name_field() -> forms.CharField:
 class NamespaceForm(PageForm):
     """What clients can set on a namespace: the description, and the fields of a subclass. The services check it.
 
-    row: the namespace that is changed, which is asked for a reason; without it the form makes one, and asks for a name.
+    row: the namespace that is changed, the form has a reason then; without a row it makes one, and has a name.
     """
 
     name = name_field()

@@ -1,4 +1,4 @@
-"""Namespaces of every service: made, changed, closed and emptied by the same functions, each domain with its own Kind."""
+"""Namespaces of every service: created, changed, closed and emptied by the same functions, each domain with its own Kind."""
 from __future__ import annotations
 
 import math
@@ -39,7 +39,7 @@ class Kind:
     settings: tuple[str, ...]
 
     def known(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """The settings, none of them invented. Raises Invalid for what a database cannot hold."""
+        """The settings, checked. Raises TypeError for an unknown one, Invalid for a value that a database cannot hold."""
         unknown = set(settings) - set(self.settings)
         if unknown:
             raise TypeError(f"unknown settings: {unknown}")
@@ -57,13 +57,13 @@ class Kind:
         return {key: getattr(row, key) for key in self.settings}
 
     def gone(self) -> NotFound:
-        """The namespace does not exist any more."""
+        """The refusal: the namespace does not exist any more."""
         return NotFound(
             "This namespace is gone.", component="namespace", message=f"{self.words}.namespace.namespace.error.notFound"
         )
 
     def closing(self, name: str) -> Conflict:
-        """The namespace is on its way out."""
+        """The refusal: the namespace is being deleted."""
         return Conflict(
             f"{name} is being deleted.", component="namespace", message=f"{self.words}.namespace.namespace.error.conflict"
         )
@@ -141,7 +141,10 @@ def close(kind: Kind, *, actor: Actor, namespace: Any, reason: str, task: str, *
 
 
 def empty(namespace: Any, seconds: float, *contents: QuerySet, batch: int = BATCH) -> bool:
-    """Remove a closed namespace's rows, a batch per transaction, the namespace last. False: there is more to do."""
+    """Remove a closed namespace's rows, a batch per transaction, the namespace last.
+
+    contents: the rows, in the order in which they go. seconds: how long it may take. False: there is more to do.
+    """
     ends = time.monotonic() + seconds
     try:
         for rows in contents:

@@ -148,7 +148,7 @@ class Protocol:
         except (OperationalError, InterfaceError):
             log.exception("the database did not answer")
             reply = self.refusal(Refused(503, "The server is busy; try again."))
-        except Exception:  # the outermost frame of this door: nothing of the fault may reach the client
+        except Exception:  # the outermost frame: nothing of the fault may reach the client
             log.exception("a call failed")
             reply = self.refusal(Refused(500, "Something went wrong here; it was logged."))
         return _response(reply, request.method == "HEAD")

@@ -9,10 +9,11 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from gs2admin import engine
+from gs2admin.lease import LeaseLost
 from jobqueue import sql
 from jobqueue.execution import attempt, hold, namespaces
 from jobqueue.execution.attempt import Ended
-from jobqueue.execution.hold import Hold, HoldLost, Keeper
+from jobqueue.execution.hold import Hold, Keeper
 from jobqueue.models import Job, Namespace, Queue
 from jobqueue.notifications import finished as notify_finished
 from jobqueue.notifications import wanted
@@ -37,7 +38,7 @@ def drain(queue_id: int) -> None:
             turn = Slice(held, namespace)
             finished, wait_s = turn.run()
             auto = not turn.switched_off
-    except HoldLost:
+    except LeaseLost:
         log.warning("a queue was taken over", extra={"queue_id": queue_id})
         return
     with transaction.atomic():
@@ -147,5 +148,5 @@ class Slice:
             fence=self.held.fence,
         )
         if not settled and Job.objects.filter(pk=job[0]).exists():
-            raise HoldLost
+            raise LeaseLost
         return settled, claimed

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +12,7 @@ from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import Coalesce, Now
 
 from gs2admin import engine
+from gs2admin.lease import LeaseLost, Renewer
 from jobqueue import sql
 from jobqueue.models import Job, Queue
 from jobqueue.states import QUEUED, JobState, after_attempt
@@ -21,10 +21,6 @@ log = logging.getLogger(__name__)
 NUMBERS = ("waiting", "head_at", "head_tries")
 Numbers = tuple[int, datetime | None, int]
 LOST = '[{"component": "job", "message": "jobQueue.execution.lost", "code": "jobQueue.execution.lost"}]'
-
-
-class HoldLost(Exception):
-    """Somebody else holds the queue now; nothing may be written any more."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +48,13 @@ def take(queue_id: int) -> Hold | None:
     if lost:
         try:
             _clear_up(held)
-        except HoldLost:
+        except LeaseLost:
             return None
     return held
 
 
 def _clear_up(held: Hold) -> None:
-    """Write what the last holder did not: the end of its attempt, and the numbers of the queue. Raises HoldLost.
+    """Write what the last holder did not: the end of its attempt, and the numbers of the queue. Raises LeaseLost.
 
     The queue's row stays locked from before the count to the commit, and the fence is checked then: a holder that was
     stopped here would else write off the attempt of the next one. The job's row is locked first, as everywhere.
@@ -67,7 +63,7 @@ def _clear_up(held: Hold) -> None:
     with transaction.atomic():
         running.first()
         if held.rows.select_for_update().first() is None:
-            raise HoldLost
+            raise LeaseLost
         # A second look: the last holder may have settled one job and claimed the next between our taking and the lock.
         while job := running.first():
             _write_off(held, job)
@@ -111,29 +107,26 @@ def head() -> dict[str, Any]:
 
 
 def renew(hold: Hold) -> None:
-    """Hold it for another lease. Raises HoldLost."""
+    """Hold it for another lease. Raises LeaseLost."""
     if not hold.rows.update(lease_until=Now() + timedelta(seconds=settings.JOB_LEASE_S)):
-        raise HoldLost
+        raise LeaseLost
 
 
 class Keeper:
-    """Renews a hold while its work goes on, and finds out that it was lost before anything more is done in its name."""
+    """Renews a hold while its work goes on, and sees that it was lost before anything more is done in its name."""
 
     def __init__(self, hold: Hold) -> None:
-        self.hold = hold
-        self._renewed = time.monotonic()
+        self._lease = Renewer(settings.JOB_LEASE_S / 4, lambda: renew(hold))
 
     @property
     def due(self) -> bool:
-        """A quarter of the lease is over since the last renewal; a process that was stopped sees so when it goes on."""
-        return time.monotonic() - self._renewed > settings.JOB_LEASE_S / 4
+        """A quarter of the lease is over since the last renewal."""
+        return self._lease.due
 
     def tick(self) -> None:
-        """Call it often, and before each call that a script makes. Raises HoldLost."""
+        """Call it often, and before each call that a script makes. Raises LeaseLost."""
         engine.beat("jobs")
-        if self.due:
-            renew(self.hold)
-            self._renewed = time.monotonic()
+        self._lease.tick()
 
 
 def let_go(hold: Hold, *, finished: int, wait_s: float = 0.0, stop: bool = False) -> bool:

@@ -17,6 +17,7 @@ from gs2admin.audit.services import record
 from gs2admin.errors import Conflict, Invalid, NotFound, Quota
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.rights import require
+from gs2admin.lease import LeaseLost
 from gs2admin.namespaces.status import NamespaceStatus
 from jobqueue import notifications as notify
 from jobqueue import sql
@@ -174,7 +175,7 @@ def run_next(
         if not ours:
             _refuse_if_gone(namespace)
         return Ran(job, result, last)
-    except hold.HoldLost:
+    except LeaseLost:
         _refuse_if_gone(namespace)
         raise _running_already(user_id) from None
     finally:

@@ -46,7 +46,7 @@ call_command("migrate", verbosity=0, skip_checks=True)
 from django.contrib.auth.hashers import make_password
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Membership, User
-from gs2admin.identity.services.access import create_project
+from gs2admin.identity.services.projects import create_project
 from stages.worker import executor
 from stages.setup.stages import create_stage, set_targets
 from stages.rollouts.services import promote_stage

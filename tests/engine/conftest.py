@@ -92,7 +92,7 @@ class Host:
         return [process for process in self.seen if proc.alive(process)]
 
     def ring(self, job: str, seconds: float, sweep_only: bool = False) -> None:
-        """A new job, and the doorbell for it."""
+        """A new job, with its wake."""
         from gs2admin import engine
 
         (self.directory / f"{job}.todo").write_text(str(seconds))

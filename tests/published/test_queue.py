@@ -5,7 +5,7 @@ import pytest
 
 from gs2admin.errors import Conflict
 from gs2admin.identity.actors import SYSTEM
-from gs2admin.identity.services.access import revoke_credential
+from gs2admin.identity.services.credentials import revoke_credential
 from stages.approval.services import save_rule
 from stages.core.status import status_of
 from stages.gates.stops import resume_line, stop_line

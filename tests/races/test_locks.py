@@ -10,7 +10,7 @@ import pytest
 from bench.locks_check import Plan, play
 from gs2admin.errors import Conflict, Unavailable
 from gs2admin.identity.actors import SYSTEM
-from gs2admin.identity.services.access import create_credential
+from gs2admin.identity.services.credentials import create_credential
 from locks import sql, stats
 from locks.models import Holding, Mutex
 from locks.services import lock, unlock

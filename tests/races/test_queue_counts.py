@@ -43,7 +43,7 @@ else:
 @pytest.mark.parametrize("auto", [True, False], ids=["drain", "run by hand"])
 def test_a_worker_killed_between_its_last_job_and_letting_the_queue_go(auto, environ, project, monkeypatch):
     rings: list[int] = []
-    monkeypatch.setattr(engine, "ring", lambda task, pk: rings.append(pk))
+    monkeypatch.setattr(engine, "wake", lambda task, pk: rings.append(pk))
     namespace = create_namespace(actor=SYSTEM, project=project, name="n", enable_auto_run=auto)
     push_jobs(actor=SYSTEM, namespace=namespace, user_id="u", entries=[Entry("s")])
     ended = subprocess.run([sys.executable, "-c", WORKER], cwd=settings.BASE_DIR, env=environ, timeout=60, check=False)

@@ -7,7 +7,8 @@ from gs2admin.audit.models import Activity
 from gs2admin.errors import Conflict, Denied, Invalid, NotFound
 from gs2admin.identity.actors import SYSTEM, Actor, from_credential
 from gs2admin.identity.models import Membership, Role
-from gs2admin.identity.services.access import change_member_role, create_credential, remove_member, revoke_credential
+from gs2admin.identity.services.credentials import create_credential, revoke_credential
+from gs2admin.identity.services.members import change_member_role, remove_member
 from stages.approval.decision import Ballot, Facts, Requirement, Start, Void, Wait, judge
 from stages.approval.services import approve_rollout, reject_rollout, save_rule
 from stages.core.status import status_of

@@ -13,7 +13,7 @@ from gs2admin.audit.models import Activity
 from gs2admin.errors import Conflict, Denied, Invalid, NotFound, Quota
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Role
-from gs2admin.identity.services.access import create_credential
+from gs2admin.identity.services.credentials import create_credential
 from stages.gates.services import WindowPlan, remove_window, save_window
 from stages.gates.stops import resume_line, stop_line
 from stages.models import Rollout

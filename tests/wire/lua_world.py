@@ -18,7 +18,8 @@ from tests.wire.players import Players
 WORLD = """
 import json
 from gs2admin.identity.actors import SYSTEM
-from gs2admin.identity.services.access import create_credential, create_project
+from gs2admin.identity.services.credentials import create_credential
+from gs2admin.identity.services.projects import create_project
 from jobqueue.models import UserDataRun
 from jobqueue.services.namespaces import create_script_namespace
 from jobqueue.services.scripts import create_script

@@ -28,7 +28,8 @@ from django.core.management import call_command
 call_command("migrate", verbosity=0, skip_checks=True)
 call_command("collectstatic", interactive=False, verbosity=0)
 from gs2admin.identity.actors import SYSTEM
-from gs2admin.identity.services.access import create_credential, create_project, revoke_credential
+from gs2admin.identity.services.credentials import create_credential, revoke_credential
+from gs2admin.identity.services.projects import create_project
 from stages import demo
 from stages.setup.stages import create_stage
 from tests.wire import jobs_world, locks_world

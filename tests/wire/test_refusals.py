@@ -84,7 +84,7 @@ def test_another_projects_token_sees_nothing_of_this_one(server: Server, method)
 def test_a_revoked_credential_is_out_of_every_method_within_a_second(server: Server):
     made = server.python(
         "import json\nfrom gs2admin.identity.actors import SYSTEM\nfrom gs2admin.identity.models import Project\n"
-        "from gs2admin.identity.services.access import create_credential\n"
+        "from gs2admin.identity.services.credentials import create_credential\n"
         "row, secret = create_credential(actor=SYSTEM, project=Project.objects.get(name='isles'), name='short-lived')\n"
         "print(json.dumps({'clientId': row.client_id, 'clientSecret': secret}))"
     )
@@ -94,7 +94,7 @@ def test_a_revoked_credential_is_out_of_every_method_within_a_second(server: Ser
         assert client.get("/freeze/").status_code == 200
         server.python(
             "from gs2admin.identity.actors import SYSTEM\nfrom gs2admin.identity.models import Credential\n"
-            "from gs2admin.identity.services.access import revoke_credential\n"
+            "from gs2admin.identity.services.credentials import revoke_credential\n"
             "revoke_credential(actor=SYSTEM, credential=Credential.objects.get(name='short-lived'))"
         )
         time.sleep(1)  # the promise itself

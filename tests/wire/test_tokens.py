@@ -13,7 +13,7 @@ from gs2admin.errors import Unavailable
 from gs2admin.identity import throttle, tokens
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import AccessToken
-from gs2admin.identity.services.access import revoke_credential
+from gs2admin.identity.services.credentials import revoke_credential
 
 
 @pytest.fixture(autouse=True)

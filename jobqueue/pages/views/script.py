@@ -138,7 +138,7 @@ def create(request: HttpRequest, project: Project, namespace: str) -> HttpRespon
 
 
 @get_and_post
-@project_page()
+@project_page(post="script.edit")
 def script(request: HttpRequest, project: Project, namespace: str, script: str) -> HttpResponse:
     """The text with its editor; POST do=try runs what is in the editor, do=save stores it."""
     parent = reads.namespace_of(project, namespace)
@@ -150,7 +150,6 @@ def script(request: HttpRequest, project: Project, namespace: str, script: str) 
     })
     tried = None
     if request.method == "POST":
-        require(request.actor, "script.edit", project)
         if form.is_valid() and request.POST.get("do") == "try":
             tried = _try(request, project, form)
         elif form.is_valid() and not long:

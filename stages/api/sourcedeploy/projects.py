@@ -5,7 +5,7 @@ from __future__ import annotations
 from gs2admin.errors import Denied
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import require
-from gs2admin.identity.services.access import create_project
+from gs2admin.identity.services.projects import create_project
 from gs2admin.wire.protocol import Reply, Request
 from stages.api.sourcedeploy.asking import page_of, project_of
 from stages.api.sourcedeploy.shapes import named

@@ -18,7 +18,7 @@ from django.utils.crypto import constant_time_compare
 
 from gs2admin.identity.models import Credential
 from gs2admin.identity.sealed import Unreadable, unseal
-from gs2admin.identity.services.access import signing_purpose
+from gs2admin.identity.services.credentials import signing_purpose
 from gs2admin.identity.tokens import BadToken, credential_of, find_credential
 from gs2admin.wire.protocol import Refused
 

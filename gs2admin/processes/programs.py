@@ -25,7 +25,7 @@ AT_ONCE_S = 1.5
 HEALTHY_S = 10.0
 
 
-class Member:
+class Program:
     """One program. Its lifeline ends it when this process is killed."""
 
     def __init__(self, name: str, command: list[str], *, variables: dict[str, str], pass_fds: tuple[int, ...] = ()) -> None:
@@ -83,11 +83,11 @@ class Member:
         self.lifeline.cut()
 
 
-class Family:
-    """All members, until `stop` is called."""
+class Programs:
+    """Runs all programs until `stop` is called."""
 
-    def __init__(self, members: list[Member]) -> None:
-        self.members = members
+    def __init__(self, programs: list[Program]) -> None:
+        self.programs = programs
         self._stopping = threading.Event()
         self._at_once = False
 
@@ -100,8 +100,8 @@ class Family:
         """Serve. Returns when all have ended. every_tick is called ten times a second."""
         try:
             while not self._stopping.is_set():
-                for member in self.members:
-                    member.watch()
+                for program in self.programs:
+                    program.watch()
                 every_tick()
                 self._stopping.wait(TICK_S)
         finally:
@@ -111,15 +111,15 @@ class Family:
         self._ask_all()
         deadline = time.monotonic() + GRACE_S
         asked_again = False
-        while any(member.running() for member in self.members) and time.monotonic() < deadline:
+        while any(program.running() for program in self.programs) and time.monotonic() < deadline:
             if self._at_once and not asked_again:
                 asked_again = True
                 self._ask_all()
                 deadline = min(deadline, time.monotonic() + AT_ONCE_S)
             time.sleep(0.05)
-        for member in self.members:
-            member.kill()
+        for program in self.programs:
+            program.kill()
 
     def _ask_all(self) -> None:
-        for member in self.members:
-            member.terminate()
+        for program in self.programs:
+            program.terminate()
