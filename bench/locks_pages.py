@@ -65,7 +65,7 @@ def median(call: Callable[[], object]) -> tuple[float, float]:
 def questions(namespace: LockNamespace) -> dict[str, Callable[[], object]]:
     """What pages and clients ask."""
     held = reads.live(Mutex.objects.filter(namespace=namespace)).order_by("acquired_ms", "id")
-    every = list(held.values_list("acquired_ms", "pk"))
+    every = [reads.Place(*row) for row in held.values_list("acquired_ms", "pk")]
     middle, last = every[len(every) // 2], every[-LIMIT - 1]
     player, mutex = f"user-{HELD_EACH}", Mutex.objects.get(property_id__endswith=f":{MUTEXES}")
     since = datetime.now(UTC) - timedelta(hours=24)

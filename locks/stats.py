@@ -34,7 +34,7 @@ ROLLED_S = 600
 ROLL_AFTER = timedelta(hours=3)
 KEEP = timedelta(days=8)
 BATCH, FEW = 2_000, 50
-_FIELDS = ("acquired", "denied", "expired")
+FIELDS = ("acquired", "denied", "expired")
 
 
 @dataclass
@@ -48,10 +48,9 @@ class Batch:
 
     def add(self, event: Event) -> None:
         """Count one event in."""
-        namespace_id, minute, mutex_id, number = event
-        self.tallies[namespace_id, datetime.fromtimestamp(minute, UTC), _FIELDS[number]] += 1
-        if mutex_id:
-            self.mutexes[mutex_id] += 1
+        self.tallies[event.namespace_id, datetime.fromtimestamp(event.minute, UTC), FIELDS[event.field]] += 1
+        if event.mutex_id:
+            self.mutexes[event.mutex_id] += 1
 
     def write(self) -> None:
         """Write it, part by part, each once however often this is tried. Raises DatabaseError; then try again."""
@@ -110,7 +109,7 @@ class Counts:
 
     def add(self, namespace_id: int, what: str, mutex_id: int = 0, wait_ms: int = 0) -> None:
         """Count one in; of a refusal, with its mutex and the wait that it was told."""
-        event = (namespace_id, int(time.time()) // 60 * 60, mutex_id, _FIELDS.index(what))
+        event = Event(namespace_id, int(time.time()) // 60 * 60, mutex_id, FIELDS.index(what))
         with self._lock:
             self._to_file(event)
             self._batch.add(event)
@@ -208,11 +207,12 @@ def adopt() -> int:
     return found
 
 
-def _rows(tallies: Counter[tuple[int, datetime, str]]) -> list[tuple]:
+def _rows(tallies: Counter[tuple[int, datetime, str]]) -> list[sql.MinuteCounts]:
     found: dict[tuple[int, datetime], list[int]] = {}
     for (namespace_id, minute, what), number in tallies.items():
-        found.setdefault((namespace_id, minute), [0, 0, 0])[_FIELDS.index(what)] += number
-    return [(namespace_id, minute, os.getpid() % SHARDS, *row) for (namespace_id, minute), row in sorted(found.items())]
+        found.setdefault((namespace_id, minute), [0, 0, 0])[FIELDS.index(what)] += number
+    shard = os.getpid() % SHARDS
+    return [sql.MinuteCounts(namespace_id, minute, shard, *row) for (namespace_id, minute), row in sorted(found.items())]
 
 
 _counts = Counts()
@@ -300,8 +300,8 @@ def roll_up() -> int:
                 return removed
             for row in rows:
                 key = {"namespace_id": row.namespace_id, "at": bucket(row.at, ROLLED_S), "span_s": ROLLED_S, "shard": 0}
-                kept, _ = LockTally.objects.get_or_create(**key)
-                LockTally.objects.filter(pk=kept.pk).update(**{name: F(name) + getattr(row, name) for name in _FIELDS})
-                LockTally.objects.filter(pk=kept.pk, held__lt=row.held).update(held=row.held)
+                total, _ = LockTally.objects.get_or_create(**key)
+                LockTally.objects.filter(pk=total.pk).update(**{name: F(name) + getattr(row, name) for name in FIELDS})
+                LockTally.objects.filter(pk=total.pk, held__lt=row.held).update(held=row.held)
             removed += LockTally.objects.filter(pk__in=[row.pk for row in rows]).delete()[0]
 

@@ -91,7 +91,7 @@ def _carry_out(call: Call, sheet: str, key_id: str, action: str, method: tuple[s
         raise _refuse("This stamp sheet has expired; let a new one be signed.", "expiresAt")
     args = order.get("args")
     by_key = replace(
-        call, actor=replace(call.actor, roles={call.project.pk: Role.SERVICE.value}),
+        call, actor=replace(call.actor, roles={call.project.pk: Role.SERVICE}),
         duplication_avoider=f"stamp {key_id} {transaction_id}",
     )  # fmt: skip
     return dispatch(table().by_name[method], by_key, args if isinstance(args, dict) else _members(args or "{}")).body

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from gs2admin.identity.actors import Actor
-from gs2admin.identity.models import Project
+from gs2admin.identity.models import Project, Role
 from jobqueue.execution import calls
 from jobqueue.execution.scripts import Source
 
@@ -36,7 +36,7 @@ def run_source(
     from jobqueue.scripting.pool import runner  # late: only processes that run scripts start a runner
 
     label = found.label if len(found.label) <= LABEL else found.label[: LABEL - 1] + "…"
-    actor = Actor("script", str(found.pk or ""), label, {project.pk: "service"}, door="script", request_id=request_id)
+    actor = Actor("script", str(found.pk or ""), label, {project.pk: Role.SERVICE}, door="script", request_id=request_id)
     try:
         return runner().run(
             source=found.source,

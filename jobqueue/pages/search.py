@@ -20,8 +20,8 @@ def players(project: Project, start: str, after: str, limit: int) -> list[Known]
 
 
 def _words(queues: list[everywhere.Work]) -> str:
-    waiting, tries = sum(count for _, count, _ in queues), max(tries for _, _, tries in queues)
-    names = [name for name, _, _ in sorted(queues, key=lambda each: (-each[1], each[0]))]
+    waiting, tries = sum(each.waiting for each in queues), max(each.head_tries for each in queues)
+    names = [each.namespace for each in sorted(queues, key=lambda each: (-each.waiting, each.namespace))]
     where = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
     many = f"{waiting:,} job{'' if waiting == 1 else 's'} waiting" if waiting else "no job waits"
     return f"{many} in {where}" + (f", retrying after {tries} failed" if tries else "")

@@ -16,7 +16,7 @@ from jobqueue.states import JobState
 register = template.Library()
 _GRN = re.compile(r"grn:gs2:[^:]*:[^:]*:script:([^:]+):script:([^:]+)\Z")
 _MESSAGE = re.compile(r'"message"\s*:\s*"((?:[^"\\]|\\.){1,200})"')
-TONES = {"done": "ok", "running": "info", "waiting": "muted", "given_up": "bad"}
+TONES = {JobState.DONE: "ok", JobState.RUNNING: "info", JobState.WAITING: "muted", JobState.GIVEN_UP: "bad"}
 
 
 @register.simple_tag

@@ -7,27 +7,27 @@ from django.db.models import F
 from gs2admin.wire.models import DuplicateRecord
 from jobqueue.models import GivenUp, Job, Notification, Queue, UserDataRun
 from jobqueue.states import NOBODY, UserDataState
-from jobqueue.userdata.runs import Hold
+from jobqueue.userdata.runs import RunLease
 
 BATCH = 500
 _NEW_NAME = {"sqlite": "LOWER(HEX(RANDOMBLOB(16)))", "postgresql": "GEN_RANDOM_UUID()"}
 
 
-def clean(hold: Hold) -> None:
+def clean(lease: RunLease) -> None:
     """Remove everything of the player, and end the run. Raises LeaseLost."""
-    run = hold.run
+    run = lease.run
     if not run.swapped:
-        hold.note(f"Erasing, attempt {run.attempts}.")
-        with hold.step():
+        lease.note(f"Erasing, attempt {run.attempts}.")
+        with lease.step():
             jobs = Job.objects.filter(queue__in=put_away(run)).count()
             Notification.objects.filter(project=run.project, user_id=run.user_id).delete()
-            # Remembered answers hold arguments and results.
+            # Answers kept for a repeated call hold arguments and results.
             DuplicateRecord.objects.filter(project=run.project, user_id=run.user_id).delete()
-            hold.note("The player's queues are empty; removing the rows.", swapped=True, done=0, total=jobs)
-    remove_rubbish(hold)
+            lease.note("The player's queues are empty; removing the rows.", swapped=True, done=0, total=jobs)
+    remove_rubbish(lease)
     # What this worker removed is not all, if one before it died in the middle.
     total = UserDataRun.objects.values_list("total", flat=True).get(pk=run.pk)
-    hold.end(UserDataState.DONE, f"Done: {total} jobs removed.", done=total)
+    lease.end(UserDataState.DONE, f"Done: {total} jobs removed.", done=total)
 
 
 def rubbish_of(run: UserDataRun) -> str:
@@ -59,16 +59,16 @@ def put_away(run: UserDataRun) -> list[int]:
     return pks
 
 
-def remove_rubbish(hold: Hold) -> None:
+def remove_rubbish(lease: RunLease) -> None:
     """Remove what was put away, a batch per transaction. Raises LeaseLost."""
-    remove_rows(hold, rubbish_of(hold.run))
+    remove_rows(lease, rubbish_of(lease.run))
 
 
-def remove_rows(hold: Hold, user_id: str) -> None:
+def remove_rows(lease: RunLease, user_id: str) -> None:
     """Remove the queues of a made-up user with their jobs."""
-    queues = Queue.objects.filter(namespace__project=hold.run.project, user_id=user_id)
+    queues = Queue.objects.filter(namespace__project=lease.run.project, user_id=user_id)
     while pks := list(Job.objects.filter(queue__in=queues).order_by("pk").values_list("pk", flat=True)[:BATCH]):
-        with hold.step():
+        with lease.step():
             Job.objects.filter(pk__in=pks).delete()
-    with hold.step():
+    with lease.step():
         queues.delete()

@@ -21,7 +21,7 @@ MAX_ATTEMPTS = 20
 PERFORM = "jobqueue.userdata.tasks.perform"
 
 
-class Hold:
+class RunLease:
     """The right to work on a run."""
 
     def __init__(self, run: UserDataRun) -> None:
@@ -67,7 +67,7 @@ def line(sentence: str) -> str:
     return f"{timezone.now():%Y-%m-%d %H:%M:%S}Z {sentence}\n"
 
 
-def take(run_id: int) -> Hold | None:
+def take(run_id: int) -> RunLease | None:
     """Begin or go on with a run; None while somebody else does, and when it is over."""
     free = Q(lease_until=None) | Q(lease_until__lt=Now())
     live = UserDataRun.objects.filter(free, pk=run_id, state__in=sorted(LIVE))
@@ -76,7 +76,7 @@ def take(run_id: int) -> Hold | None:
         taken = live.update(
             state=UserDataState.RUNNING, lease_until=lease, fence=F("fence") + 1, attempts=F("attempts") + 1, updated_at=Now()
         )
-        return Hold(UserDataRun.objects.select_related("project").get(pk=run_id)) if taken else None
+        return RunLease(UserDataRun.objects.select_related("project").get(pk=run_id)) if taken else None
 
 
 @engine.sweeper

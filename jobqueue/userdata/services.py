@@ -87,8 +87,7 @@ def start_import(*, actor: Actor, project: Project, user_id: str, token: str, re
 
     Raises NotFound, Denied, Invalid (nothing was uploaded), Conflict (something else is under way for this player).
     """
-    require(actor, RIGHT, project)
-    run = find_import(project=project, user_id=user_id, token=token)
+    run = find_import(actor=actor, project=project, user_id=user_id, token=token)
     if run.state == UserDataState.PREPARED:
         raise Invalid("Upload the file first.", component="userData", message=f"{WORD}.file.error.require")
     if run.state != UserDataState.UPLOADED:
@@ -124,8 +123,9 @@ def run_of(*, actor: Actor, project: Project, user_id: str, pk: int) -> UserData
     return run
 
 
-def find_import(*, project: Project, user_id: str, token: str) -> UserDataRun:
-    """The import that a token names. Raises NotFound."""
+def find_import(*, actor: Actor, project: Project, user_id: str, token: str) -> UserDataRun:
+    """The import that a token names. Raises NotFound, Denied."""
+    require(actor, RIGHT, project)
     try:
         key = UUID(token)
     except ValueError:

@@ -15,34 +15,34 @@ from jobqueue.userdata.clearing import clean, remove_rows, staged_of
 from jobqueue.userdata.dumping import dump
 from jobqueue.userdata.format import Refused
 from jobqueue.userdata.importing import import_file
-from jobqueue.userdata.runs import MAX_ATTEMPTS, Hold, take
+from jobqueue.userdata.runs import MAX_ATTEMPTS, RunLease, take
 
 KINDS = {UserDataKind.DUMP: dump, UserDataKind.CLEAN: clean, UserDataKind.IMPORT: import_file}
 
 
 def perform(run_id: int) -> None:
     """Begin or go on with a run, if nobody else does, to its end."""
-    hold = take(run_id)
-    if hold is None:
+    lease = take(run_id)
+    if lease is None:
         return
     try:
-        if hold.run.attempts > MAX_ATTEMPTS and not hold.run.swapped:
+        if lease.run.attempts > MAX_ATTEMPTS and not lease.run.swapped:
             raise Refused(f"It broke down {MAX_ATTEMPTS} times; the server's log has the reason.")
-        KINDS[hold.run.kind](hold)
+        KINDS[lease.run.kind](lease)
     except Refused as refusal:
-        _fail(hold, str(refusal))
+        _fail(lease, str(refusal))
     except LeaseLost:
         return
 
 
-def _fail(hold: Hold, sentence: str) -> None:
+def _fail(lease: RunLease, sentence: str) -> None:
     try:
-        remove_rows(hold, staged_of(hold.run))
-        hold.end(UserDataState.FAILED, sentence, error=sentence)
+        remove_rows(lease, staged_of(lease.run))
+        lease.end(UserDataState.FAILED, sentence, error=sentence)
     except LeaseLost:
         return
-    if hold.run.kind == UserDataKind.IMPORT:
-        files.remove(hold.run.file)
+    if lease.run.kind == UserDataKind.IMPORT:
+        files.remove(lease.run.file)
 
 
 @engine.cleaner(every_s=3600)

@@ -12,7 +12,7 @@ from jobqueue.execution.attempt import Ended
 from jobqueue.models import GivenUp, Queue, Tally
 from jobqueue.services import delete_job, replay_job, run_next
 from jobqueue.services.namespaces import delete_namespace
-from locks.services import holding
+from locks.services import locked
 
 pytestmark = pytest.mark.django_db
 
@@ -38,13 +38,13 @@ def test_a_job_run_by_hand_is_counted_too(manual, push, scripts):
 
 def test_a_lost_attempt_counts_as_a_failure(manual, push, scripts, forget_holder):
     from jobqueue import sql
-    from jobqueue.execution import hold
+    from jobqueue.execution.lease import QueueLease
 
     job = push(manual, tries=1)
-    hold.take(job.queue_id)
+    QueueLease.take(job.queue_id)
     sql.claim_job(job.pk)
     forget_holder(Queue.objects.get(pk=job.queue_id))
-    hold.take(job.queue_id)
+    QueueLease.take(job.queue_id)
     assert totals() == (0, 1, 1, 0)
     assert GivenUp.objects.get(job=job).status_code == 500
 
@@ -96,7 +96,7 @@ def test_minutes_become_spans_of_ten_and_old_spans_go(manual):
 def test_one_host_rolls_up_at_a_time(manual):
     old = stats.bucket(datetime.now(UTC) - timedelta(hours=5), 600)
     Tally.objects.create(namespace=manual, at=old, script="s", ok=3)
-    with holding(stats.ROLLING):
+    with locked(stats.ROLLING):
         assert stats.roll_up() == 0, "another host is at it"
         assert Tally.objects.get().span_s == 60
     assert stats.roll_up() == 1 and Tally.objects.get().span_s == 600

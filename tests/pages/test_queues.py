@@ -184,9 +184,9 @@ def test_where_the_server_runs_the_jobs_nobody_runs_them_by_hand(desk, project, 
 
 
 def test_a_player_whose_job_is_running_cannot_be_run_twice(desk, job_world, rewards):
-    from jobqueue.execution import hold
+    from jobqueue.execution.lease import QueueLease
 
-    hold.take(job_world.head.queue_id)
+    QueueLease.take(job_world.head.queue_id)
     answer = desk.post(at("queues-run", rewards, "u-1"), {})
     assert answer.status_code == 409 and "running already" in answer.content.decode()
 

@@ -19,21 +19,21 @@ from locks.states import ttl_ms
 WHO = "server"
 
 
-class Held:
+class Lease:
     """The right to work alone. fence: the revision, for a WHERE of what is written; it rises with every holder."""
 
     def __init__(self, key: bytes, transaction_id: str, fence: int, ttl_s: int) -> None:
         self.fence = fence
         self._key, self._transaction_id, self._ttl_s = key, transaction_id, ttl_s
-        self._lease = Renewer(ttl_s / 3, self._extend)
+        self._renewer = Renewer(ttl_s / 3, self._extend)
 
     def tick(self) -> None:
         """Call often while working; renews when a third of the time is over. Raises LeaseLost."""
-        self._lease.tick()
+        self._renewer.tick()
 
     def renew(self) -> None:
         """Hold it for its whole time from now on. Raises LeaseLost."""
-        self._lease.now()
+        self._renewer.now()
 
     def _extend(self) -> None:
         if sql.extend(self._key, self._transaction_id, self.fence, ttl_ms(self._ttl_s)) is None:
@@ -41,10 +41,10 @@ class Held:
 
 
 @contextmanager
-def holding(
+def locked(
     property_id: str, *, namespace: LockNamespace | None = None, user_id: str = WHO, ttl_s: int = 30, wait_s: float = 0.0,
     actor: Actor = SYSTEM,
-) -> Iterator[Held]:
+) -> Iterator[Lease]:
     """Hold a mutex for the length of the block; without a namespace, one of the server's own.
 
     wait_s: how long to wait for another holder. Raises Conflict with code lock.mutex.locked when it stays held, and what
@@ -65,6 +65,6 @@ def holding(
             time.sleep(min(left_s, refusal.extra["retry_after_ms"] / 1000 * random.uniform(0.8, 1.2)))
     key = sql.key_of(namespace.pk, user_id, property_id)
     try:
-        yield Held(key, transaction_id, state.revision, ttl_s)
+        yield Lease(key, transaction_id, state.revision, ttl_s)
     finally:
         sql.unlock(key, transaction_id)  # finds nothing when it was lost: whoever has it now keeps it
