@@ -87,7 +87,7 @@ def questions(namespace: LockNamespace) -> dict[str, Callable[[], object]]:
         "history of a mutex": lambda: reads.history(mutex, limit=LIMIT),
         "numbers of the namespace": lambda: reads.numbers([namespace.pk]),
         "chart of 24 hours": lambda: stats.sums(namespace.pk, since=since),
-        "what is held, for the chart": stats.note_held,
+        "what is held, for the chart": chores.note_held,
         "nothing to note as expired": chores.note_expired,
         "one mutex, as clients ask": lambda: reads.state(namespace, "bench", "p"),
         "lock and unlock among them": pair,

@@ -20,20 +20,17 @@ from functools import partial
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Count, F, Max, Sum
+from django.db.models import Max, Sum
 
-from gs2admin import engine
 from locks import countfile, sql
 from locks.countfile import CountFile, Event
-from locks.models import LockBatch, LockTally, Mutex
+from locks.models import LockBatch, LockTally
 
 log = logging.getLogger(__name__)
 EVERY_S = 1.0
 SHARDS = 8
-ROLLED_S = 600
-ROLL_AFTER = timedelta(hours=3)
 KEEP = timedelta(days=8)
-BATCH, FEW = 2_000, 50
+FEW = 50
 FIELDS = ("acquired", "denied", "expired")
 
 
@@ -264,44 +261,3 @@ def sums(namespace_id: int, *, since: datetime) -> list[dict]:
             acquired=Sum("acquired"), denied=Sum("denied"), expired=Sum("expired"), held=Max("held")
         )
     )  # fmt: skip
-
-
-@engine.sweeper
-def adopt_left_counts() -> int:
-    """Write the counts of processes of this host that died; returns how many events that were."""
-    return adopt()
-
-
-@engine.cleaner(every_s=20)
-def note_held() -> int:
-    """Look how many mutexes are held per namespace; the most of a minute is kept for the chart. Removes nothing."""
-    rows = Mutex.objects.filter(counter__gt=0, until_ms__gt=sql.now_ms()).order_by()
-    held = rows.values_list("namespace_id").annotate(Count("id"))
-    minute = datetime.now(UTC).replace(second=0, microsecond=0)
-    for namespace_id, number in held:
-        row, _ = LockTally.objects.get_or_create(namespace_id=namespace_id, at=minute, span_s=60, shard=0)
-        LockTally.objects.filter(pk=row.pk, held__lt=number).update(held=number)
-    return 0
-
-
-@engine.cleaner(every_s=600)
-def roll_up() -> int:
-    """Minutes that are hours old become spans of ten minutes; what no chart shows any more is removed."""
-    now = datetime.now(UTC)
-    removed = LockBatch.objects.filter(at__lt=now - KEEP).delete()[0]
-    while ids := list(LockTally.objects.filter(at__lt=now - KEEP).order_by("at").values_list("pk", flat=True)[:BATCH]):
-        removed += LockTally.objects.filter(pk__in=ids).delete()[0]
-    border = bucket(now - ROLL_AFTER, ROLLED_S)
-    while True:
-        with transaction.atomic():
-            ripe = LockTally.objects.filter(span_s=60, at__lt=border).order_by("at")[:BATCH]
-            rows = list(ripe.select_for_update(skip_locked=True) if settings.ON_POSTGRES else ripe)
-            if not rows:
-                return removed
-            for row in rows:
-                key = {"namespace_id": row.namespace_id, "at": bucket(row.at, ROLLED_S), "span_s": ROLLED_S, "shard": 0}
-                total, _ = LockTally.objects.get_or_create(**key)
-                LockTally.objects.filter(pk=total.pk).update(**{name: F(name) + getattr(row, name) for name in FIELDS})
-                LockTally.objects.filter(pk=total.pk, held__lt=row.held).update(held=row.held)
-            removed += LockTally.objects.filter(pk__in=[row.pk for row in rows]).delete()[0]
-

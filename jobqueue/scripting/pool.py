@@ -8,8 +8,9 @@ from queue import Empty, SimpleQueue
 
 from django.conf import settings
 
+from jobqueue.scripting.messages import Methods
 from jobqueue.scripting.outcome import Limits, Outcome, RunnerDied, RunnersBusy, failure
-from jobqueue.scripting.process import Call, Methods, NotStarted, RunnerProcess
+from jobqueue.scripting.process import Call, NotStarted, RunnerProcess
 
 # After so many scripts a runner is replaced, and also when its memory grew.
 SCRIPTS_PER_RUNNER = 50_000

@@ -77,14 +77,3 @@ def take(run_id: int) -> RunLease | None:
             state=UserDataState.RUNNING, lease_until=lease, fence=F("fence") + 1, attempts=F("attempts") + 1, updated_at=Now()
         )
         return RunLease(UserDataRun.objects.select_related("project").get(pk=run_id)) if taken else None
-
-
-@engine.sweeper
-def wake_runs() -> int:
-    """Ring for runs that nobody works on."""
-    lost = Q(lease_until__lt=Now()) | Q(lease_until=None, updated_at__lt=Now() - timedelta(seconds=5))
-    woken = 0
-    for pk in list(UserDataRun.objects.filter(lost, state__in=sorted(LIVE)).values_list("pk", flat=True)[:100]):
-        engine.wake(PERFORM, pk)
-        woken += 1
-    return woken

@@ -1,15 +1,8 @@
 """What workers do for players' data. A task carries a run's id and nothing else."""
 from __future__ import annotations
 
-from datetime import timedelta
-
-from django.conf import settings
-from django.db.models.functions import Now
-
-from gs2admin import engine
 from gs2admin.lease import LeaseLost
-from jobqueue.models import UserDataRun
-from jobqueue.states import LIVE, UserDataKind, UserDataState
+from jobqueue.states import UserDataKind, UserDataState
 from jobqueue.userdata import files
 from jobqueue.userdata.clearing import clean, remove_rows, staged_of
 from jobqueue.userdata.dumping import dump
@@ -43,14 +36,3 @@ def _fail(lease: RunLease, sentence: str) -> None:
         return
     if lease.run.kind == UserDataKind.IMPORT:
         files.remove(lease.run.file)
-
-
-@engine.cleaner(every_s=3600)
-def remove_old_files() -> int:
-    """Remove runs with their files when their time is over."""
-    old = UserDataRun.objects.filter(updated_at__lt=Now() - timedelta(days=settings.USER_DATA_KEEP_DAYS))
-    removed = 0
-    for run in list(old.exclude(state__in=sorted(LIVE))[:500]):
-        files.remove(run.file)
-        removed += UserDataRun.objects.filter(pk=run.pk, updated_at=run.updated_at).delete()[0]
-    return removed

@@ -10,6 +10,7 @@ from gs2admin.audit.models import Activity
 from gs2admin.errors import Conflict, Denied, Invalid, NotFound
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.lease import LeaseLost
+from jobqueue.chores.userdata import remove_old_files
 from jobqueue.execution.drain import DRAIN
 from jobqueue.execution.lease import QueueLease
 from jobqueue.models import GivenUp, Job, JobResult, Notification, Queue, UserDataRun
@@ -19,7 +20,7 @@ from jobqueue.services.namespaces import update_namespace
 from jobqueue.userdata import files
 from jobqueue.userdata import services as user_data
 from jobqueue.userdata.runs import PERFORM
-from jobqueue.userdata.tasks import perform, remove_old_files
+from jobqueue.userdata.tasks import perform
 from tests.userdata.conftest import picture
 
 pytestmark = pytest.mark.django_db
