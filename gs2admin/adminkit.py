@@ -51,7 +51,7 @@ class ServiceForm(forms.ModelForm):
         raise NotImplementedError
 
     def validate_unique(self) -> None:
-        """The service says it better."""
+        """Nothing: the service checks, and has a sentence for people."""
 
     def _post_clean(self) -> None:
         self.instance.validate_constraints = lambda exclude=None: None  # here too
@@ -107,7 +107,7 @@ class ServiceAdmin(Calm):
         return (*super().get_readonly_fields(request, obj), *(self.fixed if obj else ()))
 
     def get_fields(self, request: HttpRequest, obj: models.Model | None = None) -> Any:
-        """Who may only look sees the row alone, without the questions of the form."""
+        """The row's fields alone for a person who may only look, without the form's own fields."""
         fields = super().get_fields(request, obj)
         if obj is None or self.has_change_permission(request, obj):
             return fields
@@ -120,11 +120,11 @@ class ServiceAdmin(Calm):
         return self.removable and super().has_delete_permission(request, obj)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[list, dict, set, list]:
-        """What goes is the service's matter; it knows no cascade."""
+        """The row alone: the service decides what goes with it."""
         return [str(obj) for obj in objs], {}, set(), []
 
     def remove(self, actor: Actor, obj: models.Model, reason: str) -> None:
-        """Call the service that takes the row away. Raises DomainError."""
+        """Call the service that deletes the row. Raises DomainError."""
         raise NotImplementedError
 
     def delete_model(self, request: HttpRequest, obj: models.Model) -> None:

@@ -1,6 +1,7 @@
-"""/healthz: this process answers. /readyz: it can do its work. Asked by load balancers, and by `manage.py up`.
+"""/healthz: this process answers. /readyz: it can do its work. Requested by load balancers, and by `manage.py up`.
 
-A middleware before all others but the log, because a prober calls by address: no host check, no redirect to https, no session.
+A middleware before all others but the log, because a load balancer calls by address: no host check, no redirect to https, no
+session.
 """
 from __future__ import annotations
 

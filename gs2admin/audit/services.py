@@ -27,7 +27,7 @@ def record(
     before, after: what changed, as small JSON objects; no secrets.
     """
     if not connection.in_atomic_block:
-        raise RuntimeError("record() belongs into the transaction of the change that it tells of")
+        raise RuntimeError("record() belongs into the transaction of the change that it records")
     return Activity.objects.create(
         project_id=project_id if project_id is not None else obj.project_id,
         actor_kind=actor.kind,

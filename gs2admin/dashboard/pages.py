@@ -1,4 +1,4 @@
-"""What every page of a project begins with: who asks, which project, may they see it."""
+"""What every page of a project begins with: who reads it, which project, and the right to see it."""
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The page of one player, its parts, and what moved since."""
+"""The page of one player, its parts, and what changed since."""
 from __future__ import annotations
 
 from typing import Any
@@ -35,7 +35,7 @@ def _parts(request: HttpRequest, project: Project) -> list[Part]:
 
 
 def _cursor(parts: list[Part], project: Project, user_id: str) -> tuple[str, int]:
-    """What the page's state is called, and how soon to ask again."""
+    """The cursor of the page's state, and when to ask again, in ms."""
     found = [find(project, user_id) for find in dict.fromkeys(each.revision for each in parts if each.revision)]
     return cursor_of(*(revision.state for revision in found)), BUSY_MS if any(one.busy for one in found) else CALM_MS
 
@@ -81,7 +81,7 @@ def player(request: HttpRequest, project: Project) -> HttpResponse:
 @require_GET
 @project_page()
 def part(request: HttpRequest, project: Project, part: str) -> HttpResponse:
-    """One part: alone for the page that loads it, on a page of its own for whoever follows its link."""
+    """One part: alone for the page that loads it, on a page of its own for a reader who follows its link."""
     user_id = player_of(request)
     found = next((each for each in _parts(request, project) if each.key == part), None)
     if found is None:
@@ -97,7 +97,7 @@ def part(request: HttpRequest, project: Project, part: str) -> HttpResponse:
 @require_GET
 @project_page()
 def live(request: HttpRequest, project: Project) -> HttpResponse:
-    """All parts that move, once something of them did; a few indexed reads while nothing does."""
+    """All parts that have a revision, once one of them differs; a few indexed reads while none does."""
     user_id = player_of(request)
     parts = _parts(request, project)
     cursor, every = _cursor(parts, project, user_id)

@@ -1,4 +1,4 @@
-"""What the doors remember of calls."""
+"""Stored answers of calls with a duplication avoider."""
 
 from __future__ import annotations
 

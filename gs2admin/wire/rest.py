@@ -53,7 +53,7 @@ def _call(request: HttpRequest, where: Location) -> Answer:
     has_body = verb in {"POST", "PUT", "PATCH"}
     cap = min(method.body_cap, settings.GS2_MAX_BODY)
     raw = bodies.read_raw(meta, method.words, cap) if has_body else b""
-    # Who calls is settled before the body is inflated and parsed: a stranger costs nothing.
+    # The caller is authenticated before the body is inflated and parsed: a stranger costs nothing.
     call = authenticate(method, _context(request, where))
     if has_body:
         body = bodies.decode(raw, meta.get("HTTP_CONTENT_ENCODING", ""), method.words, cap)

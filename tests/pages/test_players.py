@@ -191,3 +191,14 @@ def test_nothing_of_another_projects_player_is_shown(sign_in, stranger, other_pr
     for each in registry.parts:
         html = desk.get(address("other", "u-1", "player-part", part=each.key), headers=FRAGMENT).content.decode()
         assert not re.search(r"rewards|gacha|add_entry|tx-1", html)
+
+
+def test_an_id_that_is_too_long_is_nobodys_and_is_not_cut_to_another_players(desk, project, job_world):
+    url = reverse("player", kwargs={"project": project.name})
+    long = "u" * 129
+    answer = desk.get(url, {"id": long})
+    assert answer.status_code == 404 and "at most 128 characters" in answer.content.decode()
+    listed = desk.get(reverse("players", kwargs={"project": project.name}), {"q": "u-1" + "x" * 200})
+    assert listed.status_code == 200 and f'{address(project, "u-1")}"' not in listed.content.decode()
+    found = desk.get(reverse("search", kwargs={"project": project.name}), {"q": "u-1".ljust(2_000, "1")})
+    assert found.status_code == 200 and f'{address(project, "u-1")}"' not in found.content.decode()
