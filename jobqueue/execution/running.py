@@ -5,6 +5,8 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from django.utils.text import Truncator
+
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project, Role
 from jobqueue.execution import calls
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from jobqueue.scripting.outcome import Outcome
 
 log = logging.getLogger(__name__)
-# What the activity log has room for.
+# The length of a name in the activity log; a longer one ends in "…".
 LABEL = 150
 
 
@@ -35,7 +37,7 @@ def run_source(
     from jobqueue.scripting.outcome import RunnerDied, RunnersBusy, failure
     from jobqueue.scripting.pool import runner  # late: only processes that run scripts start a runner
 
-    label = found.label if len(found.label) <= LABEL else found.label[: LABEL - 1] + "…"
+    label = Truncator(found.label).chars(LABEL)
     actor = Actor("script", str(found.pk or ""), label, {project.pk: Role.SERVICE}, door="script", request_id=request_id)
     try:
         return runner().run(

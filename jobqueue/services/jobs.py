@@ -74,7 +74,7 @@ def push_jobs(*, actor: Actor, namespace: Namespace, user_id: str, entries: Sequ
             if actor.kind in LOGGED:
                 record(actor=actor, action="job.push", obj=jobs[0], project_id=namespace.project_id, player=user_id,
                        after={"namespace": namespace.name, "user": user_id, "jobs": [str(job.name) for job in jobs],
-                              "scripts": sorted({job.script_id[:200] for job in jobs})})  # fmt: skip
+                              "scripts": sorted({job.script_id for job in jobs})})  # fmt: skip
     except IntegrityError:
         raise QUEUES.gone() from None
     return jobs, auto

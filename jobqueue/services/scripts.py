@@ -92,7 +92,7 @@ def delete_script(*, actor: Actor, script: Script, reason: str = "") -> Script:
 
 
 def _keep_version(actor: Actor, row: Script) -> None:
-    ScriptVersion.objects.create(script=row, revision=row.revision, source=row.source, by=actor.name[:150])
+    ScriptVersion.objects.create(script=row, revision=row.revision, source=row.source, by=actor.name)
     transaction.on_commit(scripts.forget)
 
 

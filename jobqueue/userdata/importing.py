@@ -13,6 +13,7 @@ from gs2admin import engine
 from jobqueue.execution.counters import head
 from jobqueue.execution.drain import DRAIN
 from jobqueue.models import GivenUp, Job, JobResult, Namespace, Queue
+from jobqueue.sql import LABEL
 from jobqueue.states import JobState, UserDataState
 from jobqueue.userdata import files
 from jobqueue.userdata.archive import Archive
@@ -151,7 +152,7 @@ def _list_given_up(lease: RunLease, archive: Archive, queues: list[Queue]) -> No
         last = dict(tried)
         GivenUp.objects.bulk_create(
             GivenUp(
-                job_id=pk, namespace=namespaces[line.namespace], user_id=lease.run.user_id, script=line.script_id[:200],
+                job_id=pk, namespace=namespaces[line.namespace], user_id=lease.run.user_id, script=line.script_id[:LABEL],
                 status_code=last.get(pk, 500), at=from_ms(line.given_up_at),
                 replayed_at=from_ms(line.replayed_at) if line.replayed_at is not None else None,
             )

@@ -39,7 +39,7 @@ def prepare_import(*, actor: Actor, project: Project, user_id: str) -> UserDataR
     require(actor, RIGHT, project)
     return UserDataRun.objects.create(
         project=project, user_id=user_id, kind=UserDataKind.IMPORT, state=UserDataState.PREPARED,
-        requested_by=actor.name[:150], log=line(f"Prepared by {actor.name}."),
+        requested_by=actor.name, log=line(f"Prepared by {actor.name}."),
     )  # fmt: skip
 
 
@@ -141,7 +141,7 @@ def _start(actor: Actor, project: Project, user_id: str, kind: UserDataKind, rea
     try:
         with transaction.atomic():
             run = UserDataRun.objects.create(
-                project=project, user_id=user_id, kind=kind, requested_by=actor.name[:150],
+                project=project, user_id=user_id, kind=kind, requested_by=actor.name,
                 log=line(f"Asked for by {actor.name}."),
             )  # fmt: skip
             record(actor=actor, action=f"user_data.{kind}", obj=run, after={"user": user_id}, reason=reason)

@@ -162,7 +162,7 @@ def force_release(*, actor: Actor, namespace: LockNamespace, mutex: Mutex, revis
                       message="lock.mutex.reason.error.require", extra={"field": "reason"})  # fmt: skip
     key = bytes(mutex.key)
     with transaction.atomic():
-        state = sql.free(key, Ended.FORCED, by=actor.name[:150], revision=revision)
+        state = sql.free(key, Ended.FORCED, by=actor.name, revision=revision)
         if state is None:
             seen = sql.read(key)
             if seen is None or not seen.held:

@@ -75,10 +75,10 @@ def namespace(request: HttpRequest, project: Project, namespace: str) -> HttpRes
     """One namespace: its counters, what its scripts did, and the players with work."""
     row = namespace_of(project, namespace)
     # The filter is taken as it is: a player's id may begin or end with a blank.
-    user = without_nul(request.GET.get("user", ""))[:128]
+    user = without_nul(request.GET.get("user", ""))
     state = request.GET.get("state", "")
     state = state if state in players.Shown.values else players.Shown.ANY.value
-    after, after_user = _place(request), without_nul(request.GET.get("after_user", ""))[:128]
+    after, after_user = _place(request), without_nul(request.GET.get("after_user", ""))
     running = overview.running_queues()
     found = players.with_work(row, busy=running, user=user, state=state, after=after, after_user=after_user, limit=PAGE + 1)
     filters = {"user": user, "state": state, "span": request.GET.get("span", "")}

@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.text import Truncator
 from django.views.decorators.http import require_GET
 
 from gs2admin.dashboard.forms import ReasonForm
@@ -59,7 +60,7 @@ def _tried(outcome: services.Invoked, source: str) -> Tried:
     lines = source.split("\n")
     output = "\n".join(outcome.output)
     return Tried(outcome, shown(outcome.result[:OUTPUT_SHOWN], len(outcome.result)), output[:OUTPUT_SHOWN],
-                 len(output) > OUTPUT_SHOWN, line, lines[line - 1].strip()[:200] if 0 < line <= len(lines) else "")
+                 len(output) > OUTPUT_SHOWN, line, Truncator(lines[line - 1].strip()).chars(200) if 0 < line <= len(lines) else "")
 
 
 def line_of(errors: str) -> int:

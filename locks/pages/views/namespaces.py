@@ -48,8 +48,8 @@ def _place(request: HttpRequest) -> reads.Place | None:
 
 def _held(request: HttpRequest, row: LockNamespace) -> dict[str, Any]:
     """The list: filters and place are in the address. Ids are taken as they are: they may begin or end with a blank."""
-    user = without_nul(request.GET.get("user", ""))[:128]
-    front = without_nul(request.GET.get("property", ""))[:1024]
+    user = without_nul(request.GET.get("user", ""))
+    front = without_nul(request.GET.get("property", ""))
     place = _place(request)
     found = reads.held(row, user_id=user, property_prefix=front, after=place, limit=PAGE + 1)
     filters = {"user": user, "property": front, "span": request.GET.get("span", "") if request.GET.get("span") in SPANS else ""}
