@@ -59,8 +59,9 @@ def _tried(outcome: services.Invoked, source: str) -> Tried:
     line = 0 if 200 <= outcome.status_code < 300 else line_of(outcome.result)
     lines = source.split("\n")
     output = "\n".join(outcome.output)
+    at = Truncator(lines[line - 1].strip()).chars(200) if 0 < line <= len(lines) else ""
     return Tried(outcome, shown(outcome.result[:OUTPUT_SHOWN], len(outcome.result)), output[:OUTPUT_SHOWN],
-                 len(output) > OUTPUT_SHOWN, line, Truncator(lines[line - 1].strip()).chars(200) if 0 < line <= len(lines) else "")
+                 len(output) > OUTPUT_SHOWN, line, at)
 
 
 def line_of(errors: str) -> int:
