@@ -140,7 +140,7 @@ def players_by_id(project: Project, *, start: str = "", after: str = "", limit: 
 
 
 def by_property(project: Project, start: str, *, limit: int) -> list[Mutex]:
-    """Mutexes, held or free, whose property begins so, with their namespace, by property; the one held last first."""
+    """Mutexes, held or free, whose property starts with `start`, with their namespace, by property; the one held last first."""
     namespace_ids = list(LockNamespace.objects.filter(project=project).values_list("pk", flat=True)[:MANY])
 
     def mutexes(pk: int) -> QuerySet:

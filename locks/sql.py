@@ -1,7 +1,7 @@
-"""The statements that decide, one per move, written once for both databases.
+"""The statements that decide, one per change of a mutex, written once for both databases.
 
-Each move is one conditional UPDATE: its WHERE holds the rule, its row count is the verdict, and the database's clock, read
-by the statement itself, says what has expired. On PostgreSQL an UPDATE that finds the mutex held by another does not lock
+Each is one conditional UPDATE: its WHERE has the rule, its row count is the decision, and it reads the database's clock to
+know what has expired. On PostgreSQL an UPDATE that finds the mutex held by another does not lock
 the row, which an upsert would do. A trigger (migration 0001) writes the history in the same statement.
 """
 from __future__ import annotations

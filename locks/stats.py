@@ -1,4 +1,4 @@
-"""Counts of what happens to mutexes: kept in the process for a moment, written together, rolled up by age.
+"""Counts of what happens to mutexes: gathered in the process for a moment, then written together.
 
 A refused try must not write to the mutex that others wait for, so counts are gathered and written at most once a second, by
 a thread of the process. A file keeps what is not written yet (locks/countfile.py), so that a killed process loses no refused
@@ -91,13 +91,13 @@ class Counts:
     def _forget(self) -> None:
         self._batch = Batch()
         self._unwritten: list[Batch] = []
-        # What refused callers were told to wait, in the span until the last writing and since then.
+        # The waits that refused callers got, in ms per mutex: in the span before the last write, and since then.
         self._waits: tuple[Counter[int], Counter[int]] = (Counter(), Counter())
         self._since = time.monotonic()
         self._thread: threading.Thread | None = None
 
     def _after_fork(self) -> None:
-        """The parent writes what was the parent's."""
+        """In a forked child: the parent writes its own counts."""
         self._lock = threading.Lock()
         for batch in [self._batch, *self._unwritten]:
             if batch.file is not None:
@@ -105,7 +105,7 @@ class Counts:
         self._forget()
 
     def add(self, namespace_id: int, what: str, mutex_id: int = 0, wait_ms: int = 0) -> None:
-        """Count one in; of a refusal, with its mutex and the wait that it was told."""
+        """Count one event. what: one of FIELDS. mutex_id, wait_ms: of a refusal, its mutex and the wait that the caller got."""
         event = Event(namespace_id, int(time.time()) // 60 * 60, mutex_id, FIELDS.index(what))
         with self._lock:
             self._to_file(event)
@@ -126,11 +126,11 @@ class Counts:
             log.warning("counts of locks are kept in memory alone: a kill may lose those of a second", exc_info=True)
 
     def crowd(self, mutex_id: int) -> float:
-        """How many wait for a mutex: whoever does is always in one of the waits that were told (Little's law)."""
+        """How many callers wait for a mutex: the waits they got, in seconds, per second (Little's law)."""
         with self._lock:
-            told_ms = self._waits[0][mutex_id] + self._waits[1][mutex_id]
+            waits_ms = self._waits[0][mutex_id] + self._waits[1][mutex_id]
             span_s = EVERY_S + min(EVERY_S, time.monotonic() - self._since)
-        return told_ms / 1000 / span_s
+        return waits_ms / 1000 / span_s
 
     def _see_to_writing(self) -> None:
         if settings.PROCESS == "command":
@@ -164,7 +164,7 @@ class Counts:
             log.warning("the last counts of locks could not be written", exc_info=True)
 
     def write(self) -> None:
-        """Write them, and begin anew. What could not be written is kept. Raises DatabaseError."""
+        """Write the counts. What cannot be written stays for the next call. Raises DatabaseError."""
         with self._lock:
             self._waits, self._since = (self._waits[1], Counter()), time.monotonic()
             before, self._unwritten = self._unwritten, []
@@ -216,30 +216,30 @@ _counts = Counts()
 
 
 def acquired(namespace_id: int, *, lost: bool) -> None:
-    """A mutex has a new holder. lost: the holding before had run out without unlock."""
+    """Count a mutex that has a new holder. lost: the holding before ran out without unlock."""
     _counts.add(namespace_id, "acquired")
     if lost:
         expired(namespace_id)
 
 
 def expired(namespace_id: int) -> None:
-    """A holding was found to have run out."""
+    """Count a holding that ran out."""
     _counts.add(namespace_id, "expired")
 
 
 def note_expired(namespace_id: int) -> None:
-    """The same for the chore that notes it, in its transaction."""
+    """`expired` for the chore: written at once, in the caller's transaction."""
     minute = datetime.now(UTC).replace(second=0, microsecond=0)
     sql.count(_rows(Counter({(namespace_id, minute, "expired"): 1})))
 
 
 def denied(namespace_id: int, mutex_id: int, *, wait_ms: int) -> None:
-    """A try was refused, and told to wait."""
+    """Count a refused try. wait_ms: the wait that the caller got."""
     _counts.add(namespace_id, "denied", mutex_id, wait_ms)
 
 
 def crowd(mutex_id: int) -> float:
-    """How many callers of this process wait for a mutex, as far as they do as they were told."""
+    """How many callers of this process wait for a mutex, if they wait as long as the refusal says."""
     return _counts.crowd(mutex_id)
 
 

@@ -1,4 +1,4 @@
-"""One attempt at a job: find its script, run it with its arguments, say how it ended. Writes nothing."""
+"""One attempt at a job: find its script, run it with its arguments, return how it ended. Writes nothing."""
 from __future__ import annotations
 
 import json

@@ -1,4 +1,4 @@
-"""Runs a script's text, whoever asks: as made by that script, in its project only."""
+"""Runs a script's text. What it writes is logged as made by that script, and stays in its project."""
 from __future__ import annotations
 
 import logging
@@ -30,7 +30,7 @@ def run_source(
     random_status: dict[str, Any] | None = None,
     request_id: str = "",
 ) -> Outcome:
-    """Run a script to its end or to its limits; a runner that breaks down is an outcome too: 500 or 503.
+    """Run a script to its end or to its limits; when a runner fails, the outcome is 500 or 503.
 
     args: JSON text. tick: called about twice a second; what it raises ends the script and is raised here.
     """

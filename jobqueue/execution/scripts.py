@@ -64,7 +64,7 @@ def _read(project: Project, namespace: str, name: str) -> Source | None:
 
 
 def forget() -> None:
-    """A script changed in this process."""
+    """Empty the cache: a script changed in this process."""
     _cached.clear()
 
 

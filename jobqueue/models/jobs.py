@@ -110,7 +110,7 @@ class Job(models.Model):
     class Meta:
         ordering = ["id"]
         constraints = [
-            # The state stands first, so that whoever asks what runs looks here and not through an index of all jobs.
+            # The state stands first, so that a query for running jobs uses this index and not one of all jobs.
             models.UniqueConstraint(
                 fields=["state", "queue"], condition=Q(state="running"), name="one_running_job_per_queue"
             ),

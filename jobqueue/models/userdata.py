@@ -16,7 +16,7 @@ class UserDataRun(models.Model):
 
     token: names an import to clients. state: states.UserDataState has the transitions. lease_until, fence: the lease of the
     worker; attempts counts the leases. file: a dump's zip or an upload, in the storage `user_data`. swapped: an import's rows
-    are in place, or a clean's are out of sight, and the old rows are left to remove. done, total: progress in lines or rows.
+    are in place, or a clean's are put away; the old rows are left to delete. done, total: progress in lines or rows.
     log: what happened, for people. error: the sentence that ended it.
     """
 

@@ -1,4 +1,4 @@
-"""Reads a whole file and believes nothing of it, before one row is written."""
+"""Checks a whole file before one row is written."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -31,14 +31,14 @@ MAX_RESULTS = 2_000_000
 
 @dataclass
 class Content:
-    """What a good file holds. namespaces: those that its jobs are in, all of this project."""
+    """What a valid file holds. namespaces: of its jobs, by name; all of this project."""
 
     manifest: Manifest
     namespaces: dict[str, Namespace]
 
 
 def check(lease: RunLease, archive: Archive) -> Content:
-    """Check every line and how they hang together. Raises Refused, LeaseLost."""
+    """Check every line, and the lines against each other and the manifest. Raises Refused, LeaseLost."""
     manifest = _manifest(archive.manifest())
     if manifest.counts.jobs + manifest.counts.given_up > MAX_JOBS or manifest.counts.results > MAX_RESULTS:
         raise Refused(f"The file holds more than {MAX_JOBS:,} jobs or {MAX_RESULTS:,} results.")
@@ -77,7 +77,7 @@ def check(lease: RunLease, archive: Archive) -> Content:
 
 
 def look(file: BinaryIO, size: int) -> Manifest:
-    """What a file says of itself; nothing else of it is read yet. Raises Refused."""
+    """The manifest of a file, without a check of the rest. size: of the file, in bytes. Raises Refused."""
     return _manifest(Archive(file, size).manifest())
 
 
@@ -89,10 +89,10 @@ def _manifest(data: bytes) -> Manifest:
 
 
 def _count(found: dict[str, int], name: str, manifest: Manifest) -> None:
-    """One line more; a file with more lines than it says is not read to its end."""
+    """Count one line. Raises Refused as soon as there are more than the manifest says."""
     found[name] += 1
-    said = {JOBS: manifest.counts.jobs, GIVEN_UP: manifest.counts.given_up, RESULTS: manifest.counts.results}[name]
-    if found[name] > said:
+    expected = {JOBS: manifest.counts.jobs, GIVEN_UP: manifest.counts.given_up, RESULTS: manifest.counts.results}[name]
+    if found[name] > expected:
         raise Refused(f"{name} holds more lines than the manifest says.")
 
 
@@ -109,5 +109,5 @@ def _namespaces(lease: RunLease, used: set[str]) -> dict[str, Namespace]:
     rows = Namespace.objects.filter(project=lease.run.project, name__in=used, status=NamespaceStatus.ACTIVE)
     found = {row.name: row for row in rows}
     if missing := sorted(used - set(found)):
-        raise Refused(f"There is no queue namespace {missing[0]} in this project; make it first.")
+        raise Refused(f"There is no queue namespace {missing[0]} in this project; create it first.")
     return found

@@ -1,5 +1,8 @@
-"""Writes a player's data into a zip. Jobs first, then their results below the number of tries that was written: attempts
-only ever add results, so the file is consistent without holding anybody up."""
+"""Writes a player's data into a zip, while jobs go on.
+
+Jobs are written first, then their results up to the number of tries that was written. Attempts only add results, so the file
+is consistent without a lock.
+"""
 from __future__ import annotations
 
 import zipfile
@@ -33,7 +36,7 @@ BATCH = 100
 
 
 def dump(lease: RunLease) -> None:
-    """Make the file, and end the run with it. Raises LeaseLost."""
+    """Write the file, and end the run with it. Raises LeaseLost."""
     run = lease.run
     lease.note(f"Dumping, attempt {run.attempts}.", done=0, total=Job.objects.filter(queue__in=_queues(run)).count())
     with files.scratch() as folder:
@@ -89,7 +92,7 @@ def _batches(queue: Queue) -> Iterator[list[Job]]:
 def _job_lines(queue: Queue, batch: Iterable[Job]) -> Iterator[tuple[str, JobLine]]:
     lines = {row.job_id: row for row in GivenUp.objects.filter(job__in=batch)}
     for job in batch:
-        # An attempt that is under way has no result yet; for the file it has not begun.
+        # A running attempt has no result yet; in the file it has not begun.
         running = job.state == JobState.RUNNING
         values = {
             "namespace": queue.namespace.name, "name": str(job.name), "script_id": job.script_id, "args": job.args,
@@ -132,7 +135,7 @@ def _pack(lease: RunLease, folder: Path, path: Path, counts: Counts) -> None:
 
 
 def _add(lease: RunLease, archive: zipfile.ZipFile, source: Path) -> None:
-    """Deflated, unless it would shrink so much that no reader should believe it."""
+    """Add a file; uncompressed where archive.py would refuse its compression ratio."""
     size = source.stat().st_size
     method = zipfile.ZIP_STORED if size > SMALL and _shrinks_too_much(lease, source) else zipfile.ZIP_DEFLATED
     info = zipfile.ZipInfo(source.name, date_time=timezone.now().timetuple()[:6])

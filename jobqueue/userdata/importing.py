@@ -1,5 +1,7 @@
-"""Puts a file's rows in a player's place: all of them checked first, then staged under a made-up user, then swapped in by
-one transaction. A kill before the swap leaves the old rows, one after it the new; a repeat finishes either."""
+"""Imports a file: checks all of it, inserts its rows under a made-up user, and swaps them in by one transaction.
+
+A kill before the swap leaves the old rows, one after it the new ones; a repeat finishes either.
+"""
 from __future__ import annotations
 
 import uuid
@@ -18,7 +20,7 @@ from jobqueue.states import JobState, UserDataState
 from jobqueue.userdata import files
 from jobqueue.userdata.archive import Archive
 from jobqueue.userdata.checking import Content, check
-from jobqueue.userdata.clearing import put_away, remove_rows, remove_rubbish, staged_of
+from jobqueue.userdata.clearing import delete_put_away, put_away, remove_rows, staged_of
 from jobqueue.userdata.format import GIVEN_UP, JOBS, RESULTS, GivenUpLine, JobLine, ResultLine, from_ms, parse
 from jobqueue.userdata.runs import RunLease
 
@@ -27,7 +29,7 @@ BATCH_CHARACTERS = 8 * 1024 * 1024
 
 
 def import_file(lease: RunLease) -> None:
-    """Carry the import out and end the run. Raises LeaseLost, and Refused when the file is not to be imported."""
+    """Import the run's file and end the run. Raises LeaseLost, and Refused when something is wrong with the file."""
     run = lease.run
     if not run.swapped:
         lease.note(f"Checking {run.size:,} bytes, attempt {run.attempts}.")
@@ -43,13 +45,13 @@ def import_file(lease: RunLease) -> None:
                 kept, renamed = _swap(lease, archive)
                 sentence = f"The rows are in place: {kept} jobs have their old names"
                 lease.note(sentence + (f", {renamed} new ones, because theirs are in use." if renamed else "."), swapped=True)
-    remove_rubbish(lease)
+    delete_put_away(lease)
     files.remove(run.file)
     lease.end(UserDataState.DONE, "Done.", file="", done=F("total"))
 
 
 class _Staging:
-    """Inserts the lines, a bounded batch per transaction, under names that only this run can map back."""
+    """Inserts the lines, a bounded batch per transaction; the jobs have staged names."""
 
     def __init__(self, lease: RunLease, archive: Archive, content: Content) -> None:
         self.lease, self.archive, self.done = lease, archive, 0
@@ -64,13 +66,13 @@ class _Staging:
             for batch in _batches(self.archive, name, kind, lambda line: len(line.args)):
                 with self.lease.step():
                     self._jobs(batch)
-                self._tell(batch)
+                self._progress(batch)
         for batch in _batches(self.archive, RESULTS, ResultLine, lambda line: len(line.result) + len(line.output)):
             with self.lease.step():
                 self._results(batch)
-            self._tell(batch)
+            self._progress(batch)
 
-    def _tell(self, batch: list[Any]) -> None:
+    def _progress(self, batch: list[Any]) -> None:
         self.done += len(batch)
         self.lease.tick(done=self.done)
 
@@ -120,12 +122,12 @@ def _batches(archive: Archive, name: str, kind: type, size: Any) -> Iterator[lis
 
 
 def staged_name(lease: RunLease, name: str | uuid.UUID) -> uuid.UUID:
-    """A job's name while it is staged, and back again."""
+    """The name of a job while it is staged; of a staged name, the job's own name."""
     return uuid.UUID(int=uuid.UUID(str(name)).int ^ lease.run.token.int)
 
 
 def _swap(lease: RunLease, archive: Archive) -> tuple[int, int]:
-    """The player has the staged rows instead of the old ones. Returns how many jobs kept their names, and how many not."""
+    """Replace the player's rows by the staged ones. Returns (jobs with their old names, jobs with new ones)."""
     run = lease.run
     put_away(run)
     staged = Queue.objects.filter(namespace__project=run.project, user_id=staged_of(run)).select_related("namespace")

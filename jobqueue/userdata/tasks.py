@@ -1,4 +1,4 @@
-"""What workers do for players' data. A task carries a run's id and nothing else."""
+"""The task that carries out a dump, a clean or an import. It carries the run's id and nothing else."""
 from __future__ import annotations
 
 from gs2admin.lease import LeaseLost
@@ -14,7 +14,7 @@ KINDS = {UserDataKind.DUMP: dump, UserDataKind.CLEAN: clean, UserDataKind.IMPORT
 
 
 def perform(run_id: int) -> None:
-    """Begin or go on with a run, if nobody else does, to its end."""
+    """Carry out a run to its end, unless another worker has its lease."""
     lease = take(run_id)
     if lease is None:
         return

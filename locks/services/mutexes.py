@@ -1,4 +1,4 @@
-"""Writes of mutexes: lock, unlock, delete, release by force. Each is decided by one statement (locks/sql.py)."""
+"""Lock, unlock, delete and release mutexes. One statement decides each (locks/sql.py)."""
 from __future__ import annotations
 
 from functools import partial

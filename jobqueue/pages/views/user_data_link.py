@@ -1,4 +1,4 @@
-"""Files by signed, expiring links: whoever has the link has the file, until it ends."""
+"""Files by signed links that expire: a link needs no session, and gives the file to everybody who has it."""
 from __future__ import annotations
 
 from django.contrib import messages
@@ -74,7 +74,7 @@ def upload(request: HttpRequest, token: str) -> HttpResponse:
 def form(request: HttpRequest, token: str) -> HttpResponse:
     """The zip to import, as the file of a form; ends at the page of the import, with what went wrong.
 
-    No token against forgery is asked for: the address itself is the secret, and asking would read the whole body first.
+    There is no CSRF token: the address itself is the secret, and a check would read the whole body first.
     """
     run = files.run_of(token, files.Link.FORM)
     if run is None:
