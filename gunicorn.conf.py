@@ -51,7 +51,7 @@ env.check()
 
 def on_starting(server):
     """End when the process that started us is gone, however it went."""
-    from gs2admin.processes.lifeline import Held
+    from gs2admin.processes.lifeline import ChildEnd
     from gs2admin.processes.supervisor import terminate_myself
 
-    Held.from_environment().on_cut(terminate_myself)
+    ChildEnd.from_environment().on_cut(terminate_myself)
