@@ -63,6 +63,8 @@ _database["CONN_MAX_AGE"] = 0 if PROCESS == "web" and ON_POSTGRES else None
 _database["CONN_HEALTH_CHECKS"] = True
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# Start on a database that has migrations which this code does not know: it was migrated by the next release.
+NEWER_DATABASE = env.flag("GS2ADMIN_NEWER_DATABASE", False)
 
 # ── Cache, broker, worker ───────────────────────────────────────────────────────────────────────────────────
 REDIS_URL = env.text("REDIS_URL")
@@ -201,8 +203,13 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
-        "APP_DIRS": True,
         "OPTIONS": {
+            "loaders": [
+                (
+                    "django.template.loaders.cached.Loader",
+                    ["gs2admin.dashboard.loaders.Loader", "django.template.loaders.app_directories.Loader"],
+                )
+            ],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",

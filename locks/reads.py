@@ -17,7 +17,8 @@ from gs2admin.db.batched import rows_per
 from gs2admin.identity.models import Project
 from gs2admin.text import begins
 from locks import sql
-from locks.models import FRONT, Front, Holding, LockNamespace, LockTally, Mutex
+from locks.expressions import FRONT, Front
+from locks.models import Holding, LockNamespace, LockTally, Mutex
 
 MANY = 1_000
 HOUR = timedelta(hours=1)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.structure.summary import summary
+
 ROOT = Path(__file__).parents[1]
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
 APPS = ("gs2admin", "stages", "jobqueue", "locks")
@@ -68,3 +70,32 @@ def test_the_map_names_every_room_and_no_other(app):
     named = set(re.findall(r"`([a-z_]+(?:/[a-z_]+)*)/`", map_of(app)))
     assert [room for room in rooms_of(app) if room not in named] == []
     assert [room for room in sorted(named) if not any(path.is_dir() for path in (ROOT / app).rglob(room.rsplit("/", 1)[-1]))] == []
+
+
+FIGURES = summary(ROOT)
+# Functions that are longer than 60 lines, and why they stay whole.
+LONG: dict[str, str] = {}
+
+
+def test_there_is_no_circle_between_files_rooms_or_folders():
+    circles = FIGURES["circles"]
+    assert {kind: found for kind, found in _flat(circles).items() if found} == {}
+
+
+def _flat(circles: dict, name: str = "") -> dict[str, list]:
+    """{"files/all imports": [...], ...}: whatever the summary keeps lists of circles in."""
+    found = {}
+    for key, value in circles.items():
+        where = f"{name}/{key}".strip("/")
+        found |= _flat(value, where) if isinstance(value, dict) else {where: value}
+    return found
+
+
+def test_few_files_stand_beside_the_rooms_of_stages():
+    assert FIGURES["apps"]["stages"]["files_at_top_count"] <= 8
+
+
+def test_functions_are_short_and_templates_narrow():
+    # Their complexity is ruff's to check (C901), and so is the width of Python's lines.
+    assert {found["name"] for found in FIGURES["functions_too_long"]} == set(LONG)
+    assert FIGURES["template_lines_too_wide"]["count"] == 0

@@ -15,20 +15,9 @@ from django.conf import settings
 from django.db import connection
 
 from gs2admin.processes import proc
+from tests.conditions import until
 
 RUN = "tests.engine.workapp.tasks.run"
-
-
-def until(condition: Callable, seconds: float, what: str = ""):
-    """Wait for condition() to be true, and return it; fail after that many seconds."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found = condition()
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            pytest.fail(f"not within {seconds} s: {what() if callable(what) else what}")
-        time.sleep(0.02)
 
 
 def database_url() -> str:

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from gs2admin.processes.lifeline import VARIABLE, ChildEnd, Lifeline
-from tests.engine.conftest import until
+from tests.conditions import until
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from gs2admin.engine.alone import alone
 from gs2admin.processes.lifeline import ChildEnd
 from gs2admin.processes.programs import Program, Programs
 from gs2admin.processes.supervisor import stop_on_signals, terminate_myself
+from gs2admin.schema.fitness import require_fit
 
 BACKLOG = 2048
 # By name: the engine imports no domain.
@@ -102,6 +103,7 @@ class Command(BaseCommand):
 
         try:
             with alone(self.say):
+                require_fit(connections[DEFAULT_DB_ALIAS])
                 static.collect()
                 executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
                 if executor.migration_plan(executor.loader.graph.leaf_nodes()):

@@ -14,6 +14,7 @@ from gs2admin.processes.cluster import Cluster
 from gs2admin.processes.faults import beat_every
 from gs2admin.processes.lifeline import ChildEnd
 from gs2admin.processes.supervisor import Supervisor, stop_on_signals, terminate_myself
+from gs2admin.schema.fitness import require_fit_at_start
 
 
 def queues() -> list[dict[str, Any]]:
@@ -31,6 +32,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         lifeline = ChildEnd.from_environment()
+        require_fit_at_start()
         heartbeat, ended = DatabaseHeartbeat(beat_every(settings.LATE_S)), threading.Event()
         starts = [
             partial(Cluster, manage_py=str(settings.BASE_DIR / "manage.py"),
