@@ -66,7 +66,7 @@ class Router(Generic[T]):
 
     def add(self, verb: str, path: str, target: T) -> None:
         """Add an entry. Raises ValueError when another one answers to the same paths."""
-        shape = (verb, _PIECE.sub("{}", path))
+        shape = (verb, _PIECE.sub(r"{\1}", path))
         if shape in self._shapes:
             raise ValueError(f"{verb} {path} is declared twice")
         self._shapes.add(shape)
