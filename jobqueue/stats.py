@@ -10,10 +10,11 @@ from django.db.models import Sum
 
 from gs2admin import engine
 from gs2admin.errors import Conflict
+from gs2admin.lease import LeaseLost
 from jobqueue import sql
 from jobqueue.models import Tally
 from jobqueue.states import JobState
-from locks.services import Held, Lost, holding
+from locks.services import Held, holding
 
 LABEL = 200
 SHARDS = 8
@@ -67,7 +68,7 @@ def roll_up() -> int:
     try:
         with holding(ROLLING, ttl_s=60) as held:
             return _roll_up(held)
-    except (Conflict, Lost):
+    except (Conflict, LeaseLost):
         return 0  # another host is at it, and what it leaves is found next time
 
 

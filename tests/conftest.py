@@ -10,15 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from gs2admin.dashboard import attention
-from gs2admin.identity import tokens
+from gs2admin import cache
 from gs2admin.identity.actors import SYSTEM, person
 from gs2admin.identity.models import Membership, Project, Role, User
 from gs2admin.identity.services.access import create_credential
-from jobqueue.execution import namespaces as kept_namespaces
-from jobqueue.execution import scripts as kept_scripts
-from jobqueue.reads import overview as kept_sums
-from locks.api import namespaces as kept_lock_namespaces
 from tests.official import disconnect_all
 
 CHROMIUM = "/usr/bin/chromium"
@@ -44,9 +39,7 @@ def _official_sessions_end():
 @pytest.fixture(autouse=True)
 def _nothing_kept():
     """What a process remembers of rows must not outlive the test whose rows they were: the next ones have the same numbers."""
-    for room in (kept_scripts, kept_namespaces, kept_sums, kept_lock_namespaces, attention):
-        room.forget()
-    tokens.forget_all()
+    cache.forget_all()
 
 
 LEFT_S = 5.0

@@ -4,15 +4,13 @@ A source must be bounded: it is asked every few seconds while somebody looks at 
 """
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gs2admin.cache import Cache
 from gs2admin.identity.models import Project
 
 TTL_S = 5.0
-KEEP = 256
 
 
 @dataclass(frozen=True)
@@ -31,8 +29,7 @@ class Need:
 
 Source = Callable[[Project], list[Need]]
 _sources: list[Source] = []
-_kept: dict[int, tuple[float, list[Need]]] = {}
-_lock = threading.Lock()
+_kept: Cache[int, list[Need]] = Cache(ttl_s=TTL_S, entries=256)
 
 
 def source(find: Source) -> Source:
@@ -44,14 +41,9 @@ def source(find: Source) -> Source:
 def needs(project: Project) -> list[Need]:
     """What all sources say, at most TTL_S old."""
     kept = _kept.get(project.pk)
-    if kept and time.monotonic() - kept[0] < TTL_S:
-        return kept[1]
-    found = [need for find in _sources for need in find(project)]
-    with _lock:
-        while len(_kept) >= KEEP:
-            _kept.pop(next(iter(_kept)), None)
-        _kept[project.pk] = (time.monotonic(), found)
-    return found
+    if kept is not None:
+        return kept
+    return _kept.put(project.pk, [need for find in _sources for need in find(project)])
 
 
 def forget() -> None:

@@ -19,6 +19,7 @@ from django.core.signing import BadSignature, Signer
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
+from gs2admin.cache import Cache
 from gs2admin.errors import Unavailable
 from gs2admin.identity import throttle
 from gs2admin.identity.models import AccessToken, Credential, Project
@@ -29,7 +30,6 @@ PROJECT_TOKEN_S = 3600
 ACCESS_TOKEN_S = 3600
 # A revoked credential must lose its tokens in every process within 1 s.
 _CREDENTIAL_TTL_S = 0.5
-_CREDENTIALS_KEPT = 10_000
 _ID_LENGTH = Credential._meta.get_field("client_id").max_length
 
 
@@ -69,32 +69,25 @@ def credential_of(token: str) -> Credential:
     return credential
 
 
-_found: dict[str, tuple[float, Credential | None]] = {}
+_credentials: Cache[str, Credential | None] = Cache(ttl_s=_CREDENTIAL_TTL_S, entries=10_000)
 
 
 def find_credential(client_id: str) -> Credential | None:
     """The credential of a client id, at most half a second old, with its project; also a revoked one."""
     if len(client_id) > _ID_LENGTH or not storable(client_id):
         return None  # strangers choose it: it is neither asked for nor remembered
-    now = time.monotonic()
-    hit = _found.get(client_id)
-    if hit is not None and now < hit[0]:
-        return hit[1]
-    credential = Credential.objects.select_related("project").filter(client_id=client_id).first()
-    if len(_found) >= _CREDENTIALS_KEPT:
-        _found.clear()
-    _found[client_id] = (now + _CREDENTIAL_TTL_S, credential)
-    return credential
+    rows = Credential.objects.select_related("project").filter(client_id=client_id)
+    return _credentials.get_or_make(client_id, rows.first)
 
 
 def forget(client_id: str) -> None:
     """Look a credential up anew. Whoever revokes it calls this; the other processes see it within _CREDENTIAL_TTL_S."""
-    _found.pop(client_id, None)
+    _credentials.pop(client_id)
 
 
 def forget_all() -> None:
     """Drop what this process remembers of credentials."""
-    _found.clear()
+    _credentials.clear()
 
 
 # ── Client secrets ──────────────────────────────────────────────────────────────────────────────────────────

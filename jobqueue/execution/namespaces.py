@@ -1,16 +1,15 @@
 """The namespace of a queue that is about to be drained: its rows are kept for a moment, its switches are read each time."""
 from __future__ import annotations
 
-import time
-
+from gs2admin.cache import Cache
 from gs2admin.namespaces.services import NamespaceStatus
 from jobqueue import sql
 from jobqueue.models import Namespace
 
 # Settings that a drain only hands on, such as where notifications go, take effect within this many seconds.
 KEEP_S = 1.0
-_KEPT_MAX = 1000
-_kept: dict[int, tuple[float, int, Namespace]] = {}
+# The key holds the revision, so a change counts at once.
+_kept: Cache[tuple[int, int], Namespace] = Cache(ttl_s=KEEP_S, entries=1_000)
 
 
 def current(namespace_id: int) -> tuple[Namespace | None, bool]:
@@ -22,19 +21,6 @@ def current(namespace_id: int) -> tuple[Namespace | None, bool]:
     if switches is None:
         return None, False
     auto_run, status, revision = switches
-    kept, now = _kept.get(namespace_id), time.monotonic()
-    if kept and kept[1] == revision and now - kept[0] < KEEP_S:
-        namespace = kept[2]
-    else:
-        namespace = Namespace.objects.select_related("project").filter(pk=namespace_id).first()
-        if namespace is None:
-            return None, False
-        if len(_kept) >= _KEPT_MAX:
-            _kept.clear()
-        _kept[namespace_id] = now, revision, namespace
-    return namespace, auto_run and status == NamespaceStatus.ACTIVE
-
-
-def forget() -> None:
-    """Rows of one test must not be met by the next."""
-    _kept.clear()
+    rows = Namespace.objects.select_related("project").filter(pk=namespace_id)
+    namespace = _kept.get_or_make((namespace_id, revision), rows.first)
+    return namespace, namespace is not None and auto_run and status == NamespaceStatus.ACTIVE

@@ -2,16 +2,15 @@
 from __future__ import annotations
 
 import re
-import threading
-import time
 from dataclasses import dataclass
+from sys import getsizeof
 
+from gs2admin.cache import Cache
 from gs2admin.identity.models import Project
 from jobqueue.models import Script
 
 # A changed script is used by every process within this many seconds; the process that changes it, at once.
 KEEP_S = 0.5
-_KEPT_MAX = 500
 _GRN = re.compile(r"grn:gs2:[^:]*:([^:]*):script:([^:]+):script:([^:]+)\Z")
 _BUILT_IN = re.compile(r"execute_(freeze|job_queue|lock|script)_([a-z_]{1,100})\Z")
 
@@ -34,8 +33,9 @@ class BuiltIn:
     method: str
 
 
-_kept: dict[tuple[int, str], tuple[float, Source | None]] = {}
-_lock = threading.Lock()
+_kept: Cache[tuple[int, str, str], Source | None] = Cache(
+    ttl_s=KEEP_S, entries=500, max_bytes=64_000_000, size=lambda found: getsizeof(found.source) if found else 0
+)
 
 
 def find(project: Project, script_id: str) -> Source | BuiltIn | None:
@@ -43,10 +43,6 @@ def find(project: Project, script_id: str) -> Source | BuiltIn | None:
 
     None when there is none, or when it belongs to somebody else.
     """
-    key, now = (project.pk, script_id), time.monotonic()
-    kept = _kept.get(key)
-    if kept and now - kept[0] < KEEP_S:
-        return kept[1]
     namespace, name = "default", script_id
     grn = _GRN.match(script_id)
     if grn:
@@ -59,19 +55,17 @@ def find(project: Project, script_id: str) -> Source | BuiltIn | None:
         built_in = _built_in(script_id)
         if built_in:
             return built_in
+    return _kept.get_or_make((project.pk, namespace, name), lambda: _read(project, namespace, name))
+
+
+def _read(project: Project, namespace: str, name: str) -> Source | None:
     row = Script.objects.filter(namespace__project=project, namespace__name=namespace, name=name).first()
-    found = Source(row.pk, f"{namespace}/{name}", row.source, row.disable_string_number_to_number) if row else None
-    with _lock:
-        if len(_kept) >= _KEPT_MAX:
-            _kept.clear()
-        _kept[key] = (now, found)
-    return found
+    return Source(row.pk, f"{namespace}/{name}", row.source, row.disable_string_number_to_number) if row else None
 
 
 def forget() -> None:
     """A script changed in this process."""
-    with _lock:
-        _kept.clear()
+    _kept.clear()
 
 
 def _built_in(name: str) -> BuiltIn | None:

@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models import DateTimeField, IntegerField, Sum
 from django.db.models.expressions import RawSQL
 
+from gs2admin.cache import Cache
 from jobqueue.models import Job, Namespace, Queue, Tally
 from jobqueue.states import JobState
 
@@ -18,7 +19,7 @@ MANY = 1_000
 HOUR = timedelta(hours=1)
 # A sum over a hundred thousand players takes 20 ms, so everybody shares one for as many times as long as it took.
 MANY_PLAYERS, SHARE, LEAST_S, MOST_S = 10_000, 50, 1.0, 10.0
-_sums: dict[tuple[int, ...], tuple[float, dict[int, tuple[int, int]]]] = {}
+_sums: Cache[tuple[int, ...], dict[int, tuple[int, int]]] = Cache(ttl_s=MOST_S, entries=100)
 _WORK = "SELECT %s, SUM(waiting), COUNT(*) FROM jobqueue_queue WHERE namespace_id = %s AND waiting > 0"
 _OLDEST = (
     "(SELECT q.head_at FROM jobqueue_queue q WHERE q.namespace_id = jobqueue_namespace.id AND q.waiting > 0"
@@ -98,18 +99,15 @@ def running_queues() -> list[int]:
 def _work(ids: tuple[int, ...]) -> dict[int, tuple[int, int]]:
     """Per namespace the jobs not done yet and the players that have some, added up from an index."""
     kept = _sums.get(ids)
+    if kept is not None:
+        return kept
     began = time.monotonic()
-    if kept and began < kept[0]:
-        return kept[1]
     with connection.cursor() as cursor:
         # One sum per namespace: to group them all costs half as much again.
         cursor.execute(" UNION ALL ".join([_WORK] * len(ids)), [pk for pk in ids for _ in range(2)])
         found = {pk: (waiting or 0, players) for pk, waiting, players in cursor.fetchall()}
     if sum(players for _, players in found.values()) > MANY_PLAYERS:
-        if len(_sums) > 100:
-            _sums.clear()
-        now = time.monotonic()
-        _sums[ids] = (now + min(MOST_S, max(LEAST_S, SHARE * (now - began))), found)
+        _sums.put(ids, found, ttl_s=min(MOST_S, max(LEAST_S, SHARE * (time.monotonic() - began))))
     return found
 
 

@@ -37,7 +37,7 @@ class Content:
 
 
 def check(hold: Hold, archive: Archive) -> Content:
-    """Check every line and how they hang together. Raises Refused, RunLost."""
+    """Check every line and how they hang together. Raises Refused, LeaseLost."""
     manifest = _manifest(archive.manifest())
     if manifest.counts.jobs + manifest.counts.given_up > MAX_JOBS or manifest.counts.results > MAX_RESULTS:
         raise Refused(f"The file holds more than {MAX_JOBS:,} jobs or {MAX_RESULTS:,} results.")

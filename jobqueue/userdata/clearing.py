@@ -14,7 +14,7 @@ _NEW_NAME = {"sqlite": "LOWER(HEX(RANDOMBLOB(16)))", "postgresql": "GEN_RANDOM_U
 
 
 def clean(hold: Hold) -> None:
-    """Remove everything of the player, and end the run. Raises RunLost."""
+    """Remove everything of the player, and end the run. Raises LeaseLost."""
     run = hold.run
     if not run.swapped:
         hold.note(f"Erasing, attempt {run.attempts}.")
@@ -54,7 +54,7 @@ def put_away(run: UserDataRun) -> None:
 
 
 def remove_rubbish(hold: Hold) -> int:
-    """Remove what was put away, a batch per transaction. Returns the jobs removed. Raises RunLost."""
+    """Remove what was put away, a batch per transaction. Returns the jobs removed. Raises LeaseLost."""
     return remove_rows(hold, rubbish_of(hold.run))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from django.utils import timezone
 
+from gs2admin.lease import LeaseLost
 from jobqueue.models import GivenUp, Job, JobResult, Queue, UserDataRun
 from jobqueue.states import JobState, UserDataState
 from jobqueue.userdata import files
@@ -26,13 +27,13 @@ from jobqueue.userdata.format import (
     ResultLine,
     to_ms,
 )
-from jobqueue.userdata.runs import Hold, RunLost
+from jobqueue.userdata.runs import Hold
 
 BATCH = 100
 
 
 def dump(hold: Hold) -> None:
-    """Make the file, and end the run with it. Raises RunLost."""
+    """Make the file, and end the run with it. Raises LeaseLost."""
     run = hold.run
     hold.note(f"Dumping, attempt {run.attempts}.", done=0, total=Job.objects.filter(queue__in=_queues(run)).count())
     with files.scratch() as folder:
@@ -48,7 +49,7 @@ def dump(hold: Hold) -> None:
             f"Done: {counts.jobs} jobs, {counts.given_up} given-up jobs, {counts.results} results; {size:,} bytes.",
             file=name, size=size, done=counts.jobs + counts.given_up, total=counts.jobs + counts.given_up,
         )  # fmt: skip
-    except RunLost:
+    except LeaseLost:
         files.remove(name)
         raise
 

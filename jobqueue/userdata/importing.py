@@ -26,7 +26,7 @@ BATCH_CHARACTERS = 8 * 1024 * 1024
 
 
 def import_file(hold: Hold) -> None:
-    """Carry the import out and end the run. Raises RunLost, and Refused when the file is not to be imported."""
+    """Carry the import out and end the run. Raises LeaseLost, and Refused when the file is not to be imported."""
     run = hold.run
     if not run.swapped:
         hold.note(f"Checking {run.size:,} bytes, attempt {run.attempts}.")

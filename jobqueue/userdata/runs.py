@@ -1,7 +1,6 @@
 """Working on a run: one worker at a time, by a lease; whoever lost it can write nothing more."""
 from __future__ import annotations
 
-import time
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -12,23 +11,22 @@ from django.db.models.functions import Concat, Now
 from django.utils import timezone
 
 from gs2admin import engine
+from gs2admin.lease import LeaseLost, Renewer
 from jobqueue.models import UserDataRun
 from jobqueue.states import LIVE, UserDataState
 
 LEASE_S = 30
+PROGRESS_S = 1.0
 MAX_ATTEMPTS = 20
 PERFORM = "jobqueue.userdata.tasks.perform"
-
-
-class RunLost(Exception):
-    """Somebody else works on the run, or it is over."""
 
 
 class Hold:
     """The right to work on a run."""
 
     def __init__(self, run: UserDataRun) -> None:
-        self.run, self._renewed = run, time.monotonic()
+        self.run = run
+        self._lease = Renewer(PROGRESS_S, self.write)
 
     @property
     def rows(self):
@@ -36,20 +34,20 @@ class Hold:
         return UserDataRun.objects.filter(pk=self.run.pk, fence=self.run.fence, state=UserDataState.RUNNING)
 
     def write(self, **values: Any) -> None:
-        """Change the run and renew the lease. Raises RunLost."""
+        """Change the run and renew the lease. Raises LeaseLost."""
         lease = Now() + timedelta(seconds=LEASE_S)
         if not self.rows.update(lease_until=lease, updated_at=Now(), **values):
-            raise RunLost
-        self._renewed = time.monotonic()
+            raise LeaseLost
+        self._lease.restart()
 
     def tick(self, done: int | None = None) -> None:
-        """Call often; renews the lease and the progress about once a second. Raises RunLost."""
-        if time.monotonic() - self._renewed > 1:
+        """Call often; renews the lease and the progress about once a second. Raises LeaseLost."""
+        if self._lease.due:
             self.write(**({} if done is None else {"done": done}))
             engine.beat("user data")
 
     def note(self, sentence: str, **values: Any) -> None:
-        """A line in the log. Raises RunLost."""
+        """A line in the log. Raises LeaseLost."""
         self.write(log=Concat(F("log"), Value(line(sentence))), **values)
 
     @contextmanager
@@ -60,7 +58,7 @@ class Hold:
             yield
 
     def end(self, state: UserDataState, sentence: str, **values: Any) -> None:
-        """The run is over. Raises RunLost."""
+        """The run is over. Raises LeaseLost."""
         self.note(sentence, state=state, **values)
 
 

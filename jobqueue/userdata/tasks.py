@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 from gs2admin import engine
+from gs2admin.lease import LeaseLost
 from jobqueue.models import UserDataRun
 from jobqueue.states import LIVE, UserDataKind, UserDataState
 from jobqueue.userdata import files
@@ -14,7 +15,7 @@ from jobqueue.userdata.clearing import clean, remove_rows, staged_of
 from jobqueue.userdata.dumping import dump
 from jobqueue.userdata.format import Refused
 from jobqueue.userdata.importing import import_file
-from jobqueue.userdata.runs import MAX_ATTEMPTS, Hold, RunLost, take
+from jobqueue.userdata.runs import MAX_ATTEMPTS, Hold, take
 
 KINDS = {UserDataKind.DUMP: dump, UserDataKind.CLEAN: clean, UserDataKind.IMPORT: import_file}
 
@@ -30,7 +31,7 @@ def perform(run_id: int) -> None:
         KINDS[hold.run.kind](hold)
     except Refused as refusal:
         _fail(hold, str(refusal))
-    except RunLost:
+    except LeaseLost:
         return
 
 
@@ -38,7 +39,7 @@ def _fail(hold: Hold, sentence: str) -> None:
     try:
         remove_rows(hold, staged_of(hold.run))
         hold.end(UserDataState.FAILED, sentence, error=sentence)
-    except RunLost:
+    except LeaseLost:
         return
     if hold.run.kind == UserDataKind.IMPORT:
         files.remove(hold.run.file)

@@ -1,10 +1,10 @@
 """The seven namespace methods of GS2-Lock, and a quick way to the namespace of a mutex."""
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from gs2admin.cache import Cache
 from gs2admin.errors import NotFound
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import require
@@ -16,8 +16,7 @@ from locks.services import namespaces as services
 
 T = TypeVar("T")
 KEEP_S = 30.0
-_KEPT_MAX = 2_000
-_kept: dict[tuple[int, str], tuple[float, LockNamespace]] = {}
+_kept: Cache[tuple[int, str], LockNamespace] = Cache(ttl_s=KEEP_S, entries=2_000)
 
 
 class LockNamespaceModel(NamespaceModel):
@@ -53,29 +52,20 @@ def within(call: Call, name: str, act: Callable[[LockNamespace], T]) -> T:
     namespace may be another one by now. Raises NotFound, and what `act` raises.
     """
     require(call.actor, "project.view", call.project)
-    key, now = (call.project.pk, name), time.monotonic()
+    key = call.project.pk, name
     kept = _kept.get(key)
-    if kept is None or now - kept[0] > KEEP_S:
+    if kept is None:
         return act(_find(call, name))
-    kept[1].project = call.project
+    kept.project = call.project
     try:
-        return act(kept[1])
+        return act(kept)
     except NotFound:
-        _kept.pop(key, None)
+        _kept.pop(key)
         fresh = _find(call, name)
-        if fresh.pk == kept[1].pk:
+        if fresh.pk == kept.pk:
             raise
         return act(fresh)
 
 
 def _find(call: Call, name: str) -> LockNamespace:
-    row = NAMESPACES.find(call, name)
-    if len(_kept) >= _KEPT_MAX:
-        _kept.clear()
-    _kept[call.project.pk, name] = (time.monotonic(), row)
-    return row
-
-
-def forget() -> None:
-    """Remember no namespace (tests)."""
-    _kept.clear()
+    return _kept.put((call.project.pk, name), NAMESPACES.find(call, name))

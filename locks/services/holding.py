@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from gs2admin.errors import Conflict
 from gs2admin.identity.actors import SYSTEM, Actor
+from gs2admin.lease import LeaseLost, Renewer
 from locks import sql
 from locks.models import LockNamespace
 from locks.services.mutexes import lock
@@ -18,28 +19,25 @@ from locks.states import ttl_ms
 WHO = "server"
 
 
-class Lost(Exception):
-    """The mutex is no longer ours: its time was over, or somebody released it by force. Write nothing more."""
-
-
 class Held:
     """The right to work alone. fence: the revision, for a WHERE of what is written; it rises with every holder."""
 
     def __init__(self, key: bytes, transaction_id: str, fence: int, ttl_s: int) -> None:
         self.fence = fence
         self._key, self._transaction_id, self._ttl_s = key, transaction_id, ttl_s
-        self._renewed = time.monotonic()
+        self._lease = Renewer(ttl_s / 3, self._extend)
 
     def tick(self) -> None:
-        """Call often while working; when a third of the time is over it asks for more. Raises Lost."""
-        if time.monotonic() - self._renewed > self._ttl_s / 3:
-            self.renew()
+        """Call often while working; renews when a third of the time is over. Raises LeaseLost."""
+        self._lease.tick()
 
     def renew(self) -> None:
-        """Hold it for its whole time from now on. Raises Lost."""
+        """Hold it for its whole time from now on. Raises LeaseLost."""
+        self._lease.now()
+
+    def _extend(self) -> None:
         if sql.extend(self._key, self._transaction_id, self.fence, ttl_ms(self._ttl_s)) is None:
-            raise Lost
-        self._renewed = time.monotonic()
+            raise LeaseLost  # its time was over, or somebody released it by force
 
 
 @contextmanager

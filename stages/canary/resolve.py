@@ -6,13 +6,12 @@ only adds players, and every process on every host gives the same answer.
 from __future__ import annotations
 
 import hashlib
-import threading
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.db.models import FilteredRelation, Q
 
+from gs2admin.cache import FOR_EVER, Cache
 from stages.models import Stage, VersionSet
 from stages.states import RolloutState
 
@@ -21,6 +20,7 @@ PLACES = 10_000
 KEEP_S = 0.2
 KEEP = 1_000
 KEEP_SETS = 2_048
+KEEP_SETS_BYTES = 16_000_000
 # A canary counts while it is up, also when it is on its way to everybody; withdrawn or canceled it does not.
 UP = (
     Q(rollouts__state__in=[RolloutState.CANARY_HOLD, RolloutState.CANARY_ANALYZING])
@@ -78,21 +78,11 @@ class Splits:
     """What this process knows of the stages; one query per stage and KEEP_S, however many players sign in."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[int, str], tuple[float, Split | None]] = {}
-        self._lock = threading.Lock()
+        self._found: Cache[tuple[int, str], Split | None] = Cache(ttl_s=KEEP_S, entries=KEEP)
 
     def get(self, project_id: int, stage: str) -> Split | None:
         """The stage's split, None when there is no such stage."""
-        key, now = (project_id, stage), time.monotonic()
-        kept = self._found.get(key)
-        if kept is not None and now - kept[0] < KEEP_S:
-            return kept[1]
-        split = read(project_id, stage)
-        with self._lock:
-            while len(self._found) >= KEEP:
-                self._found.pop(next(iter(self._found)), None)
-            self._found[key] = (now, split)
-        return split
+        return self._found.get_or_make((project_id, stage), lambda: read(project_id, stage))
 
     def clear(self) -> None:
         """Forget everything, the sets too (tests)."""
@@ -119,8 +109,10 @@ def read_all(project_id: int, **only: str) -> list[tuple[str, Split]]:
 
 
 # Version sets are immutable, so each is read once: {id: (versions, digest)}.
-_sets: dict[int | None, tuple[Mapping[str, str], str]] = {}
-_sets_lock = threading.Lock()
+_sets: Cache[int, tuple[Mapping[str, str], str]] = Cache(
+    ttl_s=FOR_EVER, entries=KEEP_SETS, max_bytes=KEEP_SETS_BYTES,
+    size=lambda known: sum(len(name) + len(version) + 200 for name, version in known[0].items()),  # 200: two str and a slot
+)
 EMPTY: tuple[Mapping[str, str], str] = ({}, "0" * 24)
 
 
@@ -132,10 +124,8 @@ def load_sets(wanted: Iterable[int | None]) -> dict[int | None, tuple[Mapping[st
     if missing:
         rows = VersionSet.objects.filter(pk__in=missing).only("versions", "digest")
         new = {row.pk: (row.versions, row.digest) for row in rows}
-        with _sets_lock:
-            while _sets and len(_sets) + len(new) > KEEP_SETS:
-                _sets.pop(next(iter(_sets)))
-            _sets.update(new)
+        for set_id, known in new.items():
+            _sets.put(set_id, known)
         found |= new
     return found
 

@@ -3,7 +3,7 @@
 One Watch per rollout and process. It looks at the database at most once per LOOK_S, whoever asks; keeps the last
 lines as rendered text; keeps each part of the page with the revision since which it looks like that, per class of
 rights; and keeps the finished answer per (rights, after, seq). So a thousand watchers cost one query and one
-rendering per look, and each of them a dictionary access.
+rendering per look, and each of them a dictionary access. The answers of all rollouts share one bound in bytes.
 
 Path of a request: LiveMiddleware stands before sessions, CSRF and messages, which this read-only answer does not
 need; who asks is known from the session cookie (dashboard.sessions), what they may see from identity.rights.
@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from itertools import islice
 from typing import NamedTuple
@@ -26,6 +26,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
+from gs2admin.cache import FOR_EVER, Cache
 from gs2admin.dashboard.sessions import cache as sessions
 from gs2admin.identity.rights import can
 from stages.models import Output, Rollout
@@ -38,7 +39,10 @@ KEEP_LINES = 2_000
 KEEP_BYTES = 2_000_000
 # At most this many lines in one answer; who is further behind asks again at once.
 ANSWER_LINES = 1_000
-KEEP_ANSWERS = 512
+KEEP_ANSWERS = 4_096
+KEEP_ANSWERS_BYTES = 32_000_000
+# An answer is of use until the rollout changes, at most for a few polls.
+KEEP_ANSWERS_S = 10.0
 WATCHES = 256
 # After this long the names are looked up anew: a project may have been renamed.
 WATCH_S = 30.0
@@ -55,6 +59,12 @@ class State(NamedTuple):
     state: str
 
 
+# Of all rollouts together: key (rollout, url, state, rights, after, seq), value (status, body).
+_answers: Cache[tuple, tuple[int, bytes]] = Cache(
+    ttl_s=KEEP_ANSWERS_S, entries=KEEP_ANSWERS, max_bytes=KEEP_ANSWERS_BYTES, size=lambda answer: len(answer[1])
+)
+
+
 class Watch:
     """One rollout as this process knows it."""
 
@@ -68,8 +78,6 @@ class Watch:
         self._first = 1
         self._bytes = 0
         self._parts: dict[tuple[str, ...], tuple[int, dict[str, tuple[str, int]]]] = {}
-        self._answers: dict[tuple, tuple[int, bytes]] = {}
-        self._answers_of: State | None = None
         self.gone, self._say = False, ""
 
     def look(self) -> State:
@@ -94,19 +102,12 @@ class Watch:
         final = now.state in FINAL
         if not final and after == now.revision and seq >= now.last_seq:
             return 204, b""
-        key = (rights, after, seq)
-        kept = self._answers
-        if self._answers_of is now and key in kept:
-            return kept[key]
-        with self._render_lock:
-            if self._answers_of is not now:
-                self._answers, self._answers_of = {}, now
-            found = self._answers.get(key)
-            if found is None:
-                found = self._render(now, final, rights, after, seq)
-                if len(self._answers) < KEEP_ANSWERS:
-                    self._answers[key] = found
-            return found
+        key = (self.pk, self.url, now, rights, after, seq)
+        found = _answers.get(key)
+        if found is None:
+            with self._render_lock:  # one thread renders a rollout, the others wait for what it makes
+                found = _answers.get(key) or _answers.put(key, self._render(now, final, rights, after, seq))
+        return found
 
     def _render(self, now: State, final: bool, rights: tuple[str, ...], after: int, seq: int) -> tuple[int, bytes]:
         to = min(now.last_seq, seq + ANSWER_LINES)
@@ -166,7 +167,7 @@ class Watches:
     """The rollouts that are watched in this process, the most recent ones."""
 
     def __init__(self) -> None:
-        self._found: OrderedDict[tuple[str, int], Watch] = OrderedDict()
+        self._found: Cache[tuple[str, int], Watch] = Cache(ttl_s=FOR_EVER, entries=WATCHES)
         self._lock = threading.Lock()
 
     def get(self, project: str, number: int) -> Watch | None:
@@ -185,18 +186,18 @@ class Watches:
             with self._lock:
                 watch = self._found.get(key)
                 if watch is None or watch.gone or watch.pk != row[0]:
-                    watch = self._found[key] = Watch(
+                    watch = Watch(
                         row[0], row[1], reverse("rollout-live", kwargs={"project": project, "number": number}),
                         State(*row[2:5]), asker,
                     )
                 watch.born_at = time.monotonic()
-                while len(self._found) > WATCHES:
-                    self._found.popitem(last=False)
+                self._found.put(key, watch)  # anew each time: the ones that nobody watches leave first
         return watch
 
     def clear(self) -> None:
         """Forget everything (tests)."""
         self._found.clear()
+        _answers.clear()
 
 
 watches = Watches()

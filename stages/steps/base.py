@@ -8,6 +8,10 @@ through ``StepCanceled`` or ``LeaseLost``, which ``tick`` raises.
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
+from gs2admin.lease import LeaseLost
+
+__all__ = ["NOTE", "LeaseLost", "StepBroken", "StepCanceled", "StepContext", "StepFailed", "StepKind"]
+
 #: The stream of what a step says itself, beside stdout and stderr of its command.
 NOTE = "note"
 
@@ -22,10 +26,6 @@ class StepBroken(Exception):
 
 class StepCanceled(BaseException):
     """Somebody asked for the rollout to stop. A BaseException, so that no ``except Exception`` swallows it."""
-
-
-class LeaseLost(BaseException):
-    """This worker no longer owns the rollout: stop everything at once, another worker may be at it already."""
 
 
 class StepContext(Protocol):

@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import transaction
 
+from gs2admin.lease import Renewer
 from stages.canary import moves as passages
 from stages.canary.clocks import ends_at, last_call, verdict
 from stages.core import journal, ledger
@@ -83,16 +84,14 @@ class _Watch:
 
     def __init__(self, claim: Claim) -> None:
         self._claim = claim
-        self._looked = self._renewed = time.monotonic()
+        self._looked = time.monotonic()
+        self._lease = Renewer(settings.LEASE_S / 4, lambda: patiently(lambda: journal.renew(claim)))
 
     def tick(self) -> None:
         now = time.monotonic()
         if now - self._looked < LOOK_S:
             return
         self._looked = now
-        if now - self._renewed >= settings.LEASE_S / 4:
-            state, self._renewed = patiently(lambda: journal.renew(self._claim)), now
-        else:
-            state = patiently(lambda: journal.state(self._claim))
+        state = self._lease.tick() or patiently(lambda: journal.state(self._claim))
         if state != RolloutState.CANARY_ANALYZING:
             raise MoveRefused

@@ -9,11 +9,12 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from gs2admin import engine
+from gs2admin.lease import LeaseLost, Renewer
 from stages.core import journal
 from stages.core.journal import Claim, Line
 from stages.models import Rollout, Step
 from stages.states import RolloutState
-from stages.steps.base import LeaseLost, StepCanceled
+from stages.steps.base import StepCanceled
 
 FLUSH_S = 0.1
 FLUSH_CHARS = 64 * 1024
@@ -47,7 +48,8 @@ class Context(Facts):
         self._claim, self._step = claim, step
         self._lines: list[Line] = []
         self._chars = 0
-        self._flushed = self._looked = self._renewed = time.monotonic()
+        self._flushed = self._looked = time.monotonic()
+        self._lease = Renewer(settings.LEASE_S / 4, lambda: patiently(lambda: journal.renew(claim)))
 
     def emit(self, text: str, stream: str = "stdout") -> None:
         """Buffer a line of output; a large buffer is written at once."""
@@ -71,11 +73,7 @@ class Context(Facts):
         if now - self._looked < LOOK_S:
             return
         self._looked = now
-        if now - self._renewed >= settings.LEASE_S / 4:
-            state = patiently(lambda: journal.renew(self._claim))
-            self._renewed = now
-        else:
-            state = patiently(lambda: journal.state(self._claim))
+        state = self._lease.tick() or patiently(lambda: journal.state(self._claim))
         engine.beat()
         if state == RolloutState.CANCELING:
             raise StepCanceled

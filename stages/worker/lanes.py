@@ -14,11 +14,12 @@ from typing import Any
 from django.conf import settings
 
 from gs2admin import engine
+from gs2admin.lease import LeaseLost, Renewer
 from stages.core import journal
 from stages.core.journal import Claim, Line, MoveRefused
 from stages.models import Rollout, Step
 from stages.states import RolloutState, StepState
-from stages.steps.base import LeaseLost, StepCanceled
+from stages.steps.base import StepCanceled
 from stages.worker.context import FLUSH_S, LOOK_S, RUN_IN, Facts, patiently
 from stages.worker.outcome import Outcome, carry_out, closing_line, opening_line
 
@@ -127,7 +128,8 @@ def run_lanes(claim: Claim, rollout: Rollout, lanes: Sequence[Sequence[Step]]) -
 
 def _follow(claim: Claim, rollout: Rollout, lanes: list[Lane]) -> tuple[str, bool]:
     fault, leaving, stopping = "", False, False
-    flushed = looked = renewed = time.monotonic()
+    flushed = looked = time.monotonic()
+    lease = Renewer(settings.LEASE_S / 4, lambda: patiently(lambda: journal.renew(claim)))
     news = threading.Event()
     while True:
         news.clear()
@@ -151,10 +153,7 @@ def _follow(claim: Claim, rollout: Rollout, lanes: list[Lane]) -> tuple[str, boo
             _flush(claim, lanes)
         if now - looked >= LOOK_S:
             looked = now
-            if now - renewed >= settings.LEASE_S / 4:
-                state, renewed = patiently(lambda: journal.renew(claim)), now
-            else:
-                state = patiently(lambda: journal.state(claim))
+            state = lease.tick() or patiently(lambda: journal.state(claim))
             leaving = engine.beat() or leaving
             if state == RolloutState.CANCELING:
                 stopping = True

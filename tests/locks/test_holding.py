@@ -5,9 +5,10 @@ import pytest
 
 from gs2admin.errors import Conflict
 from gs2admin.identity.actors import SYSTEM
+from gs2admin.lease import LeaseLost
 from locks import reads
 from locks.models import LockNamespace, Mutex
-from locks.services import Lost, force_release, holding
+from locks.services import force_release, holding
 from locks.services.namespaces import delete_namespace, server_namespace
 
 pytestmark = pytest.mark.django_db
@@ -40,10 +41,10 @@ def test_whoever_lost_it_is_told_and_releases_nobody_elses():
         force_release(actor=SYSTEM, namespace=row.namespace, mutex=row, reason="r")
         with holding("work") as other:
             assert other.fence == held.fence + 1
-            with pytest.raises(Lost):
+            with pytest.raises(LeaseLost):
                 held.renew()
-        held._renewed -= 2
-        with pytest.raises(Lost):
+        held._lease._renewed_at -= 2
+        with pytest.raises(LeaseLost):
             held.tick()
     assert not reads.live(Mutex.objects.all()).exists()
 

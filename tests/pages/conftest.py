@@ -71,7 +71,7 @@ def forget():
 
 def _forget() -> None:
     cache.clear()
-    health._seen = None
+    health._kept.clear()
     live_answers.watches.clear()
     sessions.cache.__init__()
     board._kept.__init__()

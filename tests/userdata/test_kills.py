@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gs2admin.identity.actors import SYSTEM
+from gs2admin.lease import LeaseLost
 from jobqueue.models import GivenUp, Job, Queue, UserDataRun
 from jobqueue.services import Entry, push_jobs
 from jobqueue.userdata import clearing, importing, runs
@@ -124,7 +125,7 @@ def test_a_worker_that_was_frozen_writes_nothing_more(project, player, dump, upl
     UserDataRun.objects.filter(pk=run.pk).update(lease_until=None)
     perform(run.pk)
     for act in (first.write, lambda: first.note("late"), lambda: importing.import_file(first)):
-        with pytest.raises(runs.RunLost):
+        with pytest.raises(LeaseLost):
             act()
     assert picture(project, player) == new
 

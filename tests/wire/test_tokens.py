@@ -146,7 +146,7 @@ def test_an_id_that_can_be_nobody_s_is_neither_looked_up_nor_remembered(client_i
     """Strangers choose it: a NUL is an error for PostgreSQL, and long ones would fill the memory of every process."""
     with django_assert_num_queries(0):
         refused("secret", tokens.check_secret, client_id, "wrong", ip="10.0.0.1")
-    assert client_id not in tokens._found
+    assert tokens._credentials.get(client_id, "none") == "none"
 
 
 def test_an_access_token_that_is_no_text_is_refused_like_any_other(project):

@@ -2,8 +2,8 @@
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import dataclass
+from sys import getsizeof
 from typing import Any
 from zlib import crc32
 
@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from gs2admin.cache import FOR_EVER, Cache
 from gs2admin.dashboard import health
 from gs2admin.dashboard.attention import Need
 from gs2admin.dashboard.attention import needs as attention_of
@@ -29,6 +30,7 @@ from stages.states import RolloutState
 
 KEEP_S = 10.0
 KEEP = 64
+KEEP_BYTES = 16_000_000
 RIGHTS = ("canary.decide", "stage.promote", "stage.rollback", "rollout.cancel", "stage.edit")
 
 
@@ -133,22 +135,21 @@ class _Kept:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.boards: dict[int, tuple[float, Board]] = {}
-        self.pages: dict[tuple, tuple[float, str]] = {}
+        self.boards: Cache[int, Board] = Cache(ttl_s=KEEP_S, entries=KEEP)
+        self.pages: Cache[tuple, tuple[tuple, str]] = Cache(
+            ttl_s=FOR_EVER, entries=KEEP, max_bytes=KEEP_BYTES, size=lambda page: getsizeof(page[1])
+        )
 
     def board(self, project: Project) -> Board:
         revision = ledger.revision(project.pk)
         kept = self.boards.get(project.pk)
-        if kept and kept[1].revision == revision and time.monotonic() - kept[0] < KEEP_S:
-            return kept[1]
+        if kept and kept.revision == revision:
+            return kept
         with self.lock:
             kept = self.boards.get(project.pk)
-            if kept and kept[1].revision >= revision and time.monotonic() - kept[0] < KEEP_S:
-                return kept[1]
-            board = read_board(project)
-            self._trim(self.boards)
-            self.boards[project.pk] = (time.monotonic(), board)
-            return board
+            if kept and kept.revision >= revision:
+                return kept
+            return self.boards.put(project.pk, read_board(project))
 
     def html(self, project: Project, rights: tuple[str, ...], board: Board, workers: health.Health) -> str:
         key = (project.pk, rights)
@@ -169,14 +170,7 @@ class _Kept:
                 "running": board.running,
                 "may_edit": "stage.edit" in rights,
             })
-            self._trim(self.pages)
-            self.pages[key] = (stamp, html)
-            return html
-
-    @staticmethod
-    def _trim(kept: dict) -> None:
-        while len(kept) >= KEEP:
-            kept.pop(next(iter(kept)), None)
+            return self.pages.put(key, (stamp, html))[1]
 
 
 _kept = _Kept()

@@ -1,0 +1,139 @@
+"""One bounded cache for everything that a process remembers for a moment.
+
+Why not cachetools: its TTLCache needs a lock around each read, has one bound (entries or bytes) and one time to live for
+all. Reads here stand on the path of every REST request, so they take no lock; a value may have its own time to live; and a
+cache has a bound in entries and, where values are large, another in bytes.
+"""
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Hashable
+from typing import Generic, NamedTuple, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+D = TypeVar("D")
+FOR_EVER = float("inf")
+_MISSING = object()
+_all: weakref.WeakSet[Cache] = weakref.WeakSet()
+
+
+class _Entry(NamedTuple, Generic[V]):
+    """A value. ends: a time of time.monotonic(). size: bytes, 0 where nobody counts."""
+
+    value: V
+    ends: float
+    size: int
+
+
+class Cache(Generic[K, V]):
+    """key -> value, for a time. Safe to use from several threads.
+
+    ttl_s: how long a value counts, in seconds; FOR_EVER for what never changes.
+    entries: how many values are kept at most.
+    max_bytes, size: how many bytes they may have together, and how many a value has; both or neither.
+
+    The value that was put first leaves first: it is the one whose time ends first.
+    """
+
+    def __init__(
+        self, *, ttl_s: float, entries: int, max_bytes: int | None = None, size: Callable[[V], int] | None = None
+    ) -> None:
+        if (max_bytes is None) != (size is None):
+            raise ValueError("A bound in bytes needs a size, and a size needs a bound.")
+        self.ttl_s, self.entries, self.max_bytes, self._size_of = ttl_s, entries, max_bytes, size
+        self._kept: dict[K, _Entry[V]] = {}
+        self.bytes = 0
+        self._new_locks()
+        _all.add(self)
+
+    def _new_locks(self) -> None:
+        self._lock, self._making = threading.Lock(), threading.Lock()
+
+    def get(self, key: K, default: D = None) -> V | D:
+        """The value, while its time lasts; else `default`."""
+        entry = self._kept.get(key)
+        return entry.value if entry is not None and time.monotonic() < entry.ends else default
+
+    def put(self, key: K, value: V, *, ttl_s: float | None = None, since: float | None = None) -> V:
+        """Keep a value and return it. One that is larger than the whole bound is not kept.
+
+        ttl_s: its own time to live. since: the time of time.monotonic() at which the value was true; now by default.
+        """
+        now = time.monotonic()
+        size = self._size_of(value) if self._size_of is not None else 0
+        ends = (now if since is None else since) + (self.ttl_s if ttl_s is None else ttl_s)
+        with self._lock:
+            self._drop(key)
+            if self.max_bytes is None or size <= self.max_bytes:
+                self._kept[key] = _Entry(value, ends, size)
+                self.bytes += size
+            while self._kept:
+                first, entry = next(iter(self._kept.items()))
+                heavy = self.max_bytes is not None and self.bytes > self.max_bytes
+                if len(self._kept) <= self.entries and not heavy and entry.ends > now:
+                    break
+                self._drop(first)
+        return value
+
+    def get_or_make(self, key: K, make: Callable[[], V]) -> V:
+        """The value, or what make() returns, kept from the moment at which make was called. Raises what make raises.
+
+        Several threads may make it at the same time.
+        """
+        found = self.get(key, _MISSING)
+        if found is not _MISSING:
+            return found
+        began = time.monotonic()
+        return self.put(key, make(), since=began)
+
+    def get_or_make_once(self, key: K, make: Callable[[], V]) -> V:
+        """The value, or what make() returns; one thread makes it, the others wait for its value. Raises what make raises.
+
+        It is kept from the moment at which it is there, so that those who waited find it, however long it took. Makes for
+        other keys wait too: use it where there is one key, or where making is quick.
+        """
+        found = self.get(key, _MISSING)
+        if found is not _MISSING:
+            return found
+        with self._making:
+            found = self.get(key, _MISSING)
+            return self.put(key, make()) if found is _MISSING else found
+
+    def pop(self, key: K) -> None:
+        """Forget one value, if it is there."""
+        with self._lock:
+            self._drop(key)
+
+    def clear(self) -> None:
+        """Forget every value."""
+        with self._lock:
+            self._kept.clear()
+            self.bytes = 0
+
+    def __len__(self) -> int:
+        """How many values are kept, those included whose time is over."""
+        return len(self._kept)
+
+    def _drop(self, key: K) -> None:
+        entry = self._kept.pop(key, None)
+        if entry is not None:
+            self.bytes -= entry.size
+
+
+def _after_fork() -> None:
+    # A thread of the parent may have held a lock at that moment; it does not exist here, and would hold it for ever.
+    for cache in list(_all):
+        cache._new_locks()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def forget_all() -> None:
+    """Empty every cache of this process (tests)."""
+    for cache in list(_all):
+        cache.clear()

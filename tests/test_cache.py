@@ -1,0 +1,161 @@
+"""gs2admin.cache: how long a value counts, how many are kept, and who makes it."""
+import threading
+
+import pytest
+
+from gs2admin import cache as caches
+from gs2admin.cache import FOR_EVER, Cache, forget_all
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that stands still until a test moves it: clock.now += 1."""
+
+    class Clock:
+        now = 100.0
+
+        def monotonic(self) -> float:
+            return self.now
+
+    found = Clock()
+    monkeypatch.setattr(caches, "time", found)
+    return found
+
+
+def test_a_value_counts_for_its_time_and_not_longer(clock):
+    cache = Cache(ttl_s=2, entries=10)
+    cache.put("a", None)
+    clock.now += 1.99
+    assert cache.get("a", "none") is None
+    clock.now += 0.01
+    assert cache.get("a", "none") == "none"
+
+
+def test_a_value_may_have_a_time_of_its_own(clock):
+    cache = Cache(ttl_s=2, entries=10)
+    cache.put("long", 1, ttl_s=5)
+    cache.put("older", 2, since=99)
+    clock.now += 1
+    assert (cache.get("long"), cache.get("older")) == (1, None)
+    clock.now += 3
+    assert cache.get("long") == 1
+
+
+def test_what_is_kept_for_ever_has_no_end(clock):
+    cache = Cache(ttl_s=FOR_EVER, entries=2)
+    cache.put("a", 1)
+    clock.now += 1e9
+    assert cache.get("a") == 1
+
+
+def test_the_oldest_leaves_when_there_are_too_many(clock):
+    cache = Cache(ttl_s=60, entries=2)
+    for key in "abab":
+        cache.put(key, key)
+    cache.put("a", "again")  # now b is the oldest
+    cache.put("c", "c")
+    assert (cache.get("a"), cache.get("b"), cache.get("c"), len(cache)) == ("again", None, "c", 2)
+
+
+def test_what_is_over_gives_its_memory_back_at_the_next_put(clock):
+    cache = Cache(ttl_s=1, entries=100, max_bytes=100, size=len)
+    for n in range(10):
+        cache.put(n, b"12345")
+    clock.now += 1
+    cache.put("new", b"1")
+    assert (len(cache), cache.bytes) == (1, 1)
+
+
+def test_bytes_are_bounded_and_counted_exactly(clock):
+    cache = Cache(ttl_s=60, entries=100, max_bytes=10, size=len)
+    for key, value in (("a", b"1234"), ("b", b"12345"), ("a", b"1")):
+        cache.put(key, value)
+    assert cache.bytes == 6
+    cache.put("c", b"123456")
+    assert (cache.get("b"), cache.get("a"), cache.get("c"), cache.bytes) == (None, b"1", b"123456", 7)
+    cache.pop("c")
+    cache.pop("c")
+    assert cache.bytes == 1
+    cache.clear()
+    assert (cache.bytes, len(cache)) == (0, 0)
+
+
+def test_a_value_larger_than_the_bound_is_returned_and_not_kept(clock):
+    cache = Cache(ttl_s=60, entries=100, max_bytes=10, size=len)
+    cache.put("a", b"1")
+    assert cache.put("b", b"x" * 11) == b"x" * 11
+    cache.put("a", b"y" * 11)
+    assert (len(cache), cache.bytes) == (0, 0)
+
+
+def test_a_bound_in_bytes_needs_a_size():
+    with pytest.raises(ValueError, match="needs a size"):
+        Cache(ttl_s=1, entries=1, max_bytes=10)
+
+
+def test_a_made_value_is_as_old_as_its_question(clock):
+    cache = Cache(ttl_s=2, entries=10)
+
+    def slow() -> str:
+        clock.now += 1.5
+        return "value"
+
+    assert cache.get_or_make("a", slow) == "value"
+    clock.now += 0.5
+    assert cache.get("a") is None
+    assert cache.get_or_make_once("a", slow) == "value"
+    clock.now += 1.9
+    assert cache.get("a") == "value"
+
+
+def test_a_failure_is_not_kept(clock):
+    cache = Cache(ttl_s=2, entries=10)
+    for make in (cache.get_or_make, cache.get_or_make_once):
+        with pytest.raises(ZeroDivisionError):
+            make("a", lambda: 1 / 0)
+        assert make("a", lambda: 5) == 5
+        cache.clear()
+
+
+def test_one_thread_makes_the_value_and_the_others_get_it():
+    cache = Cache(ttl_s=60, entries=10)
+    made, go, answers = [], threading.Event(), []
+
+    def make() -> object:
+        made.append(1)
+        go.wait(10)
+        return object()
+
+    threads = [threading.Thread(target=lambda: answers.append(cache.get_or_make_once("a", make))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    go.set()
+    for thread in threads:
+        thread.join(10)
+    assert (len(made), len(answers), len(set(map(id, answers)))) == (1, 8, 1)
+
+
+def test_many_threads_leave_the_count_of_bytes_right():
+    cache = Cache(ttl_s=60, entries=50, max_bytes=400, size=len)
+
+    def work(seed: int) -> None:
+        for n in range(3_000):
+            cache.put((n * seed) % 97, b"x" * (n % 23))
+            cache.get(n % 97)
+            if n % 5 == 0:
+                cache.pop(n % 31)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in (3, 5, 7, 11)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert cache.bytes == sum(len(cache.get(key)) for key in range(97) if cache.get(key) is not None) <= 400
+    assert len(cache) <= 50
+
+
+def test_every_cache_can_be_emptied_at_once():
+    one, two = Cache(ttl_s=60, entries=1), Cache(ttl_s=60, entries=1)
+    one.put(1, 1), two.put(2, 2)
+    forget_all()
+    assert (one.get(1), two.get(2)) == (None, None)
