@@ -15,7 +15,7 @@ from stages.core import ledger
 from stages.core.versions import Change, differences, digest, effective
 from stages.gates.reads import Gate, closed, holding
 from stages.models import Rollout, Stage, Version, VersionSet
-from stages.pages.typical_duration import overdue_after, usual_seconds
+from stages.pages.typical_duration import overdue_after, typical_seconds
 from stages.states import FINAL, TIMED, RolloutState, StageStatus, stage_status
 
 SHOWN = 6
@@ -43,7 +43,7 @@ class Card:
     rest: int = 0
     total: int = 0
     arrow: bool = False
-    usual_s: float | None = None
+    typical_s: float | None = None
     gates: list[Gate] = field(default_factory=list)
 
     @property
@@ -68,7 +68,7 @@ class Card:
 
     def overdue(self, now: datetime) -> bool:
         """Whether the live rollout runs for much longer than usual."""
-        limit = overdue_after(self.usual_s)
+        limit = overdue_after(self.typical_s)
         began = self.rollout.started_at if self.rollout and self.updating and not self.waits else None
         return bool(limit and began and (now - began).total_seconds() > limit)
 
@@ -132,12 +132,12 @@ def read_board(project: Project) -> Board:
     sets = _sets(stages, rollouts.values())
     latest = _latest(project) if any(stage.source_id is None for stage in stages) else EMPTY
     live = [row.stage_id for row in rollouts.values() if row.state not in FINAL]
-    usual = usual_seconds(live)
+    typical = typical_seconds(live)
     gates = closed(project.pk)
     by_id = {stage.pk: stage for stage in stages}
     cards, left = [], None
     for stage in stages:
-        cards.append(_card(stage, left, by_id, rollouts.get(stage.last_rollout_id), sets, latest, usual, gates))
+        cards.append(_card(stage, left, by_id, rollouts.get(stage.last_rollout_id), sets, latest, typical, gates))
         left = stage
     return Board(revision, cards, gates, _pending(project))
 
@@ -158,7 +158,7 @@ def _latest(project: Project) -> VersionKey:
     return VersionKey(digest(dict(sorted(versions.items()))), versions)
 
 
-def _card(stage, left, by_id, rollout, sets, latest, usual, gates) -> Card:
+def _card(stage, left, by_id, rollout, sets, latest, typical, gates) -> Card:
     status = stage_status(stage.last_state, True if stage.last_consistent is None else stage.last_consistent)
     source = by_id.get(stage.source_id)
     now = sets[stage.current_set_id]
@@ -183,7 +183,7 @@ def _card(stage, left, by_id, rollout, sets, latest, usual, gates) -> Card:
         rest=len(folded),
         total=len(rows),
         arrow=bool(left and stage.source_id == left.pk),
-        usual_s=usual.get(stage.pk),
+        typical_s=typical.get(stage.pk),
         gates=holding(gates, stage.pk),
     )
 

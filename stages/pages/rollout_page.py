@@ -15,7 +15,7 @@ from stages.core.actions import actions_of
 from stages.core.scenarios import span, way_of
 from stages.models import Output, Rollout, Step
 from stages.models.scenarios import Strategy
-from stages.pages.typical_duration import usual_seconds
+from stages.pages.typical_duration import typical_seconds
 from stages.plan.previews import failing_step
 from stages.plan.redo import Chances, chances
 from stages.plan.steps import EVERYTHING
@@ -218,7 +218,7 @@ def parts_context(rollout: Rollout, rights: tuple[str, ...]) -> dict[str, Any]:
         "failing_lines": _last_lines(rollout, failing) if failing else [],
         "buttons": buttons(rollout, rights, newest=newer is None, again=chances(rollout, steps)),
         "newer": newer,
-        "usual_s": None if final else usual_seconds([rollout.stage_id]).get(rollout.stage_id),
+        "usual_s": None if final else typical_seconds([rollout.stage_id]).get(rollout.stage_id),
         "undo": _undo(rollout, rows),
         "phases": rows[0].phases if rows else PHASES,
         "canary": canary_of(rollout) if rollout.strategy == Strategy.CANARY else None,

@@ -119,7 +119,7 @@ def attention(board: Board, project: Project, workers: health.Health) -> list[At
         elif card.overdue(now):
             found.append(Attention(
                 "warn", "hourglass", f"has been running for {span(now - last.started_at)}",
-                f"the last ones took {span(card.usual_s)}", url, "Watch", last.number, card.stage.name,
+                f"the last ones took {span(card.typical_s)}", url, "Watch", last.number, card.stage.name,
             ))
     return found
 

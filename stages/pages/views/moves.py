@@ -23,7 +23,7 @@ from stages.core.versions import differences, effective
 from stages.gates.reads import closed, holding
 from stages.models import Rollout, Stage
 from stages.pages.forms.confirm import ConfirmForm, RetryForm
-from stages.pages.typical_duration import usual_seconds
+from stages.pages.typical_duration import typical_seconds
 from stages.pages.views.rollouts import rollout_of
 from stages.pages.views.stage import stage_of
 from stages.plan.previews import Preview, failing_step, preview_promote, preview_rollback, unsure_services, versions_of
@@ -107,7 +107,7 @@ def _confirm(
     return render(request, "stages/confirm_move.html", {
         **context, **preview_context(preview), "kind": kind, "form": form, "moved": moved,
         "needs": requirements_of(stage, preview.kind, preview.scenario),
-        **_gates(request, project, stage, kind), **_news(request, preview), "usual_s": usual_seconds([stage.pk]).get(stage.pk),
+        **_gates(request, project, stage, kind), **_news(request, preview), "usual_s": typical_seconds([stage.pk]).get(stage.pk),
     }, status=status)
 
 

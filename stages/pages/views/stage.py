@@ -17,7 +17,7 @@ from stages.core.versions import differences, effective
 from stages.gates.reads import closed, holding
 from stages.models import Rollout, Scenario, Stage
 from stages.models.governance import AutoPromotion
-from stages.pages.typical_duration import usual_seconds
+from stages.pages.typical_duration import typical_seconds
 from stages.plan.previews import source_versions, unsure_services, versions_of
 from stages.states import StageStatus
 
@@ -64,7 +64,7 @@ def stage(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
         "said": sentences(way_of(frozen(_scenario(row))), len(targets)),
         "fed": list(row.fed.filter(deleted_at=None).order_by("sort_number", "name")),
         "history": list(Rollout.objects.filter(stage=row).order_by("-id").select_related("from_set", "to_set")[:HISTORY]),
-        "usual_s": usual_seconds([row.pk]).get(row.pk),
+        "usual_s": typical_seconds([row.pk]).get(row.pk),
         "may_promote": can(request.actor, "stage.promote", project) and status != StageStatus.UPDATING,
         "may_rollback": can(request.actor, "stage.rollback", project) and status != StageStatus.UPDATING and last,
         "may_cancel": "cancel" in actions and can(request.actor, "rollout.cancel", project),
