@@ -78,7 +78,10 @@ def sane_request_id(given: str) -> str:
 
 
 class RequestLogMiddleware:
-    """Gives every request an id (request.request_id, answered as X-Request-ID) and a line in the log."""
+    """Gives every request an id (request.request_id, answered as X-Request-ID) and a line in the log.
+
+    A line of a request that sets `request.quiet`, and of probes and static files, is at DEBUG.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -90,11 +93,13 @@ class RequestLogMiddleware:
         try:
             response = self.get_response(request)
             response.headers.setdefault(HEADER, request.request_id)
-            quiet = request.path_info.startswith(_QUIET)
-            access.log(
-                logging.DEBUG if quiet else logging.INFO, "%s %s %s", request.method, request.path_info,
-                response.status_code, extra=_facts(request, response, began),
-            )
+            quiet = getattr(request, "quiet", False) or request.path_info.startswith(_QUIET)
+            level = logging.DEBUG if quiet else logging.INFO
+            if access.isEnabledFor(level):
+                access.log(
+                    level, "%s %s %s", request.method, request.path_info, response.status_code,
+                    extra=_facts(request, response, began),
+                )
             return response
         finally:
             REQUEST_ID.reset(token)

@@ -181,11 +181,10 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
 ]
 MIDDLEWARE = [
-    "stages.pages.live.LiveMiddleware",
     "gs2admin.logs.RequestLogMiddleware",
     "gs2admin.health.HealthMiddleware",
-    "gs2admin.wire.middleware.FamiliesMiddleware",
-    "gs2admin.wire.middleware.WireMiddleware",
+    "gs2admin.wire.middleware.EntryMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -195,7 +194,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
     "gs2admin.dashboard.middleware.PageErrorsMiddleware",
 ]
 ROOT_URLCONF = "gs2admin.urls"

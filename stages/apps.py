@@ -7,8 +7,8 @@ class StagesConfig(AppConfig):
     verbose_name = "Stages"
 
     def ready(self) -> None:
-        # They register themselves: what asks for attention, searches, parts of a player's page, background work.
-        from stages.pages import attention, search  # noqa: F401
+        # They register themselves: what asks for attention, searches, parts of a player's page, direct paths, background work.
+        from stages.pages import attention, live, search  # noqa: F401
         from stages.pages.views import player  # noqa: F401
         from stages.webhooks import deliver  # noqa: F401
         from stages.worker import chores  # noqa: F401

@@ -39,7 +39,7 @@ TITLES = {
 
 def error_page(request: HttpRequest, status: int, sentence: str, *, title: str = "") -> HttpResponse:
     """An error as a page for people; a fragment's request gets the sentence alone."""
-    if request.headers.get("HX-Request"):
+    if request.htmx:
         return HttpResponse(sentence, status=status, content_type="text/plain; charset=utf-8")
     request_id = str(getattr(request, "request_id", "") or "") if status >= 500 else ""
     context = {

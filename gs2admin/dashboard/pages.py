@@ -34,8 +34,8 @@ def actor_of(request: HttpRequest) -> Actor:
 
 def sign_in_first(request: HttpRequest) -> HttpResponse:
     """Send an anonymous reader to the sign-in page; a fragment gets a 401 that makes the whole page go there."""
-    if request.headers.get("HX-Request"):
-        back = request.headers.get("HX-Current-URL", "")
+    if request.htmx:
+        back = request.htmx.current_url or ""
         path = "/" + back.split("/", 3)[3] if back.count("/") >= 3 else "/"
         return HttpResponse(status=401, headers={"HX-Redirect": f"{resolve_url('login')}?next={quote(path)}"})
     return redirect_to_login(request.get_full_path() if request.method == "GET" else "/", resolve_url("login"))

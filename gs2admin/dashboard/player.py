@@ -19,7 +19,7 @@ LONGEST = 128
 
 
 @dataclass(frozen=True)
-class Pulse:
+class Revision:
     """state: anything that changes when the part would look different. busy: it changes by itself just now."""
 
     state: Any = None
@@ -31,7 +31,7 @@ class Part:
     """One card or several. Its template has one root element with the id `part-<key>`.
 
     look(request, project, user_id) gives the template's context; it may read request.GET, where the part's own page puts
-    the place in its list. pulse(project, user_id) costs one or two indexed reads; a part without one does not move.
+    the place in its list. revision(project, user_id) costs one or two indexed reads; a part without one does not move.
     side: beside the others. right: who may see it.
     """
 
@@ -40,7 +40,7 @@ class Part:
     template: str
     look: Callable[[HttpRequest, Project, str], dict[str, Any]]
     order: int
-    pulse: Callable[[Project, str], Pulse] | None = None
+    revision: Callable[[Project, str], Revision] | None = None
     side: bool = False
     right: str = "project.view"
 

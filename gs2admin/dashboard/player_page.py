@@ -32,10 +32,10 @@ def _parts(request: HttpRequest, project: Project) -> list[Part]:
     return [each for each in registry.parts if can(request.actor, each.right, project)]
 
 
-def _cursor(parts: list[Part], project: Project, user_id: str) -> tuple[int, int]:
+def _cursor(parts: list[Part], project: Project, user_id: str) -> tuple[str, int]:
     """What the page's state is called, and how soon to ask again."""
-    pulses = [find(project, user_id) for find in dict.fromkeys(each.pulse for each in parts if each.pulse)]
-    return cursor_of(*(pulse.state for pulse in pulses)), BUSY_MS if any(pulse.busy for pulse in pulses) else CALM_MS
+    found = [find(project, user_id) for find in dict.fromkeys(each.revision for each in parts if each.revision)]
+    return cursor_of(*(revision.state for revision in found)), BUSY_MS if any(one.busy for one in found) else CALM_MS
 
 
 def _head(request: HttpRequest, project: Project, user_id: str) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def part(request: HttpRequest, project: Project, part: str) -> HttpResponse:
     if found is None:
         raise NotFound("This page has no such part, or your role may not see it.", component="player")
     context = {**found.look(request, project, user_id), "user_id": user_id}
-    if request.headers.get("HX-Request"):
+    if request.htmx:
         answer = render(request, found.template, context)
         answer.headers["Cache-Control"] = "no-store"
         return answer
@@ -105,6 +105,6 @@ def live(request: HttpRequest, project: Project) -> HttpResponse:
               render_to_string("dashboard/_player_head.html", {**_head(request, project, user_id), "oob": True}, request)]
     pieces += [
         render_to_string(each.template, {**each.look(request, project, user_id), "user_id": user_id, "oob": True}, request)
-        for each in parts if each.pulse
+        for each in parts if each.revision
     ]
     return HttpResponse("".join(pieces), headers=NO_STORE)

@@ -1,7 +1,7 @@
-"""What live pages answer: 204 while nothing is new, else the parts that moved."""
+"""What live pages answer: 204 while nothing is new, else the parts that changed."""
 from __future__ import annotations
 
-import zlib
+import hashlib
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -11,14 +11,17 @@ BUSY_MS, CALM_MS = 1_000, 10_000
 NO_STORE = {"Cache-Control": "no-store"}
 
 
-def cursor_of(*facts: Any) -> int:
-    """An integer that changes with the facts; the same in every process."""
-    return zlib.crc32(repr(facts).encode())
+def cursor_of(*facts: Any) -> str:
+    """A digest of the facts, as decimal digits: another one whenever a fact differs, the same in every process.
+
+    Facts are compared by their repr, so each must have one that says everything about it.
+    """
+    return str(int.from_bytes(hashlib.sha256(repr(facts).encode()).digest()[:16]))
 
 
-def is_present(request: HttpRequest, cursor: int) -> bool:
-    """Whether the reader has seen this state already."""
-    return request.GET.get("after") == str(cursor)
+def is_present(request: HttpRequest, cursor: str) -> bool:
+    """Whether the reader has seen this state already: the cursor is in ?after=."""
+    return request.GET.get("after") == cursor
 
 
 def nothing_new() -> HttpResponse:
@@ -26,8 +29,8 @@ def nothing_new() -> HttpResponse:
     return HttpResponse(status=204, headers=NO_STORE)
 
 
-def live_answer(request: HttpRequest, template: str, cursor: int, context: dict[str, Any]) -> HttpResponse:
-    """204 while the reader's cursor (?after=) is the present one, else what is new; 286 when nothing moves any more.
+def live_answer(request: HttpRequest, template: str, cursor: str, context: dict[str, Any]) -> HttpResponse:
+    """204 while the reader's cursor is the present one, else what is new; 286 when nothing changes any more.
 
     context: "still" when neither something runs nor waits to.
     """

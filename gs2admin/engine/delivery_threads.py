@@ -55,7 +55,7 @@ def _guarded(name: str, call: Any) -> Any:
         connections.refresh()
         return call()
     except db.OperationalError as problem:
-        # The pulse says when it is back; what was under way is due again after its lease.
+        # The heartbeat says when it is back; what was under way is due again after its lease.
         log.debug("delivery_thread: the database is away", extra={"name_of": name, "problem": str(problem)})
     except Exception:
         log.exception("delivery_thread failed", extra={"name_of": name})

@@ -36,7 +36,7 @@ class Watched:
 
 
 class DatabaseHeartbeat:
-    """Implements `processes.supervisor.Pulse`. All methods return at once; `serve` runs in a thread."""
+    """Implements `processes.supervisor.Heartbeat`. All methods return at once; `serve` runs in a thread."""
 
     def __init__(self, every_s: float) -> None:
         self._every_s = every_s

@@ -76,7 +76,7 @@ def _guarded(kind: str, name: str, run: Callable[[], int]) -> int:
         connections.refresh()
         rows = run() or 0
     except db.OperationalError as problem:
-        # Said once; the pulse says when it is back.
+        # Said once; the heartbeat says when it is back.
         log.log(logging.DEBUG if name in _away else logging.WARNING, "%s: the database is away", kind,
                 extra={"name_of": name, "problem": str(problem)})
         _away.add(name)

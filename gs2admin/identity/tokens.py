@@ -76,8 +76,10 @@ def find_credential(client_id: str) -> Credential | None:
     """The credential of a client id, at most half a second old, with its project; also a revoked one."""
     if len(client_id) > _ID_LENGTH or not storable(client_id):
         return None  # strangers choose it: it is neither asked for nor remembered
-    rows = Credential.objects.select_related("project").filter(client_id=client_id)
-    return _credentials.get_or_make(client_id, rows.first)
+    # The queryset is made inside: to make it costs more than the answer that is remembered.
+    return _credentials.get_or_make(
+        client_id, lambda: Credential.objects.select_related("project").filter(client_id=client_id).first()
+    )
 
 
 def forget(client_id: str) -> None:

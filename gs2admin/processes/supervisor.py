@@ -1,4 +1,4 @@
-"""Keeps clusters alive from outside: starts, watches, replaces, ends them. Knows no database; `Pulse` brings what it says.
+"""Keeps clusters alive from outside: starts, watches, replaces, ends them. Knows no database; `Heartbeat` brings what it says.
 
 A replacement harms nobody who is innocent: the new cluster starts at once, the old one takes no more work, its busy
 workers finish their step and hand over, and only then is it killed.
@@ -25,7 +25,7 @@ SHUTDOWN_S = 6.0
 HEALTHY_S = 1.0
 
 
-class Pulse(Protocol):
+class Heartbeat(Protocol):
     """The supervisor's line to the database and the queue, served by a thread of its own, so that it never waits."""
 
     def watch(self, cluster: Cluster) -> None:
@@ -56,9 +56,9 @@ class Slot:
 class Supervisor:
     """Serves the queues until it is told to stop."""
 
-    def __init__(self, starts: list[Callable[[], Cluster]], pulse: Pulse, *, late_s: float, drain_s: float) -> None:
+    def __init__(self, starts: list[Callable[[], Cluster]], heartbeat: Heartbeat, *, late_s: float, drain_s: float) -> None:
         self.slots = [Slot(start) for start in starts]
-        self.pulse = pulse
+        self.heartbeat = heartbeat
         self.late_s = late_s
         self.drain_s = drain_s
         self._stopping = threading.Event()
@@ -94,7 +94,7 @@ class Supervisor:
             if now >= slot.start_at:
                 slot.current = slot.start()
                 log.info("cluster started", extra={"cluster": slot.current.id.hex, "pid": slot.current.popen.pid})
-                self.pulse.watch(slot.current)
+                self.heartbeat.watch(slot.current)
             return
         cluster = slot.current
         self._refresh(cluster)
@@ -125,7 +125,7 @@ class Supervisor:
         died = cluster.refresh()
         if died:
             self._end_orphans()
-            self.pulse.bury(cluster, [worker.pid for worker in died])
+            self.heartbeat.bury(cluster, [worker.pid for worker in died])
 
     def _end_orphans(self) -> None:
         """What a dead worker had started: its row goes on elsewhere, and nothing may act for it twice."""
@@ -142,8 +142,8 @@ class Supervisor:
             log.error("something of a cluster cannot be killed", extra={"cluster": cluster.id.hex,
                                                                      "pids": [left.process.pid for left in cluster.members()]})
         self._end_orphans()
-        self.pulse.bury(cluster, [worker.pid for worker in workers if not proc.alive(worker)])
-        self.pulse.forget(cluster)
+        self.heartbeat.bury(cluster, [worker.pid for worker in workers if not proc.alive(worker)])
+        self.heartbeat.forget(cluster)
 
     def _end(self) -> None:
         clusters = [cluster for slot in self.slots for cluster in slot.clusters()]

@@ -1,4 +1,4 @@
-"""Takes the table's requests out of Django's stack before hosts, redirects, sessions and CSRF are looked at."""
+"""The one middleware in front of Django's stack: what is answered before hosts, redirects, sessions and CSRF are looked at."""
 
 from __future__ import annotations
 
@@ -6,34 +6,34 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
+from gs2admin.wire.direct import DIRECT
 from gs2admin.wire.location import locate
-from gs2admin.wire.protocol import families
+from gs2admin.wire.protocol import protocols
 from gs2admin.wire.rest import serve
 from gs2admin.wire.table import table
 
+Answer = Callable[[HttpRequest], HttpResponse]
 
-class WireMiddleware:
-    """Stands second, behind the request log. Django's request signals still frame it, so connections are kept well."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+class EntryMiddleware:
+    """Answers direct paths, the published protocols and the methods of GS2; everything else goes on to the pages.
+
+    Stands behind the request log. Django's request signals still frame it, so connections are kept well.
+    """
+
+    def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response
-        table()  # a doubled or broken declaration stops the server at its start, not at the first call
+        # A doubled or broken declaration stops the server at its start, not at the first call.
+        self._table, self._protocols = table(), protocols()
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        where = locate(request.META)
-        return self.get_response(request) if where is None else serve(request, where)
-
-
-class FamiliesMiddleware:
-    """Does the same for the other published protocols."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-        families()
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        for family in families():
-            path = family.find(request.META)
+        found = DIRECT.find(request.method or "GET", request.path_info)
+        if found is not None:
+            return found.target(request, **found.pieces)
+        meta = request.META
+        for protocol in self._protocols:
+            path = protocol.find(meta)
             if path is not None:
-                return family.serve(request, path)
-        return self.get_response(request)
+                return protocol.serve(request, path)
+        where = locate(meta)
+        return self.get_response(request) if where is None else serve(request, where)

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from gs2admin import __version__
-from gs2admin.wire import openapi_protocols as openapi_families
+from gs2admin.wire import openapi_protocols
 from gs2admin.wire.table import API, Auth, Method, table
 
 _REF = "#/components/schemas/{model}"
@@ -41,17 +41,17 @@ def document() -> dict[str, Any]:
     for method in methods:
         path = f"/{method.service}{re.sub(r'{[+]', '{', method.path)}"
         paths.setdefault(path, {})[method.verb.lower()] = _operation(method, names)
-    for path, operations in openapi_families.paths().items():
+    for path, operations in openapi_protocols.paths().items():
         paths.setdefault(path, {}).update(operations)
     return {
         "openapi": "3.1.0",
         "info": {"title": "gs2admin", "version": __version__, "description": _INTRODUCTION},
         "servers": [{"url": "/"}],
-        "tags": [{"name": service} for service in dict.fromkeys(m.service for m in methods)] + openapi_families.tags(),
+        "tags": [{"name": service} for service in dict.fromkeys(m.service for m in methods)] + openapi_protocols.tags(),
         "paths": paths,
         "components": {
-            "schemas": schemas | openapi_families.schemas(),
-            "securitySchemes": _SECURITY | openapi_families.security(),
+            "schemas": schemas | openapi_protocols.schemas(),
+            "securitySchemes": _SECURITY | openapi_protocols.security(),
             "responses": _responses(),
         },
     }

@@ -1,7 +1,7 @@
 """A published protocol that is not GS2's: a prefix, routes, and an error shape of its own.
 
 Its requests are taken out of Django's stack as the GS2 ones are, before hosts, redirects, sessions and CSRF are looked
-at, so that nothing under the prefix is ever answered in another shape. A family says how its caller is known and how it
+at, so that nothing under the prefix is ever answered in another shape. A protocol says how its caller is known and how it
 refuses; reading, routing and the last resort are here. Each app lists its protocols in its package `api` as PROTOCOLS.
 """
 
@@ -29,10 +29,10 @@ from gs2admin.identity.models import Credential, Project
 from gs2admin.text import storable
 from gs2admin.wire import bodies, location
 from gs2admin.wire.failures import Failure
+from gs2admin.wire.router import Router, compiled
 
 log = logging.getLogger(__name__)
 _ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
-_PIECE = re.compile(r"\{([A-Za-z_]+)\}")
 # A body that is nested deeper is refused: what is kept is walked through by functions that call themselves.
 MOST_DEEP = 100
 
@@ -56,8 +56,8 @@ class Reply:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a handler may rely on: who asks, in which project, and the fields. pieces: of the path, decoded."""
+class Request:
+    """What a handler may rely on: who calls, in which project, and the fields. pieces: of the path, decoded."""
 
     actor: Actor
     project: Project
@@ -77,7 +77,7 @@ class Route:
     name: str
     verb: str
     path: str
-    handler: Callable[[Asked], Reply]
+    handler: Callable[[Request], Reply]
     summary: str
     takes_body: bool = False
     conflict: int = 400
@@ -88,12 +88,11 @@ class Route:
 
     def pattern(self) -> re.Pattern[str]:
         """The path as an expression over the raw, still encoded path."""
-        parts = _PIECE.split(self.path)
-        return re.compile("".join(f"(?P<{p}>[^/]+)" if n % 2 else re.escape(p) for n, p in enumerate(parts)), re.DOTALL)
+        return compiled(self.path)
 
 
-class Family:
-    """Base of a family. root: everything below it is ours. prefix: of the routes.
+class Protocol:
+    """Base of a protocol. root: everything below it is ours. prefix: of the routes.
 
     host: a Host header that means the root, for clients that can only change DNS; their path begins below `root`.
     name, title, security (OpenAPI security schemes) and error_schema are for the OpenAPI page.
@@ -110,26 +109,28 @@ class Family:
     error_schema: dict[str, Any] = {}
 
     def __init__(self) -> None:
-        self._routes = [(route, route.pattern()) for route in self.routes]
+        self._router: Router[Route] = Router()
+        for route in self.routes:
+            self._router.add(route.verb, route.path, route)
 
-    # ── What a family says of itself ──────────────────────────────────────────────────────────────────────────
+    # ── What a protocol says of itself ──────────────────────────────────────────────────────────────────────────
 
     def caller(self, request: HttpRequest, uri: str) -> Credential:
         """The live credential that asks. uri: the request target as it was sent, path and query. Raises Refused."""
         raise NotImplementedError
 
     def refusal(self, refused: Refused) -> Reply:
-        """The family's error body."""
+        """The protocol's error body."""
         raise NotImplementedError
 
     def dress(self, reply: Reply, request: HttpRequest) -> Reply:
         """The last change of a success, such as an envelope."""
         return reply
 
-    # ── What all families do alike ────────────────────────────────────────────────────────────────────────────
+    # ── What all protocols do alike ────────────────────────────────────────────────────────────────────────────
 
     def find(self, meta: dict[str, Any]) -> str | None:
-        """The still encoded path below the root, or None when the request is not for this family."""
+        """The still encoded path below the root, or None when the request is not for this protocol."""
         path = re.split(r"[?#]", target(meta), maxsplit=1)[0].removeprefix(meta.get("SCRIPT_NAME", ""))
         if self.host is not None and self.host.match(meta.get("HTTP_HOST", "")):
             return path
@@ -159,7 +160,7 @@ class Family:
         credential = self.caller(request, target(meta))
         route, found = self._route(verb, path.removeprefix(self.prefix.removeprefix(self.root)), path)
         request.wire_method = f"{words}.{route.name}"  # for the access log
-        asked = Asked(
+        call = Request(
             actor=from_credential(
                 credential, door="api", ip=meta.get("REMOTE_ADDR", ""), request_id=getattr(request, "request_id", "")
             ),
@@ -169,20 +170,17 @@ class Family:
             body=self._body(raw, meta, words) if route.takes_body else {},
         )
         try:
-            return route.handler(asked)
+            return route.handler(call)
         except DomainError as error:
             raise refused_by(error, route.conflict) from None
 
     def _route(self, verb: str, path: str, whole: str) -> tuple[Route, dict[str, str]]:
-        verbs = set()
-        if whole.startswith(self.prefix.removeprefix(self.root)):
-            for route, pattern in self._routes:
-                match = pattern.fullmatch(path)
-                if match and route.verb == verb:
-                    return route, match.groupdict()
-                if match:
-                    verbs.add(route.verb)
-        raise Refused(404, f"This path answers to {', '.join(sorted(verbs))} only." if verbs else "There is no such path.")
+        if not whole.startswith(self.prefix.removeprefix(self.root)):
+            raise Refused(404, "There is no such path.")
+        found = self._router.find(verb, path)
+        if found is None:
+            raise Refused(404, self._router.missing(path))
+        return found.target, found.pieces
 
     def _piece(self, value: str, words: str) -> str:
         text = location.piece(value, True, words)
@@ -254,9 +252,9 @@ def _response(reply: Reply, head: bool) -> HttpResponse:
 
 
 @cache
-def families() -> list[Family]:
+def protocols() -> list[Protocol]:
     """All published protocols of this server, from the apps' `api` packages."""
-    found: list[Family] = []
+    found: list[Protocol] = []
     for config in apps.get_app_configs():
         if config.module and module_has_submodule(config.module, "api"):
             found += getattr(import_module(f"{config.name}.api"), "PROTOCOLS", [])

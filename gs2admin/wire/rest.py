@@ -47,9 +47,7 @@ def _call(request: HttpRequest, where: Location) -> Answer:
     verb = request.method or "GET"
     found = table().find(service, verb, where.path)
     if found is None:
-        verbs = table().verbs(service, where.path)
-        what = f"This path answers to {', '.join(verbs)} only." if verbs else "There is no such path."
-        raise refuse(404, "method", f"{service}.request.method.error.notFound", what)
+        raise refuse(404, "method", f"{service}.request.method.error.notFound", table().missing(service, where.path))
     method, names, values = found
     request.wire_method = method.name  # for the access log
     has_body = verb in {"POST", "PUT", "PATCH"}

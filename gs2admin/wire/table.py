@@ -5,7 +5,6 @@ Each app lists its methods, of GS2 and of our own JSON API, in its package `api`
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -17,6 +16,7 @@ from django.apps import apps
 from django.utils.module_loading import module_has_submodule
 from pydantic import BaseModel
 
+from gs2admin.wire.router import Match, Router, pieces
 from gs2admin.wire.shapes import Shape
 
 if TYPE_CHECKING:
@@ -89,74 +89,33 @@ class Answer:
     etag: str = ""
 
 
-@dataclass(frozen=True)
-class Route:
-    """A method with its compiled path."""
-
-    method: Method
-    pattern: re.Pattern[str]
-    names: tuple[str, ...]
-
-
-_PIECE = re.compile(r"\{(\+?)([A-Za-z]+)\}")
-
-
-def _compile(method: Method) -> Route:
-    names: list[str] = []
-    pattern = ""
-    for segment in method.path.lstrip("/").split("/"):
-        piece = _PIECE.fullmatch(segment)
-        if piece:
-            names.append(piece[2])
-            pattern += "/(.*)" if piece[1] else "/([^/]*)"
-        else:
-            pattern += "/" + re.escape(segment)
-    return Route(method, re.compile(pattern, re.DOTALL), tuple(names))
-
-
-def _specificity(route: Route) -> tuple[int, ...]:
-    """Sorts fixed segments before names before greedy names, from the left: `/system/version` wins over a name."""
-    ranks = []
-    for segment in route.method.path.lstrip("/").split("/"):
-        piece = _PIECE.fullmatch(segment)
-        ranks.append(0 if not piece else 2 if piece[1] else 1)
-    # Of two greedy routes, the one that goes on after the greedy piece (…/lock) is the special one.
-    return (*ranks, 3)
-
-
 class Table:
     """All methods, refused when two share a name, a route or when a path piece is no field of the request."""
 
     def __init__(self, methods: Iterable[Method]) -> None:
         self.methods = list(methods)
         self.by_name: dict[tuple[str, str, str], Method] = {}
-        self._routes: dict[str, list[Route]] = {}
-        seen: dict[tuple[str, str, str], Method] = {}
+        self._routers: dict[str, Router[Method]] = {}
         for method in self.methods:
             key = (method.service, method.component, method.function)
-            shape_of_path = (method.service, method.verb, _PIECE.sub("{}", method.path))
-            if key in self.by_name or shape_of_path in seen:
-                raise ValueError(f"{method.name} ({method.verb} {method.path}) is declared twice")
-            self.by_name[key] = seen[shape_of_path] = method
-            route = _compile(method)
+            if key in self.by_name:
+                raise ValueError(f"{method.name} is declared twice")
+            self.by_name[key] = method
             aliases = {info.alias for info in method.request.model_fields.values()}
-            if missing := set(route.names) - aliases:
+            if missing := set(pieces(method.path)) - aliases:
                 raise ValueError(f"{method.name} has {missing} in its path but not in its request")
-            self._routes.setdefault(method.service, []).append(route)
-        for routes in self._routes.values():
-            routes.sort(key=_specificity)
+            self._routers.setdefault(method.service, Router(empty=True)).add(method.verb, method.path, method)
 
-    def find(self, service: str, verb: str, path: str) -> tuple[Method, tuple[str, ...], tuple[str, ...]] | None:
+    def find(self, service: str, verb: str, path: str) -> Match[Method] | None:
         """The method for a path below a service, with the names and raw values of its path pieces."""
-        for route in self._routes.get(service, ()):
-            if route.method.verb == verb and (match := route.pattern.fullmatch(path)):
-                return route.method, route.names, match.groups()
-        return None
+        return self._routers.get(service, _NOTHING).find(verb, path)
 
-    def verbs(self, service: str, path: str) -> list[str]:
-        """The verbs that this path would answer to."""
-        routes = self._routes.get(service, ())
-        return sorted({route.method.verb for route in routes if route.pattern.fullmatch(path)})
+    def missing(self, service: str, path: str) -> str:
+        """A sentence for a path that `find` found no method for."""
+        return self._routers.get(service, _NOTHING).missing(path)
+
+
+_NOTHING: Router[Method] = Router()
 
 
 @cache

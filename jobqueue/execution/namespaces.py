@@ -21,6 +21,7 @@ def current(namespace_id: int) -> tuple[Namespace | None, bool]:
     if switches is None:
         return None, False
     auto_run, status, revision = switches
-    rows = Namespace.objects.select_related("project").filter(pk=namespace_id)
-    namespace = _kept.get_or_make((namespace_id, revision), rows.first)
+    namespace = _kept.get_or_make(
+        (namespace_id, revision), lambda: Namespace.objects.select_related("project").filter(pk=namespace_id).first()
+    )
     return namespace, namespace is not None and auto_run and status == NamespaceStatus.ACTIVE

@@ -5,16 +5,14 @@ lines as rendered text; keeps each part of the page with the revision since whic
 rights; and keeps the finished answer per (rights, after, seq). So a thousand watchers cost one query and one
 rendering per look, and each of them a dictionary access. The answers of all rollouts share one bound in bytes.
 
-Path of a request: LiveMiddleware stands before sessions, CSRF and messages, which this read-only answer does not
+Path of a request: it is answered directly (wire.direct), before sessions, CSRF and messages, which a read does not
 need; who asks is known from the session cookie (dashboard.sessions), what they may see from identity.rights.
 """
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from itertools import islice
 from typing import NamedTuple
 from urllib.parse import quote
@@ -29,6 +27,7 @@ from django.views.decorators.http import require_GET
 from gs2admin.cache import FOR_EVER, Cache
 from gs2admin.dashboard.sessions import cache as sessions
 from gs2admin.identity.rights import can
+from gs2admin.wire.direct import direct
 from stages.models import Output, Rollout
 from stages.pages.output import line_html
 from stages.pages.rollout_page import PARTS, asker_of, parts_context, rights_of
@@ -47,7 +46,6 @@ WATCHES = 256
 # After this long the names are looked up anew: a project may have been renamed.
 WATCH_S = 30.0
 STOP_POLLING = 286
-PATH = re.compile(r"^/p/([^/]+)/rollouts/(\d{1,9})/live$")
 NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
@@ -203,14 +201,15 @@ class Watches:
 watches = Watches()
 
 
+@direct("/p/{project}/rollouts/{number:int}/live")
 @require_GET
-def rollout_live(request: HttpRequest, project: str, number: int) -> HttpResponse:
+def rollout_live(request: HttpRequest, project: str, number: str | int) -> HttpResponse:
     """The live answer: 204 nothing new, 200 what is new, 286 the end, 401 signed out, 404 not yours or not there."""
     actor = sessions.actor(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
     if actor is None:
         page = f"/p/{quote(project)}/rollouts/{number}"
         return HttpResponse(status=401, headers={**NO_STORE, "HX-Redirect": f"{resolve_url('login')}?next={quote(page)}"})
-    watch = watches.get(project, number)
+    watch = watches.get(project, int(number))
     status, body = 404, b""
     if watch is not None and can(actor, "project.view", watch):
         status, body = watch.answer(rights_of(actor, watch, watch.asker), _number(request, "after"), _number(request, "seq"))
@@ -223,18 +222,3 @@ def rollout_live(request: HttpRequest, project: str, number: int) -> HttpRespons
 def _number(request: HttpRequest, name: str) -> int:
     value = request.GET.get(name, "")
     return int(value) if value.isdigit() and len(value) < 16 else 0
-
-
-class LiveMiddleware:
-    """Answers the live path before everything that it does not need, sessions' write-back and request logs included."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        path = request.path_info
-        if path.endswith("/live") and request.method == "GET":
-            found = PATH.match(path)
-            if found:
-                return rollout_live(request, found[1], int(found[2]))
-        return self.get_response(request)

@@ -1,4 +1,4 @@
-// Live parts. One poller per page: an element with data-live (address), data-after (integer cursor), optionally
+// Live parts. One poller per page: an element with data-live (address), data-after (cursor), optionally
 // data-seq (last line seen) and data-every (milliseconds). It asks only while the tab is visible.
 //   200: swap what is new (htmx does the out-of-band parts)   204: nothing new   286: the end
 //   401: go where HX-Redirect says   anything else: say so, and ask again more and more slowly

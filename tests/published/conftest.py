@@ -18,7 +18,7 @@ from gs2admin.identity import tokens
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Credential
 from gs2admin.identity.services.access import create_credential
-from gs2admin.wire.protocol import Family
+from gs2admin.wire.protocol import Protocol
 from stages.api.protocols import PROTOCOLS
 from stages.api.sourcedeploy.signature import sign
 from stages.core import ledger
@@ -174,12 +174,12 @@ def record():
     return transaction.atomic(act)  # the ledger is locked as its users do
 
 
-def hold_to_schema(family: Family, verb: str, path: str, answer) -> None:
+def hold_to_schema(protocol: Protocol, verb: str, path: str, answer) -> None:
     """A success has the shape that the OpenAPI page says (flat; the envelope is tested for itself)."""
     path, _, query = path.partition("?")
     if answer.status_code >= 300 or "envelope" in query or settings.SOURCEDEPLOY_ENVELOPE != "flat":
         return
-    route = next(route for route in family.routes if route.verb == verb and route.pattern().fullmatch(path))
+    route = next(route for route in protocol.routes if route.verb == verb and route.pattern().fullmatch(path))
     if route.result is not None:
         jsonschema.validate(json.loads(answer.content), route.result)
 

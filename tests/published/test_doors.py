@@ -1,4 +1,4 @@
-"""Whatever is asked below a family's prefix is answered in that family's shape: wrong paths, bad bodies, faults, garbage."""
+"""Whatever is asked below a protocol's prefix is answered in that protocol's shape: wrong paths, bad bodies, faults, garbage."""
 from __future__ import annotations
 
 import gzip
@@ -28,7 +28,7 @@ ASM = "/v2/meshes"
 
 
 def send(caller, verb: str, uri: str, body: bytes = b"", **headers):
-    """A request as it is, with a good token for both families."""
+    """A request as it is, with a good token for both protocols."""
     one = caller("admin", "token")
     return one._send(verb, uri, body, _token(one) | headers)
 
@@ -150,8 +150,8 @@ def _body(dice: random.Random) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-@pytest.mark.parametrize("family", PROTOCOLS, ids=[family.name for family in PROTOCOLS])
-def test_seeded_garbage_is_refused_in_the_familys_shape(caller, stage, record, family):
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=[protocol.name for protocol in PROTOCOLS])
+def test_seeded_garbage_is_refused_in_the_familys_shape(caller, stage, record, protocol):
     dice = random.Random(20261126)
     row = record(stage, "canary_hold", [("a", "auth", "pre", "succeeded", "canary")], strategy="canary")
     one = caller("admin")
@@ -160,9 +160,9 @@ def test_seeded_garbage_is_refused_in_the_familys_shape(caller, stage, record, f
             "mesh_id": "isles", "namespace": "live", "release_id": f"rollout-{row.number}-auth"}  # fmt: skip
     seen: set[int] = set()
     for _ in range(1200):
-        route = dice.choice(family.routes)
+        route = dice.choice(protocol.routes)
         verb = dice.choice([route.verb] * 5 + ["GET", "POST", "PUT", "DELETE", "PATCH"])
-        uri = family.prefix + _filled(dice, route.path, real)
+        uri = protocol.prefix + _filled(dice, route.path, real)
         if dice.random() < 0.4:
             uri += dice.choice(["?", "?pageNo=", "?pageSize=%ff", "?action=cancel", "?action=%00", "?envelope=result", "?a&b=%", "?" + "x=1&" * 300])
         headers = dict(good)
@@ -174,7 +174,7 @@ def test_seeded_garbage_is_refused_in_the_familys_shape(caller, stage, record, f
         assert answer.status_code < 500, (verb, uri, answer.content)
         assert answer.headers["Content-Type"].startswith("application/json"), uri
         if answer.status_code >= 400:
-            _told_in_shape(family.name, answer)
+            _told_in_shape(protocol.name, answer)
     assert {200, 400, 401, 404} <= seen
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import sync_playwright
 
-from gs2admin.wire.protocol import families
+from gs2admin.wire.protocol import protocols
 from gs2admin.wire.table import table
 from tests.conftest import CHROMIUM
 
-OPERATIONS = len(table().methods) + sum(len(family.routes) for family in families())
+OPERATIONS = len(table().methods) + sum(len(protocol.routes) for protocol in protocols())
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"]
 
 

@@ -10,7 +10,7 @@ from openapi_spec_validator import validate
 
 from gs2admin.wire.location import locate, piece
 from gs2admin.wire.openapi import document
-from gs2admin.wire.protocol import families
+from gs2admin.wire.protocol import protocols
 from gs2admin.wire.shapes import Nothing, Result, Shape, Text, field, parse
 from gs2admin.wire.table import Method, Table, table
 
@@ -130,11 +130,11 @@ def test_the_document_of_the_whole_table_is_valid_openapi():
     made = json.loads(json.dumps(document()))
     validate(made)
     operations = {item["operationId"] for path in made["paths"].values() for item in path.values()}
-    published = {f"{family.name}.{route.name}" for family in families() for route in family.routes}
+    published = {f"{protocol.name}.{route.name}" for protocol in protocols() for route in protocol.routes}
     assert operations == {m.name for m in table().methods} | published
     assert made["openapi"] == "3.1.0"
 
 
 def test_every_method_has_words_for_people():
-    for declared in [*table().methods, *(route for family in families() for route in family.routes)]:
+    for declared in [*table().methods, *(route for protocol in protocols() for route in protocol.routes)]:
         assert declared.summary and declared.handler.__doc__, declared.name

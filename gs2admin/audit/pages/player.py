@@ -8,15 +8,15 @@ from django.urls import reverse
 
 from gs2admin.audit.models import Activity
 from gs2admin.audit.pages.views import line_of
-from gs2admin.dashboard.player import Part, Pulse, part
+from gs2admin.dashboard.player import Part, Revision, part
 from gs2admin.dashboard.posting import link
 from gs2admin.identity.models import Project
 
 SHOWN = 8
 
 
-def _pulse(project: Project, user_id: str) -> Pulse:
-    return Pulse(Activity.objects.of_player(project.pk, user_id).values_list("pk", flat=True).first())
+def _revision(project: Project, user_id: str) -> Revision:
+    return Revision(Activity.objects.of_player(project.pk, user_id).values_list("pk", flat=True).first())
 
 
 def staff(request: HttpRequest, project: Project, user_id: str) -> dict[str, Any]:
@@ -37,4 +37,4 @@ def _label(row: Activity) -> str:
     return row.object_name.removesuffix(f" of {row.player}").removesuffix(f" / {row.player}")
 
 
-part(Part("staff", "What staff did", "audit/_part_staff.html", staff, 30, _pulse, side=True, right="activity.view"))
+part(Part("staff", "What staff did", "audit/_part_staff.html", staff, 30, _revision, side=True, right="activity.view"))

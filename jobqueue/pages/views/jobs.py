@@ -14,7 +14,7 @@ from gs2admin.audit.models import Activity
 from gs2admin.dashboard.forms import ReasonForm
 from gs2admin.dashboard.pages import project_page
 from gs2admin.dashboard.player import address
-from gs2admin.dashboard.polling import BUSY_MS, CALM_MS, cursor_of, live_answer
+from gs2admin.dashboard.polling import BUSY_MS, CALM_MS, cursor_of, is_present, live_answer
 from gs2admin.dashboard.posting import attempt, confirm_page
 from gs2admin.errors import NotFound
 from gs2admin.identity.models import Project
@@ -35,7 +35,7 @@ def _crumbs(project: Project, row: Job, *more: tuple[str, str]) -> list[tuple[st
     return crumbs(project, (namespace.name, at("queues-namespace", namespace)), (row.queue.user_id, player), *more)
 
 
-def _cursor(row: Job) -> int:
+def _cursor(row: Job) -> str:
     return cursor_of(row.state, row.try_count, row.updated_at)
 
 
@@ -74,7 +74,7 @@ def job(request: HttpRequest, project: Project, job: UUID) -> HttpResponse:
 def live(request: HttpRequest, project: Project, job: UUID) -> HttpResponse:
     """What moved since the reader's cursor."""
     row = Job.objects.filter(name=job, queue__namespace__project=project).only("state", "try_count", "updated_at").first()
-    if row is not None and request.GET.get("after") == str(_cursor(row)):
+    if row is not None and is_present(request, _cursor(row)):
         return live_answer(request, "", _cursor(row), {})
     row = job_of(project, job)
     return live_answer(request, "jobqueue/_job_live.html", _cursor(row), _parts(request, project, row))

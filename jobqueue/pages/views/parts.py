@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from gs2admin.dashboard.player import Part, Pulse, address, fact, part
+from gs2admin.dashboard.player import Part, Revision, address, fact, part
 from gs2admin.dashboard.posting import number_of
 from gs2admin.identity.models import Project
 from jobqueue.models import Queue
@@ -21,12 +21,12 @@ PAST, LONG = 10, 50
 BODY = 2_000
 
 
-def _pulse(project: Project, user_id: str) -> Pulse:
+def _revision(project: Project, user_id: str) -> Revision:
     rows = Queue.objects.filter(user_id=user_id, namespace__project=project).order_by("pk")
     found = list(rows.values_list("pk", "rev", "waiting", "namespace__enable_auto_run", "next_at")[: everywhere.QUEUES])
     running = [(job.pk, job.try_count) for job in everywhere.running_in([Queue(pk=pk) for pk, *_ in found]).values()]
     busy = bool(running) or any(waiting > 0 and auto and not next_at for _, _, waiting, auto, next_at in found)
-    return Pulse((found, sorted(running)), busy)
+    return Revision((found, sorted(running)), busy)
 
 
 @fact
@@ -67,7 +67,7 @@ def queues(request: HttpRequest, project: Project, user_id: str) -> dict[str, An
 
 def past(request: HttpRequest, project: Project, user_id: str) -> dict[str, Any]:
     """Jobs that left the queues with the status and the body of their last attempt."""
-    alone = not request.headers.get("HX-Request")
+    alone = not request.htmx
     limit, before = (LONG if alone else PAST), number_of(request) if alone else None
     rows = everywhere.past_of(everywhere.queues_of(project, user_id), before=before, limit=limit + 1)
     results = last_results(rows[:limit], snippet=BODY)
@@ -82,7 +82,7 @@ def past(request: HttpRequest, project: Project, user_id: str) -> dict[str, Any]
 
 def given_up(request: HttpRequest, project: Project, user_id: str) -> dict[str, Any]:
     """Jobs that failed for good."""
-    alone = not request.headers.get("HX-Request")
+    alone = not request.htmx
     limit, before = (LONG if alone else PAST), number_of(request) if alone else None
     rows = everywhere.given_up_of(everywhere.queues_of(project, user_id), before=before, limit=limit + 1)
     here = lambda **words: address(project, user_id, "player-part", part="given-up", **words)  # noqa: E731
@@ -92,6 +92,6 @@ def given_up(request: HttpRequest, project: Project, user_id: str) -> dict[str, 
     }  # fmt: skip
 
 
-part(Part("queues", "Queues and waiting jobs", "jobqueue/_part_queues.html", queues, 10, _pulse))
-part(Part("given-up", "Given-up jobs", "jobqueue/_part_given_up.html", given_up, 20, _pulse))
-part(Part("past", "Finished jobs", "jobqueue/_part_past.html", past, 30, _pulse))
+part(Part("queues", "Queues and waiting jobs", "jobqueue/_part_queues.html", queues, 10, _revision))
+part(Part("given-up", "Given-up jobs", "jobqueue/_part_given_up.html", given_up, 20, _revision))
+part(Part("past", "Finished jobs", "jobqueue/_part_past.html", past, 30, _revision))

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET
 
 from gs2admin.audit.models import Activity
 from gs2admin.dashboard.pages import project_page
-from gs2admin.dashboard.polling import BUSY_MS, CALM_MS, cursor_of, live_answer
+from gs2admin.dashboard.polling import BUSY_MS, CALM_MS, cursor_of, is_present, live_answer
 from gs2admin.dashboard.posting import number_of
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import can
@@ -45,12 +45,12 @@ def live(request: HttpRequest, project: Project, namespace: str) -> HttpResponse
     row = namespace_of(project, namespace)
     queue = queue_of(row, player_of(request))
     cursor = _cursor(queue)
-    if request.GET.get("after") == str(cursor):
+    if is_present(request, cursor):
         return live_answer(request, "", cursor, {})
     return live_answer(request, "jobqueue/_player_live.html", cursor, _parts(request, project, queue))
 
 
-def _cursor(queue: Queue) -> int:
+def _cursor(queue: Queue) -> str:
     """Changes with the queue's revision and with the attempt that runs."""
     running = Job.objects.filter(queue=queue, state=JobState.RUNNING).values_list("pk", "try_count").first()
     return cursor_of(queue.rev, running)

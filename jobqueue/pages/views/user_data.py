@@ -113,7 +113,7 @@ def prepare(request: HttpRequest, project: Project) -> HttpResponse:
     })
 
 
-def _cursor(run: UserDataRun) -> int:
+def _cursor(run: UserDataRun) -> str:
     return cursor_of(run.state, run.done, run.total, len(run.log))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from gs2admin.dashboard.player import Action, Part, Pulse, action, address, part
+from gs2admin.dashboard.player import Action, Part, Revision, action, address, part
 from gs2admin.db.batched import rows_of_each
 from gs2admin.identity.models import Project
 from jobqueue.models import UserDataRun
@@ -23,9 +23,9 @@ def _newest(project: Project, user_id: str) -> list[tuple[int, str, int, int]]:
     return sorted(rows_of_each(each), reverse=True)[:SHOWN]
 
 
-def _pulse(project: Project, user_id: str) -> Pulse:
+def _revision(project: Project, user_id: str) -> Revision:
     found = _newest(project, user_id)
-    return Pulse(found, any(state in LIVE for _, state, *_ in found))
+    return Revision(found, any(state in LIVE for _, state, *_ in found))
 
 
 def runs(request: HttpRequest, project: Project, user_id: str) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def runs(request: HttpRequest, project: Project, user_id: str) -> dict[str, Any]
     return {"runs": [(row, TITLES[UserDataKind(row.kind)], address(project, user_id, "player-run", pk=row.pk)) for row in rows]}
 
 
-part(Part("data", "Export and import", "jobqueue/_part_data.html", runs, 20, _pulse, side=True, right=RIGHT))
+part(Part("data", "Export and import", "jobqueue/_part_data.html", runs, 20, _revision, side=True, right=RIGHT))
 action(Action("Export…", "download", "player-dump", RIGHT, "export"))
 action(Action("Import…", "upload", "player-import", RIGHT, "import"))
 action(Action("Erase…", "eraser", "player-erase", RIGHT, "erase", css="btn btn-ghost gs-erase"))

@@ -33,7 +33,7 @@ def _crumbs(row: Mutex, *more: tuple[str, str]) -> list[tuple[str, str]]:
     return crumbs(space.project, (space.name, at("locks-namespace", space)), (name, here), *more)
 
 
-def _cursor(row: Mutex, now_ms: int) -> int:
+def _cursor(row: Mutex, now_ms: int) -> str:
     return cursor_of(row.revision, row.counter, row.until_ms, row.ended_ms, row.denied, row.until_ms > now_ms)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from gs2admin.dashboard.player import Part, Pulse, fact, part
+from gs2admin.dashboard.player import Part, Revision, fact, part
 from gs2admin.identity.models import Project
 from locks import reads
 from locks.models import Mutex
@@ -22,9 +22,9 @@ def _held(project: Project, user_id: str) -> list[Mutex]:
     return found
 
 
-def _pulse(project: Project, user_id: str) -> Pulse:
+def _revision(project: Project, user_id: str) -> Revision:
     rows = [(row.pk, row.revision, row.counter, row.until_ms, row.denied) for row in _held(project, user_id)]
-    return Pulse(rows, bool(rows))
+    return Revision(rows, bool(rows))
 
 
 @fact
@@ -53,5 +53,5 @@ def before(request: HttpRequest, project: Project, user_id: str) -> dict[str, An
     return {"mutexes": [(row, at("locks-mutex", row.namespace, pk=row.pk)) for row in rows[:BEFORE]], "more": len(rows) > BEFORE}
 
 
-part(Part("mutexes", "Mutexes held", "locks/_part_held.html", mutexes, 5, _pulse, side=True))
-part(Part("mutexes-before", "Mutexes held before", "locks/_part_before.html", before, 10, _pulse, side=True))
+part(Part("mutexes", "Mutexes held", "locks/_part_held.html", mutexes, 5, _revision, side=True))
+part(Part("mutexes-before", "Mutexes held before", "locks/_part_before.html", before, 10, _revision, side=True))

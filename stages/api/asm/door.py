@@ -1,4 +1,4 @@
-"""The ASM family: its prefix, its errors, its calls."""
+"""The ASM protocol: its prefix, its errors, its calls."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.http import HttpRequest
 
 from gs2admin.identity.models import Credential
 from gs2admin.identity.tokens import BadToken, credential_of
-from gs2admin.wire.protocol import Family, Refused, Reply, Route
+from gs2admin.wire.protocol import Protocol, Refused, Reply, Route
 from stages.api.asm import bodies, releases
 
 # Status to errorCode, as published now.
@@ -39,7 +39,7 @@ _WEIGHT = {
 }
 
 
-class Asm(Family):
+class Asm(Protocol):
     """Served at /v2/meshes; a mesh is a project, by its name."""
 
     name = "asm"

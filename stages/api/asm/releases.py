@@ -5,7 +5,7 @@ from __future__ import annotations
 from gs2admin.errors import Invalid, NotFound
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import require
-from gs2admin.wire.protocol import Asked, Reply
+from gs2admin.wire.protocol import Reply, Request
 from stages.api.asm import bodies, reads, shapes
 from stages.api.asm.services import create_release, update_release
 from stages.canary.services import accept_canary, reject_canary, set_weight
@@ -16,86 +16,86 @@ from stages.states import FINAL
 ACTIONS = {"cancel": reject_canary, "finish": accept_canary, "end": accept_canary}
 
 
-def mesh_of(asked: Asked) -> Project:
+def mesh_of(request: Request) -> Project:
     """The caller's project, which is the mesh. Raises NotFound for any other."""
-    if asked.pieces["mesh_id"] != asked.project.name:
-        raise NotFound(f"There is no mesh {asked.pieces['mesh_id'][:128]}.")
-    require(asked.actor, "project.view", asked.project)
-    return asked.project
+    if request.pieces["mesh_id"] != request.project.name:
+        raise NotFound(f"There is no mesh {request.pieces['mesh_id'][:128]}.")
+    require(request.actor, "project.view", request.project)
+    return request.project
 
 
-def _found(asked: Asked) -> tuple[Project, Rollout]:
-    mesh = mesh_of(asked)
-    row = reads.find(mesh, asked.pieces["namespace"], asked.pieces["release_id"])
+def _found(request: Request) -> tuple[Project, Rollout]:
+    mesh = mesh_of(request)
+    row = reads.find(mesh, request.pieces["namespace"], request.pieces["release_id"])
     if row is None:
-        raise NotFound(f"There is no release {asked.pieces['release_id'][:200]} in {asked.pieces['namespace'][:128]}.")
+        raise NotFound(f"There is no release {request.pieces['release_id'][:200]} in {request.pieces['namespace'][:128]}.")
     return mesh, row
 
 
-def _live(asked: Asked) -> tuple[Project, Rollout]:
+def _live(request: Request) -> tuple[Project, Rollout]:
     """A release that can still be acted on. Raises NotFound after its end, Invalid for one that was not made here."""
-    mesh, row = _found(asked)
+    mesh, row = _found(request)
     if row.state in FINAL:
-        raise NotFound(f"Release {asked.pieces['release_id']} has ended; there is no task to act on.")
+        raise NotFound(f"Release {request.pieces['release_id']} has ended; there is no task to act on.")
     if not hasattr(row, "release"):
         raise Invalid(f"Rollout {row.number} was not made as a release; accept or reject its canary where it was started.")
     return mesh, row
 
 
-def _reply(mesh: Project, asked: Asked, row: Rollout, status: int = 200) -> Reply:
-    uid = asked.pieces.get("release_id")
+def _reply(mesh: Project, request: Request, row: Rollout, status: int = 200) -> Reply:
+    uid = request.pieces.get("release_id")
     return Reply(next(reads.as_releases(mesh, row, uid)), status)
 
 
-def get_release(asked: Asked) -> Reply:
+def get_release(request: Request) -> Reply:
     """Raises NotFound."""
-    mesh, row = _found(asked)
-    return _reply(mesh, asked, row)
+    mesh, row = _found(request)
+    return _reply(mesh, request, row)
 
 
-def list_releases(asked: Asked) -> Reply:
+def list_releases(request: Request) -> Reply:
     """All releases of the mesh, newest first; those that ended stay. Raises NotFound."""
-    mesh = mesh_of(asked)
+    mesh = mesh_of(request)
     items = [item for row in reads.releases(mesh)[: reads.LISTED] for item in reads.as_releases(mesh, row)]
     return Reply(shapes.release_list(items))
 
 
-def create(asked: Asked) -> Reply:
+def create(request: Request) -> Reply:
     """201 with the Release. Raises Invalid, NotFound (namespace, service), Denied, Conflict (name taken, task running)."""
-    mesh, namespace = mesh_of(asked), asked.pieces["namespace"]
-    wanted = bodies.creation(asked.body, mesh=mesh.name, namespace=namespace)
+    mesh, namespace = mesh_of(request), request.pieces["namespace"]
+    wanted = bodies.creation(request.body, mesh=mesh.name, namespace=namespace)
     row = create_release(
-        actor=asked.actor, project=mesh, namespace=namespace, name=wanted.name, spec=wanted.spec, version=wanted.version
+        actor=request.actor, project=mesh, namespace=namespace, name=wanted.name, spec=wanted.spec, version=wanted.version
     )
-    return _reply(mesh, asked, reads.releases(mesh).get(pk=row.pk), 201)
+    return _reply(mesh, request, reads.releases(mesh).get(pk=row.pk), 201)
 
 
-def update(asked: Asked) -> Reply:
+def update(request: Request) -> Reply:
     """Only tags of images change. Raises NotFound, Invalid, Denied, Conflict."""
-    mesh, row = _live(asked)
+    mesh, row = _live(request)
     kept = next(reads.as_releases(mesh, row))
-    spec = bodies.update(asked.body, kept)
-    update_release(actor=asked.actor, rollout=row, spec=spec, version=bodies.version_of(spec))
+    spec = bodies.update(request.body, kept)
+    update_release(actor=request.actor, rollout=row, spec=spec, version=bodies.version_of(spec))
     return Reply(None)
 
 
-def end(asked: Asked) -> Reply:
+def end(request: Request) -> Reply:
     """cancel, when the original has all the traffic; finish (or end), when the gray version has it.
 
     Raises NotFound, Invalid, Denied, Conflict.
     """
-    action = asked.query.get("action", "")
+    action = request.query.get("action", "")
     if action not in ACTIONS:
         raise Invalid("action: say cancel or finish.")
-    _, row = _live(asked)
-    ACTIONS[action](actor=asked.actor, rollout=row)
+    _, row = _live(request)
+    ACTIONS[action](actor=request.actor, rollout=row)
     return Reply(None)
 
 
-def traffic(asked: Asked) -> Reply:
+def traffic(request: Request) -> Reply:
     """Our extension: {"grayWeight": 0..100}; the original has the rest. Raises NotFound, Invalid, Denied, Conflict."""
-    mesh, row = _live(asked)
-    if "grayWeight" not in asked.body:
+    mesh, row = _live(request)
+    if "grayWeight" not in request.body:
         raise Invalid("grayWeight: is missing; say a whole number from 0 to 100.")
-    set_weight(actor=asked.actor, rollout=row, weight=asked.body["grayWeight"])
-    return Reply({"grayWeight": asked.body["grayWeight"], "originalWeight": 100 - asked.body["grayWeight"]})
+    set_weight(actor=request.actor, rollout=row, weight=request.body["grayWeight"])
+    return Reply({"grayWeight": request.body["grayWeight"], "originalWeight": 100 - request.body["grayWeight"]})

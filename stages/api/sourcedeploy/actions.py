@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gs2admin.wire.protocol import Asked, Reply
+from gs2admin.wire.protocol import Reply, Request
 from stages.api.sourcedeploy.asking import rollout_of, scenario_of
 from stages.approval.services import approve_rollout, reject_rollout
 from stages.canary.services import accept_canary, reject_canary
@@ -11,51 +11,51 @@ from stages.rollouts.services import cancel_rollout, promote_stage
 DONE = {"result": True}
 
 
-def deploy(asked: Asked) -> Reply:
+def deploy(request: Request) -> Reply:
     """Bring the stage to its source's versions by this scenario.
 
     Where a rule asks for approval it waits for that, and while another rollout of the stage is live for its turn.
     Raises NotFound, Denied, Invalid, Conflict (a freeze window is on, the line is stopped, too many wait).
     """
-    return _started(asked, ask=False)
+    return _started(request, ask=False)
 
 
-def request(asked: Asked) -> Reply:
+def ask(request: Request) -> Reply:
     """The same, but somebody has to approve it first in any case. Raises as deploy."""
-    return _started(asked, ask=True)
+    return _started(request, ask=True)
 
 
-def _started(asked: Asked, *, ask: bool) -> Reply:
-    stage, scenario = scenario_of(asked)
-    rollout = promote_stage(actor=asked.actor, stage=stage, scenario=scenario, family="sourcedeploy", ask=ask, queue=True)
+def _started(request: Request, *, ask: bool) -> Reply:
+    stage, scenario = scenario_of(request)
+    rollout = promote_stage(actor=request.actor, stage=stage, scenario=scenario, family="sourcedeploy", ask=ask, queue=True)
     return Reply({"historyId": rollout.number})
 
 
-def accept(asked: Asked) -> Reply:
+def accept(request: Request) -> Reply:
     """Approve a rollout that waits. Raises NotFound, Denied (also of one's own request), Conflict when none waits."""
-    approve_rollout(actor=asked.actor, rollout=rollout_of(asked))
+    approve_rollout(actor=request.actor, rollout=rollout_of(request))
     return Reply(dict(DONE))
 
 
-def reject(asked: Asked) -> Reply:
+def reject(request: Request) -> Reply:
     """Refuse a rollout that waits for approval. Raises as accept."""
-    reject_rollout(actor=asked.actor, rollout=rollout_of(asked))
+    reject_rollout(actor=request.actor, rollout=rollout_of(request))
     return Reply(dict(DONE))
 
 
-def cancel(asked: Asked) -> Reply:
+def cancel(request: Request) -> Reply:
     """Raises NotFound, Denied, Conflict when it has ended or may not be stopped."""
-    cancel_rollout(actor=asked.actor, rollout=rollout_of(asked))
+    cancel_rollout(actor=request.actor, rollout=rollout_of(request))
     return Reply(dict(DONE))
 
 
-def canary_accept(asked: Asked) -> Reply:
+def canary_accept(request: Request) -> Reply:
     """Give the new versions to everybody. Raises NotFound, Denied, Conflict when no canary waits for a person."""
-    accept_canary(actor=asked.actor, rollout=rollout_of(asked))
+    accept_canary(actor=request.actor, rollout=rollout_of(request))
     return Reply(dict(DONE))
 
 
-def canary_reject(asked: Asked) -> Reply:
+def canary_reject(request: Request) -> Reply:
     """Withdraw the canary. Raises NotFound, Denied, Conflict."""
-    reject_canary(actor=asked.actor, rollout=rollout_of(asked))
+    reject_canary(actor=request.actor, rollout=rollout_of(request))
     return Reply(dict(DONE))

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from gs2admin.errors import Invalid, NotFound
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import require
-from gs2admin.wire.protocol import Asked
+from gs2admin.wire.protocol import Request
 from stages.models import Rollout, Scenario, Stage
 
 _ID = re.compile(r"[1-9][0-9]{0,17}")
@@ -19,43 +19,43 @@ MAX_PAGE = 100
 M = TypeVar("M")
 
 
-def number_of(asked: Asked, piece: str) -> int:
+def number_of(request: Request, piece: str) -> int:
     """The number in a path piece. Raises NotFound: what is no number names nothing."""
-    text = asked.pieces[piece]
+    text = request.pieces[piece]
     if not _ID.fullmatch(text):
         raise NotFound(f"There is no {piece.removesuffix('Id')} {text[:40]}.")
     return int(text)
 
 
-def project_of(asked: Asked) -> Project:
+def project_of(request: Request) -> Project:
     """The caller's project. Raises NotFound for another number, and for one whose project the caller may not see."""
-    if number_of(asked, "projectId") != asked.project.pk:
-        raise NotFound(f"There is no project {asked.pieces['projectId']}.")
-    require(asked.actor, "project.view", asked.project)
-    return asked.project
+    if number_of(request, "projectId") != request.project.pk:
+        raise NotFound(f"There is no project {request.pieces['projectId']}.")
+    require(request.actor, "project.view", request.project)
+    return request.project
 
 
-def stage_of(asked: Asked) -> Stage:
+def stage_of(request: Request) -> Stage:
     """A stage of the project. Raises NotFound."""
-    project, number = project_of(asked), number_of(asked, "stageId")
+    project, number = project_of(request), number_of(request, "stageId")
     row = Stage.objects.existing(project.pk).select_related("source", "scenario").filter(pk=number).first()
     if row is None:
         raise NotFound(f"There is no stage {number}.")
     return row
 
 
-def scenario_of(asked: Asked) -> tuple[Stage, Scenario]:
+def scenario_of(request: Request) -> tuple[Stage, Scenario]:
     """A stage of the project and its scenario. Raises NotFound."""
-    stage, number = stage_of(asked), number_of(asked, "scenarioId")
+    stage, number = stage_of(request), number_of(request, "scenarioId")
     row = Scenario.objects.select_related("stage").filter(stage=stage, pk=number).first()
     if row is None:
         raise NotFound(f"There is no scenario {number} in {stage.name}.")
     return stage, row
 
 
-def rollout_of(asked: Asked) -> Rollout:
+def rollout_of(request: Request) -> Rollout:
     """A rollout of the project: a history's id is the rollout's number. Raises NotFound."""
-    project, number = project_of(asked), number_of(asked, "historyId")
+    project, number = project_of(request), number_of(request, "historyId")
     rows = Rollout.objects.of_project(project.pk).select_related("project", "stage", "scenario", "from_set", "to_set")
     row = rows.filter(number=number).first()
     if row is None:
@@ -63,9 +63,9 @@ def rollout_of(asked: Asked) -> Rollout:
     return row
 
 
-def page_of(asked: Asked, rows: QuerySet[M]) -> list[M]:
+def page_of(request: Request, rows: QuerySet[M]) -> list[M]:
     """The rows of `pageNo` (from 1) with `pageSize` (1 to 100, 100 when absent). Raises Invalid."""
-    number, size = _count(asked, "pageNo", 1), _count(asked, "pageSize", MAX_PAGE)
+    number, size = _count(request, "pageNo", 1), _count(request, "pageSize", MAX_PAGE)
     if number < 1:
         raise Invalid("pageNo counts from 1.")
     if not 1 <= size <= MAX_PAGE:
@@ -73,8 +73,8 @@ def page_of(asked: Asked, rows: QuerySet[M]) -> list[M]:
     return list(rows[(number - 1) * size : number * size])
 
 
-def _count(asked: Asked, name: str, default: int) -> int:
-    text = asked.query.get(name, "")
+def _count(request: Request, name: str, default: int) -> int:
+    text = request.query.get(name, "")
     if not text:
         return default
     if not _COUNT.fullmatch(text):

@@ -1,4 +1,4 @@
-"""The SourceDeploy family: its prefix, its errors, its envelope, its calls."""
+"""The SourceDeploy protocol: its prefix, its errors, its envelope, its calls."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from gs2admin.identity.models import Credential
 from gs2admin.wire import location
-from gs2admin.wire.protocol import Family, Refused, Reply
+from gs2admin.wire.protocol import Protocol, Refused, Reply
 from stages.api.sourcedeploy import signature
 from stages.api.sourcedeploy.routes import ROUTES
 
@@ -29,7 +29,7 @@ DENIED = ("210", "Permission Denied")
 ENVELOPES = ("flat", "result")
 
 
-class SourceDeploy(Family):
+class SourceDeploy(Protocol):
     """Served at /sourcedeploy/api/v1, and at /api/v1 of its own host names for clients that can only change DNS."""
 
     name = "sourcedeploy"

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from gs2admin.errors import NotFound
-from gs2admin.wire.protocol import Asked, Reply
+from gs2admin.wire.protocol import Reply, Request
 from stages.api.sourcedeploy import shapes
 from stages.api.sourcedeploy.asking import number_of, page_of, project_of, rollout_of
 from stages.api.sourcedeploy.target_states import TargetState, target_states
@@ -17,27 +17,27 @@ from stages.states import FINAL
 NO_SCENARIO = {"id": 0, "name": "default"}
 
 
-def history_list(asked: Asked) -> Reply:
+def history_list(request: Request) -> Reply:
     """Newest first. Raises NotFound, Invalid."""
-    project = project_of(asked)
+    project = project_of(request)
     rows = Rollout.objects.of_project(project.pk).select_related("stage", "scenario")
-    return Reply({"historyList": [_item(shapes.named(project), row) for row in page_of(asked, rows)]})
+    return Reply({"historyList": [_item(shapes.named(project), row) for row in page_of(request, rows)]})
 
 
-def history_detail(asked: Asked) -> Reply:
+def history_detail(request: Request) -> Reply:
     """Raises NotFound."""
-    return Reply(detail(rollout_of(asked)))
+    return Reply(detail(rollout_of(request)))
 
 
-def report_list(asked: Asked) -> Reply:
+def report_list(request: Request) -> Reply:
     """When each interval of the canary's analysis ended. Raises NotFound."""
-    ends = rollout_of(asked).reports.order_by("ended_at").values_list("ended_at", flat=True)
+    ends = rollout_of(request).reports.order_by("ended_at").values_list("ended_at", flat=True)
     return Reply({"stageList": [shapes.ms(at) for at in ends]})
 
 
-def report(asked: Asked) -> Reply:
+def report(request: Request) -> Reply:
     """The report of the interval that ended then. Raises NotFound."""
-    rollout, end = rollout_of(asked), number_of(asked, "endTime")
+    rollout, end = rollout_of(request), number_of(request, "endTime")
     for row in rollout.reports.order_by("number"):
         if shapes.ms(row.ended_at) == end:
             return Reply(shapes.report(row))

@@ -6,25 +6,25 @@ from gs2admin.errors import Denied
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import require
 from gs2admin.identity.services.access import create_project
-from gs2admin.wire.protocol import Asked, Reply
+from gs2admin.wire.protocol import Reply, Request
 from stages.api.sourcedeploy.asking import page_of, project_of
 from stages.api.sourcedeploy.shapes import named
 
 
-def project_list(asked: Asked) -> Reply:
+def project_list(request: Request) -> Reply:
     """The caller's own project, when its name holds `projectName`. Raises Invalid."""
-    require(asked.actor, "project.view", asked.project)
-    rows = Project.objects.filter(pk=asked.project.pk, name__contains=asked.query.get("projectName", ""))
-    return Reply({"projectList": [named(row) for row in page_of(asked, rows.order_by("pk"))]})
+    require(request.actor, "project.view", request.project)
+    rows = Project.objects.filter(pk=request.project.pk, name__contains=request.query.get("projectName", ""))
+    return Reply({"projectList": [named(row) for row in page_of(request, rows.order_by("pk"))]})
 
 
-def project_create(asked: Asked) -> Reply:
+def project_create(request: Request) -> Reply:
     """The rights of a credential end at its project, so the service refuses. Raises Denied, Invalid."""
-    name = asked.body.get("name")
-    return Reply(named(create_project(actor=asked.actor, name=name if isinstance(name, str) else "")))
+    name = request.body.get("name")
+    return Reply(named(create_project(actor=request.actor, name=name if isinstance(name, str) else "")))
 
 
-def project_delete(asked: Asked) -> Reply:
+def project_delete(request: Request) -> Reply:
     """Nobody deletes a project by a program. Raises NotFound, Denied."""
-    project_of(asked)
+    project_of(request)
     raise Denied("A project is not deleted by a program: its history would go with it. Ask an administrator of the server.")

@@ -37,7 +37,7 @@ ROUTES = [
           takes_body=True, request=bodies.ScenarioChange, result=schemas.NAMED),
     Route("scenarioDelete", "DELETE", _SCENARIO, scenarios.scenario_delete, "Delete a scenario", result=_DONE),
     Route("deploy", "POST", _SCENARIO + "/deploy", actions.deploy, "Start a rollout by a scenario", result=schemas.STARTED),
-    Route("deployRequest", "POST", _SCENARIO + "/deploy/request", actions.request, "Ask for a rollout that has to be approved",
+    Route("deployRequest", "POST", _SCENARIO + "/deploy/request", actions.ask, "Ask for a rollout that has to be approved",
           result=schemas.STARTED),
     Route("historyList", "GET", _PROJECT + "/history", history.history_list, "Rollouts, newest first",
           result=schemas.HISTORY_LIST, query=_PAGES),

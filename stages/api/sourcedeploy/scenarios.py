@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gs2admin.wire.protocol import Asked, Reply
+from gs2admin.wire.protocol import Reply, Request
 from gs2admin.wire.reading import read
 from stages.api.sourcedeploy import bodies
 from stages.api.sourcedeploy.asking import page_of, scenario_of, stage_of
@@ -14,46 +14,46 @@ from stages.models import Scenario
 from stages.setup.scenarios import create_scenario, delete_scenario, update_scenario
 
 
-def scenario_list(asked: Asked) -> Reply:
+def scenario_list(request: Request) -> Reply:
     """In the order in which they were made. Raises NotFound, Invalid."""
-    stage = stage_of(asked)
-    rows = Scenario.objects.filter(stage=stage, name__contains=asked.query.get("scenarioName", "")).order_by("pk")
-    listed = [named(row) for row in page_of(asked, rows)]
-    return Reply({"project": named(asked.project), "stage": named(stage), "scenarioList": listed})
+    stage = stage_of(request)
+    rows = Scenario.objects.filter(stage=stage, name__contains=request.query.get("scenarioName", "")).order_by("pk")
+    listed = [named(row) for row in page_of(request, rows)]
+    return Reply({"project": named(request.project), "stage": named(stage), "scenarioList": listed})
 
 
-def scenario_detail(asked: Asked) -> Reply:
+def scenario_detail(request: Request) -> Reply:
     """Raises NotFound."""
-    stage, row = scenario_of(asked)
+    stage, row = scenario_of(request)
     return Reply({
-        "project": named(asked.project), "stage": named(stage), **named(row), "description": row.description,
+        "project": named(request.project), "stage": named(stage), **named(row), "description": row.description,
         "type": stage.type, "config": shown(row, stage.type),
     })  # fmt: skip
 
 
-def scenario_create(asked: Asked) -> Reply:
+def scenario_create(request: Request) -> Reply:
     """Raises NotFound, Denied, Invalid, Conflict (name taken)."""
-    stage = stage_of(asked)
-    sent = read(bodies.ScenarioBody, asked.body)
+    stage = stage_of(request)
+    sent = read(bodies.ScenarioBody, request.body)
     facts = _facts(wanted(stage.type, sent.config))
-    row = create_scenario(actor=asked.actor, stage=stage, name=sent.name, description=sent.description or "", **facts)
+    row = create_scenario(actor=request.actor, stage=stage, name=sent.name, description=sent.description or "", **facts)
     return Reply(named(row))
 
 
-def scenario_update(asked: Asked) -> Reply:
+def scenario_update(request: Request) -> Reply:
     """What is absent stays; a name cannot be sent. Raises NotFound, Denied, Invalid."""
-    stage, row = scenario_of(asked)
-    sent = read(bodies.ScenarioChange, asked.body)
+    stage, row = scenario_of(request)
+    sent = read(bodies.ScenarioChange, request.body)
     facts = {} if sent.config is None else _facts(wanted(stage.type, sent.config))
     if sent.description is not None:
         facts["description"] = sent.description
-    return Reply(named(update_scenario(actor=asked.actor, scenario=row, **facts)))
+    return Reply(named(update_scenario(actor=request.actor, scenario=row, **facts)))
 
 
-def scenario_delete(asked: Asked) -> Reply:
+def scenario_delete(request: Request) -> Reply:
     """Raises NotFound, Denied."""
-    _, row = scenario_of(asked)
-    delete_scenario(actor=asked.actor, scenario=row)
+    _, row = scenario_of(request)
+    delete_scenario(actor=request.actor, scenario=row)
     return Reply({"result": True})
 
 

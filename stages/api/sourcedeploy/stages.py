@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gs2admin.errors import Invalid
-from gs2admin.wire.protocol import Asked, Reply
+from gs2admin.wire.protocol import Reply, Request
 from gs2admin.wire.reading import plain, read
 from stages.api.sourcedeploy import bodies
 from stages.api.sourcedeploy.asking import page_of, project_of, stage_of
@@ -15,54 +15,54 @@ from stages.setup.stage_types import create_typed_stage, update_typed_stage
 from stages.setup.stages import delete_stage
 
 
-def stage_list(asked: Asked) -> Reply:
+def stage_list(request: Request) -> Reply:
     """In display order. Raises NotFound, Invalid."""
-    project = project_of(asked)
-    rows = Stage.objects.existing(project.pk).filter(name__contains=asked.query.get("stageName", ""))
-    listed = page_of(asked, rows.order_by("sort_number", "name"))
+    project = project_of(request)
+    rows = Stage.objects.existing(project.pk).filter(name__contains=request.query.get("stageName", ""))
+    listed = page_of(request, rows.order_by("sort_number", "name"))
     return Reply({"project": named(project), "stageList": [named(row) for row in listed]})
 
 
-def stage_detail(asked: Asked) -> Reply:
+def stage_detail(request: Request) -> Reply:
     """Raises NotFound."""
-    row = stage_of(asked)
-    return Reply({"project": named(asked.project), **named(row), "type": row.type, "config": _config(row)})
+    row = stage_of(request)
+    return Reply({"project": named(request.project), **named(row), "type": row.type, "config": _config(row)})
 
 
-def stage_create(asked: Asked) -> Reply:
+def stage_create(request: Request) -> Reply:
     """Raises NotFound, Denied, Invalid, Conflict (name taken)."""
-    project = project_of(asked)
-    sent = read(bodies.StageBody, asked.body)
+    project = project_of(request)
+    sent = read(bodies.StageBody, request.body)
     config = _read_config(sent.type, sent.config)
     row = create_typed_stage(
-        actor=asked.actor, project=project, name=sent.name, type=sent.type, config=config, servers=config.get("serverNo")
+        actor=request.actor, project=project, name=sent.name, type=sent.type, config=config, servers=config.get("serverNo")
     )
     return Reply(named(row))
 
 
-def stage_update(asked: Asked) -> Reply:
+def stage_update(request: Request) -> Reply:
     """What is absent stays. Raises NotFound, Denied, Invalid, Conflict (name taken)."""
-    row = stage_of(asked)
-    sent = read(bodies.StageChange, asked.body)
+    row = stage_of(request)
+    sent = read(bodies.StageChange, request.body)
     if sent.type is not None and sent.type != row.type:
         raise Invalid(f"type: stage {row.name} is of type {row.type}, which does not change. Make another stage.")
     config = None if sent.config is None else _read_config(row.type, sent.config)
     row = update_typed_stage(
-        actor=asked.actor, stage=row, name=sent.name, config=config, servers=config.get("serverNo") if config else None
+        actor=request.actor, stage=row, name=sent.name, config=config, servers=config.get("serverNo") if config else None
     )
     return Reply(named(row))
 
 
-def stage_delete(asked: Asked) -> Reply:
+def stage_delete(request: Request) -> Reply:
     """Raises NotFound, Denied, Conflict while it feeds another stage or a rollout is live."""
-    delete_stage(actor=asked.actor, stage=stage_of(asked))
+    delete_stage(actor=request.actor, stage=stage_of(request))
     return Reply({"result": True})
 
 
-def server_list(asked: Asked) -> Reply:
+def server_list(request: Request) -> Reply:
     """The targets of all stages: a number here is what a stage's serverNo may name."""
-    rows = Target.objects.filter(stage__in=Stage.objects.existing(asked.project.pk)).order_by("pk")
-    return Reply({"serverList": [{"serverNo": row.pk, "name": row.name} for row in page_of(asked, rows)]})
+    rows = Target.objects.filter(stage__in=Stage.objects.existing(request.project.pk)).order_by("pk")
+    return Reply({"serverList": [{"serverNo": row.pk, "name": row.name} for row in page_of(request, rows)]})
 
 
 def _read_config(kind: str, sent: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ import threading
 from dataclasses import dataclass
 from sys import getsizeof
 from typing import Any
-from zlib import crc32
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -19,6 +18,7 @@ from gs2admin.dashboard import health
 from gs2admin.dashboard.attention import Need
 from gs2admin.dashboard.attention import needs as attention_of
 from gs2admin.dashboard.pages import project_page
+from gs2admin.dashboard.polling import cursor_of, is_present, nothing_new
 from gs2admin.dashboard.templatetags.gs import span
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
@@ -124,10 +124,9 @@ def attention(board: Board, project: Project, workers: health.Health) -> list[At
     return found
 
 
-def cursor(board: Board, workers: health.Health, needs: list[Need]) -> int:
-    """One integer that changes whenever the board does: the project's revision, and what time, workers and others add."""
-    ours = board.revision * 1000 + min(len(board.overdue()), 499) * 2 + workers.ok
-    return ours * 10_000 + crc32(repr((needs, board.gates)).encode()) % 10_000
+def cursor(board: Board, workers: health.Health, needs: list[Need]) -> str:
+    """Another one whenever the board looks different: the project's revision, and what time, workers and others add."""
+    return cursor_of(board.revision, len(board.overdue()), workers.ok, needs, board.gates)
 
 
 class _Kept:
@@ -191,7 +190,7 @@ def board(request: HttpRequest, project: Project) -> HttpResponse:
 def board_live(request: HttpRequest, project: Project) -> HttpResponse:
     """204 while the reader's cursor (?after=) is the present one, else the board's fragment."""
     found, workers = _kept.board(project), health.snapshot()
-    if request.GET.get("after") == str(cursor(found, workers, attention_of(project))):
-        return HttpResponse(status=204, headers={"Cache-Control": "no-store"})
+    if is_present(request, cursor(found, workers, attention_of(project))):
+        return nothing_new()
     html = _kept.html(project, rights_of(request.actor, project), found, workers)
     return HttpResponse(html, headers={"Cache-Control": "no-store"})

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from gs2admin.dashboard.player import Part, Pulse, fact, part
+from gs2admin.dashboard.player import Part, Revision, fact, part
 from gs2admin.identity.models import Project
 from stages.canary.resolve import Resolution, Split, load_sets, read_all, resolve_in
 
@@ -24,8 +24,8 @@ def _resolved(project: Project, user_id: str, *, limit: int) -> list[tuple[str, 
     return [(name, resolve_in(split, user_id)) for name, split in found]
 
 
-def _pulse(project: Project, user_id: str) -> Pulse:
-    return Pulse(_splits(project))
+def _revision(project: Project, user_id: str) -> Revision:
+    return Revision(_splits(project))
 
 
 @fact
@@ -48,4 +48,4 @@ def versions(request: HttpRequest, project: Project, user_id: str) -> dict[str, 
     return {"stages": [(each, each in opened) for each in stages]}
 
 
-part(Part("versions", "Versions this player gets", "stages/_part_versions.html", versions, 7, _pulse, side=True))
+part(Part("versions", "Versions this player gets", "stages/_part_versions.html", versions, 7, _revision, side=True))

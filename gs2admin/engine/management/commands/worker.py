@@ -32,17 +32,17 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         lifeline = Held.from_environment()
-        pulse, ended = DatabaseHeartbeat(beat_every(settings.LATE_S)), threading.Event()
+        heartbeat, ended = DatabaseHeartbeat(beat_every(settings.LATE_S)), threading.Event()
         starts = [
             partial(Cluster, manage_py=str(settings.BASE_DIR / "manage.py"),
                     **{**queue, "variables": {"GS2ADMIN_PROCESS": "worker", **queue["variables"]}})
             for queue in queues()
         ]
-        supervisor = Supervisor(starts, pulse, late_s=settings.LATE_S, drain_s=settings.DRAIN_S)
+        supervisor = Supervisor(starts, heartbeat, late_s=settings.LATE_S, drain_s=settings.DRAIN_S)
         stop_on_signals(supervisor.stop)
         lifeline.on_cut(terminate_myself)
         threads = [
-            threading.Thread(target=pulse.serve, args=[ended], name="pulse", daemon=True),
+            threading.Thread(target=heartbeat.serve, args=[ended], name="heartbeat", daemon=True),
             threading.Thread(target=sweep.sweep_for_ever, args=[ended, settings.SWEEP_S], name="sweep", daemon=True),
             threading.Thread(target=sweep.tick_for_ever, args=[ended], name="tick", daemon=True),
             threading.Thread(target=couriers.carry_for_ever, args=[ended], name="couriers", daemon=True),
@@ -51,7 +51,7 @@ class Command(BaseCommand):
         for thread in threads:
             thread.start()
         supervisor.run()
-        pulse.stop(ended)
+        heartbeat.stop(ended)
         for thread in threads:
             # A database that is away must not keep us; they are daemons.
             thread.join(1.0)
