@@ -13,6 +13,7 @@ from stages.gates.services import WindowPlan, save_window
 from stages.gates.stops import stop_line
 from stages.models import Rollout
 from stages.models.governance import FreezeWindow, Halt
+from stages.pages.board_html import boards
 from tests.pages.test_moves import at, fields
 
 pytestmark = pytest.mark.django_db
@@ -101,14 +102,12 @@ def test_stopping_shows_on_board_stage_and_preview_and_holds_the_button(world, p
 
 
 def test_the_board_notices_a_window_that_opens_by_itself(world, producer, sign_in, monkeypatch):
-    from stages.pages.views import board
-
+    monkeypatch.setattr(boards._boards, "ttl_s", 0.0)
     client = sign_in(producer)
     html = client.get(at("board", world)).content.decode()
     after = re.search(r'data-after="(\d+)"', html)[1]
     live = at("board-live", world) + f"?after={after}"
     assert client.get(live).status_code == 204
-    monkeypatch.setattr(board, "KEEP_S", 0.0)
     now = timezone.now()
     FreezeWindow.objects.create(project=world.project, name="Quiet", starts_at=now, ends_at=now + timedelta(hours=1))
     answer = client.get(live)

@@ -1,4 +1,4 @@
-"""One stage: what it pins against what a promote would give it, how it is deployed, and its history."""
+"""One stage: its pins and what a promote would change, how it is deployed, and its history."""
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
@@ -25,7 +25,7 @@ HISTORY = 10
 
 
 def stage_of(project: Project, name: str) -> Stage:
-    """The project's stage of that name, with its source, its set and what decides its status. Raises NotFound."""
+    """The project's stage of that name, with its source, its sets and its last rollout. Raises NotFound."""
     row = (
         Stage.objects.existing(project.pk).with_last_rollout()
         .select_related("source", "current_set", "idle_set", "scenario").filter(name=name).first()
