@@ -1,16 +1,21 @@
-# make up: serve it. make test: check it. make bench: measure it. make pictures: renew docs/pictures. make lock: renew the lock files.
+# make up: serve it. make test: check it. make format: set imports and templates in order. make bench: measure it.
+# make pictures: renew docs/pictures. make lock: renew the lock files.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
 
-.PHONY: up test bench pictures lock clean
+.PHONY: up test format bench pictures lock clean
 
 up: $(VENV)/.app
 	@exec $(BIN)/python manage.py up --end-with-parent
 
 test: $(VENV)/.test
 	@exec sh tests/run.sh
+
+format: $(VENV)/.test
+	$(BIN)/ruff check --quiet --select I --fix .
+	$(BIN)/djangofmt templates gs2admin/api/templates
 
 bench: $(VENV)/.bench
 	@exec $(BIN)/python -m bench

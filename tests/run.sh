@@ -36,6 +36,11 @@ fi
 
 echo "== style and architecture"
 $BIN/ruff check --quiet .
+$BIN/djangofmt --check templates gs2admin/api/templates >"$GS2ADMIN_DATA_DIR/templates.log" 2>&1 || {
+    cat "$GS2ADMIN_DATA_DIR/templates.log"
+    echo "make format sets these in order"
+    exit 1
+}
 $BIN/lint-imports --no-cache >"$GS2ADMIN_DATA_DIR/imports.log" || { cat "$GS2ADMIN_DATA_DIR/imports.log"; exit 1; }
 $BIN/python -W error manage.py makemigrations --check --dry-run >/dev/null
 # Tests that start, kill and time real processes mostly wait: they run beside each other, and nothing else with them.

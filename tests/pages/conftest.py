@@ -28,6 +28,7 @@ from stages.webhooks.services import save_webhook
 from stages.worker import begin, executor
 from tests.pages.jobs import attempts, job_world, push  # noqa: F401  fixtures of the job pages
 from tests.pages.locks import lock_world  # noqa: F401  fixtures of the lock pages
+from tests.pages.reading import Reader
 
 PHASE = {"command": "deploy", "timeout_s": 5}
 
@@ -144,6 +145,12 @@ def world(project, producer, steps, run, job_world, lock_world):  # noqa: F811
         scenario=scenario, gray=gray, holding=holding, accept_word="accept",
         export_kind="csv", webhook=webhook, delivery=webhook.deliveries.first(),
     )
+
+
+@pytest.fixture
+def client() -> Reader:
+    """Here pages are read, not their white space."""
+    return Reader()
 
 
 @pytest.fixture

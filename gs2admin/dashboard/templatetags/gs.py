@@ -8,6 +8,7 @@ from typing import Any
 
 from django import template
 from django.conf import settings
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -57,6 +58,18 @@ def icon(name: str, css: str = "") -> SafeString:
     if not re.fullmatch(r"[a-zA-Z0-9 _-]*", css):
         raise template.TemplateSyntaxError(f"{css!r} is not a class")
     return _icon(name, css)
+
+
+@register.simple_block_tag
+def empty_state(content: str, icon_name: str, title: str, url: str = "", label: str = "") -> SafeString:
+    """{% empty_state "rocket" "No stage yet" url=new label="New stage" %}What to do next.{% endempty_state %}
+
+    An empty list that says what to do next; the button is shown where there is a url. The text is a block, not an
+    argument, so that a long one can be written over several lines.
+    """
+    text = mark_safe(content.strip())
+    shown = {"icon_name": icon_name, "title": title, "text": text, "url": url, "label": label}
+    return render_to_string("components/_empty.html", shown)
 
 
 def _badge(word: str, tone: str, moving: bool) -> SafeString:
