@@ -108,7 +108,8 @@ def _confirm(
     return render(request, "stages/confirm_move.html", {
         **context, **preview_context(preview), "kind": kind, "form": form, "moved": moved,
         "needs": requirements_of(stage, preview.kind, preview.scenario),
-        **_gates(request, project, stage, kind), **_news(request, preview), "usual_s": typical_seconds([stage.pk]).get(stage.pk),
+        **_gates(request, project, stage, kind), **_news(request, preview),
+        "typical_s": typical_seconds([stage.pk]).get(stage.pk),
     }, status=status)
 
 
