@@ -125,8 +125,8 @@ def test_the_number_of_queries_does_not_grow_with_stages_and_microservices(
 
 
 def test_a_stage_that_was_never_promoted_and_an_empty_project_say_what_to_do(project, owner, viewer, sign_in):
-    assert "Make the first one" in page(sign_in(owner), project)
-    assert "A producer or an admin of this project can make the first one" in page(sign_in(viewer), project)
+    assert "Create the first one" in page(sign_in(owner), project)
+    assert "A producer or an admin of this project can create the first one" in page(sign_in(viewer), project)
     create_stage(actor=SYSTEM, project=project, name="dev", sort_number=0)
     assert "No version is registered yet" in page(sign_in(owner), project)
     register_version(actor=SYSTEM, project=project, microservice="auth", version="1")

@@ -1,4 +1,4 @@
-"""Freezes in the browser: windows, stops, the calendar, and starting in spite of them."""
+"""Freezes in the browser: windows, stops, the calendar, and overriding them."""
 from __future__ import annotations
 
 import re
@@ -46,8 +46,8 @@ def test_a_weekly_and_a_single_window_are_made_changed_and_removed(world, owner,
 
 @pytest.mark.parametrize("sent, said", [
     ({"weekly": "", "starts": "2036-07-02T10:00", "ends": "2036-07-01T10:00"}, "must end after it begins"),
-    ({"weekly": "", "starts": "2036-07-02T10:00"}, "This is needed."),
-    ({"weekly": "1", "from_day": "0", "to_day": "1"}, "This is needed."),
+    ({"weekly": "", "starts": "2036-07-02T10:00"}, "This field is required."),
+    ({"weekly": "1", "from_day": "0", "to_day": "1"}, "This field is required."),
     ({"weekly": "1", "from_day": "9", "to_day": "1", "from_time": "10:00", "to_time": "11:00"}, "Select a valid choice"),
     ({"weekly": "", "time_zone": "Mars/One"}, "Select a valid choice"),
     ({"weekly": "", "stage": "other"}, "Select a valid choice"),
@@ -119,7 +119,7 @@ def test_an_admin_overrides_with_a_reason_in_the_browser(world, owner, sign_in):
     now_window(world.project, world.dev)
     url = at("stage-promote", world, stage="dev")
     html = client.get(url).content.decode()
-    assert "freeze window Launch &lt;1&gt;" in html and "Start it in spite of that" in html
+    assert "freeze window Launch &lt;1&gt;" in html and "Start it anyway" in html
     sent = fields(html)
     before = Rollout.objects.count()
     refused = client.post(url, sent)

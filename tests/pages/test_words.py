@@ -6,17 +6,49 @@ import re
 from html import unescape
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
+from stages.core.versions import digest
 from stages.core.words import FILTERS, ROLLOUT, STEP, words_of
-from stages.models import Rollout, Step
-from stages.pages.board_html import boards
-from stages.pages.live import watches
-from stages.states import FINAL, RolloutState, StepState
-from tests.pages.test_moves import at
+from stages.models import Rollout, Stage, Step, VersionSet
+from stages.models.governance import Approval
+from stages.states import FINAL, LIVE, RolloutState, StageStatus, StepState, stage_status
 
 pytestmark = pytest.mark.django_db
-BAD = {RolloutState.FAILED, RolloutState.ERRORED}
+S = RolloutState
+BAD = {S.FAILED, S.ERRORED}
+
+
+@pytest.fixture
+def rollouts(project) -> dict[RolloutState, Rollout]:
+    """A rollout in each state, on a stage of its own that has the name of the state."""
+    versions = {"auth": "1.0.0"}
+    pins = VersionSet.objects.create(project=project, number=1, digest=digest(versions), versions=versions, size=1)
+    found, now = {}, timezone.now()
+    for number, state in enumerate(RolloutState, 1):
+        stage = Stage.objects.create(project=project, name=state.value, sort_number=50, current_set=pins)
+        began = None if state in {S.AWAITING_APPROVAL, S.REJECTED} else now
+        found[state] = Rollout.objects.create(
+            project=project, stage=stage, number=number, kind="promote", state=state, to_set=pins, requested_by_kind="system",
+            requested_by="system", started_at=began, ended_at=now if state in FINAL else None,
+            consistent=state != S.CANCELED, revision=1, error="it broke" if state in BAD else "",
+        )
+    Approval.objects.create(rollout=found[S.AWAITING_APPROVAL], digest="0" * 64, sentence="It needs one more approval.")
+    return found
+
+
+@pytest.fixture
+def see(project, owner, sign_in):
+    """see(name of a route, its arguments, **query): the text of the answer, to an admin."""
+    client = sign_in(owner)
+
+    def act(name: str, where: dict | None = None, **query) -> str:
+        answer = client.get(reverse(name, kwargs={"project": project.name, **(where or {})}), query, follow=True)
+        assert answer.status_code in (200, 286), (name, answer.status_code)
+        return b"".join(answer.streaming_content).decode() if answer.streaming else answer.content.decode()
+
+    return act
 
 
 def badges(html: str) -> list[str]:
@@ -24,87 +56,74 @@ def badges(html: str) -> list[str]:
     return [unescape(text) for text in re.findall(r'gs-badge--\w+"[^>]*><span class="gs-dot[^>]*></span>([^<]*)</span>', html)]
 
 
-def body(answer) -> str:
-    assert answer.status_code in (200, 286), answer.status_code
-    return b"".join(answer.streaming_content).decode() if answer.streaming else answer.content.decode()
+def row_of(html: str, number: int) -> str:
+    """The row of a list that links to that rollout; empty when there is none."""
+    found = re.search(rf'<tr>(?:(?!</tr>).)*/rollouts/{number}"(?:(?!</tr>).)*</tr>', html, re.S)
+    return found[0] if found else ""
 
 
-@pytest.fixture
-def rollout_in(world):
-    """rollout_in(state): a rollout in that state, as if it had come there; what processes keep is forgotten."""
-
-    def act(state: RolloutState) -> Rollout:
-        row = world.waiting if state == RolloutState.AWAITING_APPROVAL else world.failed
-        ended = timezone.now() if state in FINAL else None
-        Rollout.objects.filter(pk=row.pk).update(state=state, ended_at=ended, consistent=state != RolloutState.CANCELED)
-        boards.clear()
-        watches.clear()
-        return Rollout.objects.select_related("stage").get(pk=row.pk)
-
-    return act
-
-
-def test_every_state_of_a_rollout_is_called_the_same_in_every_place(world, owner, sign_in, rollout_in):
-    client, wrong = sign_in(owner), []
-
-    def expect(state: RolloutState, place: str, found: bool) -> None:
-        if not found:
-            wrong.append(f"{state.value} on {place}")
-
-    for state in RolloutState:
-        row, words = rollout_in(state), words_of(state)
-        get = lambda name, row=row, **more: body(client.get(at(name, world, number=row.number), more))  # noqa: E731
-        page = get("rollout")
-        expect(state, "the rollout's page", badges(page)[0] == words.label)
-        expect(state, "the live answer", f'data-say="{words.label}. ' in get("rollout-live"))
-        everything = body(client.get(at("rollouts", world)))
-        listed = re.search(rf'/rollouts/{row.number}">.*?</tr>', everything, re.S)[0]
-        expect(state, "the list", badges(listed) == [words.label])
-        for key, choice in FILTERS.items():
-            found = body(client.get(at("rollouts", world), {"state": key}))
-            expect(state, f"the filter {key}", (f'/rollouts/{row.number}"' in found) == (state in choice.states))
-        if state in FINAL:
-            choices = [choice for choice in FILTERS.values() if state in choice.states]
-            expect(state, "the filter's choices", [choice.label for choice in choices] == [words.label])
-            expect(state, "the filter's form", f">{words.label}</option>" in everything)
-        if state in FINAL - {RolloutState.SUCCEEDED}:
-            expect(state, "the sentence of the page", re.search(rf'id="now-title">[^A-Z]*(<svg.*?</svg>\s*)?{words.label}', page, re.S))
-        compared = body(client.get(at("rollout-compare", world), {"a": world.done.number, "b": row.number}))
-        expect(state, "the comparison", re.search(rf"State.*?>\s*{words.label}\s*<", compared, re.S))
-        rows = json.loads(body(client.get(at("rollout-export", world, kind="json"))))
-        exported = next(one for one in rows if one["number"] == row.number)
-        expect(state, "the export", (exported["state"], exported["state_label"]) == (state, words.label))
-        stage = body(client.get(at("stage", world, stage=row.stage.name)))
-        expect(state, "the stage's history", words.label in badges(stage.partition("history-title")[2]))
-        board = body(client.get(at("board", world)))
-        if state in BAD | {RolloutState.CANCELED}:
-            expect(state, "the stage's badge", badges(stage)[0] == words.label)
-            expect(state, "the stage's line", re.search(rf"Rollout {row.number}</a>\s*{words.phrase}\.", stage))
-            line = re.search(rf"Rollout {row.number}</a> on <b>{row.stage.name}</b>\s*(.*?)</li>", board, re.S)[1]
-            expect(state, "the board's line", line.startswith(words.phrase) and words.reason in line)
-            card = board.partition(f'/stages/{row.stage.name}">')[2]
-            expect(state, "the card", badges(card)[0] == words.label)
-        if state in FINAL:
-            said = body(client.get(at("rollout-cancel", world, number=row.number), follow=True))
-            expect(state, "a refusal", f"Rollout {row.number} {words.phrase}; there is nothing to cancel." in said)
-    assert not wrong, "\n".join(wrong)
+def test_a_state_has_the_same_label_in_the_list_the_filter_and_the_export(rollouts, see):
+    everything, exported = see("rollouts"), json.loads(see("rollout-export", {"kind": "json"}))
+    labels = {one["number"]: (one["state"], one["state_label"]) for one in exported}
+    for state, row in rollouts.items():
+        assert badges(row_of(everything, row.number)) == [words_of(state).label], state
+        assert labels[row.number] == (state, words_of(state).label)
+    assert '"state","state_label"' in see("rollout-export", {"kind": "csv"})
+    for key, choice in FILTERS.items():
+        html = see("rollouts", state=key)
+        assert re.search(rf'<option value="{key}" selected>{choice.label}</option>', html), key
+        assert {state for state, row in rollouts.items() if row_of(html, row.number)} == set(choice.states), key
+    for state in FINAL:
+        assert [choice.label for choice in FILTERS.values() if state in choice.states] == [words_of(state).label]
 
 
-def test_every_state_of_a_step_is_called_the_same_in_the_table_of_steps(world, viewer, sign_in):
-    client = sign_in(viewer)
-    step = Step.objects.filter(rollout=world.failed).order_by("position").first()
+@pytest.mark.parametrize("state", list(RolloutState))
+def test_a_state_has_the_same_label_on_its_own_pages(rollouts, see, state):
+    row, words, where = rollouts[state], words_of(state), {"number": rollouts[state].number}
+    page = see("rollout", where)
+    assert badges(page)[0] == words.label
+    assert f'data-say="{words.label}. ' in see("rollout-live", where)
+    assert re.search(rf">State<.*?>\s*{words.label}\s*<", see("rollout-compare", a=row.number, b=row.number % 15 + 1), re.S)
+    assert words.label in badges(see("stage", {"stage": state.value}).partition("history-title")[2])
+    if state in FINAL - {S.SUCCEEDED}:
+        sentence = re.sub(r"<svg.*?</svg>", "", re.search(r'id="now-title">(.*?)</h2>', page, re.S)[1], flags=re.S).strip()
+        assert sentence.startswith(words.label) and words.reason in sentence
+    if state in FINAL:
+        said = unescape(see("rollout-cancel", where))
+        assert f"Rollout {row.number} {words.phrase}; there is nothing to cancel." in said
+
+
+def test_a_failure_has_the_same_word_on_the_card_the_badge_and_the_line(rollouts, see):
+    board = see("board")
+    for state, row in rollouts.items():
+        card = board[board.index(f'<a href="{reverse("stage", kwargs={"project": "isles", "stage": state.value})}">'):]
+        lines = re.findall(rf"Rollout {row.number}</a> on <b>{state.value}</b>\s*(.*?)</li>", board, re.S)
+        status = stage_status(state, row.consistent)
+        if status != StageStatus.UPDATE_FAILED:
+            assert badges(card)[0] == status.label and not any(line.startswith("failed") for line in lines), state
+            continue
+        words, stage = words_of(state), see("stage", {"stage": state.value})
+        assert badges(card)[0] == badges(stage)[0] == words.label
+        assert re.search(rf"Rollout {row.number}</a>\s*{words.phrase}\.", stage)
+        assert len(lines) == 1 and lines[0].startswith(words.phrase) and words.reason in lines[0]
+    assert "gs2admin or a worker broke" in board
+
+
+def test_every_state_of_a_step_has_the_same_label_in_its_cell(rollouts, see):
+    row = rollouts[S.FAILED]
+    Step.objects.bulk_create(
+        Step(rollout=row, position=position, phase="deploy", kind="command", microservice=f"s-{state.value}", state=state,
+             old_version="1", new_version="2")
+        for position, state in enumerate(StepState)
+    )
+    html = see("rollout", {"number": row.number})
     for state in StepState:
-        Step.objects.filter(pk=step.pk).update(state=state, started_at=timezone.now(), ended_at=None)
-        html = body(client.get(at("rollout", world, number=world.failed.number)))
-        cell = re.search(rf'<td\s+class="is-{state.value}"\s+title="([^":]*).*?</td>', html, re.S)
-        assert cell and cell[1] == STEP[state] and f"{STEP[state]}\n" in cell[0], state
+        cell = re.search(rf'<td\s+class="is-{state.value}"\s+title="([^":]*)"(.*?)</td>', html, re.S)
+        assert cell and cell[1] == STEP[state] and re.search(rf">\s*{STEP[state]}\s*<", cell[2]), state
 
 
-def test_no_state_is_without_words_and_a_failure_has_one_word():
+def test_no_state_is_without_words_and_a_failure_has_one():
     assert set(ROLLOUT) == set(RolloutState) and set(STEP) == set(StepState)
-    assert {ROLLOUT[state].label for state in BAD} == {STEP[StepState.FAILED]} == {FILTERS["failed"].label} == {"Failed"}
-    assert {ROLLOUT[state].phrase for state in BAD} == {"failed"}
-    assert STEP[StepState.CANCELED] == ROLLOUT[RolloutState.CANCELED].label
-    same = [words.label for words in ROLLOUT.values()]
-    assert all(words.reason for words in ROLLOUT.values() if same.count(words.label) > 1 and words != ROLLOUT[RolloutState.FAILED]
-               and words != ROLLOUT[RolloutState.CANARY_REJECTED])
+    assert {ROLLOUT[state].label for state in BAD} == {STEP[StepState.FAILED], FILTERS["failed"].label} == {"Failed"}
+    assert STEP[StepState.CANCELED] == ROLLOUT[S.CANCELED].label
+    assert {state for choice in FILTERS.values() for state in choice.states} == FINAL | LIVE | {S.AWAITING_APPROVAL}
