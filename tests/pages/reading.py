@@ -7,8 +7,10 @@ from django.http import HttpResponse
 from django.test import Client
 
 # What stands in these is kept as it is.
-WHOLE = re.compile(r"(<(pre|textarea|script|style)\b.*?</\2>|<[a-z/!][^>]*>)", re.S)
-KEPT = re.compile("<(pre|textarea|script|style)")
+WHOLE = re.compile(r"(<(pre|textarea|script|style|bdi)\b.*?</\2>|<[a-z/!][^>]*>)", re.S)
+# White space of a tag that is in no value.
+BETWEEN = re.compile(r'\s+(?=(?:[^"]*"[^"]*")*[^"]*$)')
+KEPT = re.compile("<(pre|textarea|script|style|bdi)")
 BLOCK = (
     "html|head|body|title|meta|link|base|main|header|footer|nav|section|aside|article|div|p|h1|h2|h3|h4|ul"
     "|ol|li|dl|dt|dd|table|caption|thead|tbody|tfoot|tr|th|td|form|fieldset|legend|details|summary|figure"
@@ -29,7 +31,7 @@ def squeezed(html: str) -> str:
             text = text.lstrip()
         if AT_BLOCK.fullmatch(tag) or "\n" in text[len(text.rstrip()) :] and tag[1:2] == "/":
             text = text.rstrip()
-        kept += [re.sub(r"\s+", " ", text), tag if KEPT.match(tag) else re.sub(r"\s*(/?>)$", r"\1", re.sub(r"\s+", " ", tag))]
+        kept += [re.sub(r"\s+", " ", text), tag if KEPT.match(tag) else re.sub(r"\s*(/?>)$", r"\1", BETWEEN.sub(" ", tag))]
     return "".join(kept)
 
 

@@ -71,7 +71,7 @@ def test_attempts_show_status_and_body_newest_first_and_go_on(desk, job_world, p
     for _ in range(3):
         push(job_world.rewards, "good", user="long")
         run_next(actor=SYSTEM, namespace=job_world.rewards, user_id="long")
-    names = lambda html: re.findall(r'<b>(\w+)</b></a> <span class="gs-badge', html)  # noqa: E731
+    names = lambda html: re.findall(r'<b>(\w+)</b></a>\s*<span class="gs-badge', html)  # noqa: E731
     html = part(desk, "past", "long")
     assert names(html) == ["good", "good"] and '"ok"' in unescape(html) and "200" in html
     older = page(desk, unescape(re.search(r'href="([^"]+)" rel="next"', html)[1]))

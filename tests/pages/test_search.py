@@ -126,7 +126,7 @@ def test_the_list_of_players_has_everybody_once_by_id(desk, project, push, job_w
     url, seen = reverse("players", kwargs={"project": "isles"}), []
     html = page(desk, url)
     for _ in range(6):
-        seen += re.findall(r"<bdi>([^<]+)</bdi></a> <small", html)
+        seen += re.findall(r"<bdi>([^<]+)</bdi></a>\s*<small", html)
         following = re.search(r'href="([^"]+)" rel="next"', html)
         if not following:
             break
