@@ -1,11 +1,11 @@
 # make up: serve it. make test: check it. make format: set imports and templates in order. make bench: measure it.
-# make pictures: renew docs/pictures. make lock: renew the lock files.
+# make mutation: break it on purpose, and see the tests notice. make pictures: renew docs/pictures. make lock: renew the lock files.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
 
-.PHONY: up test format bench pictures lock clean
+.PHONY: up test format bench mutation pictures lock clean
 
 up: $(VENV)/.app
 	@exec $(BIN)/python manage.py up --end-with-parent
@@ -24,10 +24,14 @@ pictures: $(VENV)/.test
 	@$(BIN)/python -m bench.rooms
 	@exec $(BIN)/python -m bench.pictures
 
+mutation: $(VENV)/.mutation
+	@exec $(BIN)/python -m bench.mutation
+
 lock: $(VENV)/.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/app.in -o requirements/app.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/test.in -c requirements/app.txt -o requirements/test.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/bench.in -c requirements/test.txt -o requirements/bench.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/mutation.in -c requirements/test.txt -o requirements/mutation.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/s3.in -c requirements/app.txt -o requirements/s3.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/kubernetes.in -c requirements/s3.txt -o requirements/kubernetes.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/lock.in -o requirements/lock.txt
@@ -49,6 +53,11 @@ $(VENV)/.test: requirements/test.txt $(VENV)/.app
 $(VENV)/.bench: requirements/bench.txt $(VENV)/.test
 	@echo "Installing what is measured against (once) ..."
 	@$(PIP_INSTALL) -r requirements/bench.txt
+	@touch $@
+
+$(VENV)/.mutation: requirements/mutation.txt $(VENV)/.test
+	@echo "Installing what breaks the code on purpose (once) ..."
+	@$(PIP_INSTALL) -r requirements/mutation.txt
 	@touch $@
 
 $(VENV)/.lock: requirements/lock.txt | $(BIN)/python

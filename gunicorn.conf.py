@@ -1,6 +1,7 @@
 """gunicorn's settings, all from the environment. docs/operations.md has the measurements behind the defaults."""
 import os
 import resource
+import sys
 
 from gunicorn.http import message
 
@@ -50,8 +51,15 @@ env.check()
 
 
 def on_starting(server):
-    """End when the process that started us is gone, however it went."""
+    """Refuse a database that this code cannot work on. End when the process that started us is gone, however it went."""
+    from django.core.management import CommandError
+
     from gs2admin.processes.lifeline import Held
     from gs2admin.processes.supervisor import terminate_myself
+    from gs2admin.schema.fitness import require_fit_at_start
 
+    try:
+        require_fit_at_start()
+    except CommandError as refusal:
+        sys.exit(str(refusal))
     Held.from_environment().on_cut(terminate_myself)

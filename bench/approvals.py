@@ -20,7 +20,7 @@ from gs2admin.audit.models import Activity
 from gs2admin.errors import DomainError
 from gs2admin.identity.actors import SYSTEM, Actor, person
 from gs2admin.identity.models import Membership, Role, User
-from gs2admin.identity.services.access import change_member_role
+from gs2admin.identity.services.members import change_member_role
 from stages.approval.services import approve_rollout, save_rule
 from stages.models import Rollout, Stage
 from stages.rollouts.services import cancel_rollout, promote_stage

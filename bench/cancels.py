@@ -12,13 +12,14 @@ import httpx
 from django.db import connection, connections
 
 from bench.report import SPREAD, spread, table
-from bench.server import Server, until
+from bench.server import Server
 from bench.world import World, register, world
 from gs2admin.identity.actors import SYSTEM
 from stages.models import Rollout, Stage
 from stages.setup.scenarios import create_scenario
 from stages.setup.stages import create_stage, set_targets
 from stages.states import FINAL
+from tests.conditions import until
 
 ROLLOUTS = int(os.environ.get("BENCH_CANCELS", "100"))
 AT_ONCE = 10

@@ -12,7 +12,7 @@ from bench.effects import Verdict, judge
 from bench.killing import SUPERVISOR
 from bench.report import SPREAD, spread, table
 from bench.rollout_kills import RolloutKill, RolloutKiller
-from bench.server import Server, TooSlow, until
+from bench.server import Server
 from bench.world import World, register, stage, world
 from gs2admin.audit.models import Activity
 from gs2admin.errors import Conflict
@@ -20,6 +20,7 @@ from gs2admin.identity.actors import SYSTEM
 from stages.models import Rollout, Stage
 from stages.rollouts.services import promote_stage
 from stages.states import FINAL, RolloutState
+from tests.conditions import TooSlow, until
 
 SETTLE_S = 60.0
 

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 
 from bench import place
 from bench.report import SPREAD, machine, spread, table
-from bench.server import until
 from gs2admin.processes import proc
+from tests.conditions import until
 
 COUNT = int(os.environ.get("BENCH_JOBS", "4000"))
 LIMIT_S = 120.0

@@ -22,13 +22,14 @@ from django.db.models.functions import Now
 from bench.job_verdict import Verdict, judge
 from bench.killing import FROZEN, Kill, Killer
 from bench.report import table
-from bench.server import Server, TooSlow, until
+from bench.server import Server
 from bench.world import World, world
 from gs2admin.identity.actors import SYSTEM
 from jobqueue.models import Job, Queue
 from jobqueue.services.namespaces import create_namespace, create_script_namespace
 from jobqueue.services.scripts import create_script
 from jobqueue.states import QUEUED
+from tests.conditions import TooSlow, until
 
 JOBS, MARKS, EFFECTS = "jobs", "marks", "effects"
 REDIS_URL = os.environ.get("BENCH_REDIS_BROKER_URL", "redis://127.0.0.1:6379/12")

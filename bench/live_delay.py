@@ -11,12 +11,13 @@ from django.db import connection
 
 from bench.client import Link, request
 from bench.report import SPREAD, spread, table
-from bench.server import Server, until
+from bench.server import Server
 from bench.watchers import CURSOR
 from bench.world import PASSWORD, World, people, register, stage, world
 from gs2admin.identity.actors import SYSTEM
 from stages.models import Output, Rollout, Stage
 from stages.rollouts.services import promote_stage
+from tests.conditions import until
 
 LINES, RATE = 40, 5
 PAGES = 4

@@ -34,16 +34,16 @@ BIG = "user-9223372036854775807"
 _KEY = {"sqlite": "RANDOMBLOB(20)", "postgresql": "SUBSTRING(SHA256(CAST(CAST(i AS text) AS bytea)) FOR 20)"}
 
 
-def seed_mutexes(space: LockNamespace) -> None:
+def seed_mutexes(namespace: LockNamespace) -> None:
     """Ten per player; every hundredth is held for another hour, of the others every thousandth has run out unseen."""
     now = int(time.time() * 1000)
     _run(f"""INSERT INTO locks_mutex (namespace_id, key, user_id, property_id, transaction_id, counter, revision, acquired_ms,
              until_ms, ended_ms, ended, ended_by, denied, expired)
-             SELECT {space.pk}, {_KEY[connection.vendor]}, 'user-' || (i % {PLAYERS} + 1), 'property-' || i, 'tx-' || i,
+             SELECT {namespace.pk}, {_KEY[connection.vendor]}, 'user-' || (i % {PLAYERS} + 1), 'property-' || i, 'tx-' || i,
              CASE WHEN i % 100 = 0 OR i % 1000 = 1 THEN 1 ELSE 0 END, 7, {now} - (i % 600000),
              CASE WHEN i % 100 = 0 THEN {now} + 3600000 ELSE {now} - 1000 END, 0, '', '', i % 3, 0 FROM {_series(MUTEXES)}""")
     _run(f"""INSERT INTO locks_locktally (namespace_id, at, span_s, shard, acquired, denied, expired, held)
-             SELECT {space.pk}, {_back('i * 60')}, 60, i % 4, 50, 3, 1, 900 FROM {_series(180)}""")
+             SELECT {namespace.pk}, {_back('i * 60')}, 60, i % 4, 50, 3, 1, 900 FROM {_series(180)}""")
 
 
 def seed_results(queue: Queue) -> None:
@@ -70,12 +70,12 @@ def measure() -> bool:
     project = world().project
     began = time.monotonic()
     rewards = create_namespace(actor=SYSTEM, project=project, name="rewards")
-    space = create_lock_namespace(actor=SYSTEM, project=project, name="inventory")
+    namespace = create_lock_namespace(actor=SYSTEM, project=project, name="inventory")
     for number in range(20):
         create_namespace(actor=SYSTEM, project=project, name=f"other-{number}")
     jobs_big.seed(rewards)
     seed_results(Queue.objects.create(namespace=rewards, user_id=BIG))
-    seed_mutexes(space)
+    seed_mutexes(namespace)
     _run("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
     print(f"{Job.objects.count():,} jobs, {JobResult.objects.count():,} results and {Mutex.objects.count():,} mutexes, made in "
           f"{time.monotonic() - began:.0f} s")

@@ -12,9 +12,10 @@ from django.db import connection
 
 from bench.client import Answer, Broken, Link, request
 from bench.report import SPREAD, spread, table
-from bench.server import Server, until
+from bench.server import Server
 from bench.world import World, register, stage, world
 from stages.models import Rollout, Stage
+from tests.conditions import until
 
 CALLS, ROUNDS = 200, 5
 ANSWER_S = 30.0

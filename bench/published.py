@@ -12,12 +12,13 @@ from django.db import connection
 
 from bench.client import Link, request
 from bench.report import SPREAD, spread, table
-from bench.server import Server, until
+from bench.server import Server
 from bench.world import register, world
 from gs2admin.identity.actors import SYSTEM
-from gs2admin.identity.services.access import create_credential
+from gs2admin.identity.services.credentials import create_credential
 from stages.api.sourcedeploy.schemas import CONFIGS, HISTORY
 from stages.api.sourcedeploy.signature import sign
+from tests.conditions import until
 
 LINKS, EACH = 8, 250
 BASE = "/sourcedeploy/api/v1"

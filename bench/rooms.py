@@ -18,7 +18,7 @@ GROUND = "gs2admin"
 # Pixels: x and width of each app's box. The ground lies below all others.
 BOXES = {"stages": (10, 450), "jobqueue": (490, 270), "locks": (790, 180), GROUND: (10, 960)}
 WIDTH, TOP, GAP = 980, 40, 46
-LETTER, ROW, SPACE, HEAD, EDGE = 7.3, 26, 6, 32, 10
+LETTER, ROW, NAMESPACE, HEAD, EDGE = 7.3, 26, 6, 32, 10
 STYLE = """
   text { font: 12px ui-monospace, "DejaVu Sans Mono", monospace; fill: #1b2536; text-anchor: middle; }
   .note { font-family: system-ui, "DejaVu Sans", sans-serif; text-anchor: start; } .app { font-weight: 700; text-anchor: start; }
@@ -51,7 +51,7 @@ def _rows(layer: list[str], width: int) -> list[list[str]]:
     """A layer's rooms, in as many rows as it needs in a box of that width."""
     rows: list[list[str]] = [[]]
     for room in layer:
-        if rows[-1] and sum(_width(name) + SPACE for name in [*rows[-1], room]) > width - 2 * EDGE + SPACE:
+        if rows[-1] and sum(_width(name) + NAMESPACE for name in [*rows[-1], room]) > width - 2 * EDGE + NAMESPACE:
             rows.append([])
         rows[-1].append(room)
     return rows
@@ -62,7 +62,7 @@ def _width(room: str) -> float:
 
 
 def _height(layers: Layers, width: int) -> int:
-    return HEAD + sum(len(_rows(layer, width)) * (ROW + 2) + SPACE for layer in layers) + 4
+    return HEAD + sum(len(_rows(layer, width)) * (ROW + 2) + NAMESPACE for layer in layers) + 4
 
 
 def _box(app: str, layers: Layers, x: int, y: int, width: int, height: int) -> list[str]:
@@ -73,15 +73,15 @@ def _box(app: str, layers: Layers, x: int, y: int, width: int, height: int) -> l
     at = y + height - _height(layers, width) + HEAD
     for layer in layers:
         for row in _rows(layer, width):
-            more = (width - 2 * EDGE + SPACE - sum(_width(room) + SPACE for room in row)) / len(row)
+            more = (width - 2 * EDGE + NAMESPACE - sum(_width(room) + NAMESPACE for room in row)) / len(row)
             left = x + EDGE
             for room in row:
                 wide = _width(room) + more
                 drawn.append(f'<rect class="room" x="{left:.1f}" y="{at}" width="{wide:.1f}" height="{ROW}" rx="4"/>'
                              f'<text x="{left + wide / 2:.1f}" y="{at + 17}">{escape(room)}</text>')
-                left += wide + SPACE
+                left += wide + NAMESPACE
             at += ROW + 2
-        at += SPACE
+        at += NAMESPACE
     return drawn
 
 

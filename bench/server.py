@@ -8,32 +8,15 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 
 from gs2admin.processes import proc
+from tests.conditions import TooSlow, until
 
 ROOT = Path(__file__).resolve().parent.parent
 END_S = 20.0
-
-
-class TooSlow(Exception):
-    """Something did not happen in time; the text says what."""
-
-
-def until(condition: Callable, seconds: float, what: str):
-    """Wait for condition() to be true and return it. Raises TooSlow."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found = condition()
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise TooSlow(f"not within {seconds:g} s: {what}")
-        time.sleep(0.02)
 
 
 def free_port() -> int:

@@ -18,12 +18,13 @@ from django.db import connection
 
 from bench.client import Answer, Broken, Link, request
 from bench.report import SPREAD, machine, percentile, spread, table
-from bench.server import Server, until
+from bench.server import Server
 from bench.world import PASSWORD, World, people, register, stage, world
 from gs2admin.identity.actors import SYSTEM
 from stages.models import Rollout, Stage, Step
 from stages.rollouts.services import promote_stage
 from stages.states import FINAL, RolloutState
+from tests.conditions import until
 
 WATCHERS, PEOPLE = 1_000, 20
 SECONDS, RATE = 60, 3

@@ -22,8 +22,9 @@ import urllib.request
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from bench.server import ROOT, free_port, until
+from bench.server import ROOT, free_port
 from gs2admin.processes import proc
+from tests.conditions import until
 
 PAGES = ("/one", "/wait")
 OURS = "gs2admin.processes.web.Worker"

@@ -7,7 +7,8 @@ from django.core.management import call_command
 
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Membership, Project, Role, User
-from gs2admin.identity.services.access import create_credential, create_project
+from gs2admin.identity.services.credentials import create_credential
+from gs2admin.identity.services.projects import create_project
 from stages.models import Stage
 from stages.setup.stages import create_stage, set_targets
 from stages.setup.versions import register_version

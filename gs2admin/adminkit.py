@@ -11,10 +11,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.functional import cached_property
 
-from gs2admin.errors import DomainError
+from gs2admin.errors import DomainError, Invalid
 from gs2admin.identity.actors import Actor, person
 
 COUNT_LIMIT = 10_000
+_REASON = forms.CharField(required=False, max_length=1024)
 
 
 def admin_actor(request: HttpRequest) -> Actor:
@@ -50,7 +51,7 @@ class ServiceForm(forms.ModelForm):
         raise NotImplementedError
 
     def validate_unique(self) -> None:
-        """The service says it better."""
+        """Nothing: the service checks, and has a sentence for people."""
 
     def _post_clean(self) -> None:
         self.instance.validate_constraints = lambda exclude=None: None  # here too
@@ -106,7 +107,7 @@ class ServiceAdmin(Calm):
         return (*super().get_readonly_fields(request, obj), *(self.fixed if obj else ()))
 
     def get_fields(self, request: HttpRequest, obj: models.Model | None = None) -> Any:
-        """Who may only look sees the row alone, without the questions of the form."""
+        """The row's fields alone for a person who may only look, without the form's own fields."""
         fields = super().get_fields(request, obj)
         if obj is None or self.has_change_permission(request, obj):
             return fields
@@ -119,15 +120,20 @@ class ServiceAdmin(Calm):
         return self.removable and super().has_delete_permission(request, obj)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[list, dict, set, list]:
-        """What goes is the service's matter; it knows no cascade."""
+        """The row alone: the service decides what goes with it."""
         return [str(obj) for obj in objs], {}, set(), []
 
     def remove(self, actor: Actor, obj: models.Model, reason: str) -> None:
-        """Call the service that takes the row away. Raises DomainError."""
+        """Call the service that deletes the row. Raises DomainError."""
         raise NotImplementedError
 
     def delete_model(self, request: HttpRequest, obj: models.Model) -> None:
-        self.remove(admin_actor(request), obj, request.POST.get("reason", "").replace("\x00", "")[:1024])
+        """Call `remove` with the reason that was given. Raises DomainError, also for a reason that is too long."""
+        try:
+            reason = _REASON.clean(request.POST.get("reason", ""))
+        except forms.ValidationError as problem:
+            raise Invalid(f"The reason cannot be kept: {' '.join(problem.messages)}", component="reason") from None
+        self.remove(admin_actor(request), obj, reason)
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict | None = None) -> HttpResponse:
         """Like Django's, but a refusal is a sentence above the form."""

@@ -29,7 +29,10 @@ class AdminSite(admin.AdminSite):
         super().unregister([model for model in models if model._meta.app_label != "django_q"])
 
     def login(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
-        """The one sign-in page of the server, with its brakes; who is signed in already but may not enter is told so."""
+        """The one sign-in page of the server, with its limits on guesses.
+
+        A person who is signed in but may not enter gets a sentence.
+        """
         if self.has_permission(request):
             return HttpResponseRedirect(reverse("admin:index"))
         if request.user.is_authenticated:

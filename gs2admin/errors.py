@@ -1,4 +1,4 @@
-"""What can go wrong in the domain, in words for people and in the contract's words. No HTTP here: doors map it."""
+"""What can go wrong in the domain, in words for people and in the contract's words. No HTTP here: entry points map it."""
 from __future__ import annotations
 
 from typing import Any
@@ -8,7 +8,7 @@ class DomainError(Exception):
     """An action was refused and nothing was changed.
 
     sentence: tells a person what happened and what to do. component, message, code: the GS2 contract's words
-    (contract: transport, section 8); code defaults to message. extra: small facts a door may use, such as the
+    (contract: transport, section 8); code defaults to message. extra: small facts that an entry point may use, such as the
     number of the rollout that stands in the way.
     """
 

@@ -1,6 +1,7 @@
-"""/healthz: this process answers. /readyz: it can do its work. Asked by load balancers, and by `manage.py up`.
+"""/healthz: this process answers. /readyz: it can do its work. Requested by load balancers, and by `manage.py up`.
 
-A middleware before all others but the log, because a prober calls by address: no host check, no redirect to https, no session.
+A middleware before all others but the log, because a load balancer calls by address: no host check, no redirect to https, no
+session.
 """
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from gs2admin import engine
+from gs2admin.schema.fitness import refusal
 
 log = logging.getLogger(__name__)
 # Once true it stays true for this process: its code does not change.
@@ -24,18 +26,22 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 with {"ready": true, "checks": {...}} when database, tables and a worker are there, else 503."""
-    checks = {"database": False, "migrations": False, "worker": False}
+    """200 with {"ready": true, "checks": {...}} when database, tables and a worker are there, else 503.
+
+    "message" says so when the code cannot work on this database.
+    """
+    checks, sentence = {"database": False, "migrations": False, "worker": False}, ""
     try:
         with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
             cursor.execute("SELECT 1")
         checks["database"] = True
-        checks["migrations"] = _is_migrated()
+        sentence = "" if _migrated else refusal(connections[DEFAULT_DB_ALIAS])
+        checks["migrations"] = not sentence and _is_migrated()
         checks["worker"] = checks["migrations"] and engine.health().clusters > 0
     except Exception:  # whatever is wrong, the answer is "not ready", and the reason is for the log only
         log.warning("not ready", extra={"checks": checks}, exc_info=True)
     ready = all(checks.values())
-    return _answer({"ready": ready, "checks": checks}, 200 if ready else 503)
+    return _answer({"ready": ready, "checks": checks, **({"message": sentence} if sentence else {})}, 200 if ready else 503)
 
 
 def summary() -> tuple[bool, str]:

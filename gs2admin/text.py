@@ -45,3 +45,8 @@ def storable(text: str) -> bool:
 def without_nul(text: str) -> str:
     """Text that both databases take: no NUL, no half of a surrogate pair."""
     return text.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
+def shortened(text: str, most: int) -> str:
+    """The text, or its beginning with "…" as the last of `most` characters. For texts that are derived, never for input."""
+    return text if len(text) <= most else text[: most - 1] + "…"

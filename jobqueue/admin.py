@@ -24,18 +24,17 @@ from jobqueue.models import (
     ScriptNamespace,
     ScriptVersion,
 )
-from jobqueue.services import delete_job
-from jobqueue.services import namespaces as spaces
+from jobqueue.services import delete_job, namespaces
 from jobqueue.services import scripts as scripts_services
 
 
 class NamespaceForm(namespaces_admin.NamespaceForm):
-    kind = spaces.QUEUES
-    make, change = staticmethod(spaces.create_namespace), staticmethod(spaces.update_namespace)
+    kind = namespaces.QUEUES
+    make, change = staticmethod(namespaces.create_namespace), staticmethod(namespaces.update_namespace)
 
     class Meta:
         model = Namespace
-        fields = ("project", "name", *spaces.QUEUES.settings)
+        fields = ("project", "name", *namespaces.QUEUES.settings)
 
 
 @admin.register(Namespace)
@@ -47,16 +46,16 @@ class NamespaceAdmin(namespaces_admin.NamespaceAdmin):
     list_filter = ("enable_auto_run", "status", "project")
 
     def remove(self, actor: Actor, obj: Namespace, reason: str) -> None:
-        spaces.delete_namespace(actor=actor, namespace=obj, reason=reason)
+        namespaces.delete_namespace(actor=actor, namespace=obj, reason=reason)
 
 
 class ScriptNamespaceForm(namespaces_admin.NamespaceForm):
-    kind = spaces.SCRIPTS
-    make, change = staticmethod(spaces.create_script_namespace), staticmethod(spaces.update_script_namespace)
+    kind = namespaces.SCRIPTS
+    make, change = staticmethod(namespaces.create_script_namespace), staticmethod(namespaces.update_script_namespace)
 
     class Meta:
         model = ScriptNamespace
-        fields = ("project", "name", *spaces.SCRIPTS.settings)
+        fields = ("project", "name", *namespaces.SCRIPTS.settings)
 
 
 @admin.register(ScriptNamespace)
@@ -66,7 +65,7 @@ class ScriptNamespaceAdmin(namespaces_admin.NamespaceAdmin):
     form = ScriptNamespaceForm
 
     def remove(self, actor: Actor, obj: ScriptNamespace, reason: str) -> None:
-        spaces.delete_script_namespace(actor=actor, namespace=obj, reason=reason)
+        namespaces.delete_script_namespace(actor=actor, namespace=obj, reason=reason)
 
 
 class ScriptForm(ServiceForm):

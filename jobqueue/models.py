@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from gs2admin.identity.models import Project
 from gs2admin.names import NAME
-from gs2admin.namespaces.services import NamespaceStatus
+from gs2admin.namespaces.status import NamespaceStatus
 from jobqueue.states import JobState, UserDataKind, UserDataState
 
 
@@ -42,13 +42,14 @@ class Namespace(models.Model):
 class Queue(models.Model):
     """One player's queue in one namespace. At most one job of it runs at a time, whoever runs it.
 
-    rev: rises with every change, for pages. waiting: jobs not yet done; written by push and at the end of a slice,
-    counted anew when a holder is lost. draining: some drain is under way or rung for; started_rev is the rev of the
-    push that began it. lease_until, fence: how long somebody holds the queue; a fence rises with every taking. leased_by:
-    the last holder's engine.worker_label(), looked at only while a lease is on. next_at: auto-run
-    leaves the queue alone until then, because the job at its head failed. head_at, head_tries: when the first waiting
-    job was pushed and how often it was tried, for lists of who waits longest and of what is retried; written together
-    with waiting.
+    rev: rises with every change, for pages. waiting: jobs not yet done, the running one included; written by push and
+    at the end of a slice, counted anew when a holder is lost. draining: some drain is under way or rung for;
+    started_rev is the rev of the push that began it. lease_until, fence: how long somebody holds the queue; a fence
+    rises with every taking. let_go_fence: the fence of the last holder that let the queue go; where it is smaller than
+    that of the last holder, this holder was lost, with what it had not written yet. leased_by: the last holder's
+    engine.worker_label(), looked at only while a lease is on. next_at: auto-run leaves the queue alone until then,
+    because the job at its head failed. head_at, head_tries: when the first waiting job was pushed and how often it was
+    tried, for lists of who waits longest and of what is retried; written together with waiting.
     """
 
     # No index of its own: the one that keeps a player's queue single begins with the namespace.
@@ -60,6 +61,7 @@ class Queue(models.Model):
     started_rev = models.BigIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
     fence = models.BigIntegerField(default=0)
+    let_go_fence = models.BigIntegerField(db_default=0)
     leased_by = models.CharField(max_length=100, db_default="")
     next_at = models.DateTimeField(null=True)
     rung_at = models.DateTimeField(null=True)

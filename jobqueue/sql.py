@@ -5,6 +5,7 @@ Everything that comes from outside is a parameter.
 """
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
@@ -13,18 +14,19 @@ from uuid import UUID
 from django.db import connection
 
 from gs2admin.db.raw import raw_cursor
-from jobqueue.states import JobState
+from jobqueue.states import NOBODY, JobState
 
 _NOW = {"sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')", "postgresql": "STATEMENT_TIMESTAMP()"}
 _LATER = {
     "sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW', %s || ' seconds')",
     "postgresql": "STATEMENT_TIMESTAMP() + %s * INTERVAL '1 second'",
 }
+_MINUTE = {"sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:00', 'NOW')", "postgresql": "DATE_TRUNC('minute', STATEMENT_TIMESTAMP())"}
 _TAKE = """
     UPDATE jobqueue_queue SET lease_until = {later}, leased_by = %s, fence = fence + 1, rev = rev + 1
     WHERE id = %s AND (lease_until IS NULL OR lease_until < {now})
-    RETURNING fence, namespace_id, user_id,
-        EXISTS (SELECT 1 FROM jobqueue_job WHERE queue_id = jobqueue_queue.id AND state = 'running')
+    RETURNING fence, namespace_id, user_id, let_go_fence < fence - 1
+        OR EXISTS (SELECT 1 FROM jobqueue_job WHERE queue_id = jobqueue_queue.id AND state = 'running')
 """
 _AHEAD = """
     SELECT id, script_id, args, max_try_count, try_count FROM jobqueue_job
@@ -33,24 +35,24 @@ _AHEAD = """
 _LOCK = "SELECT 1 FROM jobqueue_queue WHERE id = %s AND fence = %s FOR UPDATE"
 _WAITING = "FROM jobqueue_job WHERE queue_id = jobqueue_queue.id AND state = 'waiting' ORDER BY id LIMIT 1"
 _LET_GO = f"""
-    UPDATE jobqueue_queue SET lease_until = NULL, waiting = waiting - %s, rev = rev + 1, rung_at = {{now}},
+    UPDATE jobqueue_queue SET lease_until = NULL, let_go_fence = fence, waiting = waiting - %s, rev = rev + 1, rung_at = {{now}},
         draining = draining AND NOT %s AND EXISTS (SELECT 1 {_WAITING}),
         next_at = CASE WHEN %s > 0 AND EXISTS (SELECT 1 {_WAITING}) THEN {{later}} ELSE NULL END,
         head_at = (SELECT created_at {_WAITING}), head_tries = COALESCE((SELECT try_count {_WAITING}), 0)
     WHERE id = %s AND fence = %s RETURNING head_at
 """
 _NAMESPACE = "SELECT enable_auto_run, status, revision FROM jobqueue_namespace WHERE id = %s"
+# head_at is the first job's created_at to the digit, so that both can be compared. Where it is NULL, head_tries is 0.
 _UPSERT = """
     INSERT INTO jobqueue_queue (namespace_id, user_id, rev, waiting, draining, started_rev, fence, rung_at, head_at, head_tries)
-    VALUES (%s, %s, 1, %s, %s, 1, 0, {now}, {now}, 0)
+    VALUES (%s, %s, 1, %s, %s, 1, 0, {now}, %s, 0)
     ON CONFLICT (namespace_id, user_id) DO UPDATE SET
         rev = jobqueue_queue.rev + 1,
         waiting = jobqueue_queue.waiting + excluded.waiting,
         started_rev = CASE WHEN jobqueue_queue.draining OR NOT excluded.draining
                            THEN jobqueue_queue.started_rev ELSE jobqueue_queue.rev + 1 END,
         rung_at = CASE WHEN jobqueue_queue.draining THEN jobqueue_queue.rung_at ELSE {now} END,
-        head_at = CASE WHEN jobqueue_queue.waiting > 0 THEN jobqueue_queue.head_at ELSE {now} END,
-        head_tries = CASE WHEN jobqueue_queue.waiting > 0 THEN jobqueue_queue.head_tries ELSE 0 END,
+        head_at = COALESCE(jobqueue_queue.head_at, excluded.head_at),
         draining = jobqueue_queue.draining OR excluded.draining
     RETURNING id, draining AND started_rev = rev
 """
@@ -58,8 +60,7 @@ _UPSERT = """
 _JOIN = """
     UPDATE jobqueue_queue SET
         rev = rev + 1,
-        head_at = CASE WHEN waiting > 0 THEN head_at ELSE {now} END,
-        head_tries = CASE WHEN waiting > 0 THEN head_tries ELSE 0 END,
+        head_at = COALESCE(head_at, %s),
         waiting = waiting + %s
     WHERE namespace_id = %s AND user_id = %s AND draining RETURNING id
 """
@@ -78,9 +79,36 @@ _GAVE_UP = """
     FROM jobqueue_job job JOIN jobqueue_queue queue ON queue.id = job.queue_id WHERE job.id = %s
     ON CONFLICT (job_id) DO NOTHING
 """
-_TALLY_ROW = "(%s, %s, 60, %s, %s, %s, %s, %s, %s)"
+# Queues whose numbers are not those of their jobs. In one statement nobody's push is half seen; a queue that is held is not
+# asked about, since its holder counts out what it finished when it lets go.
+_DRIFTED = f"""
+    SELECT id, EXISTS (SELECT 1 FROM jobqueue_job WHERE queue_id = jobqueue_queue.id AND state = 'running')
+    FROM jobqueue_queue
+    WHERE id > %s AND id <= %s AND (lease_until IS NULL OR lease_until < {{now}}) AND SUBSTR(user_id, 1, 1) <> %s
+        AND namespace_id IN (SELECT id FROM jobqueue_namespace WHERE status = 'ACTIVE')
+        AND (waiting <> (SELECT COUNT(*) FROM jobqueue_job
+                         WHERE queue_id = jobqueue_queue.id AND state IN ('waiting', 'running'))
+            OR head_tries <> COALESCE((SELECT try_count {_WAITING}), 0)
+            OR head_at IS DISTINCT FROM (SELECT created_at {_WAITING})
+            OR EXISTS (SELECT 1 FROM jobqueue_job WHERE queue_id = jobqueue_queue.id AND state = 'running'))
+    ORDER BY id
+"""
+_GIVEN_UP_MISSING = """
+    INSERT INTO jobqueue_givenup (job_id, namespace_id, user_id, script, status_code, at)
+    SELECT job.id, queue.namespace_id, queue.user_id, SUBSTR(job.script_id, 1, 200), COALESCE(
+        (SELECT status_code FROM jobqueue_jobresult WHERE job_id = job.id ORDER BY try_number DESC LIMIT 1), 500), job.updated_at
+    FROM jobqueue_queue queue JOIN jobqueue_job job ON job.queue_id = queue.id AND job.state = 'given_up'
+    WHERE queue.id > %s AND queue.id <= %s AND SUBSTR(queue.user_id, 1, 1) <> %s
+        AND queue.namespace_id IN (SELECT id FROM jobqueue_namespace WHERE status = 'ACTIVE')
+        AND NOT EXISTS (SELECT 1 FROM jobqueue_givenup WHERE job_id = job.id)
+    ORDER BY job.id
+    ON CONFLICT (job_id) DO NOTHING
+"""
+# Each attempt is counted in the transaction of its result. Counts that a slice gathers and writes at its end were lost with
+# the worker, and could not be made again from results, which go when a job is deleted; a statement more is what exactness costs.
 _TALLY = """
-    INSERT INTO jobqueue_tally (namespace_id, at, span_s, script, shard, ok, failed, given_up, took_ms) VALUES {rows}
+    INSERT INTO jobqueue_tally (namespace_id, at, span_s, script, shard, ok, failed, given_up, took_ms)
+    SELECT %s, {minute}, 60, %s, %s, %s, %s, %s, %s {of}
     ON CONFLICT (namespace_id, at, span_s, script, shard) DO UPDATE SET
         ok = jobqueue_tally.ok + excluded.ok, failed = jobqueue_tally.failed + excluded.failed,
         given_up = jobqueue_tally.given_up + excluded.given_up, took_ms = jobqueue_tally.took_ms + excluded.took_ms
@@ -107,10 +135,14 @@ _SETTLE_AND_CLAIM = f"""
         INSERT INTO jobqueue_jobresult (job_id, try_number, status_code, result, output, tried_at, took_ms)
         SELECT id, %s, %s, %s, %s, {{now}}, %s FROM settled
     ),
+    counted AS ({_TALLY.replace("{of}", "FROM settled")}),
     claimed AS ({_CLAIM} AND EXISTS (SELECT 1 FROM settled){_BY_HOLDER} RETURNING id)
     SELECT (SELECT COUNT(*) FROM settled), (SELECT COUNT(*) FROM claimed)
 """
 
+# How much of a script's id a tally names, and how many rows of a minute keep workers from waiting for each other.
+LABEL = 200
+SHARDS = 64
 # A job to insert: name, script id, args, max tries.
 Pushed = tuple[UUID, str, str, int]
 
@@ -124,7 +156,9 @@ def _vendor() -> str:
 @cache
 def _text(statement: str) -> str:
     """The statement for Django's cursor on this process's database."""
-    return statement.replace("{now}", _NOW[_vendor()]).replace("{later}", _LATER[_vendor()])
+    for word, of_vendor in (("{now}", _NOW), ("{later}", _LATER), ("{minute}", _MINUTE)):
+        statement = statement.replace(word, of_vendor[_vendor()])
+    return statement
 
 
 @cache
@@ -141,12 +175,11 @@ def push(
 
     Returns the queue's id, whether this push has to begin a drain, and the jobs' ids in the same order.
     """
-    head = [namespace_id, user_id, len(rows), auto]
     if _vendor() == "postgresql":
-        return _push_at_once(f"{_UPSERT} AS begins", head, rows, at)
+        return _push_at_once(f"{_UPSERT} AS begins", [namespace_id, user_id, len(rows), auto, at], rows, at)
     moment = connection.ops.adapt_datetimefield_value(at)
     with raw_cursor() as cursor:
-        cursor.execute(_raw_text(_UPSERT), head)
+        cursor.execute(_raw_text(_UPSERT), [namespace_id, user_id, len(rows), auto, moment])
         (queue_id, begins), = cursor.fetchall()
         values = [value for name, *row in rows for value in (queue_id, name.hex, *row, moment, moment)]
         insert = f"INSERT INTO jobqueue_job ({_JOB}) VALUES {_rows(_INSERT_JOB, len(rows))} RETURNING id"
@@ -161,7 +194,7 @@ def join(namespace_id: int, user_id: str, rows: Sequence[Pushed], *, at: datetim
     """
     if _vendor() != "postgresql":
         return None
-    found = _push_at_once(f"{_JOIN}, FALSE AS begins", [len(rows), namespace_id, user_id], rows, at)
+    found = _push_at_once(f"{_JOIN}, FALSE AS begins", [at, len(rows), namespace_id, user_id], rows, at)
     return found and (found[0], found[2])
 
 
@@ -196,18 +229,21 @@ def _rows(row: str, count: int) -> str:
 
 def settle(
     *, job_id: int, tries: int, to: JobState, status_code: int, result: str, output: str, took_ms: int,
-    next_id: int | None = None, fence: int = 0,
+    namespace_id: int, script: str, next_id: int | None = None, fence: int = 0,
 ) -> tuple[bool, bool]:  # fmt: skip
-    """Write an attempt's result, move its job on, and claim the next job while that fence holds the queue and auto-run is on.
+    """Write an attempt's result, count it, move its job on, and claim the next job while that fence holds the queue and
+    auto-run is on.
 
     The caller's transaction holds all of it, unless `settles_alone`. Returns (settled, claimed). Not settled: the attempt
     was not ours any more, and nothing was written. Not claimed: the next job went away meanwhile, or auto-run was
     turned off.
     """
+    done, given_up = to == JobState.DONE, to == JobState.GIVEN_UP
+    tally = namespace_id, script[:LABEL], os.getpid() % SHARDS, int(done), int(not done), int(given_up), took_ms
     with raw_cursor() as cursor:
         if settles_alone(to):
             cursor.execute(_raw_text(_SETTLE_AND_CLAIM), (
-                str(to), job_id, tries, tries - 1, status_code, result, output, took_ms, next_id, fence
+                str(to), job_id, tries, tries - 1, status_code, result, output, took_ms, *tally, next_id, fence
             ))  # fmt: skip
             settled, claimed = cursor.fetchone()
             return settled == 1, claimed == 1
@@ -215,8 +251,9 @@ def settle(
         if cursor.rowcount != 1:
             return False, False
         cursor.execute(_raw_text(_RESULT), (job_id, tries - 1, status_code, result, output, took_ms))
-        if to == JobState.GIVEN_UP:
-            cursor.execute(_raw_text(_GAVE_UP), (status_code, job_id))
+        cursor.execute(_raw_text(_TALLY.replace("{of}", "WHERE TRUE")), tally)
+        if given_up:
+            note_given_up(job_id, status_code)
         if next_id is None:
             return True, False
         cursor.execute(_raw_text(_CLAIM + _BY_HOLDER), (next_id, fence))
@@ -231,7 +268,8 @@ def settles_alone(to: JobState) -> bool:
 def take(queue_id: int, lease_s: float, label: str) -> tuple[int, int, str, bool] | None:
     """Lease the queue if nobody holds it; None when somebody does or it is gone.
 
-    Returns (fence, namespace id, user id, whether a job is running, which its holder has left behind).
+    Returns (fence, namespace id, user id, whether the last holder was lost: it did not let the queue go, or a job of its
+    is still running).
     """
     with raw_cursor() as cursor:
         return cursor.execute(_raw_text(_TAKE), (lease_s, label, queue_id)).fetchone()
@@ -283,15 +321,20 @@ def claim_first(queue_id: int, fence: int) -> tuple[int, str, str, int, int] | N
 
 
 def note_given_up(job_id: int, status_code: int) -> None:
-    """Write the line of a given-up job that came by another way than `settle`, such as an import."""
+    """Write the line of a given-up job, in the transaction that gives it up."""
     with raw_cursor() as cursor:
         cursor.execute(_raw_text(_GAVE_UP), (status_code, job_id))
 
 
-def tally(rows: Sequence[tuple[int, datetime, str, int, int, int, int, int]]) -> None:
-    """Count attempts in: (namespace id, minute, script, shard, ok, failed, given up, ms) each; one statement for all."""
-    values = []
-    for namespace_id, minute, *rest in rows:
-        values += [namespace_id, connection.ops.adapt_datetimefield_value(minute), *rest]
-    with connection.cursor() as cursor:
-        cursor.execute(_TALLY.format(rows=_rows(_TALLY_ROW, len(rows))), values)
+def drifted(after: int, upto: int) -> list[tuple[int, bool]]:
+    """Of the queues with after < id <= upto, those that nobody holds and whose numbers are wrong: (id, whether a job is still
+    running, whose holder is lost)."""
+    with raw_cursor() as cursor:
+        return cursor.execute(_raw_text(_DRIFTED), (after, upto, NOBODY)).fetchall()
+
+
+def note_missing_given_up(after: int, upto: int) -> int:
+    """Write the lines that given-up jobs of these queues lack; returns how many."""
+    with raw_cursor() as cursor:
+        cursor.execute(_raw_text(_GIVEN_UP_MISSING), (after, upto, NOBODY))
+        return max(0, cursor.rowcount)

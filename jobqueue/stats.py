@@ -1,7 +1,6 @@
-"""Counts of attempts per namespace, script and minute, for charts: written with one statement per slice, rolled up by age."""
+"""Counts of attempts per namespace, script and minute, for charts: written with each result (sql.settle), rolled up by age."""
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
@@ -11,47 +10,14 @@ from django.db.models import Sum
 from gs2admin import engine
 from gs2admin.errors import Conflict
 from gs2admin.lease import LeaseLost
-from jobqueue import sql
 from jobqueue.models import Tally
-from jobqueue.states import JobState
 from locks.services import Held, holding
 
-LABEL = 200
-SHARDS = 8
 ROLLED_S = 600
 ROLL_AFTER = timedelta(hours=3)
 KEEP = timedelta(days=8)
 ROLLING = "jobqueue.stats.roll_up"
 BATCH = 2_000
-
-
-class Counts:
-    """What a slice did, until it is written."""
-
-    def __init__(self) -> None:
-        self._found: dict[str, list[int]] = {}
-
-    def add(self, script_id: str, state: str, took_ms: int) -> None:
-        """One attempt ended; state: where its job stands now."""
-        row = self._found.setdefault(script_id[:LABEL], [0, 0, 0, 0])
-        row[0 if state == JobState.DONE else 1] += 1
-        row[2] += state == JobState.GIVEN_UP
-        row[3] += took_ms
-
-    def write(self, namespace_id: int) -> None:
-        """Count them in, in the caller's transaction."""
-        if self._found:
-            minute, shard = datetime.now(UTC).replace(second=0, microsecond=0), os.getpid() % SHARDS
-            # In one order, so that two writers never wait for each other in a circle.
-            sql.tally([(namespace_id, minute, script, shard, *row) for script, row in sorted(self._found.items())])
-            self._found = {}
-
-
-def count_one(namespace_id: int, script_id: str, state: str, *, took_ms: int) -> None:
-    """Count a single attempt in, in the caller's transaction."""
-    counts = Counts()
-    counts.add(script_id, state, took_ms)
-    counts.write(namespace_id)
 
 
 def bucket(at: datetime, seconds: int) -> datetime:

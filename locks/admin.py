@@ -15,7 +15,7 @@ from gs2admin.identity.actors import Actor
 from gs2admin.namespaces import admin as namespaces_admin
 from locks import services
 from locks.models import Holding, LockNamespace, Mutex
-from locks.services import namespaces as spaces
+from locks.services import namespaces
 from locks.states import FOREVER_MS
 
 
@@ -24,12 +24,12 @@ def _moment(ms: int) -> datetime | None:
 
 
 class NamespaceForm(namespaces_admin.NamespaceForm):
-    kind = spaces.LOCKS
-    make, change = staticmethod(spaces.create_namespace), staticmethod(spaces.update_namespace)
+    kind = namespaces.LOCKS
+    make, change = staticmethod(namespaces.create_namespace), staticmethod(namespaces.update_namespace)
 
     class Meta:
         model = LockNamespace
-        fields = ("project", "name", *spaces.LOCKS.settings)
+        fields = ("project", "name", *namespaces.LOCKS.settings)
 
 
 @admin.register(LockNamespace)
@@ -40,7 +40,7 @@ class LockNamespaceAdmin(namespaces_admin.NamespaceAdmin):
     shown = ("status", "revision", "floor", "created_at", "updated_at")
 
     def remove(self, actor: Actor, obj: LockNamespace, reason: str) -> None:
-        spaces.delete_namespace(actor=actor, namespace=obj, reason=reason)
+        namespaces.delete_namespace(actor=actor, namespace=obj, reason=reason)
 
 
 class MutexForm(ServiceForm):
@@ -93,8 +93,8 @@ class MutexAdmin(ServiceAdmin):
         """By the index on namespaces and players, not by the upper case of ids."""
         if not search_term:
             return queryset, False
-        spaces_of = list(LockNamespace.objects.values_list("pk", flat=True)[:1000])
-        return queryset.filter(namespace_id__in=spaces_of, user_id=search_term), False
+        namespaces_of = list(LockNamespace.objects.values_list("pk", flat=True)[:1000])
+        return queryset.filter(namespace_id__in=namespaces_of, user_id=search_term), False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -15,7 +15,7 @@ from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Now
 
 from gs2admin import engine
-from gs2admin.namespaces.services import NamespaceStatus
+from gs2admin.namespaces.status import NamespaceStatus
 from locks import sql, stats
 from locks.models import Holding, LockNamespace, Mutex
 from locks.reads import now_ms

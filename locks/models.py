@@ -3,23 +3,14 @@ from __future__ import annotations
 
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import F, Func, Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from gs2admin.identity.models import Project
 from gs2admin.names import NAME
-from gs2admin.namespaces.services import NamespaceStatus
+from gs2admin.namespaces.status import NamespaceStatus
+from locks.expressions import Front
 from locks.states import Ended
-
-# An index of PostgreSQL takes no 1,024 characters; so many are enough to find a property by its beginning.
-FRONT = 120
-
-
-class Front(Func):
-    """The beginning of a text. The length is no parameter: SQLite uses the index for this very expression alone."""
-
-    template = f"SUBSTR(%(expressions)s, 1, {FRONT})"
-    output_field = models.CharField(max_length=FRONT)
 
 
 class LockNamespace(models.Model):

@@ -16,7 +16,8 @@ from gs2admin.db.batched import rows_per
 from gs2admin.identity.models import Project
 from gs2admin.text import begins
 from locks import sql
-from locks.models import FRONT, Front, Holding, LockNamespace, LockTally, Mutex
+from locks.expressions import FRONT, Front
+from locks.models import Holding, LockNamespace, LockTally, Mutex
 
 MANY = 1_000
 HOUR = timedelta(hours=1)
@@ -86,8 +87,8 @@ def of_player(project: Project, user_id: str, *, held: bool, after: int = 0, lim
 
     A free one tells on its row who held it last and how that ended.
     """
-    spaces = list(LockNamespace.objects.filter(project=project).values_list("pk", flat=True)[:MANY])
-    rows = Mutex.objects.filter(namespace_id__in=spaces, user_id=user_id, pk__gt=after)
+    namespace_ids = list(LockNamespace.objects.filter(project=project).values_list("pk", flat=True)[:MANY])
+    rows = Mutex.objects.filter(namespace_id__in=namespace_ids, user_id=user_id, pk__gt=after)
     at_ms = now_ms()
     rows = live(rows, at_ms) if held else rows.filter(Q(counter=0) | Q(until_ms__lte=at_ms))
     return list(rows.select_related("namespace").order_by("id")[:limit])
@@ -95,8 +96,8 @@ def of_player(project: Project, user_id: str, *, held: bool, after: int = 0, lim
 
 def lately_of_player(project: Project, user_id: str, *, limit: int) -> list[Mutex]:
     """A player's mutexes that are free now, with their namespace; the one that was held last first."""
-    spaces = list(LockNamespace.objects.filter(project=project).values_list("pk", flat=True)[:MANY])
-    rows = Mutex.objects.filter(namespace_id__in=spaces, user_id=user_id).exclude(acquired_ms=0)
+    namespace_ids = list(LockNamespace.objects.filter(project=project).values_list("pk", flat=True)[:MANY])
+    rows = Mutex.objects.filter(namespace_id__in=namespace_ids, user_id=user_id).exclude(acquired_ms=0)
     free = rows.filter(Q(counter=0) | Q(until_ms__lte=now_ms()))
     return list(free.select_related("namespace").order_by("-acquired_ms", "-id")[:limit])
 
@@ -119,7 +120,7 @@ def players_by_id(project: Project, *, start: str = "", after: str = "", limit: 
 
 def by_property(project: Project, start: str, *, limit: int) -> list[Mutex]:
     """Mutexes, held or free, whose property begins so, with their namespace, by property; the one held last first."""
-    spaces = list(LockNamespace.objects.filter(project=project).values_list("pk", flat=True)[:MANY])
+    namespace_ids = list(LockNamespace.objects.filter(project=project).values_list("pk", flat=True)[:MANY])
 
     def mutexes(pk: int) -> QuerySet:
         rows = Mutex.objects.filter(namespace_id=pk).annotate(front=Front("property_id")).filter(begins("front", start[:FRONT]))
@@ -127,7 +128,7 @@ def by_property(project: Project, start: str, *, limit: int) -> list[Mutex]:
             rows = rows.filter(begins("property_id", start))
         return rows.order_by("front", "id").values_list("pk")[:limit]
 
-    ids = [pk for (pk,) in rows_per(spaces, mutexes)]
+    ids = [pk for (pk,) in rows_per(namespace_ids, mutexes)]
     rows = Mutex.objects.filter(pk__in=ids).select_related("namespace")
     return sorted(rows, key=lambda row: (row.property_id, -row.acquired_ms))[:limit]
 
@@ -135,9 +136,9 @@ def by_property(project: Project, start: str, *, limit: int) -> list[Mutex]:
 def held_long(project: Project, *, held_ms: int, within_ms: int, limit: int) -> list[Mutex]:
     """Mutexes that are held for so long already and end soon, with their namespace: the ones held longest first."""
     at_ms = now_ms()
-    spaces = list(LockNamespace.objects.filter(project=project).values_list("pk", flat=True)[:MANY])
+    namespace_ids = list(LockNamespace.objects.filter(project=project).values_list("pk", flat=True)[:MANY])
     old = live(Mutex.objects.filter(acquired_ms__lte=at_ms - held_ms, until_ms__lte=at_ms + within_ms), at_ms)
-    ids = rows_per(spaces, lambda pk: old.filter(namespace_id=pk).order_by("acquired_ms", "id").values_list("pk")[:limit])
+    ids = rows_per(namespace_ids, lambda pk: old.filter(namespace_id=pk).order_by("acquired_ms", "id").values_list("pk")[:limit])
     rows = Mutex.objects.filter(pk__in=[pk for (pk,) in ids]).select_related("namespace")
     return list(rows.order_by("acquired_ms", "id")[:limit])
 

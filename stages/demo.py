@@ -1,4 +1,4 @@
-"""The demo that an empty database gets: three stages, eight microservices, and a history made by real rollouts."""
+"""The demo of an empty database: three stages, eight microservices, and a history that real rollouts made."""
 from __future__ import annotations
 
 from datetime import timedelta
@@ -29,7 +29,7 @@ SERVICES = {
 
 
 def build(project: Project) -> None:
-    """Make the demo in an empty project. The rollouts are real; only their times are moved into the past."""
+    """Make the demo in an empty project. Its rollouts run here and now; afterwards their times are moved into the past."""
     dev = create_stage(actor=DEMO, project=project, name="dev", sort_number=0)
     stg = create_stage(actor=DEMO, project=project, name="stg", source=dev, sort_number=50)
     live = create_stage(actor=DEMO, project=project, name="live", source=stg, sort_number=100)
@@ -68,7 +68,7 @@ def _run(rollout: Rollout, *, days: float) -> None:
     )
     Step.objects.filter(rollout=rollout).update(started_at=F("started_at") - back, ended_at=F("ended_at") - back)
     Output.objects.filter(rollout=rollout).update(at=F("at") - back)
-    # Everything since the step before belongs to this day: registering the versions, making the stages.
+    # What came before the rollout moves with it: registered versions, new stages.
     fresh = Activity.objects.filter(project=rollout.project_id, at__gte=rollout.created_at - timedelta(minutes=10))
     fresh.update(at=F("at") - back)
     fresh = Version.objects.filter(

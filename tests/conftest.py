@@ -5,19 +5,25 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from gs2admin import cache
 from gs2admin.identity.actors import SYSTEM, person
 from gs2admin.identity.models import Membership, Project, Role, User
-from gs2admin.identity.services.access import create_credential
+from gs2admin.identity.services.credentials import create_credential
+from tests.conditions import looks
 from tests.official import disconnect_all
 
 CHROMIUM = "/usr/bin/chromium"
 PASSWORD = "correct horse battery"
+# Tests render pages without collecting static files first, and their cast signs in in no time. Processes that a test starts have
+# the settings of the product.
+settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise warns when it is missing
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 def pytest_collection_modifyitems(config, items) -> None:
@@ -47,13 +53,13 @@ LEFT_S = 5.0
 
 def pytest_unconfigure() -> None:
     """A thread that a test left behind would keep this process, and all that waits for it, from ending: a failure."""
-    until = time.monotonic() + LEFT_S
-    while left := [one.name for one in threading.enumerate() if not one.daemon and one is not threading.main_thread()]:
-        if time.monotonic() > until:
-            print("These threads were left running by a test:", *left, file=sys.stderr, flush=True)
-            sys.stdout.flush()
-            os._exit(1)
-        time.sleep(0.05)
+    for _ in looks(LEFT_S, every_s=0.05):
+        left = [one.name for one in threading.enumerate() if not one.daemon and one is not threading.main_thread()]
+        if not left:
+            return
+    print("These threads were left running by a test:", *left, file=sys.stderr, flush=True)
+    sys.stdout.flush()
+    os._exit(1)
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ $BIN/lint-imports --no-cache >"$GS2ADMIN_DATA_DIR/imports.log" || { cat "$GS2ADM
 $BIN/python -W error manage.py makemigrations --check --dry-run >/dev/null
 # Tests that start, kill and time real processes mostly wait: they run beside each other, and nothing else with them.
 PROCESSES="tests/engine tests/races"
-apart=$(for place in $PROCESSES tests/steps tests/e2e; do printf -- '--ignore=%s ' "$place"; done)
+apart=$(for place in $PROCESSES tests/steps tests/e2e tests/upgrade; do printf -- '--ignore=%s ' "$place"; done)
 # Nothing here takes half of this; whatever hangs is ended with an error instead of holding everybody up.
 pytest() { timeout --foreground -k 30 1800 $BIN/python -m pytest -q -p no:cacheprovider "$@"; }
 on_postgres() (
@@ -73,9 +73,9 @@ echo "== tests on SQLite"
 pytest -n 2 --dist loadfile $apart tests
 # On PostgreSQL kills and races only: steps know no database, the browser has seen them, and supervision asks little of one.
 again=
-[ "$postgres" = no ] || again="&& on_postgres tests/engine/test_kills.py tests/races -k 'not freezing_a_part'"
+[ "$postgres" = no ] || again="&& on_postgres tests/engine/test_kills.py tests/races tests/upgrade -k 'not freezing_a_part'"
 echo "== real processes and browsers${again:+, some on PostgreSQL as well}"
-beside "pytest $PROCESSES" "pytest tests/steps $again" "pytest tests/e2e"
+beside "pytest $PROCESSES" "pytest tests/steps $again" "pytest tests/e2e tests/upgrade"
 if [ "$postgres" = yes ]; then
     echo "== tests on PostgreSQL"
     # Scripts, templates, the browser's rules, refusals, files that are refused and the API page are alike on any database.

@@ -49,9 +49,9 @@ def test_a_beginning_is_read_from_the_index(names):
 
 
 def test_long_properties_of_mutexes_are_found_letter_by_letter(project):
-    space = create_namespace(actor=SYSTEM, project=project, name="beginnings")
+    namespace = create_namespace(actor=SYSTEM, project=project, name="beginnings")
     front = "grn:" + "x" * 200
     for end in ("Quest", "quest", "QUEST"):
-        lock(actor=SYSTEM, namespace=space, user_id="u", property_id=front + end, transaction_id="t", ttl_s=60)
+        lock(actor=SYSTEM, namespace=namespace, user_id="u", property_id=front + end, transaction_id="t", ttl_s=60)
     found = reads.by_property(project, front + "que", limit=10)
     assert [row.property_id for row in found] == [front + "quest"]

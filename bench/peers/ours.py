@@ -15,7 +15,7 @@ def main(what: str, *more: str) -> None:
 
     from gs2admin.identity.actors import SYSTEM
     from gs2admin.identity.models import Project
-    from gs2admin.identity.services.access import create_project
+    from gs2admin.identity.services.projects import create_project
     from jobqueue.models import JobResult, Namespace
     from jobqueue.services import Entry, push_jobs
     from jobqueue.services.namespaces import create_namespace, update_namespace
@@ -26,8 +26,8 @@ def main(what: str, *more: str) -> None:
         call_command("migrate", verbosity=0)
         project = create_project(actor=SYSTEM, name="bench")
         create_namespace(actor=SYSTEM, project=project, name="jobs", enable_auto_run=more == ("auto",))
-        space = ScriptNamespace.objects.create(project=project, name="default")
-        Script.objects.create(namespace=space, name="nothing", source="result = {number = args.number}")
+        scripts = ScriptNamespace.objects.create(project=project, name="default")
+        Script.objects.create(namespace=scripts, name="nothing", source="result = {number = args.number}")
     elif what == "work":
         call_command("worker")
     elif what == "push":

@@ -1,1 +1,1 @@
-"""Our own JSON API, /api/v1: methods of the same table behind the same door, with plain errors and HTTP statuses."""
+"""Our own JSON API, /api/v1: methods of the same table by the same entry point, with plain errors and HTTP statuses."""

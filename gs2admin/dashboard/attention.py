@@ -1,6 +1,6 @@
-"""What needs a human, from every domain: each registers a source, the board shows what they find.
+"""What needs a person, from every domain: each registers a source, the board shows what the sources return.
 
-A source must be bounded: it is asked every few seconds while somebody looks at the board.
+A source must be cheap: it is called every few seconds while somebody looks at the board.
 """
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ TTL_S = 5.0
 
 @dataclass(frozen=True)
 class Need:
-    """One line. tone: bad or warn. key: unique on the page. text, small: what happened, and what more is known."""
+    """One line of the board's list.
+
+    tone: bad or warn. text: what happened. small: details. url, label: the link. key: unique on the page.
+    """
 
     tone: str
     icon: str
@@ -39,7 +42,7 @@ def source(find: Source) -> Source:
 
 
 def needs(project: Project) -> list[Need]:
-    """What all sources say, at most TTL_S old."""
+    """The needs of all sources, at most TTL_S old."""
     kept = _kept.get(project.pk)
     if kept is not None:
         return kept
@@ -47,5 +50,5 @@ def needs(project: Project) -> list[Need]:
 
 
 def forget() -> None:
-    """Ask anew (tests)."""
+    """Empty the cache (tests)."""
     _kept.clear()

@@ -43,7 +43,7 @@ class Bar:
 def bars(
     span: Span, first: datetime, low: Sequence[int], high: Sequence[int], *, low_word: str, high_word: str = ""
 ) -> list[Bar]:
-    """Bars of two parts, one upon the other; those without anything in them are left out. Without high_word of one part."""
+    """Bars of two parts, one on top of the other; those without anything in them are left out. Without high_word of one part."""
     peak = max((below + above for below, above in zip(low, high, strict=True)), default=0)
     step, found = WIDTH / span.bars, []
     for place, (below, above) in enumerate(zip(low, high, strict=True)):

@@ -1,4 +1,4 @@
-"""The dot in the top bar: is a worker alive, is the queue quick. Asked at most every few seconds per process."""
+"""The dot in the top bar: is a worker alive, is the queue quick. Looked up at most once per TTL_S and process."""
 from __future__ import annotations
 
 from dataclasses import dataclass

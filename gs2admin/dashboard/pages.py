@@ -1,4 +1,4 @@
-"""What every page of a project begins with: who asks, which project, may they see it."""
+"""What every page of a project begins with: who reads it, which project, and the right to see it."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -13,8 +13,9 @@ from django.shortcuts import resolve_url
 from gs2admin.errors import NotFound
 from gs2admin.identity.actors import Actor, person
 from gs2admin.identity.models import Project
-from gs2admin.identity.rights import require
+from gs2admin.identity.rights import can, require
 
+View = Callable[..., HttpResponse]
 LAST_PROJECT = "project"
 
 
@@ -41,7 +42,7 @@ def sign_in_first(request: HttpRequest) -> HttpResponse:
     return redirect_to_login(request.get_full_path() if request.method == "GET" else "/", resolve_url("login"))
 
 
-def signed_in(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def signed_in(view: View) -> View:
     """A page for anybody who has signed in."""
 
     @wraps(view)
@@ -54,14 +55,16 @@ def signed_in(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     return page
 
 
-def project_page(action: str = "project.view") -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
+def project_page(action: str = "project.view", *, post: str = "") -> Callable[[View], View]:
     """A page of one project, for actors who may do `action` in it. The view gets the Project instead of its name.
 
+    post: what they need for a POST, where that is more. This is where a page asks for a right; a service that it calls asks for
+    its own. A page uses `can` only to show or hide.
     Sets request.actor and request.project. Raises NotFound for strangers, as for a project that does not exist,
     and Denied for members whose role lacks the right; the error pages say both in a sentence.
     """
 
-    def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    def decorate(view: View) -> View:
         @wraps(view)
         def page(request: HttpRequest, project: str, *args: Any, **kwargs: Any) -> HttpResponse:
             if not request.user.is_authenticated:
@@ -69,9 +72,9 @@ def project_page(action: str = "project.view") -> Callable[[Callable[..., HttpRe
             row = Project.objects.filter(name=project).first()
             if row is None:
                 raise NotFound("There is no such project, or you are not a member of it.", component="project")
-            require(actor_of(request), "project.view", row)
-            request.project = row
-            require(request.actor, action, row)
+            if can(actor_of(request), "project.view", row):
+                request.project = row  # also for the page that says what the role lacks
+            require(request.actor, post if post and request.method == "POST" else action, row)
             if request.session.get(LAST_PROJECT) != row.name:
                 request.session[LAST_PROJECT] = row.name
             return view(request, row, *args, **kwargs)

@@ -1,4 +1,4 @@
-"""Everything about one player on one page: each domain registers the parts that it can draw, the page puts them together.
+"""Everything about one player on one page: each domain registers its parts, the page shows them together.
 
 A player is a user id of the game and nothing else: no table holds players, and any id has a page.
 """
@@ -20,7 +20,7 @@ LONGEST = 128
 
 @dataclass(frozen=True)
 class Revision:
-    """state: anything that changes when the part would look different. busy: it changes by itself just now."""
+    """How a part looks now. state: differs when the part looks different. busy: it changes by itself at present."""
 
     state: Any = None
     busy: bool = False
@@ -31,8 +31,8 @@ class Part:
     """One card or several. Its template has one root element with the id `part-<key>`.
 
     look(request, project, user_id) gives the template's context; it may read request.GET, where the part's own page puts
-    the place in its list. revision(project, user_id) costs one or two indexed reads; a part without one does not move.
-    side: beside the others. right: who may see it.
+    the place in its list. revision(project, user_id) costs one or two indexed reads; a part without one does
+    not change by itself. side: beside the others. right: who may see it.
     """
 
     key: str
@@ -59,7 +59,7 @@ class Action:
 
 @dataclass
 class Registry:
-    """What the domains have registered. facts: fn(project, user_id) -> sentences' pieces for below the name."""
+    """What the domains have registered. facts: fn(project, user_id) -> short texts, shown below the id."""
 
     parts: list[Part] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
@@ -99,7 +99,7 @@ def address(project: Project | str, user_id: str, name: str = "player", **words:
 
 @dataclass(frozen=True)
 class Known:
-    """A player whom some domain knows. small: what it knows, in a few words."""
+    """A player of whom some domain has rows. small: what there is, in a few words."""
 
     user_id: str
     small: str = ""
@@ -129,6 +129,6 @@ def known(project: Project, *, start: str = "", after: str = "", limit: int) -> 
 
 @searcher("player")
 def players(project: Project, text: str, limit: int) -> list[Hit]:
-    """Players whose id begins so; the exact one is never crowded out, because it is the first of them."""
+    """Players whose id starts with the text. The exact one is always among them, because it is the first."""
     return [Hit(each.user_id, address(project, each.user_id), each.small, each.user_id == text, each.user_id)
-            for each in known(project, start=text[:LONGEST], limit=limit)] if len(text) <= LONGEST else []
+            for each in known(project, start=text, limit=limit)] if len(text) <= LONGEST else []

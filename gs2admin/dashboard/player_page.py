@@ -1,4 +1,4 @@
-"""The page of one player, its parts, and what moved since."""
+"""The page of one player, its parts, and what changed since."""
 from __future__ import annotations
 
 from typing import Any
@@ -21,8 +21,10 @@ PAGE = 50
 
 
 def player_of(request: HttpRequest) -> str:
-    """The player's id in ?id=, exactly as clients write it. Raises NotFound for an address without one."""
-    user_id = without_nul(request.GET.get("id", ""))[:LONGEST]
+    """The player's id in ?id=, exactly as clients write it. Raises NotFound without one, and for one that no player can have."""
+    user_id = without_nul(request.GET.get("id", ""))
+    if len(user_id) > LONGEST:
+        raise NotFound(f"A player's id has at most {LONGEST} characters, so nobody has this one.", component="player")
     if not user_id:
         raise NotFound("This address names no player. Look for one in the search box above.", component="player")
     return user_id
@@ -33,7 +35,7 @@ def _parts(request: HttpRequest, project: Project) -> list[Part]:
 
 
 def _cursor(parts: list[Part], project: Project, user_id: str) -> tuple[str, int]:
-    """What the page's state is called, and how soon to ask again."""
+    """The cursor of the page's state, and when to ask again, in ms."""
     found = [find(project, user_id) for find in dict.fromkeys(each.revision for each in parts if each.revision)]
     return cursor_of(*(revision.state for revision in found)), BUSY_MS if any(one.busy for one in found) else CALM_MS
 
@@ -51,8 +53,9 @@ def _head(request: HttpRequest, project: Project, user_id: str) -> dict[str, Any
 @project_page()
 def players(request: HttpRequest, project: Project) -> HttpResponse:
     """Everybody who ever had a job or a mutex here, by id; the filter and the place are in the address."""
-    start, after = (without_nul(request.GET.get(name, ""))[:LONGEST] for name in ("q", "after"))
-    rows = known(project, start=start, after=after, limit=PAGE + 1)
+    start, after = (without_nul(request.GET.get(name, "")) for name in ("q", "after"))
+    # Nobody's id begins with a text that is longer than an id, and the databases need not look for it.
+    rows = known(project, start=start, after=after, limit=PAGE + 1) if max(len(start), len(after)) <= LONGEST else []
     return render(request, "dashboard/players.html", {
         "rows": [(row, address(project, row.user_id)) for row in rows[:PAGE]], "start": start,
         "next": link(q=start, after=rows[PAGE - 1].user_id) if len(rows) > PAGE else "",
@@ -78,7 +81,7 @@ def player(request: HttpRequest, project: Project) -> HttpResponse:
 @require_GET
 @project_page()
 def part(request: HttpRequest, project: Project, part: str) -> HttpResponse:
-    """One part: alone for the page that loads it, on a page of its own for whoever follows its link."""
+    """One part: alone for the page that loads it, on a page of its own for a reader who follows its link."""
     user_id = player_of(request)
     found = next((each for each in _parts(request, project) if each.key == part), None)
     if found is None:
@@ -94,7 +97,7 @@ def part(request: HttpRequest, project: Project, part: str) -> HttpResponse:
 @require_GET
 @project_page()
 def live(request: HttpRequest, project: Project) -> HttpResponse:
-    """All parts that move, once something of them did; a few indexed reads while nothing does."""
+    """All parts that have a revision, once one of them differs; a few indexed reads while none does."""
     user_id = player_of(request)
     parts = _parts(request, project)
     cursor, every = _cursor(parts, project, user_id)

@@ -14,7 +14,7 @@ NO_STORE = {"Cache-Control": "no-store"}
 def cursor_of(*facts: Any) -> str:
     """A digest of the facts, as decimal digits: another one whenever a fact differs, the same in every process.
 
-    Facts are compared by their repr, so each must have one that says everything about it.
+    Facts are compared by their repr, so the repr of each must tell all that matters.
     """
     return str(int.from_bytes(hashlib.sha256(repr(facts).encode()).digest()[:16]))
 

@@ -1,4 +1,4 @@
-"""What pages with a form have in common: refusals beside the form, lists in pieces, an answer that nobody keeps."""
+"""What pages with a form have in common: refusals beside the form, lists in pieces, an answer that no cache keeps."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -59,9 +59,9 @@ def link(**words: Any) -> str:
     return "?" + urlencode({key: value for key, value in words.items() if value not in ("", None)})
 
 
-def text_of(request: HttpRequest, name: str, longest: int = 128) -> str:
-    """A word from the address: trimmed, cut, without NUL, which no database takes."""
-    return request.GET.get(name, "").replace("\x00", "").strip()[:longest]
+def text_of(request: HttpRequest, name: str) -> str:
+    """A word from the address: trimmed, without NUL, which no database takes. As long as it was sent: a cut word finds others."""
+    return request.GET.get(name, "").replace("\x00", "").strip()
 
 
 def number_of(request: HttpRequest, name: str = "before") -> int | None:

@@ -48,7 +48,7 @@ KINDS = {
 
 @dataclass
 class Group:
-    """What was found of one kind. more: there are others that begin so."""
+    """The hits of one kind. more: there are others."""
 
     kind: Kind
     hits: list[Hit] = field(default_factory=list)
@@ -72,7 +72,9 @@ def searcher(kind: str) -> Callable[[Searcher], Searcher]:
 
 
 def find(project: Project, text: str) -> list[Group]:
-    """What begins with the text, by kind, what is called exactly so first; groups without a hit are left out."""
+    """Hits whose name starts with the text, by kind, exact names first; groups without a hit are left out."""
+    if len(text) > LONGEST:
+        return []  # no name is so long
     groups = {name: Group(kind) for name, kind in KINDS.items()}
     for name, look in _searchers:
         found = look(project, text, SHOWN + 1)

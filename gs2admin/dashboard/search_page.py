@@ -14,11 +14,11 @@ from gs2admin.text import without_nul
 @require_GET
 @project_page()
 def search(request: HttpRequest, project: Project) -> HttpResponse:
-    """What begins with ?q=; the one thing that is called exactly so is opened at once.
+    """What starts with ?q=. When exactly one name equals it, its page is opened at once.
 
-    Ids are taken as they are written; blanks around them count only if something is called so.
+    Ids are taken as they are written; blanks around them count only if a name has them.
     """
-    text = without_nul(request.GET.get("q", ""))[: registry.LONGEST]
+    text = without_nul(request.GET.get("q", ""))
     bare = text.strip()
     groups = registry.find(project, text) if bare else []
     if bare and not groups and bare != text:

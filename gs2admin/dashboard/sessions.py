@@ -1,8 +1,10 @@
-"""Who is behind a session cookie, for paths that are asked thousands of times a second.
+"""Who is behind a session cookie, for paths that are requested thousands of times a second.
 
-Each process keeps what it has looked up and looks again, for all kept sessions at once, before it is a second old: a
+Each process caches what it has read and reads it again, for all cached sessions at once, before it is a second old: a
 sign-out, a changed password, a closed account or a lost membership takes effect within about a second. One thread
-looks while the others go on with what is still young enough; only when it is too old do they wait.
+reads while the others go on with what is at most TTL_S old; only when it is older do they wait.
+
+Not a gs2admin.cache.Cache: entries are renewed together, by a few queries for all, instead of one by one.
 """
 from __future__ import annotations
 
@@ -39,7 +41,7 @@ class _Entry:
 
 
 class SessionCache:
-    """session key -> Actor."""
+    """session key -> Actor. At most LIMIT entries of a fixed size; one that is not used for IDLE_S leaves."""
 
     def __init__(self) -> None:
         self._entries: dict[str, _Entry] = {}

@@ -40,13 +40,14 @@ def theme(request: HttpRequest) -> HttpResponse:
 
 
 class SignIn(auth.LoginView):
-    """The sign-in page; who is signed in already goes on to the board. Guessing is slowed, per name and address."""
+    """The sign-in page; a person who is signed in is sent to the board. Guesses are limited, per name and address."""
 
     template_name = "registration/login.html"
     redirect_authenticated_user = True
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """After too many wrong passwords none is tried for the rest of the minute, not even the right one."""
+        """After too many wrong passwords none is checked for the rest of the minute, not even the right one."""
+        # The key of a counter: 150 characters are the longest name that anybody has.
         self.who = (f"person:{request.POST.get('username', '')[:150].lower()}", request.META.get("REMOTE_ADDR", ""))
         if throttle.exhausted(*self.who):
             form = self.form_class(request)  # unbound: the password is not looked at

@@ -1,10 +1,10 @@
-"""The door to the workers: all that the domains need of them.
+"""The entry point to the workers: all that the domains need of them.
 
     engine.wake("stages.worker.tasks.run_rollout", rollout.id)   wake a worker; part of the caller's transaction
     @engine.sweeper                       fn() -> rows woken; every worker host calls it every few seconds
     @engine.ticker                        the same, twice a second, for what is due at a time
     @engine.cleaner(every_s=3600)         fn() -> rows removed; one host calls it per interval
-    @engine.delivery_thread(due=…, at_once=8)   fn(row id, leaving): calls to strangers, in threads of the worker host
+    @engine.delivery_thread(due=…, at_once=8)   fn(row id, leaving): calls to other servers, in threads of the worker host
     @engine.on_worker_lost                fn(label) -> rows freed; a worker is known to be dead
     engine.beat("rollout 415")            a busy worker is alive; True: finish the step and hand over
     engine.worker_label()                 "host:cluster:pid", for leased_by
@@ -18,7 +18,7 @@ from gs2admin.engine.waking import wake
 
 
 def health():
-    """See `gs2admin.engine.status.health`; imported late, because it needs the models."""
+    """Live clusters, workers and queue latency: `gs2admin.engine.status.Health`. Imported late, because it needs the models."""
     from gs2admin.engine import status
 
     return status.health()

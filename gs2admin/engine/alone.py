@@ -18,21 +18,21 @@ LOOK_S = 0.2
 
 @contextmanager
 def alone(say: Callable[[str], None], *, within_s: float = WAIT_S) -> Iterator[None]:
-    """Hold the database's one lock for preparing it; whoever dies lets go of it.
+    """Hold the database's one lock for preparing it; the lock of a process that dies is free again.
 
     Waits for another host, says so once, and raises CommandError with a sentence after within_s.
     """
     with ExitStack() as stack:
         take = _on_postgres(stack) if connections[DEFAULT_DB_ALIAS].vendor == "postgresql" else _beside_the_file(stack)
-        deadline, told = time.monotonic() + within_s, False
+        deadline, waiting = time.monotonic() + within_s, False
         while not take():
             if time.monotonic() > deadline:
                 raise CommandError(
                     f"Another gs2admin has been preparing this database for {within_s:g} s. Look at its log; start this one again"
                     " when it is done or has ended."
                 )
-            if not told:
-                told = True
+            if not waiting:
+                waiting = True
                 say(f"Another gs2admin is preparing this database; waiting for it, at most {within_s:g} s ...")
             time.sleep(LOOK_S)
         yield

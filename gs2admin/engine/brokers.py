@@ -1,4 +1,4 @@
-"""django-q2 brokers for a doorbell: a task is gone when it is taken (our rows and the sweep repair a loss).
+"""django-q2 brokers for a queue that only wakes: a task is gone when it is taken (our rows and the sweep repair a loss).
 
 Compared with the stock brokers: nothing is taken while no worker is idle or the cluster drains; a database or
 Redis that is away is waited for in half-second steps (stock: ten seconds and a new pusher); a task whose worker dies is not
@@ -31,7 +31,7 @@ def private_queue(cluster_id: str) -> str:
     return f"beat:{cluster_id}"
 
 
-class _Doorbell:
+class _WakeBroker:
     """What both brokers share: when to take, and what to do when the store is away."""
 
     _away = False
@@ -70,7 +70,7 @@ class _Doorbell:
         return True  # django-q2 asks once, before it starts, and gives up when the answer is no
 
     def fail(self, task_id: None) -> None:
-        """The pusher could not read what we gave it (another secret key): no worker will see it."""
+        """The pusher could not read the task (another secret key): no worker gets it, so the slot is free again."""
         inside.give_slot()
 
     # django-q2 would write its statistics to the cache twice a second, and its sentinel dies when that fails.
@@ -84,14 +84,15 @@ class _Doorbell:
         return []
 
 
-class DatabaseDoorbell(_Doorbell, ORM):
-    """The queue in the database: a ring is part of the caller's transaction."""
+class DatabaseBroker(_WakeBroker, ORM):
+    """The queue in the database: a task is part of the caller's transaction."""
 
     _private_at = 0.0
 
     def enqueue(self, task: str) -> int:
+        """Put a signed task into the queue; returns the row's id. Raises a database error."""
         # Stock asks for the connection by closing stale ones, in the middle of the caller's work: not needed. And the
-        # ORM's way of inserting a row costs as much as all the rest of a ring.
+        # ORM's way of inserting a row costs as much as all the rest of waking.
         link = db.connections[Conf.ORM]
         with link.cursor() as cursor:
             cursor.execute(
@@ -125,10 +126,11 @@ class DatabaseDoorbell(_Doorbell, ORM):
         connections.refresh()
 
 
-class RedisDoorbell(_Doorbell, Redis):
-    """The queue in Redis: quicker, and rung only after the commit."""
+class RedisBroker(_WakeBroker, Redis):
+    """The queue in Redis: quicker, and written only after the commit."""
 
     def reach(self) -> None:
+        """Raise when Redis does not answer."""
         self.connection.ping()
 
     def _take(self) -> Taken | None:

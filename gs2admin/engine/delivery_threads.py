@@ -1,4 +1,4 @@
-"""Errands to strangers, in threads of the supervisor: who keeps them waiting holds up no worker, and so no rollout."""
+"""Calls to other servers, in threads of the supervisor: a slow one keeps no worker, and so no rollout, waiting."""
 from __future__ import annotations
 
 import logging
@@ -13,24 +13,24 @@ from gs2admin.engine.registry import DELIVERY_THREADS, DeliveryThread
 
 log = logging.getLogger(__name__)
 TICK_S = 0.5
-# A thread that is told to leave hangs up at once; what it carried is due again after its lease.
+# s. A thread whose `leaving` is True ends its call at once; the row is due again after its lease.
 LEAVE_S = 0.8
 _Under_way = dict[tuple[str, int], threading.Thread]
 
 
-def carry_for_ever(ended: threading.Event) -> None:
+def deliver_for_ever(ended: threading.Event) -> None:
     """Until `ended` is set, about twice a second."""
     under_way: _Under_way = {}
     while not ended.is_set():
         for name, delivery_thread in list(DELIVERY_THREADS.items()):
-            _send_out(name, delivery_thread, under_way, ended)
+            _start_due(name, delivery_thread, under_way, ended)
         ended.wait(TICK_S * random.uniform(0.9, 1.1))
     for thread in list(under_way.values()):
         thread.join(LEAVE_S / max(1, len(under_way)))
     db.connections.close_all()
 
 
-def _send_out(name: str, delivery_thread: DeliveryThread, under_way: _Under_way, ended: threading.Event) -> None:
+def _start_due(name: str, delivery_thread: DeliveryThread, under_way: _Under_way, ended: threading.Event) -> None:
     for key in [key for key, thread in under_way.items() if not thread.is_alive()]:
         del under_way[key]
     free = delivery_thread.at_once - sum(key[0] == name for key in under_way)
@@ -38,12 +38,13 @@ def _send_out(name: str, delivery_thread: DeliveryThread, under_way: _Under_way,
         return
     due = _guarded(name, delivery_thread.due) or []
     for row_id in [pk for pk in due if (name, pk) not in under_way][:free]:
-        thread = threading.Thread(target=_go, args=[name, delivery_thread, row_id, ended], name=f"delivery-{row_id}", daemon=True)
+        work = [name, delivery_thread, row_id, ended]
+        thread = threading.Thread(target=_deliver, args=work, name=f"delivery-{row_id}", daemon=True)
         under_way[name, row_id] = thread
         thread.start()
 
 
-def _go(name: str, delivery_thread: DeliveryThread, row_id: int, ended: threading.Event) -> None:
+def _deliver(name: str, delivery_thread: DeliveryThread, row_id: int, ended: threading.Event) -> None:
     try:
         _guarded(name, lambda: delivery_thread.run(row_id, ended.is_set))
     finally:

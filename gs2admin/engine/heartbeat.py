@@ -1,4 +1,4 @@
-"""The supervisor's thread at the database: sends heartbeats, keeps the rows, reads the beats."""
+"""The supervisor's thread at the database: sends heartbeats, keeps the rows of clusters, reads when workers beat."""
 from __future__ import annotations
 
 import logging
@@ -12,8 +12,7 @@ import redis
 from django import db
 from django.db.models.functions import Now
 
-from gs2admin.engine import connections
-from gs2admin.engine import waking as doorbell
+from gs2admin.engine import connections, waking
 from gs2admin.engine.brokers import private_queue
 from gs2admin.engine.models import EngineCluster, EngineWorker
 from gs2admin.engine.registry import ON_WORKER_LOST
@@ -46,20 +45,23 @@ class DatabaseHeartbeat:
         self._dead: list[str] = []
         self._wake = threading.Event()
         self._away = False
-        self._host = socket.gethostname()[:50]
+        self._host = socket.gethostname()[:50]  # as in presence.worker_label
 
     def watch(self, cluster: Cluster) -> None:
+        """Send it heartbeats from now on, and keep its `beats` fresh."""
         with self._lock:
             self._watched[cluster.id.hex] = Watched(cluster)
         self._wake.set()
 
     def forget(self, cluster: Cluster) -> None:
+        """It is gone: its row and its private queue are removed."""
         with self._lock:
             self._watched.pop(cluster.id.hex, None)
             self._gone.append(cluster)
         self._wake.set()
 
-    def bury(self, cluster: Cluster, pids: list[int]) -> None:
+    def workers_lost(self, cluster: Cluster, pids: list[int]) -> None:
+        """These workers of it are dead: what they had is freed (`engine.on_worker_lost`)."""
         with self._lock:
             self._dead += [f"{self._host}:{cluster.id.hex}:{pid}" for pid in pids]
         self._wake.set()
@@ -93,7 +95,7 @@ class DatabaseHeartbeat:
             self._away = False
         except (db.Error, redis.RedisError, OSError) as problem:
             if not self._away:
-                log.warning("database or queue is away; nobody is judged until it answers",
+                log.warning("database or queue is away; no cluster is replaced until it answers",
                             extra={"problem": f"{type(problem).__name__}: {problem}"})
             self._away = True
 
@@ -105,7 +107,7 @@ class DatabaseHeartbeat:
             for label in dead:
                 _worker_is_lost(label)
             for cluster in gone:
-                doorbell.broker(private_queue(cluster.id.hex)).purge_queue()
+                waking.broker(private_queue(cluster.id.hex)).purge_queue()
                 EngineCluster.objects.filter(id=cluster.id).delete()
         except (db.Error, redis.RedisError, OSError):
             with self._lock:
@@ -132,7 +134,7 @@ class DatabaseHeartbeat:
         cluster.beats = Beats(at=time.monotonic(), heartbeat_age=age, workers=cluster_workers(cluster, row["now"]))
 
     def _send(self, one: Watched, beat_at: datetime | None, now: float) -> None:
-        broker = doorbell.broker(private_queue(one.cluster.id.hex))
+        broker = waking.broker(private_queue(one.cluster.id.hex))
         broker.reach()
         missing = one.sent_at and beat_at == one.arrived
         if missing and now - one.sent_at <= AGAIN * self._every_s:
@@ -140,7 +142,7 @@ class DatabaseHeartbeat:
         if missing:
             broker.purge_queue()
         one.sent_at, one.arrived = now, beat_at
-        doorbell.push("gs2admin.engine.tasks.heartbeat", now, private_queue(one.cluster.id.hex))
+        waking.push("gs2admin.engine.tasks.heartbeat", now, private_queue(one.cluster.id.hex))
 
 
 def cluster_workers(cluster: Cluster, now: datetime) -> dict[int, float]:
@@ -150,12 +152,12 @@ def cluster_workers(cluster: Cluster, now: datetime) -> dict[int, float]:
 
 
 def _worker_is_lost(label: str) -> None:
-    for name, bury in ON_WORKER_LOST.items():
+    for name, free in ON_WORKER_LOST.items():
         try:
-            freed = bury(label)
+            freed = free(label)
             if freed:
                 log.info("work of a dead worker was freed", extra={"worker": label, "rows": freed})
         except (db.OperationalError, db.InterfaceError):
             raise
         except Exception:
-            log.exception("an on_worker_lost failed", extra={"on_worker_lost": name})
+            log.exception("an on_worker_lost function failed", extra={"on_worker_lost": name})

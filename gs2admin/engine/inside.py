@@ -15,14 +15,14 @@ from contextlib import suppress
 from functools import wraps
 from typing import Any
 
-from gs2admin.processes.lifeline import Held
+from gs2admin.processes.lifeline import ChildEnd
 
 CLUSTER_VARIABLE = "GS2ADMIN_CLUSTER"
 # How long the processes of a cluster whose supervisor is gone get to hand over.
 ORPHAN_S = 3.0
 BUSY, IDLE = "qc-busy", "qc-idle"
 
-_lifeline = Held(None)
+_lifeline = ChildEnd(None)
 _asked_to_stop = threading.Event()
 _main_pid = 0
 _slots: Any = None
@@ -35,7 +35,7 @@ def cluster_id() -> str:
 
 
 def draining() -> bool:
-    """True when this cluster shall take no new work and hand over what it has."""
+    """True when this cluster must take no new work and hand over what it has."""
     return _asked_to_stop.is_set() or _lifeline.draining()
 
 
@@ -70,14 +70,14 @@ def install(workers: int) -> None:
     from django_q.signals import post_execute_in_worker, pre_execute
 
     _main_pid = os.getpid()
-    _lifeline = Held.from_environment()
+    _lifeline = ChildEnd.from_environment()
     _slots = multiprocessing.get_context("fork").Semaphore(workers)
     call_myself("qc-main")
-    _lifeline.on_cut(_end_family)
+    _lifeline.on_cut(_end_cluster)
 
     class Sentinel(cluster.Sentinel):
         def start(self) -> None:
-            # Stock dies of a SIGTERM to the group, and the main process then hangs. The main process tells it to stop.
+            # The stock sentinel ends on a SIGTERM to the group, and the main process then hangs. The main process stops it.
             signal.signal(signal.SIGTERM, lambda *_: None)
             super().start()
 
@@ -93,7 +93,7 @@ def _enters(name: str, run: Callable) -> Callable:
     @wraps(run, updated=())
     def in_child(*args: Any, **kwargs: Any) -> Any:
         call_myself(name)
-        _lifeline.on_cut(_end_family)
+        _lifeline.on_cut(_end_cluster)
         if name != "qc-sentinel":
             # A supervisor may signal the whole group (systemd does). The main process decides; a worker hands over.
             # Not SIG_IGN, which the commands that a worker starts would inherit.
@@ -115,7 +115,7 @@ def _task_ended(**_: Any) -> None:
     give_slot()
 
 
-def _end_family() -> None:
+def _end_cluster() -> None:
     """The supervisor is gone: nobody would notice a failure of ours, so end after a moment to hand over."""
     time.sleep(ORPHAN_S)
     if os.getpgrp() == _main_pid:

@@ -1,4 +1,4 @@
-"""A busy worker's sign of life, and its answer whether to hand over."""
+"""How a busy worker says that it is alive, and learns whether to hand over."""
 from __future__ import annotations
 
 import logging
@@ -12,8 +12,8 @@ from django.db.models.functions import Now
 from gs2admin.engine import inside
 
 log = logging.getLogger(__name__)
-# Callers beat as often as they like; a row is written at most this often, and none for what is over sooner: a short task
-# would pay for two writes more than it makes itself.
+# s. Callers beat as often as they like; a row is written at most once per WRITE_S, and none for a task that ends within FIRST_S:
+# two more writes would cost it more than its own.
 WRITE_S = 1.0
 FIRST_S = 0.5
 _wrote = {"at": 0.0, "doing": "", "since": 0.0}
@@ -21,6 +21,7 @@ _wrote = {"at": 0.0, "doing": "", "since": 0.0}
 
 def worker_label() -> str:
     """This process as "host:cluster:pid", at most 100 characters; cluster is "-" outside a supervised cluster."""
+    # The host's name is cut so that the label fits its column; host names that differ only after 50 characters are rare.
     return f"{socket.gethostname()[:50]}:{inside.cluster_id() or '-'}:{os.getpid()}"
 
 
@@ -28,7 +29,7 @@ def beat(doing: str = "") -> bool:
     """Say that this worker is alive and busy; call it at least every 2 s, from the thread that does the work.
 
     doing: a few words for people ("rollout 415"). Returns True when the worker is asked to finish its step, give
-    its lease back, ring again and return: its cluster is being replaced or shut down, and it will be killed later.
+    its lease back, wake a worker again and return: its cluster is being replaced or shut down, and it will be killed later.
     """
     cluster = inside.cluster_id()
     now = time.monotonic()
@@ -47,7 +48,7 @@ def beat(doing: str = "") -> bool:
 
 @inside.after_each_task
 def rest() -> None:
-    """The task is over: the worker is no longer busy. Called by the cluster after every task."""
+    """The task is over: the worker is idle. Called by the cluster after every task."""
     _wrote["since"] = 0.0
     if not _wrote["at"]:
         return
@@ -61,8 +62,9 @@ def rest() -> None:
 def _write(cluster: str, doing: str) -> None:
     from gs2admin.engine.models import EngineWorker
 
+    doing = doing[:200]  # words for people; the column's width
     mine = EngineWorker.objects.filter(cluster_id=cluster, pid=os.getpid())
-    if not mine.update(busy_at=Now(), doing=doing[:200]):
+    if not mine.update(busy_at=Now(), doing=doing):
         EngineWorker.objects.update_or_create(
-            cluster_id=cluster, pid=os.getpid(), defaults={"busy_at": Now(), "doing": doing[:200]}
+            cluster_id=cluster, pid=os.getpid(), defaults={"busy_at": Now(), "doing": doing}
         )

@@ -5,13 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 Sweep = Callable[[], int]
-Bury = Callable[[str], int]
+OnWorkerLost = Callable[[str], int]
 
 
 @dataclass(frozen=True)
 class DeliveryThread:
-    """due: numbers of the rows that somebody should go for now, the longest waiting first. run: go for one, until the answer to
-    `leaving` is True. at_once: so many per host."""
+    """One kind of delivery.
+
+    due: the ids of rows that are due now, the longest waiting first. run(row id, leaving): deliver one, and return early when
+    leaving() is True. at_once: so many at the same time on one host.
+    """
 
     due: Callable[[], list[int]]
     run: Callable[[int, Callable[[], bool]], object]
@@ -30,7 +33,7 @@ class Cleaner:
 SWEEPERS: dict[str, Sweep] = {}
 TICKERS: dict[str, Sweep] = {}
 CLEANERS: dict[str, Cleaner] = {}
-ON_WORKER_LOST: dict[str, Bury] = {}
+ON_WORKER_LOST: dict[str, OnWorkerLost] = {}
 DELIVERY_THREADS: dict[str, DeliveryThread] = {}
 
 
@@ -63,16 +66,19 @@ def cleaner(*, every_s: float) -> Callable[[Sweep], Sweep]:
     return register
 
 
-def on_worker_lost(function: Bury) -> Bury:
+def on_worker_lost(function: OnWorkerLost) -> OnWorkerLost:
     """Register fn(label) -> number of rows it freed, called once when the worker with that `engine.worker_label()`
-    is known to be dead together with all it had started. A quick help only: leases end by themselves too."""
+    is known to be dead together with all it had started. It only saves time: leases end by themselves too."""
     ON_WORKER_LOST[dotted(function)] = function
     return function
 
 
 def delivery_thread(*, due: Callable[[], list[int]], at_once: int) -> Callable[[Callable], Callable]:
-    """Register fn(row id, leaving) for errands to strangers, who may keep one waiting: threads of each worker host run it for
-    what `due()` names, about twice a second, so that no worker waits. Rows must be claimed, and be safe to be lost."""
+    """Register fn(row id, leaving) for calls to other servers, which may be slow.
+
+    Threads of each worker host run it for what `due()` names, about twice a second, so that no worker waits. It must claim the
+    row first, and a process that is killed in the middle must leave nothing wrong.
+    """
 
     def register(function: Callable[[int, Callable[[], bool]], object]) -> Callable:
         DELIVERY_THREADS[dotted(function)] = DeliveryThread(due, function, at_once)

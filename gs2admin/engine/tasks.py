@@ -15,7 +15,7 @@ from gs2admin.engine.registry import cleaner
 
 BATCH = 500
 KEEP_RESULTS = timedelta(days=7)
-KEEP_RINGS = timedelta(days=1)
+KEEP_WAKES = timedelta(days=1)
 KEEP_CLUSTERS = timedelta(minutes=10)
 
 
@@ -36,16 +36,16 @@ def _remove(rows) -> int:
 
 @cleaner(every_s=3600)
 def clean_queue() -> int:
-    """Results of failed tasks, and rings that nobody took (left behind by a cluster or queue that is gone)."""
+    """Results of failed tasks, and tasks that nobody took (left behind by a cluster or queue that is gone)."""
     now = timezone.now()
     return _remove(Task.objects.filter(stopped__lt=now - KEEP_RESULTS)) + _remove(
-        OrmQ.objects.filter(lock__lt=now - KEEP_RINGS)
+        OrmQ.objects.filter(lock__lt=now - KEEP_WAKES)
     )
 
 
 @cleaner(every_s=60)
 def clean_clusters() -> int:
-    """Clusters whose supervisor has not been seen for long, with their private rings."""
+    """Clusters whose supervisor has not been seen for long, with their private queues."""
     from gs2admin.engine.brokers import private_queue
 
     gone = list(EngineCluster.objects.filter(seen_at__lt=Now() - KEEP_CLUSTERS).values_list("id", flat=True))

@@ -1,4 +1,4 @@
-"""Waking a worker. The task carries a row's id and nothing else; losing one costs a few seconds (the sweep)."""
+"""Waking a worker. A task holds a row's id and nothing else. A lost one costs a few seconds, until the sweep."""
 from __future__ import annotations
 
 import logging
@@ -25,20 +25,20 @@ def broker(queue: str) -> Broker:
 def wake(dotted: str, row_id: int | str, *, queue: str | None = None) -> None:
     """Wake a worker to look at a row: it will call the function named `dotted` with row_id.
 
-    With the database as broker the ring is part of the caller's transaction and is undone with it. With Redis it is
+    With the database as broker the task is part of the caller's transaction and is undone with it. With Redis it is
     sent after the commit, and a failure is logged and left to the sweep. May arrive twice, late, or not at all.
     """
     if settings.BROKER == "redis":
-        transaction.on_commit(lambda: _ring_outside(dotted, row_id, queue), robust=True)
+        transaction.on_commit(lambda: _wake_outside(dotted, row_id, queue), robust=True)
     else:
         push(dotted, row_id, queue)
 
 
-def _ring_outside(dotted: str, row_id: int | str, queue: str | None) -> None:
+def _wake_outside(dotted: str, row_id: int | str, queue: str | None) -> None:
     try:
         push(dotted, row_id, queue)
-    except Exception:  # whatever the broker raises: the caller has committed and must not hear of it
-        log.warning("the doorbell could not be rung; the sweep will", extra={"task": dotted}, exc_info=True)
+    except Exception:  # whatever the broker raises: the caller has committed; its work is done
+        log.warning("a worker could not be woken; the sweep does it", extra={"task": dotted}, exc_info=True)
 
 
 def push(dotted: str, argument: str | float, queue: str | None = None) -> None:

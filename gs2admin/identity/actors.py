@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Actor:
-    """A person, a credential, a script or the system, with its role in each project and the door it came by.
+    """A person, a credential, a script or the system, with its role in each project and the entry point it came by.
 
     kind: person, credential, script or system. id: the row's number as text, empty for the system.
     roles: project number to role. door: browser, gs2, api, admin, cli, script or task.
@@ -28,7 +28,7 @@ class Actor:
     request_id: str = ""
 
     def by(self, door: str) -> Actor:
-        """The same actor at another door."""
+        """The same actor at another entry point."""
         return replace(self, door=door)
 
 

@@ -1,4 +1,4 @@
-"""What the workers do for identity: nothing but cleaning."""
+"""Background work of identity: cleaning."""
 from gs2admin import engine
 from gs2admin.identity import tokens
 

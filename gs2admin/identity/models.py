@@ -70,7 +70,7 @@ class Membership(models.Model):
 
 
 class Credential(models.Model):
-    """What a program signs in with. The secret is 256 random bits, kept as an HMAC and shown once.
+    """What a program signs in with. The secret is 256 random bits, stored as an HMAC and shown once.
 
     sealed_secret: the secret once more, encrypted (sealed.py), only where it was chosen that this credential signs
     requests: a signature cannot be checked without the key. Empty otherwise, and after revoking.

@@ -20,7 +20,7 @@ RIGHTS: dict[str, frozenset[Role]] = {
     "stage.rollback": _DELIVERY,
     "rollout.cancel": _DELIVERY,
     "rollout.retry": _DELIVERY,
-    # Anybody who sees trouble may stop the line; lifting the stop is for those who promote.
+    # Anybody who sees trouble may stop promotions; resuming them is for those who promote.
     "line.stop": _EVERYONE - {Role.VIEWER},
     "line.resume": frozenset({Role.PRODUCER, Role.ADMIN}),
     "gate.override": _ADMINS,
@@ -57,8 +57,8 @@ WORDS = {
     "stage.rollback": "roll stages back",
     "rollout.cancel": "cancel rollouts",
     "rollout.retry": "retry rollouts",
-    "line.stop": "stop the line",
-    "line.resume": "lift a stop of the line",
+    "line.stop": "stop promotions",
+    "line.resume": "resume promotions",
     "gate.override": "start rollouts in spite of a stop or a freeze window",
     "window.edit": "change freeze windows",
     "rollout.skip": "leave out steps of rollouts",
@@ -101,7 +101,7 @@ def can(actor: Actor, action: str, obj: OfProject) -> bool:
 def require(actor: Actor, action: str, obj: OfProject) -> None:
     """Refuse what `can` forbids.
 
-    Raises NotFound when the actor has no role in the project, so that its existence is not told, and Denied when
+    Raises NotFound when the actor has no role in the project, so that nobody learns that it exists, and Denied when
     the role lacks the right.
     """
     if can(actor, action, obj):

@@ -1,4 +1,4 @@
-"""What programs show to be let in: project tokens, access tokens and time-offset tokens.
+"""How programs sign in: project tokens, access tokens and time-offset tokens.
 
 Project tokens and time-offset tokens are signed texts, so that checking one costs no query; each kind has a key of
 its own. An access token is a row, because the contract allows it only 128 characters; the row holds its hash.
@@ -75,8 +75,8 @@ _credentials: Cache[str, Credential | None] = Cache(ttl_s=_CREDENTIAL_TTL_S, ent
 def find_credential(client_id: str) -> Credential | None:
     """The credential of a client id, at most half a second old, with its project; also a revoked one."""
     if len(client_id) > _ID_LENGTH or not storable(client_id):
-        return None  # strangers choose it: it is neither asked for nor remembered
-    # The queryset is made inside: to make it costs more than the answer that is remembered.
+        return None  # strangers choose it: it is neither looked up nor cached
+    # The queryset is made inside: to make it costs more than to find a cached one.
     return _credentials.get_or_make(
         client_id, lambda: Credential.objects.select_related("project").filter(client_id=client_id).first()
     )
@@ -88,7 +88,7 @@ def forget(client_id: str) -> None:
 
 
 def forget_all() -> None:
-    """Drop what this process remembers of credentials."""
+    """Empty this process's cache of credentials."""
     _credentials.clear()
 
 
@@ -144,7 +144,7 @@ def access_of(token: str, project: Project) -> AccessToken:
 
 
 def delete_expired_access_tokens(limit: int = 5000) -> int:
-    """Remove rows that ended more than an hour ago (until then they are told "expired"). Returns how many."""
+    """Remove rows that ended more than an hour ago (until then the answer to them is "expired"). Returns how many."""
     old = AccessToken.objects.filter(expires_at__lt=timezone.now() - timedelta(hours=1))
     keys = list(old.order_by("expires_at").values_list("pk", flat=True)[:limit])
     return AccessToken.objects.filter(pk__in=keys).delete()[0] if keys else 0
@@ -187,7 +187,7 @@ def _unsign(purpose: str, token: str, parts: int) -> tuple[str, ...]:
     return _verified(purpose, token, parts, settings.SECRET_KEY)
 
 
-# A client shows the same token with each of its calls; one that is not ours is not remembered.
+# A client shows the same token with each of its calls; one that is not ours is not cached.
 @lru_cache(maxsize=4096)
 def _verified(purpose: str, token: str, parts: int, key: str) -> tuple[str, ...]:
     try:

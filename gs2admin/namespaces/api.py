@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from django.db.models import Model
 from pydantic import create_model
@@ -42,6 +42,17 @@ class StatusResult(Result):
     """ACTIVE, or DELETING while a delete runs."""
 
     status: Literal["ACTIVE", "DELETING"]
+
+
+class _Shapes(NamedTuple):
+    """The requests and results of one service's namespace methods."""
+
+    one: type[Shape]
+    several: type[Shape]
+    make: type[Shape]
+    change: type[Shape]
+    item: type[Result]
+    items: type[Result]
 
 
 @dataclass(frozen=True)
@@ -96,78 +107,7 @@ class Namespaces:
     def methods(self) -> list[Method]:
         """describeNamespaces, createNamespace, getNamespaceStatus, getNamespace, updateNamespace, deleteNamespace,
         getServiceVersion."""
-        title = self.words[:1].upper() + self.words[1:]
-        word = f"{self.words}.namespace"
-        description = (Text | None, field(f"{word}.description", None, max_length=1024))
-        named = {"namespace_name": (Text, field(f"{word}.name", max_length=128, description="The namespace."))}
-        one = create_model(f"{title}NamespaceRequest", __base__=Shape, **named)
-        several = create_model(
-            f"{title}NamespacesRequest",
-            __base__=Shape,
-            name_prefix=(Text | None, field(f"{word}.namePrefix", None, max_length=64)),
-            page_token=(Text | None, field(f"{word}.pageToken", None, max_length=1024)),
-            limit=(Integer, field(f"{word}.limit", 30, ge=1, le=1000)),
-        )
-        settings = {"description": description} | self.settings
-        make = create_model(
-            f"{title}CreateNamespaceRequest",
-            __base__=Shape,
-            name=(Text, field(f"{word}.name", max_length=128, description="Letters, digits, hyphen, underscore, dot.")),
-            **settings,
-        )
-        change = create_model(f"{title}UpdateNamespaceRequest", __base__=Shape, **named, **settings)
-        item = create_model(f"{title}NamespaceResult", __base__=Result, item=(self.result, ...))
-        items = create_model(
-            f"{title}NamespacesResult",
-            __base__=Result,
-            items=(list[self.result], ...),
-            next_page_token=(str | None, None),
-        )
-
-        def given(request: Shape) -> dict[str, Any]:
-            values = {name: getattr(request, name) for name in settings}
-            return {
-                name: value.stored() if isinstance(value, Setting) else value
-                for name, value in values.items()
-                if value is not None
-            }
-
-        def describe_namespaces(call: Call, request: Any) -> dict[str, Any]:
-            """By name."""
-            require(call.actor, "project.view", call.project)
-            after = key_of(request.page_token, "namespace", str, component="namespace", word=f"{word}.pageToken")
-            rows = self.model.objects.filter(project=call.project)
-            if request.name_prefix:
-                rows = rows.filter(begins("name", request.name_prefix))
-            return page(
-                rows, by="name", after=after, limit=request.limit, kind="namespace",
-                item=lambda row: self.as_item(call.project, row),
-            )  # fmt: skip
-
-        def create_namespace(call: Call, request: Any) -> dict[str, Any]:
-            """Raises Denied, Invalid, Conflict when the name is taken."""
-            row = self.create(actor=call.actor, project=call.project, name=request.name, **given(request))
-            return {"item": self.as_item(call.project, row)}
-
-        def get_namespace_status(call: Call, request: Any) -> dict[str, Any]:
-            """Raises NotFound."""
-            return {"status": str(self.find(call, request.namespace_name).status)}
-
-        def get_namespace(call: Call, request: Any) -> dict[str, Any]:
-            """Raises NotFound."""
-            return {"item": self.as_item(call.project, self.find(call, request.namespace_name))}
-
-        def update_namespace(call: Call, request: Any) -> dict[str, Any]:
-            """What is omitted, null or empty stays as it is. Raises NotFound, Denied, Invalid, Conflict while it is deleted."""
-            row = self.find(call, request.namespace_name)
-            return {"item": self.as_item(call.project, self.update(actor=call.actor, namespace=row, **given(request)))}
-
-        def delete_namespace(call: Call, request: Any) -> dict[str, Any]:
-            """With everything in it; a large one is emptied in the background. Raises NotFound, Denied."""
-            row = self.find(call, request.namespace_name)
-            gone = self.as_item(call.project, row)
-            self.delete(actor=call.actor, namespace=row)
-            return {"item": gone}
+        shapes = self._shapes()
 
         def method(function: str, verb: str, path: str, request: Any, result: Any, handler: Any, summary: str) -> Method:
             return Method(
@@ -175,15 +115,91 @@ class Namespaces:
                 result=result, handler=handler, writes=verb != "GET", summary=summary,
             )  # fmt: skip
 
+        one, item = shapes.one, shapes.item
         return [
-            method("describeNamespaces", "GET", "/", several, items, describe_namespaces, "All namespaces"),
-            method("createNamespace", "POST", "/", make, item, create_namespace, "Make a namespace"),
+            method("describeNamespaces", "GET", "/", shapes.several, shapes.items, self._describe, "All namespaces"),
+            method("createNamespace", "POST", "/", shapes.make, item, self._create, "Make a namespace"),
             method(
-                "getNamespaceStatus", "GET", "/{namespaceName}/status", one, StatusResult, get_namespace_status,
-                "Whether it can be used",
+                "getNamespaceStatus", "GET", "/{namespaceName}/status", one, StatusResult, self._status, "Whether it can be used"
             ),
-            method("getNamespace", "GET", "/{namespaceName}", one, item, get_namespace, "A namespace"),
-            method("updateNamespace", "PUT", "/{namespaceName}", change, item, update_namespace, "Change its settings"),
-            method("deleteNamespace", "DELETE", "/{namespaceName}", one, item, delete_namespace, "Delete it with its contents"),
+            method("getNamespace", "GET", "/{namespaceName}", one, item, self._get, "A namespace"),
+            method("updateNamespace", "PUT", "/{namespaceName}", shapes.change, item, self._update, "Change its settings"),
+            method("deleteNamespace", "DELETE", "/{namespaceName}", one, item, self._delete, "Delete it with its contents"),
             version_method(self.service, "namespace"),
         ]  # fmt: skip
+
+    def _shapes(self) -> _Shapes:
+        title = self.words[:1].upper() + self.words[1:]
+        word = f"{self.words}.namespace"
+        named = {"namespace_name": (Text, field(f"{word}.name", max_length=128, description="The namespace."))}
+        settings = {"description": (Text | None, field(f"{word}.description", None, max_length=1024))} | self.settings
+        return _Shapes(
+            one=create_model(f"{title}NamespaceRequest", __base__=Shape, **named),
+            several=create_model(
+                f"{title}NamespacesRequest",
+                __base__=Shape,
+                name_prefix=(Text | None, field(f"{word}.namePrefix", None, max_length=64)),
+                page_token=(Text | None, field(f"{word}.pageToken", None, max_length=1024)),
+                limit=(Integer, field(f"{word}.limit", 30, ge=1, le=1000)),
+            ),
+            make=create_model(
+                f"{title}CreateNamespaceRequest",
+                __base__=Shape,
+                name=(Text, field(f"{word}.name", max_length=128, description="Letters, digits, hyphen, underscore, dot.")),
+                **settings,
+            ),
+            change=create_model(f"{title}UpdateNamespaceRequest", __base__=Shape, **named, **settings),
+            item=create_model(f"{title}NamespaceResult", __base__=Result, item=(self.result, ...)),
+            items=create_model(
+                f"{title}NamespacesResult",
+                __base__=Result,
+                items=(list[self.result], ...),
+                next_page_token=(str | None, None),
+            ),
+        )
+
+    def _given(self, request: Shape) -> dict[str, Any]:
+        values = {name: getattr(request, name) for name in ("description", *self.settings)}
+        return {
+            name: value.stored() if isinstance(value, Setting) else value for name, value in values.items() if value is not None
+        }
+
+    # ── The handlers; what their docstrings say is shown on the API page ──────────────────────────────────────
+
+    def _describe(self, call: Call, request: Any) -> dict[str, Any]:
+        """By name."""
+        require(call.actor, "project.view", call.project)
+        after = key_of(
+            request.page_token, "namespace", str, component="namespace", word=f"{self.words}.namespace.pageToken"
+        )
+        rows = self.model.objects.filter(project=call.project)
+        if request.name_prefix:
+            rows = rows.filter(begins("name", request.name_prefix))
+        return page(
+            rows, by="name", after=after, limit=request.limit, kind="namespace", item=lambda row: self.as_item(call.project, row)
+        )
+
+    def _create(self, call: Call, request: Any) -> dict[str, Any]:
+        """Raises Denied, Invalid, Conflict when the name is taken."""
+        row = self.create(actor=call.actor, project=call.project, name=request.name, **self._given(request))
+        return {"item": self.as_item(call.project, row)}
+
+    def _status(self, call: Call, request: Any) -> dict[str, Any]:
+        """Raises NotFound."""
+        return {"status": str(self.find(call, request.namespace_name).status)}
+
+    def _get(self, call: Call, request: Any) -> dict[str, Any]:
+        """Raises NotFound."""
+        return {"item": self.as_item(call.project, self.find(call, request.namespace_name))}
+
+    def _update(self, call: Call, request: Any) -> dict[str, Any]:
+        """What is omitted, null or empty stays as it is. Raises NotFound, Denied, Invalid, Conflict while it is deleted."""
+        row = self.find(call, request.namespace_name)
+        return {"item": self.as_item(call.project, self.update(actor=call.actor, namespace=row, **self._given(request)))}
+
+    def _delete(self, call: Call, request: Any) -> dict[str, Any]:
+        """With everything in it; a large one is emptied in the background. Raises NotFound, Denied."""
+        row = self.find(call, request.namespace_name)
+        gone = self.as_item(call.project, row)
+        self.delete(actor=call.actor, namespace=row)
+        return {"item": gone}

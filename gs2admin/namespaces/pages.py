@@ -29,10 +29,10 @@ def name_field() -> forms.CharField:
     )
 
 
-class SpaceForm(PageForm):
+class NamespaceForm(PageForm):
     """What clients can set on a namespace: the description, and the fields of a subclass. The services check it.
 
-    row: the namespace that is changed, which is asked for a reason; without it the form makes one, and asks for a name.
+    row: the namespace that is changed, the form has a reason then; without a row it makes one, and has a name.
     """
 
     name = name_field()
@@ -56,7 +56,7 @@ class SpaceForm(PageForm):
 
 
 @dataclass(frozen=True)
-class SpacePages:
+class NamespacePages:
     """One service's namespaces. Their pages are called `front`, the list, and `front`-namespace, -edit and -delete.
 
     noun: "lock namespace". section: what the list is called. right: who may. form: its settings. find(project, name): raises
@@ -68,7 +68,7 @@ class SpacePages:
     noun: str
     section: str
     right: str
-    form: type[SpaceForm]
+    form: type[NamespaceForm]
     find: Callable[[Project, str], Any]
     create: Callable[..., Any]
     update: Callable[..., Any]

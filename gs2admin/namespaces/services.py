@@ -1,4 +1,4 @@
-"""Namespaces of every service: made, changed, closed and emptied by the same functions, each domain with its own Kind."""
+"""Namespaces of every service: created, changed, closed and emptied by the same functions, each domain with its own Kind."""
 from __future__ import annotations
 
 import math
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Model, QuerySet
 from django.db.models.functions import Now
 
@@ -18,6 +18,7 @@ from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import require
 from gs2admin.names import check_name
+from gs2admin.namespaces.status import NamespaceStatus
 from gs2admin.text import storable
 
 BATCH = 1_000
@@ -25,13 +26,6 @@ BATCH = 1_000
 MAX_LEVELS = 32
 # How long a delete may keep its caller; what is left then is removed by a worker.
 IN_REQUEST_S = 2.0
-
-
-class NamespaceStatus(models.TextChoices):
-    """What clients see of a namespace."""
-
-    ACTIVE = "ACTIVE", "Active"
-    DELETING = "DELETING", "Deleting"
 
 
 @dataclass(frozen=True)
@@ -45,7 +39,7 @@ class Kind:
     settings: tuple[str, ...]
 
     def known(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """The settings, none of them invented. Raises Invalid for what a database cannot hold."""
+        """The settings, checked. Raises TypeError for an unknown one, Invalid for a value that a database cannot hold."""
         unknown = set(settings) - set(self.settings)
         if unknown:
             raise TypeError(f"unknown settings: {unknown}")
@@ -63,13 +57,13 @@ class Kind:
         return {key: getattr(row, key) for key in self.settings}
 
     def gone(self) -> NotFound:
-        """The namespace does not exist any more."""
+        """The refusal: the namespace does not exist any more."""
         return NotFound(
             "This namespace is gone.", component="namespace", message=f"{self.words}.namespace.namespace.error.notFound"
         )
 
     def closing(self, name: str) -> Conflict:
-        """The namespace is on its way out."""
+        """The refusal: the namespace is being deleted."""
         return Conflict(
             f"{name} is being deleted.", component="namespace", message=f"{self.words}.namespace.namespace.error.conflict"
         )
@@ -132,9 +126,9 @@ def update(kind: Kind, *, actor: Actor, namespace: Any, settings: dict[str, Any]
 
 
 def close(kind: Kind, *, actor: Actor, namespace: Any, reason: str, task: str, **more: Any) -> None:
-    """Nothing new comes in from here on; a worker is rung, should the caller not come to the end.
+    """Nothing new comes in from here on; a worker goes on with the removal, should the caller not come to its end.
 
-    task: what goes on with the removal. more: columns to change as well. Raises NotFound, Denied.
+    task: the worker's task, by its dotted name. more: columns to change as well. Raises NotFound, Denied.
     """
     require(actor, kind.right, namespace)
     with transaction.atomic():
@@ -147,7 +141,10 @@ def close(kind: Kind, *, actor: Actor, namespace: Any, reason: str, task: str, *
 
 
 def empty(namespace: Any, seconds: float, *contents: QuerySet, batch: int = BATCH) -> bool:
-    """Remove a closed namespace's rows, a batch per transaction, the namespace last. False: there is more to do."""
+    """Remove a closed namespace's rows, a batch per transaction, the namespace last.
+
+    contents: the rows, in the order in which they go. seconds: how long it may take. False: there is more to do.
+    """
     ends = time.monotonic() + seconds
     try:
         for rows in contents:

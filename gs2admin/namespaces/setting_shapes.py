@@ -146,7 +146,7 @@ class MobileMessageModel(Result):
 
 
 class NotificationSettingModel(Result):
-    """Who is told through which gateway."""
+    """Through which gateway who gets a message."""
 
     gateway_namespace_id: str
     enable_transfer_mobile_notification: bool

@@ -1,4 +1,4 @@
-"""Is a cluster to be replaced, and may it be killed: pure functions of what was seen. All times in seconds."""
+"""Fault detection: must a cluster be replaced, and may it be killed. Pure functions of what was seen; all times in seconds."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -47,7 +47,7 @@ def beat_every(late_s: float) -> float:
 
 
 def blind(facts: Facts, late_s: float) -> bool:
-    """True while the database does not answer: heartbeats and beats cannot be judged."""
+    """True while the database does not answer: heartbeats and beats say nothing then."""
     return facts.beats is None or facts.now - facts.beats.at > 3 * beat_every(late_s)
 
 
@@ -81,7 +81,7 @@ def fault(facts: Facts, late_s: float) -> str:
 
 
 def may_kill(facts: Facts, *, draining_for: float, late_s: float, drain_s: float) -> bool:
-    """True when nobody innocent is left in a cluster that was replaced draining_for seconds ago."""
+    """True when no worker that still works is left in a cluster that was replaced draining_for seconds ago."""
     if draining_for > drain_s:
         return True
     for pid in facts.busy:

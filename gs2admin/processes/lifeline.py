@@ -1,4 +1,4 @@
-"""A pipe that every process of a family inherits, and that only the family's supervisor can write to.
+"""A pipe that all processes of one program inherit, and that only their supervisor can write to.
 
 A byte in it says "drain": nobody reads it, so every process sees it for ever. The end of the file says that the
 supervisor is gone, however it died. Both need no database, no signal and no knowledge of process ids. A death
@@ -26,7 +26,7 @@ class Lifeline:
         os.close(self.read_fd)
 
     def drain(self) -> None:
-        """Ask the family to finish and take no new work. Cannot be taken back."""
+        """Ask all processes to finish and take no new work. There is no way back."""
         if self._write_fd >= 0:
             try:
                 os.write(self._write_fd, b"d")
@@ -34,14 +34,14 @@ class Lifeline:
                 pass  # nobody left to ask
 
     def cut(self) -> None:
-        """Let go, as the supervisor's death would."""
+        """Close it, as the supervisor's end would."""
         if self._write_fd >= 0:
             os.close(self._write_fd)
             self._write_fd = -1
 
 
-class Held:
-    """A member's end: of the pipe named in the environment, or of none."""
+class ChildEnd:
+    """The end of a process that was started: of the pipe named in the environment, or of none."""
 
     def __init__(self, fd: int | None) -> None:
         self.fd = fd
@@ -49,8 +49,8 @@ class Held:
             os.set_inheritable(fd, False)
 
     @classmethod
-    def from_environment(cls) -> Held:
-        """Take the pipe over from the environment, once: what this process starts shall not see it."""
+    def from_environment(cls) -> ChildEnd:
+        """Take the pipe over from the environment, once: what this process starts must not see it."""
         text = os.environ.pop(VARIABLE, "")
         return cls(int(text) if text.isdigit() else None)
 

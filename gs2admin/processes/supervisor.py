@@ -1,7 +1,7 @@
-"""Keeps clusters alive from outside: starts, watches, replaces, ends them. Knows no database; `Heartbeat` brings what it says.
+"""Starts, watches, replaces and ends clusters, from outside. Knows no database; a `Heartbeat` reads and writes that for it.
 
-A replacement harms nobody who is innocent: the new cluster starts at once, the old one takes no more work, its busy
-workers finish their step and hand over, and only then is it killed.
+A replacement interrupts no work: the new cluster starts at once, the old one takes no more work, its busy workers finish their
+step and hand over, and only then is it killed.
 """
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from gs2admin.processes import faults as judge
-from gs2admin.processes import proc
+from gs2admin.processes import faults, proc
 from gs2admin.processes.backoff import Backoff
 from gs2admin.processes.cluster import Cluster
 
@@ -34,7 +33,7 @@ class Heartbeat(Protocol):
     def forget(self, cluster: Cluster) -> None:
         """It is gone."""
 
-    def bury(self, cluster: Cluster, pids: list[int]) -> None:
+    def workers_lost(self, cluster: Cluster, pids: list[int]) -> None:
         """These workers of it are dead, with all they had started."""
 
 
@@ -54,7 +53,7 @@ class Slot:
 
 
 class Supervisor:
-    """Serves the queues until it is told to stop."""
+    """Serves the queues until `stop` is called."""
 
     def __init__(self, starts: list[Callable[[], Cluster]], heartbeat: Heartbeat, *, late_s: float, drain_s: float) -> None:
         self.slots = [Slot(start) for start in starts]
@@ -100,9 +99,9 @@ class Supervisor:
         self._refresh(cluster)
         facts = cluster.facts()
         # While the database is away, or nobody is free, no heartbeat is missed; afterwards it has its full time again.
-        if judge.blind(facts, self.late_s) or judge.all_busy(facts, self.late_s):
+        if faults.blind(facts, self.late_s) or faults.all_busy(facts, self.late_s):
             cluster.fair_since = now
-        why = judge.fault(facts, self.late_s)
+        why = faults.fault(facts, self.late_s)
         if why:
             slot.start_at = now + slot.backoff.failed(cluster.whole_for())
             log.warning("cluster is replaced", extra={"cluster": cluster.id.hex, "why": why})
@@ -116,8 +115,8 @@ class Supervisor:
         self._refresh(cluster)
         facts = cluster.facts()
         drained = time.monotonic() - cluster.draining_since
-        if judge.may_kill(facts, draining_for=drained, late_s=self.late_s, drain_s=self.drain_s):
-            self._bury(cluster)
+        if faults.may_kill(facts, draining_for=drained, late_s=self.late_s, drain_s=self.drain_s):
+            self._kill(cluster)
             slot.draining.remove(cluster)
             log.info("cluster ended", extra={"cluster": cluster.id.hex, "drained_s": round(drained, 1)})
 
@@ -125,7 +124,7 @@ class Supervisor:
         died = cluster.refresh()
         if died:
             self._end_orphans()
-            self.heartbeat.bury(cluster, [worker.pid for worker in died])
+            self.heartbeat.workers_lost(cluster, [worker.pid for worker in died])
 
     def _end_orphans(self) -> None:
         """What a dead worker had started: its row goes on elsewhere, and nothing may act for it twice."""
@@ -136,13 +135,13 @@ class Supervisor:
                 return
             time.sleep(0.005)
 
-    def _bury(self, cluster: Cluster) -> None:
+    def _kill(self, cluster: Cluster) -> None:
         workers = [part for part, role in cluster.parts.items() if role == "worker" and part not in cluster.dead]
         if not cluster.kill():
             log.error("something of a cluster cannot be killed", extra={"cluster": cluster.id.hex,
                                                                      "pids": [left.process.pid for left in cluster.members()]})
         self._end_orphans()
-        self.heartbeat.bury(cluster, [worker.pid for worker in workers if not proc.alive(worker)])
+        self.heartbeat.workers_lost(cluster, [worker.pid for worker in workers if not proc.alive(worker)])
         self.heartbeat.forget(cluster)
 
     def _end(self) -> None:
@@ -158,7 +157,7 @@ class Supervisor:
                 break
             time.sleep(0.05)
         for cluster in clusters:
-            self._bury(cluster)
+            self._kill(cluster)
             log.info("cluster ended", extra={"cluster": cluster.id.hex})
 
 
@@ -169,6 +168,6 @@ def stop_on_signals(stop: Callable[[], None]) -> None:
 
 
 def terminate_myself() -> None:
-    """What a process does whose own supervisor is gone."""
+    """End this process by SIGTERM: its own supervisor is gone."""
     log.warning("the process that started this one is gone; ending")
     os.kill(os.getpid(), signal.SIGTERM)

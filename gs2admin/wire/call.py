@@ -1,4 +1,4 @@
-"""What a door reads of a call, and what a handler may rely on."""
+"""What an entry point reads of a call, and what a handler may rely on."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 
 
 def no_seal(answer: dict[str, Any]) -> None:
-    """Nobody asked for the answer to be remembered."""
+    """Does nothing: this call has no duplication avoider."""
 
 
 @dataclass(frozen=True)
 class CallContext:
-    """What a door read around the fields, before anything of it is believed. Missing texts are empty.
+    """What an entry point read beside the fields, before anything of it is checked. Missing texts are empty.
+
+    door: gs2, api or script.
 
     base_url: how the caller reaches us, such as https://host, for links in answers.
     """

@@ -1,4 +1,4 @@
-"""Pages' paths that are asked so often that they are answered before sessions, CSRF and messages, which they do not need.
+"""Pages' paths that are requested so often that they are answered before sessions, CSRF and messages, which they do not need.
 
 An app adds its own when its pages are loaded. Such a path has no line in the access log, but at DEBUG.
 """

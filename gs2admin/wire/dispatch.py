@@ -1,4 +1,4 @@
-"""Carries one call out: who calls, what they ask, the handler, its answer. Every door ends here."""
+"""Carries one call out: who calls, what they ask, the handler, its answer. Every entry point ends here."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Refusals on their way to a client: a status and a list of problems, decisive one first.
 
-A door turns them into its own body: GS2 clients get {"message": "<JSON text of the list>"} (contract: transport,
+An entry point turns them into its own body: GS2 clients get {"message": "<JSON text of the list>"} (contract: transport,
 section 8), our own API gets one sentence.
 """
 
@@ -17,7 +17,7 @@ from gs2admin import errors
 class Problem:
     """One element of an error list. message: service.model.field.error.kind; code: equal unless special.
 
-    sentence: for people, where a door has room for one.
+    sentence: for people, where the error body has room for one.
     """
 
     component: str

@@ -1,10 +1,10 @@
-"""The duplication avoider: the same request with the same token has one effect and one answer, for an hour.
+"""Idempotency: the same request with the same duplication avoider has one effect and one answer, for an hour.
 
-Only answers are remembered, not refusals: a refused call changed nothing, so the same request may be tried again.
+Answers are stored, refusals are not: a refused call changed nothing, so the same request may be tried again.
 Where the effect is one transaction, the record is part of it, and of 50 that arrive at once 49 wait in the database for
 the first. Where it is not (scripts run), a pending record with a lease stands for the call that is under way; the others
 wait for its answer. A call that broke off in the middle is never repeated by itself: whether it took effect is unknown,
-and the caller is told so.
+and the answer says so.
 """
 
 from __future__ import annotations
@@ -39,19 +39,20 @@ BATCH = 1_000
 
 
 def once(method: Method, call: Call, request: BaseModel) -> Any:
-    """The handler's answer, or the remembered one.
+    """The handler's answer, or the stored one.
 
     Raises what the handler raises; Conflict for another request under the same avoider, and for a call that broke off;
     Unavailable when the first call takes too long.
     """
     user_id = call.user_id or getattr(request, "user_id", None) or ""
     names = [call.project.pk, method.service, method.function, user_id, call.duplication_avoider]
-    asked = request.model_dump_json() + str(call.actor.roles.get(call.project.pk))
+    digested = request.model_dump_json() + str(call.actor.roles.get(call.project.pk))
     fresh = {
         "project": call.project,
+        # For people who read the table, and to clear a player's rows; the key above holds both whole.
         "method": method.name[:128],
         "user_id": user_id[:128],
-        "request_digest": hashlib.sha256(asked.encode()).hexdigest(),
+        "request_digest": hashlib.sha256(digested.encode()).hexdigest(),
     }
     key = hashlib.sha256(json.dumps(names).encode()).hexdigest()
     act = _leased if method.runs_scripts else _in_one_transaction
@@ -63,7 +64,7 @@ def _in_one_transaction(method: Method, call: Call, request: BaseModel, key: str
         with transaction.atomic():
             record, made = _record(key, fresh)
             if not made:
-                return _remembered(method, record, fresh)
+                return _stored(method, record, fresh)
             answer = method.handler(call, request)
             record.answer = json.dumps(answer)
             record.save(update_fields=["answer"])
@@ -79,7 +80,7 @@ def _leased(method: Method, call: Call, request: BaseModel, key: str, fresh: dic
         record, made = _record(key, fresh | {"lease_until": Now() + timedelta(seconds=LEASE_S)})
         if made:
             break
-        answer = _remembered(method, record, fresh)
+        answer = _stored(method, record, fresh)
         if answer is not None:
             return answer
         if _rows().filter(pk=key, answer=None, lease_until__lt=Now()).exists():
@@ -121,7 +122,7 @@ def _record(key: str, fresh: dict[str, Any]) -> tuple[DuplicateRecord, bool]:
         _rows().filter(pk=key, created_at=record.created_at).delete()
 
 
-def _remembered(method: Method, record: DuplicateRecord, fresh: dict[str, Any]) -> dict[str, Any] | None:
+def _stored(method: Method, record: DuplicateRecord, fresh: dict[str, Any]) -> dict[str, Any] | None:
     """The answer of the first call, None while it is going on. Raises Conflict when that was another request."""
     if record.request_digest != fresh["request_digest"]:
         raise _refusal(method, Conflict, "duplicate", "This duplication avoider was used for another request; use a new one.")

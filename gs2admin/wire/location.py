@@ -1,4 +1,4 @@
-"""Finds out whether a request is for one of our services, and which path below it was asked.
+"""Finds out whether a request is for one of our services, and for which path below it.
 
 The raw request target is used where the server gives it, because a decoded path cannot tell `%2F` from a slash and
 has lost `//` and bare `%` (contract: transport, section 6).

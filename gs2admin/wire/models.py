@@ -1,4 +1,4 @@
-"""What the doors remember of calls."""
+"""Stored answers of calls with a duplication avoider."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gs2admin.identity.models import Project
 class DuplicateRecord(models.Model):
     """One call that was made with a duplication avoider, and its answer.
 
-    key: digest of project, service, method, user and avoider. request_digest: what was asked, and by which role.
+    key: digest of project, service, method, user and avoider. request_digest: of the request and the caller's role.
     answer: JSON text; null while the call is still going on, which lease_until bounds.
     """
 

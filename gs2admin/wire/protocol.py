@@ -33,7 +33,7 @@ from gs2admin.wire.router import Router, compiled
 
 log = logging.getLogger(__name__)
 _ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
-# A body that is nested deeper is refused: what is kept is walked through by functions that call themselves.
+# A body that is nested deeper is refused: recursive functions walk through what is stored.
 MOST_DEEP = 100
 
 
@@ -113,10 +113,10 @@ class Protocol:
         for route in self.routes:
             self._router.add(route.verb, route.path, route)
 
-    # ── What a protocol says of itself ──────────────────────────────────────────────────────────────────────────
+    # ── What a protocol defines ──────────────────────────────────────────────────────────────────────────
 
     def caller(self, request: HttpRequest, uri: str) -> Credential:
-        """The live credential that asks. uri: the request target as it was sent, path and query. Raises Refused."""
+        """The live credential that calls. uri: the request target as it was sent, path and query. Raises Refused."""
         raise NotImplementedError
 
     def refusal(self, refused: Refused) -> Reply:
@@ -127,7 +127,7 @@ class Protocol:
         """The last change of a success, such as an envelope."""
         return reply
 
-    # ── What all protocols do alike ────────────────────────────────────────────────────────────────────────────
+    # ── What all protocols share ────────────────────────────────────────────────────────────────────────────
 
     def find(self, meta: dict[str, Any]) -> str | None:
         """The still encoded path below the root, or None when the request is not for this protocol."""
@@ -148,7 +148,7 @@ class Protocol:
         except (OperationalError, InterfaceError):
             log.exception("the database did not answer")
             reply = self.refusal(Refused(503, "The server is busy; try again."))
-        except Exception:  # the outermost frame of this door: nothing of the fault may reach the client
+        except Exception:  # the outermost frame: nothing of the fault may reach the client
             log.exception("a call failed")
             reply = self.refusal(Refused(500, "Something went wrong here; it was logged."))
         return _response(reply, request.method == "HEAD")
@@ -196,7 +196,7 @@ class Protocol:
 def target(meta: dict[str, Any]) -> str:
     """The request target as it was sent, path and query, without scheme, host and fragment.
 
-    Where the server does not give it (none but gunicorn's kin does), the decoded path is encoded again.
+    Where the server does not give it (only gunicorn and servers like it do), the decoded path is encoded again.
     """
     raw = meta.get("RAW_URI")
     if raw is None:
@@ -211,7 +211,7 @@ def target(meta: dict[str, Any]) -> str:
 
 
 def refused_by(error: DomainError, conflict: int) -> Refused:
-    """What a refusal of the domain is here. conflict: the status where the present state forbids the action."""
+    """A refusal of the domain as one of this protocol. conflict: the status where the present state forbids the action."""
     status = 400
     for kind, code in ((NotFound, 404), (Conflict, conflict), (Unavailable, 503), (Quota, 429), (Invalid, 400)):
         if isinstance(error, kind):

@@ -1,4 +1,4 @@
-"""The REST door: HTTP in, (method, fields, context) to dispatch, HTTP out. Serves the GS2 services and our own API."""
+"""The entry point by REST: HTTP in, (method, fields, context) to dispatch, HTTP out. Serves the GS2 services and our own API."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def serve(request: HttpRequest, where: Location) -> HttpResponse:
     except (OperationalError, InterfaceError):
         log.exception("the database did not answer")
         answer = _refusal(where, _fault(where, 503, "unavailable", "The server is busy; try again."))
-    except Exception:  # the outermost frame of this door: nothing of the fault may reach the client
+    except Exception:  # the outermost frame: nothing of the fault may reach the client
         log.exception("a call failed")
         answer = _refusal(where, _fault(where, 500, "failed", "Something went wrong here; it was logged."))
     return _response(answer, meta)
@@ -53,7 +53,7 @@ def _call(request: HttpRequest, where: Location) -> Answer:
     has_body = verb in {"POST", "PUT", "PATCH"}
     cap = min(method.body_cap, settings.GS2_MAX_BODY)
     raw = bodies.read_raw(meta, method.words, cap) if has_body else b""
-    # Who calls is settled before the body is inflated and parsed: a stranger costs nothing.
+    # The caller is authenticated before the body is inflated and parsed: a stranger costs nothing.
     call = authenticate(method, _context(request, where))
     if has_body:
         body = bodies.decode(raw, meta.get("HTTP_CONTENT_ENCODING", ""), method.words, cap)

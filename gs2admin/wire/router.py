@@ -1,7 +1,7 @@
 """Finds what answers to a verb and a path; for the methods of GS2, the published protocols and the entries of pages.
 
 A path is written with pieces: `{name}` is one segment or a part of one, `{name:int}` a number of at most nine digits,
-`{+name}` takes slashes too. The most special path wins, whatever the order in which they were added: fixed text before
+`{+name}` takes slashes too. The most specific path wins, whatever the order in which they were added: fixed text before
 `{name}` before `{+name}`, from the left.
 """
 
@@ -99,5 +99,5 @@ def _specificity(entry: Entry) -> tuple[int, ...]:
     for segment in entry.path.lstrip("/").split("/"):
         piece = _PIECE.search(segment)
         ranks.append(0 if not piece else 2 if piece[1] else 1)
-    # Of two greedy entries, the one that goes on after the greedy piece (…/lock) is the special one.
+    # Of two greedy entries, the one that goes on after the greedy piece (…/lock) is the more specific one.
     return (*ranks, 3)

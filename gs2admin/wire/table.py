@@ -1,4 +1,4 @@
-"""The table of methods: one declaration each, from which every door is made.
+"""The table of methods: one declaration each, from which every entry point is made.
 
 Each app lists its methods, of GS2 and of our own JSON API, in its package `api` as METHODS.
 """

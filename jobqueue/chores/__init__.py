@@ -1,2 +1,2 @@
 """What runs by itself: queues that wait, old rows, namespaces on their way out."""
-from jobqueue.chores import namespaces, queues  # noqa: F401
+from jobqueue.chores import drift, namespaces, queues  # noqa: F401

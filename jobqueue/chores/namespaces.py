@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.db.models.functions import Now
 
 from gs2admin import engine
-from gs2admin.namespaces.services import NamespaceStatus
+from gs2admin.namespaces.status import NamespaceStatus
 from jobqueue.models import Namespace, ScriptNamespace
 from jobqueue.services import namespaces
 from jobqueue.userdata import tasks  # noqa: F401  registers its sweeper and its cleaner with ours

@@ -6,16 +6,17 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from gs2admin import engine
-from gs2admin.namespaces.services import NamespaceStatus
+from gs2admin.namespaces.status import NamespaceStatus
 from jobqueue.execution.drain import DRAIN, begin
 from jobqueue.models import Job, Namespace, Notification, Queue
 from jobqueue.states import JobState
 
 BATCH = 1_000
+WAITING = Job.objects.filter(queue_id=OuterRef("pk"), state=JobState.WAITING)
 LOST_S = 10
 
 
@@ -52,7 +53,8 @@ def start_left_queues() -> int:
     """
     started = 0
     for namespace in list(Namespace.objects.filter(enable_auto_run=True, status=NamespaceStatus.ACTIVE)):
-        left = Queue.objects.filter(namespace=namespace, waiting__gt=0, draining=False)
+        # What is woken is decided by the jobs: a counter that is wrong would else wake its queue at every sweep.
+        left = Queue.objects.filter(Exists(WAITING), namespace=namespace, waiting__gt=0, draining=False)
         # Found by the index of queues with work; almost all of them are being drained.
         started += sum(begin(pk) for pk in list(left.order_by("head_at", "pk").values_list("pk", flat=True)[:500]))
     return started

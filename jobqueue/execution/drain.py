@@ -9,15 +9,15 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from gs2admin import engine
+from gs2admin.lease import LeaseLost
 from jobqueue import sql
 from jobqueue.execution import attempt, hold, namespaces
 from jobqueue.execution.attempt import Ended
-from jobqueue.execution.hold import Hold, HoldLost, Keeper
+from jobqueue.execution.hold import Hold, Keeper
 from jobqueue.models import Job, Namespace, Queue
 from jobqueue.notifications import finished as notify_finished
 from jobqueue.notifications import wanted
 from jobqueue.states import JobState, Next, after_attempt
-from jobqueue.stats import Counts
 
 log = logging.getLogger(__name__)
 DRAIN = "jobqueue.tasks.drain"
@@ -32,18 +32,17 @@ def drain(queue_id: int) -> None:
     if held is None:
         return
     namespace, auto = namespaces.current(held.namespace_id)
-    finished, wait_s, counts = 0, 0.0, Counts()
+    finished, wait_s = 0, 0.0
     try:
         if auto:
-            turn = Slice(held, namespace, counts)
+            turn = Slice(held, namespace)
             finished, wait_s = turn.run()
             auto = not turn.switched_off
-    except HoldLost:
+    except LeaseLost:
         log.warning("a queue was taken over", extra={"queue_id": queue_id})
         return
     with transaction.atomic():
         left = hold.let_go(held, finished=finished, wait_s=wait_s, stop=not auto)
-        counts.write(held.namespace_id)
         if left and not wait_s and auto:
             engine.wake(DRAIN, queue_id)
     # Turned on again before that was written: whoever did so found the queue draining and did not ring.
@@ -64,8 +63,8 @@ def begin(queue_id: int) -> bool:
 class Slice:
     """One turn of one queue."""
 
-    def __init__(self, held: Hold, namespace: Namespace, counts: Counts) -> None:
-        self.held, self.namespace, self.counts = held, namespace, counts
+    def __init__(self, held: Hold, namespace: Namespace) -> None:
+        self.held, self.namespace = held, namespace
         self.finished = 0
         self.switched_off = False
         self.notifies = wanted(namespace.run_notification)
@@ -84,7 +83,6 @@ class Slice:
             then = after_attempt(
                 status_code=ended.status_code, tries=tries, max_tries=job[3], may_retry=ended.may_retry
             )
-            self.finished += then.state != JobState.WAITING
             more = then.state != JobState.WAITING and time.monotonic() < ends
             job = self._settle(job, ended, then, more)
             if then.wait_s:
@@ -125,7 +123,8 @@ class Slice:
                 if settled:
                     notify_finished(self.namespace, self.held.user_id, job[0])
         if settled:
-            self.counts.add(job[1], then.state, ended.took_ms)
+            # Not when it was deleted meanwhile: whoever did so has counted it out.
+            self.finished += then.state != JobState.WAITING
         if self.keeper.due:
             self.keeper.tick()
         if following and claimed:
@@ -143,9 +142,11 @@ class Slice:
             result=ended.result,
             output=ended.output,
             took_ms=ended.took_ms,
+            namespace_id=self.held.namespace_id,
+            script=job[1],
             next_id=following[0] if following else None,
             fence=self.held.fence,
         )
         if not settled and Job.objects.filter(pk=job[0]).exists():
-            raise HoldLost
+            raise LeaseLost
         return settled, claimed

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from gs2admin.cache import Cache
-from gs2admin.namespaces.services import NamespaceStatus
+from gs2admin.namespaces.status import NamespaceStatus
 from jobqueue import sql
 from jobqueue.models import Namespace
 

@@ -8,7 +8,7 @@ from django import forms
 from django.utils.dateparse import parse_datetime
 
 from gs2admin.dashboard.forms import JsonField, PageForm, ReasonForm
-from gs2admin.namespaces.pages import SpaceForm, name_field
+from gs2admin.namespaces.pages import NamespaceForm, name_field
 
 
 class NotificationField(JsonField):
@@ -28,7 +28,7 @@ class NotificationField(JsonField):
         return found
 
 
-class ScriptSpaceForm(SpaceForm):
+class ScriptNamespaceForm(NamespaceForm):
     """A namespace of scripts."""
 
     transaction_setting = JsonField(label="Transaction setting", help_text="Stored and given back to clients.")
@@ -36,7 +36,7 @@ class ScriptSpaceForm(SpaceForm):
     log_setting = JsonField(label="Log setting", help_text='Like {"loggingNamespaceId": "grn:…"}.')
 
 
-class QueueSpaceForm(ScriptSpaceForm):
+class QueueNamespaceForm(ScriptNamespaceForm):
     """A namespace of job queues."""
 
     enable_auto_run = forms.BooleanField(

@@ -95,9 +95,9 @@ def jobs_named(project: Project, text: str, *, limit: int) -> list[Job]:
 
 def scripts_named(project: Project, text: str, *, limit: int) -> list[Script]:
     """Scripts whose name begins with the text; without their sources."""
-    spaces = list(ScriptNamespace.objects.filter(project=project).values_list("pk", flat=True))
+    namespaces = list(ScriptNamespace.objects.filter(project=project).values_list("pk", flat=True))
     ids = rows_per(
-        spaces,
+        namespaces,
         lambda pk: Script.objects.filter(namespace_id=pk).filter(begins("name", text)).order_by("name").values_list("pk")[:limit],
     )
     rows = Script.objects.filter(pk__in=[pk for (pk,) in ids]).select_related("namespace").defer("source")

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from jobqueue.models import GivenUp, Namespace
-from jobqueue.stats import LABEL
+from jobqueue.sql import LABEL
 
 MOST = 1_000
 

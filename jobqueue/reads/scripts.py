@@ -13,7 +13,7 @@ from django.db.models.functions import Length, Substr
 from gs2admin.errors import NotFound
 from gs2admin.identity.models import Project
 from jobqueue.models import Script, ScriptNamespace, ScriptVersion, Tally
-from jobqueue.stats import LABEL
+from jobqueue.sql import LABEL
 
 # A longer text is shown by its beginning; an editor in a browser is no place for it.
 EDITABLE = 400_000
@@ -93,7 +93,7 @@ def known(project: Project, ids: Iterable[str]) -> dict[str, tuple[str, str]]:
     if not asked:
         return {}
     rows = Script.objects.filter(
-        namespace__project=project, namespace__name__in={space for space, _ in asked.values()},
+        namespace__project=project, namespace__name__in={namespace for namespace, _ in asked.values()},
         name__in={name for _, name in asked.values()},
     )  # fmt: skip
     there = set(rows.order_by().values_list("namespace__name", "name"))

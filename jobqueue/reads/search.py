@@ -31,12 +31,12 @@ class Found:
 
 def players(project: Project, user: str, *, limit: int) -> list[Queue]:
     """Queues whose player's id begins so, the exact one first."""
-    spaces = {row.pk: row for row in Namespace.objects.filter(project=project)}
-    rows = Queue.objects.filter(namespace_id__in=list(spaces))
+    namespaces = {row.pk: row for row in Namespace.objects.filter(project=project)}
+    rows = Queue.objects.filter(namespace_id__in=list(namespaces))
     exact = list(rows.filter(user_id=user)[:limit])
     others = list(rows.filter(begins("user_id", user)).exclude(user_id=user).order_by("user_id")[: limit - len(exact)])
     for row in (found := exact + others):
-        row.namespace = spaces[row.namespace_id]
+        row.namespace = namespaces[row.namespace_id]
     return found
 
 

@@ -17,14 +17,14 @@ from gs2admin.audit.services import record
 from gs2admin.errors import Conflict, Invalid, NotFound, Quota
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.rights import require
-from gs2admin.namespaces.services import NamespaceStatus
+from gs2admin.lease import LeaseLost
+from gs2admin.namespaces.status import NamespaceStatus
 from jobqueue import notifications as notify
 from jobqueue import sql
 from jobqueue.execution import attempt, hold
 from jobqueue.execution.drain import DRAIN
 from jobqueue.models import GivenUp, Job, JobResult, Namespace, Queue
 from jobqueue.states import DEFAULT_TRIES, NOBODY, QUEUED, JobState, after_attempt
-from jobqueue.stats import count_one
 
 MAX_ENTRIES = 10
 MAX_REPLAYED = 1000
@@ -161,21 +161,21 @@ def run_next(
         with transaction.atomic():
             ours, _ = sql.settle(
                 job_id=job.pk, tries=job.try_count, to=then.state, status_code=ended.status_code, result=ended.result,
-                output=ended.output, took_ms=ended.took_ms,
+                output=ended.output, took_ms=ended.took_ms, namespace_id=namespace.pk, script=job.script_id,
             )  # fmt: skip
             if ours:
-                count_one(namespace.pk, job.script_id, then.state, took_ms=ended.took_ms)
                 notify.finished(namespace, user_id, job.pk)
-                finished = int(then.state != JobState.WAITING)
             result = JobResult.objects.filter(job_id=job.pk, try_number=job.try_count - 1).first()
             last = not any(Job.objects.filter(queue_id=queue.pk, state=state).exists() for state in QUEUED)
             if ours:
                 job.state, job.updated_at = then.state, result.tried_at
                 settled(Ran(job, result, last))
+        # Not before it is committed: what is rolled back has not left the queue.
+        finished = int(ours and then.state != JobState.WAITING)
         if not ours:
             _refuse_if_gone(namespace)
         return Ran(job, result, last)
-    except hold.HoldLost:
+    except LeaseLost:
         _refuse_if_gone(namespace)
         raise _running_already(user_id) from None
     finally:
@@ -218,7 +218,7 @@ def delete_job(*, actor: Actor, namespace: Namespace, job: Job, reason: str = ""
         Job.objects.filter(pk=job.pk).delete()
         queue = Queue.objects.filter(pk=job.queue_id)
         queue.update(waiting=F("waiting") - int(state in QUEUED), rev=F("rev") + 1)
-        queue.update(**hold.head(job.queue_id))  # looked at after the row is locked, so that no push is overlooked
+        queue.update(**hold.head())  # looked at after the row is locked, so that no push is overlooked
         if actor.kind in LOGGED:
             record(actor=actor, action="job.delete", obj=job, project_id=namespace.project_id, player=job.queue.user_id,
                    before={"user": job.queue.user_id, "script": job.script_id, "state": str(state)}, reason=reason)

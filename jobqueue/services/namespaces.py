@@ -10,7 +10,7 @@ from gs2admin.errors import Invalid
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import require
-from gs2admin.namespaces import services as spaces
+from gs2admin.namespaces import services as namespaces
 from gs2admin.namespaces.services import IN_REQUEST_S, Kind
 from jobqueue import notifications as notify
 from jobqueue.execution import scripts as found_scripts
@@ -38,7 +38,7 @@ def create_namespace(*, actor: Actor, project: Project, name: str, **settings: A
     """Make a namespace. settings: any of QUEUES.settings. Raises NotFound, Denied, Invalid, Conflict (name taken)."""
     require(actor, QUEUES.right, project)
     _check_notifications(settings)
-    return spaces.create(QUEUES, actor=actor, project=project, name=name, settings=settings)
+    return namespaces.create(QUEUES, actor=actor, project=project, name=name, settings=settings)
 
 
 def _check_notifications(settings: dict[str, Any]) -> None:
@@ -58,7 +58,7 @@ def update_namespace(*, actor: Actor, namespace: Namespace, reason: str = "", **
     require(actor, QUEUES.right, namespace)
     _check_notifications(settings)
     was_on = namespace.enable_auto_run
-    row = spaces.update(QUEUES, actor=actor, namespace=namespace, settings=settings, reason=reason)
+    row = namespaces.update(QUEUES, actor=actor, namespace=namespace, settings=settings, reason=reason)
     if row.enable_auto_run and ("enable_auto_run" in settings or not was_on):
         start_queues(row)
     return row
@@ -85,7 +85,7 @@ def delete_namespace(*, actor: Actor, namespace: Namespace, reason: str = "") ->
 
     Raises NotFound, Denied.
     """
-    spaces.close(
+    namespaces.close(
         QUEUES, actor=actor, namespace=namespace, reason=reason, task=FINISH_QUEUES, enable_auto_run=False
     )
     finish_delete(namespace, seconds=IN_REQUEST_S)
@@ -94,7 +94,7 @@ def delete_namespace(*, actor: Actor, namespace: Namespace, reason: str = "") ->
 
 def finish_delete(namespace: Namespace, *, seconds: float = 30.0) -> bool:
     """Remove a closed namespace's rows, a batch per transaction, the namespace last. False: there is more to do."""
-    return spaces.empty(
+    return namespaces.empty(
         namespace, seconds,
         GivenUp.objects.filter(namespace=namespace),
         Tally.objects.filter(namespace=namespace),
@@ -108,19 +108,19 @@ def finish_delete(namespace: Namespace, *, seconds: float = 30.0) -> bool:
 
 def create_script_namespace(*, actor: Actor, project: Project, name: str, **settings: Any) -> ScriptNamespace:
     """Make one. settings: any of SCRIPTS.settings. Raises NotFound, Denied, Invalid (name), Conflict (name taken)."""
-    return spaces.create(SCRIPTS, actor=actor, project=project, name=name, settings=settings)
+    return namespaces.create(SCRIPTS, actor=actor, project=project, name=name, settings=settings)
 
 
 def update_script_namespace(
     *, actor: Actor, namespace: ScriptNamespace, reason: str = "", **settings: Any
 ) -> ScriptNamespace:
     """Change what is given. Raises NotFound, Denied."""
-    return spaces.update(SCRIPTS, actor=actor, namespace=namespace, settings=settings, reason=reason)
+    return namespaces.update(SCRIPTS, actor=actor, namespace=namespace, settings=settings, reason=reason)
 
 
 def delete_script_namespace(*, actor: Actor, namespace: ScriptNamespace, reason: str = "") -> ScriptNamespace:
     """Remove it with its scripts; jobs that name them fail from then on. Raises NotFound, Denied."""
-    spaces.close(SCRIPTS, actor=actor, namespace=namespace, reason=reason, task=FINISH_SCRIPTS)
+    namespaces.close(SCRIPTS, actor=actor, namespace=namespace, reason=reason, task=FINISH_SCRIPTS)
     finish_delete_scripts(namespace, seconds=IN_REQUEST_S)
     found_scripts.forget()
     return namespace
@@ -128,4 +128,4 @@ def delete_script_namespace(*, actor: Actor, namespace: ScriptNamespace, reason:
 
 def finish_delete_scripts(namespace: ScriptNamespace, *, seconds: float = 30.0) -> bool:
     """Remove a closed namespace's scripts, the namespace last. False: there is more to do."""
-    return spaces.empty(namespace, seconds, Script.objects.filter(namespace=namespace), batch=20)
+    return namespaces.empty(namespace, seconds, Script.objects.filter(namespace=namespace), batch=20)

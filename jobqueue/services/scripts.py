@@ -16,7 +16,7 @@ from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import require
 from gs2admin.names import check_name
-from gs2admin.namespaces.services import NamespaceStatus
+from gs2admin.namespaces.status import NamespaceStatus
 from jobqueue.execution import calls, scripts
 from jobqueue.execution.running import run_source
 from jobqueue.models import Script, ScriptNamespace, ScriptVersion

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from gs2admin.errors import Invalid
-from gs2admin.namespaces.services import NamespaceStatus
+from gs2admin.namespaces.status import NamespaceStatus
 from jobqueue.models import Namespace
 from jobqueue.services.jobs import check_args
 from jobqueue.userdata.archive import Archive

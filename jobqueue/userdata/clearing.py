@@ -19,13 +19,15 @@ def clean(hold: Hold) -> None:
     if not run.swapped:
         hold.note(f"Erasing, attempt {run.attempts}.")
         with hold.step():
-            put_away(run)
+            jobs = Job.objects.filter(queue__in=put_away(run)).count()
             Notification.objects.filter(project=run.project, user_id=run.user_id).delete()
             # Remembered answers hold arguments and results.
             DuplicateRecord.objects.filter(project=run.project, user_id=run.user_id).delete()
-            hold.note("The player's queues are empty; removing the rows.", swapped=True)
-    removed = remove_rubbish(hold)
-    hold.end(UserDataState.DONE, f"Done: {removed} jobs removed.")
+            hold.note("The player's queues are empty; removing the rows.", swapped=True, done=0, total=jobs)
+    remove_rubbish(hold)
+    # What this worker removed is not all, if one before it died in the middle.
+    total = UserDataRun.objects.values_list("total", flat=True).get(pk=run.pk)
+    hold.end(UserDataState.DONE, f"Done: {total} jobs removed.", done=total)
 
 
 def rubbish_of(run: UserDataRun) -> str:
@@ -38,8 +40,11 @@ def staged_of(run: UserDataRun) -> str:
     return f"{NOBODY}import:{run.token.hex}"
 
 
-def put_away(run: UserDataRun) -> None:
-    """The player has nothing any more, from this transaction's end on; who ran a job of his has lost the queue."""
+def put_away(run: UserDataRun) -> list[int]:
+    """The player has nothing any more, from this transaction's end on; who ran a job of his has lost the queue.
+
+    Returns the ids of the queues.
+    """
     queues = Queue.objects.filter(namespace__project=run.project, user_id=run.user_id)
     pks = list(queues.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
     GivenUp.objects.filter(namespace__project=run.project, user_id=run.user_id).delete()
@@ -51,21 +56,19 @@ def put_away(run: UserDataRun) -> None:
     with connection.cursor() as cursor:
         for pk in pks:
             cursor.execute(f"UPDATE jobqueue_job SET name = {_NEW_NAME[connection.vendor]} WHERE queue_id = %s", [pk])
+    return pks
 
 
-def remove_rubbish(hold: Hold) -> int:
-    """Remove what was put away, a batch per transaction. Returns the jobs removed. Raises LeaseLost."""
-    return remove_rows(hold, rubbish_of(hold.run))
+def remove_rubbish(hold: Hold) -> None:
+    """Remove what was put away, a batch per transaction. Raises LeaseLost."""
+    remove_rows(hold, rubbish_of(hold.run))
 
 
-def remove_rows(hold: Hold, user_id: str) -> int:
+def remove_rows(hold: Hold, user_id: str) -> None:
     """Remove the queues of a made-up user with their jobs."""
     queues = Queue.objects.filter(namespace__project=hold.run.project, user_id=user_id)
-    removed = 0
     while pks := list(Job.objects.filter(queue__in=queues).order_by("pk").values_list("pk", flat=True)[:BATCH]):
         with hold.step():
             Job.objects.filter(pk__in=pks).delete()
-        removed += len(pks)
     with hold.step():
         queues.delete()
-    return removed

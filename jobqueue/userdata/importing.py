@@ -132,11 +132,10 @@ def _swap(hold: Hold, archive: Archive) -> tuple[int, int]:
     _list_given_up(hold, archive, queues)
     kept, renamed = _give_names_back(hold, queues)
     for queue in queues:
-        first = head(queue.pk)
         waiting = Job.objects.filter(queue=queue, state=JobState.WAITING).count()
         begins = waiting > 0 and queue.namespace.enable_auto_run
         Queue.objects.filter(pk=queue.pk).update(
-            user_id=run.user_id, waiting=waiting, draining=begins, rung_at=Now() if begins else None, **first
+            user_id=run.user_id, waiting=waiting, draining=begins, rung_at=Now() if begins else None, **head()
         )
         if begins:
             engine.wake(DRAIN, queue.pk)

@@ -4,10 +4,10 @@ from __future__ import annotations
 from django import forms
 
 from gs2admin.dashboard.forms import JsonField, PageForm
-from gs2admin.namespaces.pages import SpaceForm
+from gs2admin.namespaces.pages import NamespaceForm
 
 
-class NamespaceForm(SpaceForm):
+class NamespaceForm(NamespaceForm):
     """A namespace of mutexes."""
 
     log_setting = JsonField(label="Log setting", help_text='Given back to clients; like {"loggingNamespaceId": "grn:…"}.')

@@ -51,11 +51,11 @@ def holding(
     `lock` raises. A block that outlives ttl_s without `tick` goes on without the mutex: what it writes should name the fence.
     Not inside a transaction: others would see the mutex free until it commits.
     """
-    space = namespace or server_namespace()
+    namespace = namespace or server_namespace()
     transaction_id, deadline = uuid4().hex, time.monotonic() + wait_s
     while True:
         try:
-            state = lock(actor=actor, namespace=space, user_id=user_id, property_id=property_id,
+            state = lock(actor=actor, namespace=namespace, user_id=user_id, property_id=property_id,
                          transaction_id=transaction_id, ttl_s=ttl_s)  # fmt: skip
             break
         except Conflict as refusal:
@@ -63,7 +63,7 @@ def holding(
             if refusal.code != "lock.mutex.locked" or left_s <= 0:
                 raise
             time.sleep(min(left_s, refusal.extra["retry_after_ms"] / 1000 * random.uniform(0.8, 1.2)))
-    key = sql.key_of(space.pk, user_id, property_id)
+    key = sql.key_of(namespace.pk, user_id, property_id)
     try:
         yield Held(key, transaction_id, state.revision, ttl_s)
     finally:

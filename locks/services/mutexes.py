@@ -9,7 +9,7 @@ from gs2admin.audit.services import record
 from gs2admin.errors import Conflict, Invalid, NotFound, Unavailable
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.rights import require
-from gs2admin.namespaces.services import NamespaceStatus
+from gs2admin.namespaces.status import NamespaceStatus
 from locks import sql, stats
 from locks.models import LockNamespace, Mutex
 from locks.services.namespaces import LOCKS

@@ -9,8 +9,9 @@ from django.db import IntegrityError, transaction
 from gs2admin.errors import Conflict
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
-from gs2admin.namespaces import services as spaces
-from gs2admin.namespaces.services import BATCH, IN_REQUEST_S, Kind, NamespaceStatus
+from gs2admin.namespaces import services as namespaces
+from gs2admin.namespaces.services import BATCH, IN_REQUEST_S, Kind
+from gs2admin.namespaces.status import NamespaceStatus
 from locks import sql
 from locks.models import LockNamespace, LockTally, Mutex, Watermark
 
@@ -23,7 +24,7 @@ SERVER = "system"
 def create_namespace(*, actor: Actor, project: Project, name: str, **settings: Any) -> LockNamespace:
     """Make a namespace. settings: any of LOCKS.settings. Raises NotFound, Denied, Invalid (name), Conflict (name taken)."""
     with transaction.atomic():
-        row = spaces.create(LOCKS, actor=actor, project=project, name=name, settings=settings)
+        row = namespaces.create(LOCKS, actor=actor, project=project, name=name, settings=settings)
         # Read when the old one of that name, if there was one, is gone with its rows: its revisions are counted in then.
         row.floor = Watermark.objects.filter(project=project).values_list("value", flat=True).first() or 0
         row.save(update_fields=["floor"])
@@ -32,7 +33,7 @@ def create_namespace(*, actor: Actor, project: Project, name: str, **settings: A
 
 def update_namespace(*, actor: Actor, namespace: LockNamespace, reason: str = "", **settings: Any) -> LockNamespace:
     """Change what is given. Raises NotFound, Denied, Conflict (it is being deleted)."""
-    return spaces.update(LOCKS, actor=actor, namespace=namespace, settings=settings, reason=reason)
+    return namespaces.update(LOCKS, actor=actor, namespace=namespace, settings=settings, reason=reason)
 
 
 def delete_namespace(*, actor: Actor, namespace: LockNamespace, reason: str = "") -> LockNamespace:
@@ -42,7 +43,7 @@ def delete_namespace(*, actor: Actor, namespace: LockNamespace, reason: str = ""
     """
     if namespace.project_id is None:
         raise Conflict("The server's own mutexes live in this namespace; it stays.", component="namespace")
-    spaces.close(LOCKS, actor=actor, namespace=namespace, reason=reason, task=FINISH)
+    namespaces.close(LOCKS, actor=actor, namespace=namespace, reason=reason, task=FINISH)
     finish_delete(namespace, seconds=IN_REQUEST_S)
     return namespace
 
@@ -50,7 +51,7 @@ def delete_namespace(*, actor: Actor, namespace: LockNamespace, reason: str = ""
 def finish_delete(namespace: LockNamespace, *, seconds: float = 30.0) -> bool:
     """Remove a closed namespace's rows, a batch per transaction, the namespace last. False: there is more to do."""
     ends = time.monotonic() + seconds
-    for ids in spaces.batches(Mutex.objects.filter(namespace_id=namespace.pk), BATCH):
+    for ids in namespaces.batches(Mutex.objects.filter(namespace_id=namespace.pk), BATCH):
         sql.remove(namespace.pk, ids)
         if time.monotonic() > ends:
             return False

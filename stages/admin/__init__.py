@@ -1,2 +1,2 @@
-"""Django admin for data fixes of stages; each module registers its pages."""
+"""The data admin of stages. Each module registers its pages."""
 from stages.admin import delivery, governance  # noqa: F401

@@ -1,4 +1,4 @@
-"""Data fixes of stages, targets and versions; rollouts and what they leave are for looking."""
+"""Data fixes of stages, targets and versions through their services; rollouts and what belongs to them are read-only."""
 from __future__ import annotations
 
 from typing import Any
@@ -31,7 +31,7 @@ from stages.steps import KINDS
 
 
 class _Where(forms.ModelChoiceField):
-    """Names the project, because every project has a stage called live."""
+    """A stage with its project, because many projects have a stage called live."""
 
     def label_from_instance(self, obj: Stage) -> str:
         return f"{obj.project.name} / {obj.name}"
@@ -42,6 +42,8 @@ def _stages() -> QuerySet[Stage]:
 
 
 class StageForm(ServiceForm):
+    """A stage's fields; the source is one of its project's other stages."""
+
     source = _Where(queryset=Stage.objects.none(), required=False, empty_label="No stage: the latest versions")
 
     class Meta:
@@ -65,7 +67,7 @@ class StageForm(ServiceForm):
 
 @admin.register(Stage)
 class StageAdmin(ServiceAdmin):
-    """Circles, names and running rollouts are the service's matter; a deleted stage is for looking."""
+    """The service checks circles, names and running rollouts; a deleted stage is read-only."""
 
     form = StageForm
     fixed = ("project",)
@@ -89,6 +91,8 @@ class StageAdmin(ServiceAdmin):
 
 
 class TargetForm(ServiceForm):
+    """A target's fields; the settings are JSON by phase."""
+
     stage = _Where(queryset=Stage.objects.none())
     kind = forms.ChoiceField(choices=[(name, kind.label) for name, kind in KINDS.items() if name != "pin"])
 
@@ -104,7 +108,7 @@ class TargetForm(ServiceForm):
             self.fields["stage"].queryset = _stages()
 
     def clean_config(self) -> dict[str, Any]:
-        """An object with phases as keys; the service checks what is in them."""
+        """The settings: an object with phases as keys. The service checks the values."""
         config = self.cleaned_data["config"]
         if not isinstance(config, dict) or set(config) - set(PHASES):
             raise forms.ValidationError(f"The settings are a JSON object with the keys {', '.join(PHASES)}.")
@@ -122,7 +126,7 @@ class TargetForm(ServiceForm):
 
 @admin.register(Target)
 class TargetAdmin(ServiceAdmin):
-    """Where a stage is deployed. A new name makes a new target with another signing key."""
+    """Where a stage is deployed to. A renamed target is a new one, with another signing key."""
 
     form = TargetForm
     fixed = ("stage",)
@@ -143,8 +147,10 @@ class TargetAdmin(ServiceAdmin):
 
 
 class VersionForm(ServiceForm):
+    """The note of a version, and whether to withdraw it."""
+
     withdraw = forms.BooleanField(
-        required=False, help_text="Never taken as the latest again, never registered again; stages that pin it keep it."
+        required=False, help_text="It is no longer the latest and cannot be registered again; stages that pin it keep it."
     )
 
     class Meta:
@@ -162,7 +168,7 @@ class VersionForm(ServiceForm):
 
 @admin.register(Version)
 class VersionAdmin(ServiceAdmin):
-    """Registered by builds or on the project's page; here the note is corrected and a bad one withdrawn."""
+    """Versions are registered by builds or on the project's page; here notes are changed and versions withdrawn."""
 
     form = VersionForm
     fields = ("microservice", "version", "note", "registered_by", "registered_at", "withdrawn_at", "withdraw", "reason")
@@ -186,7 +192,7 @@ class VersionAdmin(ServiceAdmin):
 
 @admin.register(Microservice)
 class MicroserviceAdmin(ReadOnlyAdmin):
-    """Names are in every set of the past, so they do not change."""
+    """Read-only: version sets name microservices, so their names do not change."""
 
     list_display = ("name", "project")
     list_filter = ("project",)
@@ -196,7 +202,7 @@ class MicroserviceAdmin(ReadOnlyAdmin):
 
 @admin.register(VersionSet)
 class VersionSetAdmin(ReadOnlyAdmin):
-    """Immutable."""
+    """Read-only: a version set never changes."""
 
     list_display = ("number", "project", "size", "digest", "created_at")
     list_filter = ("project",)
@@ -206,7 +212,7 @@ class VersionSetAdmin(ReadOnlyAdmin):
 
 @admin.register(Rollout)
 class RolloutAdmin(ReadOnlyAdmin):
-    """Moved by services and workers only."""
+    """Read-only: services and workers move rollouts."""
 
     list_display = ("number", "project", "stage", "kind", "state", "requested_by", "created_at", "ended_at")
     list_filter = ("state", "kind", "project")
@@ -216,7 +222,7 @@ class RolloutAdmin(ReadOnlyAdmin):
 
 @admin.register(Step)
 class StepAdmin(ReadOnlyAdmin):
-    """What a rollout did, in order."""
+    """Read-only: the steps of rollouts, in order."""
 
     list_display = ("rollout", "position", "microservice", "target_name", "phase", "kind", "state", "attempt")
     list_filter = ("state", "kind", "phase")
@@ -227,7 +233,7 @@ class StepAdmin(ReadOnlyAdmin):
 
 @admin.register(Scenario)
 class ScenarioAdmin(ReadOnlyAdmin):
-    """How rollouts of a stage proceed; changed on its page, which checks it."""
+    """Read-only: scenarios are changed on their page."""
 
     list_display = ("name", "stage", "strategy", "approvals_required", "rollback", "updated_at")
     list_filter = ("strategy",)
@@ -237,7 +243,7 @@ class ScenarioAdmin(ReadOnlyAdmin):
 
 @admin.register(CanaryReport)
 class CanaryReportAdmin(ReadOnlyAdmin):
-    """What the metrics said about a canary."""
+    """Read-only: the results of a canary's analysis."""
 
     list_display = ("rollout", "number", "passed", "score", "pass_score", "ended_at")
     list_filter = ("passed",)
@@ -247,7 +253,7 @@ class CanaryReportAdmin(ReadOnlyAdmin):
 
 @admin.register(Output)
 class OutputAdmin(ReadOnlyAdmin):
-    """What a rollout said."""
+    """Read-only: the output of rollouts."""
 
     list_display = ("rollout", "seq", "stage", "stream", "microservice", "at")
     list_filter = ("stream",)

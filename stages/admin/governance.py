@@ -1,4 +1,4 @@
-"""What governs rollouts, for looking at: every change of it belongs to a service and a page."""
+"""Stops, windows, approvals, auto-promotion and webhooks, read-only: services change them, with their checks."""
 from __future__ import annotations
 
 from django.contrib import admin
@@ -9,7 +9,7 @@ from stages.models import (
     ApprovalRule,
     AutoPromotion,
     FreezeWindow,
-    Halt,
+    Stop,
     Vote,
     WebhookAttempt,
     WebhookDelivery,
@@ -17,9 +17,9 @@ from stages.models import (
 )
 
 
-@admin.register(Halt)
-class HaltAdmin(ReadOnlyAdmin):
-    """Stops of the line, also those that were lifted."""
+@admin.register(Stop)
+class StopAdmin(ReadOnlyAdmin):
+    """Stops of promotions, also those that were lifted."""
 
     list_display = ("id", "project", "stage", "reason", "stopped_by", "stopped_at", "lifted_by", "lifted_at")
     list_filter = (("lifted_at", admin.EmptyFieldListFilter), "project")
@@ -39,7 +39,7 @@ class FreezeWindowAdmin(ReadOnlyAdmin):
 
 @admin.register(ApprovalRule)
 class ApprovalRuleAdmin(ReadOnlyAdmin):
-    """Who must approve."""
+    """How many people must approve rollouts of a stage, and with which roles."""
 
     list_display = ("stage", "needed", "roles", "covers_rollbacks")
     list_select_related = ("stage",)
@@ -47,7 +47,7 @@ class ApprovalRuleAdmin(ReadOnlyAdmin):
 
 @admin.register(Approval)
 class ApprovalAdmin(ReadOnlyAdmin):
-    """What was asked for, and where that stands."""
+    """Requests for approval, with what each waits for or how it ended."""
 
     list_display = ("rollout", "digest", "asked", "override", "sentence")
     list_select_related = ("rollout",)
@@ -65,7 +65,7 @@ class VoteAdmin(ReadOnlyAdmin):
 
 @admin.register(AutoPromotion)
 class AutoPromotionAdmin(ReadOnlyAdmin):
-    """Stages that promote themselves."""
+    """Stages that promote themselves when their source becomes Active."""
 
     list_display = ("stage", "enabled", "soak_s", "held_at", "held_because", "sentence")
     list_filter = ("enabled", ("held_at", admin.EmptyFieldListFilter))
@@ -74,7 +74,7 @@ class AutoPromotionAdmin(ReadOnlyAdmin):
 
 @admin.register(WebhookEndpoint)
 class WebhookEndpointAdmin(ReadOnlyAdmin):
-    """Where rollouts are told."""
+    """Endpoints that get a message when a rollout changes its state."""
 
     list_display = ("name", "project", "url", "active", "busy_until")
     list_filter = ("active", "project")
@@ -84,7 +84,7 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
 
 @admin.register(WebhookDelivery)
 class WebhookDeliveryAdmin(ReadOnlyAdmin):
-    """The outbox."""
+    """Messages, those that wait and those that ended."""
 
     list_display = ("id", "endpoint", "event", "state", "attempt", "due_at", "created_at", "ended_at")
     list_filter = ("state",)
@@ -94,7 +94,7 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
 
 @admin.register(WebhookAttempt)
 class WebhookAttemptAdmin(ReadOnlyAdmin):
-    """What each attempt gave."""
+    """Attempts to deliver a message, with the answer."""
 
     list_display = ("delivery", "number", "at", "status", "took_ms", "said")
     list_select_related = ("delivery__endpoint",)

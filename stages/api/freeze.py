@@ -1,4 +1,4 @@
-"""GS2-Freeze: its six methods, as the contract's page freeze fixes them."""
+"""GS2-Freeze: the six methods of the published contract."""
 
 from __future__ import annotations
 
@@ -11,18 +11,16 @@ from django.db.models.functions import Length
 
 from gs2admin.errors import Invalid, NotFound
 from gs2admin.identity.models import Project
-from gs2admin.identity.rights import require
 from gs2admin.wire.call import Call
+from gs2admin.wire.paging import fitting, key_of, page_token
 from gs2admin.wire.shapes import Integer, Nothing, Result, Shape, Text, field
 from gs2admin.wire.table import Method
-from stages.api.paging import find_stage, page_token, row_of
+from stages.api.find import find_stage, viewing
 from stages.models import Output, Stage
 from stages.plan.previews import source_versions, versions_of
 from stages.rollouts.services import promote_stage, rollback_stage
 from stages.states import stage_status
 
-# One answer holds at most this many characters of output (one piece may hold 1 MiB); the page ends earlier then.
-PAGE_CHARACTERS = 4 * 1024 * 1024
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -113,13 +111,14 @@ class OutputsResult(Result):
     next_page_token: str | None = None
 
 
+@viewing
 def describe_stages(call: Call, request: Nothing) -> dict[str, Any]:
     """By sortNumber, then name."""
-    require(call.actor, "project.view", call.project)
     rows = Stage.objects.existing(call.project.pk).with_last_rollout().select_related("source")
     return {"items": [stage_item(call.project, row) for row in rows]}
 
 
+@viewing
 def get_stage(call: Call, request: StageRequest) -> dict[str, Any]:
     """Raises NotFound."""
     row = find_stage(call, request.stage_name)
@@ -142,20 +141,23 @@ def rollback(call: Call, request: StageRequest) -> dict[str, Any]:
     return {"item": stage_item(call.project, find_stage(call, request.stage_name))}
 
 
+@viewing
 def describe_outputs(call: Call, request: OutputsRequest) -> dict[str, Any]:
-    """Oldest first, over all rollouts of the stage whose output is still kept. Raises NotFound, Invalid."""
+    """Oldest first, over all rollouts of the stage whose output is still stored (30 days). Raises NotFound, Invalid."""
     stage = find_stage(call, request.stage_name)
     after = _position(stage, request.page_token)
     following = Output.objects.kept().filter(stage=stage, id__gt=after).order_by("id")
-    sizes = list(following.annotate(size=Length("text")).values_list("id", "size")[: request.limit + 1])
-    shown = _fitting(sizes[: request.limit])
-    rows = following.filter(id__lte=sizes[shown - 1][0]) if shown else []
+    measured = list(following.annotate(size=Length("text")).values("id", "size")[: request.limit + 1])
+    shown = fitting([row["size"] for row in measured[: request.limit]])  # one piece of output may hold 1 MiB
+    last = measured[shown - 1]["id"] if shown else 0
+    rows = following.filter(id__lte=last) if shown else []
     return {
         "items": [_output_item(call.project, stage, row) for row in rows],
-        "nextPageToken": page_token(sizes[shown - 1][0]) if shown < len(sizes) else None,
+        "nextPageToken": page_token("output", last) if shown < len(measured) else None,
     }
 
 
+@viewing
 def get_output(call: Call, request: OutputRequest) -> dict[str, Any]:
     """Raises NotFound with component stage when there is no such stage, else with component output."""
     stage = find_stage(call, request.stage_name)
@@ -202,34 +204,17 @@ def _ms(at: datetime) -> int:
     return int(at.timestamp() * 1000)
 
 
-def _fitting(sizes: list[tuple[int, int]]) -> int:
-    """How many of these outputs one answer holds; at least one."""
-    total = 0
-    for count, (_, size) in enumerate(sizes):
-        total += size
-        if total > PAGE_CHARACTERS and count:
-            return count
-    return len(sizes)
-
-
 def _position(stage: Stage, token: str | None) -> int:
-    """The output that a page token names; 0 for the beginning. Raises Invalid."""
-    if token is None:
-        return 0
-    if not _UUID.fullmatch(token):
-        return row_of(token, _bad_token)
+    """The id of the output that a page token names, ours or the name of an output; 0 without one. Raises Invalid."""
+    if token is None or not _UUID.fullmatch(token):
+        return key_of(token, "output", int, component="output", word="freeze.output.pageToken") or 0
     found = Output.objects.kept().filter(stage=stage, name=token).values_list("id", flat=True).first()
     if found is None:
-        raise _bad_token()
+        raise Invalid(
+            "The output of this page token was deleted; begin again without one.", component="output",
+            message="freeze.output.pageToken.error.invalid",
+        )
     return found
-
-
-def _bad_token() -> Invalid:
-    return Invalid(
-        "The page token is not one of ours, or its output is gone; begin again without one.",
-        component="output",
-        message="freeze.output.pageToken.error.invalid",
-    )
 
 
 def _method(component: str, function: str, verb: str, path: str, request, result, handler, summary: str) -> Method:
@@ -249,54 +234,14 @@ def _method(component: str, function: str, verb: str, path: str, request, result
 
 METHODS = [
     _method("stage", "describeStages", "GET", "/", Nothing, StagesResult, describe_stages, "All stages"),
-    _method(
-        "stage",
-        "getStage",
-        "GET",
-        "/{stageName}",
-        StageRequest,
-        StageDetailResult,
-        get_stage,
-        "A stage with its source's and its own versions",
-    ),
-    _method(
-        "stage",
-        "promoteStage",
-        "POST",
-        "/{stageName}/promote",
-        StageRequest,
-        StageResult,
-        promote,
-        "Copy the source's versions onto the stage",
-    ),
-    _method(
-        "stage",
-        "rollbackStage",
-        "POST",
-        "/{stageName}/rollback",
-        StageRequest,
-        StageResult,
-        rollback,
-        "Return to the previously deployed versions",
-    ),
-    _method(
-        "output",
-        "describeOutputs",
-        "GET",
-        "/{stageName}/progress/output",
-        OutputsRequest,
-        OutputsResult,
-        describe_outputs,
-        "Output of promote and rollback, oldest first",
-    ),
-    _method(
-        "output",
-        "getOutput",
-        "GET",
-        "/{stageName}/progress/output/{outputName}",
-        OutputRequest,
-        OutputResult,
-        get_output,
-        "One piece of output",
-    ),
-]
+    _method("stage", "getStage", "GET", "/{stageName}", StageRequest, StageDetailResult, get_stage,
+            "A stage with its source's and its own versions"),
+    _method("stage", "promoteStage", "POST", "/{stageName}/promote", StageRequest, StageResult, promote,
+            "Copy the source's versions onto the stage"),
+    _method("stage", "rollbackStage", "POST", "/{stageName}/rollback", StageRequest, StageResult, rollback,
+            "Return to the previously deployed versions"),
+    _method("output", "describeOutputs", "GET", "/{stageName}/progress/output", OutputsRequest, OutputsResult, describe_outputs,
+            "Output of promote and rollback, oldest first"),
+    _method("output", "getOutput", "GET", "/{stageName}/progress/output/{outputName}", OutputRequest, OutputResult, get_output,
+            "One piece of output"),
+]  # fmt: skip

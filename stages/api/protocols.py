@@ -1,8 +1,8 @@
-"""The published protocols that stages are seen through, beside GS2-Freeze."""
+"""The published protocols beside GS2-Freeze, as gs2admin.wire serves them."""
 
 from __future__ import annotations
 
-from stages.api.asm.door import Asm
-from stages.api.sourcedeploy.door import SourceDeploy
+from stages.api.asm.protocol import Asm
+from stages.api.sourcedeploy.protocol import SourceDeploy
 
 PROTOCOLS = [SourceDeploy(), Asm()]

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Requirement:
-    """So many distinct approvals by these. roles, people: who may; whoever fits one of them. whose: for sentences."""
+    """A number of approvals by distinct voters. A vote counts when its role is in roles or its name in people."""
 
     needed: int
     roles: frozenset[str]
     people: frozenset[str] = frozenset()
-    whose: str = ""
 
     def allows(self, role: str | None, name: str) -> bool:
         """Whether an approval by somebody with that role (None: no role any more) counts for this."""
@@ -27,8 +26,8 @@ class Requirement:
 
 
 @dataclass(frozen=True)
-class Ballot:
-    """One approval as it counts now. role: of this moment; None when the voter has none any more."""
+class CountedVote:
+    """One approval. identity: whom it counts for (voters.identity_of). role: of this moment; None when there is none any more."""
 
     identity: str
     name: str
@@ -37,8 +36,11 @@ class Ballot:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is read of the world. ended: why it can never start any more, empty as a rule. moved: whether the preview is
-    another one than was confirmed. live: the rollout that runs on the stage. gates: sentences of what is closed."""
+    """What was read beside votes and requirements.
+
+    ended: why the rollout can never start, or empty. moved: whether its preview differs from the confirmed one. live: the
+    number of the rollout that runs on the stage. gates: sentences of the closed gates that block it.
+    """
 
     ended: str = ""
     moved: bool = False
@@ -48,52 +50,51 @@ class Facts:
 
 @dataclass(frozen=True)
 class Start:
-    """Everything is there: move to queued (A1)."""
+    """Nothing is missing: move to queued (A1)."""
 
     sentence: str
 
 
 @dataclass(frozen=True)
 class Wait:
-    """Not yet; the sentence says what for."""
+    """Not yet; the sentence says for what."""
 
     sentence: str
 
 
 @dataclass(frozen=True)
 class Void:
-    """It can never start any more: move to canceled (A3)."""
+    """It can never start: move to canceled (A3)."""
 
     sentence: str
 
 
-Verdict = Start | Wait | Void
+Decision = Start | Wait | Void
 
 
-def missing(requirements: Iterable[Requirement], ballots: Sequence[Ballot]) -> str:
-    """What is still missing, as a sentence; empty when every requirement is met by ballots that count now."""
-    said = []
+def missing(requirements: Iterable[Requirement], votes: Sequence[CountedVote]) -> str:
+    """The approvals that are still missing, as a sentence; empty when each requirement is met by votes that count now."""
+    parts = []
     for one in requirements:
-        counted = {ballot.identity for ballot in ballots if one.allows(ballot.role, ballot.name)}
-        left = one.needed - len(counted)
-        if left > 0:
+        counted = {vote.identity for vote in votes if one.allows(vote.role, vote.name)}
+        if len(counted) < one.needed:
             has = f"has {len(counted)} of " if counted else "needs "
-            said.append(f"{has}{one.words}")
-    return f"It {' and '.join(said)}." if said else ""
+            parts.append(f"{has}{one.words}")
+    return f"It {' and '.join(parts)}." if parts else ""
 
 
-def judge(requirements: Sequence[Requirement], ballots: Sequence[Ballot], facts: Facts) -> Verdict:
-    """The verdict of this moment; asked again whenever something changes, and by the sweep, so that nothing is stuck."""
+def decide(requirements: Sequence[Requirement], votes: Sequence[CountedVote], facts: Facts) -> Decision:
+    """The decision of this moment. It is made again after each change that may matter, and by the sweep."""
     if facts.ended:
         return Void(facts.ended)
     if facts.moved:
-        return Void("What it would change is no longer what was asked for, so the request ended. Look at the new preview "
-                    "and ask again.")
-    if left := missing(requirements, ballots):
+        return Void("What it would change is no longer what was requested, so the request ended. Look at the new preview "
+                    "and request it again.")
+    if left := missing(requirements, votes):
         return Wait(left)
     if facts.live is not None:
         return Wait(f"Approved; it waits for the end of rollout {facts.live}.")
     if facts.gates:
-        return Wait(f"Approved; it starts when nothing holds it back any more. {' '.join(facts.gates)}")
-    names = [ballot.name for ballot in ballots if any(one.allows(ballot.role, ballot.name) for one in requirements)]
+        return Wait(f"Approved; it starts when no gate blocks it any more. {' '.join(facts.gates)}")
+    names = [vote.name for vote in votes if any(one.allows(vote.role, vote.name) for one in requirements)]
     return Start(f"Approved by {', '.join(names)}." if names else "No approval is needed any more.")

@@ -1,18 +1,17 @@
-"""Who approves and who asked: what role they have at this moment, and who counts as one and the same."""
+"""Voters and requesters: the role they have at this moment, and which of them count as one and the same."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Credential, Membership, Project, Role, User
-from stages.approval.decision import Ballot
-from stages.models.governance import Vote
 
+# (kind, id) of an actor, such as ("person", "12")
 Key = tuple[str, str]
 
 
 def identity_of(kind: str, row_id: str, name: str) -> str:
-    """Whom a voter counts for. A credential counts for whoever made it: nobody approves alone with a second name."""
+    """The identity that a voter counts for. A credential counts for the person who made it, so that nobody votes twice."""
     if kind == "credential":
         maker = Credential.objects.filter(pk=row_id).values_list("created_by", flat=True).first()
         if maker and User.objects.filter(username=maker).exists():
@@ -22,15 +21,15 @@ def identity_of(kind: str, row_id: str, name: str) -> str:
 
 
 def identity_of_actor(actor: Actor) -> str:
-    """The same for an actor."""
+    """The identity that an actor counts for."""
     return identity_of(actor.kind, actor.id, actor.name)
 
 
 def roles_of(project_id: int, who: Iterable[Key], *, lock: bool) -> Mapping[Key, str | None]:
     """The role that each (kind, id) has in the project now; None for those who have none any more.
 
-    lock: hold these facts until the end of the transaction, so that no role can be lost between the look and the
-    start. Members change under their project's lock (identity.services), so that one comes first.
+    lock: lock the rows until the end of the transaction, so that no role is lost between this read and a start. The
+    project's row is locked first, as identity.services does when members change.
     """
     wanted = set(who)
     people = sorted(int(key[1]) for key in wanted if key[0] == "person" and key[1].isdigit())
@@ -53,8 +52,3 @@ def roles_of(project_id: int, who: Iterable[Key], *, lock: bool) -> Mapping[Key,
         for row in rows:
             found["credential", str(row.pk)] = row.role
     return found
-
-
-def ballots(votes: Iterable[Vote], roles: Mapping[Key, str | None]) -> list[Ballot]:
-    """The votes as they count now."""
-    return [Ballot(vote.identity, vote.name, roles.get((vote.kind, vote.voter_id))) for vote in votes]

@@ -9,7 +9,7 @@ from stages.states import Kind, RolloutState
 
 @dataclass(frozen=True)
 class SourceFacts:
-    """The rollout that last ran on the source, or runs there. None everywhere: none ever did."""
+    """The rollout that last ran on the source, or runs there; the defaults mean that none ever did."""
 
     rollout_id: int | None = None
     kind: str = ""
@@ -19,21 +19,23 @@ class SourceFacts:
 
 @dataclass(frozen=True)
 class Promote:
-    """Promote now, because of that rollout of the source."""
+    """Promote now. because: id of the rollout of the source."""
 
     because: int
 
 
 @dataclass(frozen=True)
 class Rest:
-    """Do nothing. until: when to look again, where that is known. sentence: what it waits for; empty: for nothing."""
+    """Do nothing. sentence: what it waits for, or empty."""
 
     sentence: str = ""
-    until: datetime | None = None
 
 
 def decide(source: SourceFacts, source_name: str, seen: int | None, held: str, soak_s: int, now: datetime) -> Promote | Rest:
-    """source: what last ran there. seen: the rollout that was acted on. held: why it is held, empty when it is not."""
+    """What to do now. seen: the rollout of the source that it last acted on. held: why it is held, or empty.
+
+    soak_s: seconds. now: aware.
+    """
     if source.rollout_id is None or source.rollout_id == seen:
         return Rest()
     if held:
@@ -41,8 +43,8 @@ def decide(source: SourceFacts, source_name: str, seen: int | None, held: str, s
     if source.state != RolloutState.SUCCEEDED:
         return Rest(f"{source_name} is not Active.")
     if source.kind == Kind.ROLLBACK:
-        return Rest(f"{source_name} was rolled back; a stage follows only what is promoted.")
+        return Rest(f"{source_name} was rolled back; a stage follows promotes only.")
     ready = source.ended_at + timedelta(seconds=soak_s)
     if now < ready:
-        return Rest(f"{source_name} has to stay Active until {ready:%Y-%m-%d %H:%M:%S} UTC.", ready)
+        return Rest(f"{source_name} has to stay Active until {ready:%Y-%m-%d %H:%M:%S} UTC.")
     return Promote(source.rollout_id)

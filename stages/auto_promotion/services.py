@@ -1,4 +1,4 @@
-"""Auto-promotion: its settings, the hold after a rollback by hand, and what the sweep starts."""
+"""Auto-promotion: its settings, the end of a hold after a rollback, and the promote that the sweep starts."""
 from __future__ import annotations
 
 from typing import Any
@@ -11,9 +11,10 @@ from gs2admin.audit.services import record
 from gs2admin.errors import Conflict, DomainError, Invalid, NotFound
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.rights import require
+from gs2admin.text import shortened
 from stages.auto_promotion.decide import Promote, SourceFacts, decide
 from stages.core import ledger
-from stages.gates import reads as gates
+from stages.gates.reads import blocking, closed
 from stages.models import Rollout, Stage
 from stages.models.governance import AutoPromotion
 from stages.plan.previews import preview_promote
@@ -24,7 +25,9 @@ ITSELF = Actor("system", "", "auto-promotion", superuser=True, door="task")
 
 
 def save_auto_promotion(*, actor: Actor, stage: Stage, enabled: bool, soak_s: int = 0, reason: str = "") -> AutoPromotion:
-    """Turn it on or off. It acts on what becomes Active from now on, not on what is there already.
+    """Turn it on or off. soak_s: seconds that the source has to stay Active first.
+
+    A source that is Active already when it is turned on starts nothing; the next rollout of the source does.
 
     Raises NotFound, Denied, Invalid (no source stage; a soak time above 30 days).
     """
@@ -53,8 +56,8 @@ def save_auto_promotion(*, actor: Actor, stage: Stage, enabled: bool, soak_s: in
         return auto
 
 
-def let_go(*, actor: Actor, stage: Stage, reason: str = "") -> AutoPromotion:
-    """Let a held auto-promotion go on, with what the source becomes next or has become since.
+def end_hold(*, actor: Actor, stage: Stage, reason: str = "") -> AutoPromotion:
+    """End the hold of an auto-promotion; a rollout of the source that ended meanwhile counts.
 
     Raises NotFound, Denied, Conflict (it is not held).
     """
@@ -73,33 +76,36 @@ def let_go(*, actor: Actor, stage: Stage, reason: str = "") -> AutoPromotion:
 
 
 def source_of(stage: Stage) -> SourceFacts:
-    """What last ran on the stage's source."""
+    """The rollout that last ran on the stage's source, or runs there."""
     rows = Rollout.objects.filter(stage_id=stage.source_id).exclude(started_at=None, ended_at__isnull=False)
     found = rows.exclude(state="awaiting_approval").order_by("-id").values_list("id", "kind", "state", "ended_at").first()
     return SourceFacts(*found) if found else SourceFacts()
 
 
 def promote_due(pk: int) -> bool:
-    """For the sweep: promote one stage if it is time; True when something was started. Safe on several hosts at once."""
+    """For the sweep: promote the stage with that id if it is time; True when a rollout was started.
+
+    Several hosts may call it at once: the request key lets one of them start.
+    """
     auto = AutoPromotion.objects.select_related("stage__source", "stage__project").get(pk=pk)
     stage = auto.stage
     if not auto.enabled or stage.deleted_at or stage.source_id is None:
         return False
     if source_of(stage).rollout_id in (None, auto.seen_id):
-        return False  # as nearly always
+        return False  # the usual case
     try:
         preview = preview_promote(stage)  # before the look at the source: what moves in between changes the digest
     except Invalid as refusal:
-        return _say(auto, refusal.sentence)
+        return _set_sentence(auto, refusal.sentence)
     found = decide(source_of(stage), stage.source.name, auto.seen_id, auto.held_because if auto.held_at else "", auto.soak_s,
                    timezone.now())
     if not isinstance(found, Promote):
-        return _say(auto, found.sentence)
+        return _set_sentence(auto, found.sentence)
     number = Rollout.objects.values_list("number", flat=True).get(pk=found.because)
     if not preview.effective:
         return _acted(auto, found.because, f"Nothing differed after rollout {number} of {stage.source.name}.")
-    if closed := gates.holding(gates.closed(stage.project_id), stage.pk):
-        return _say(auto, f"It waits: {' '.join(gate.sentence for gate in closed)}")
+    if gates := blocking(closed(stage.project_id), stage.pk):
+        return _set_sentence(auto, f"It waits: {' '.join(gate.sentence for gate in gates)}")
     try:
         # Together, so that what was started is noted, whenever this process dies.
         with transaction.atomic():
@@ -109,18 +115,20 @@ def promote_due(pk: int) -> bool:
             )
             _acted(auto, found.because, f"Started rollout {made.number} after rollout {number} of {stage.source.name}.")
     except DomainError as refusal:
-        return _say(auto, refusal.sentence)
+        return _set_sentence(auto, refusal.sentence)
     return True
 
 
-def _acted(auto: AutoPromotion, because: int, said: str) -> bool:
-    AutoPromotion.objects.filter(pk=auto.pk, seen=auto.seen_id).update(seen=because, sentence=said)
+def _acted(auto: AutoPromotion, because: int, sentence: str) -> bool:
+    """Store that it acted on that rollout of the source. Always False, as _set_sentence."""
+    AutoPromotion.objects.filter(pk=auto.pk, seen=auto.seen_id).update(seen=because, sentence=sentence)
     return False
 
 
-def _say(auto: AutoPromotion, said: str) -> bool:
-    if said and said != auto.sentence:
-        AutoPromotion.objects.filter(pk=auto.pk, seen=auto.seen_id).update(sentence=said[:1000])
+def _set_sentence(auto: AutoPromotion, sentence: str) -> bool:
+    """Store what it waits for, at most 1,000 characters. Always False, for promote_due: nothing was started."""
+    if sentence and sentence != auto.sentence:
+        AutoPromotion.objects.filter(pk=auto.pk, seen=auto.seen_id).update(sentence=shortened(sentence, 1000))
     return False
 
 

@@ -1,4 +1,4 @@
-"""What the activity log may say of addresses: every member reads it, and addresses hold tokens."""
+"""Addresses without their secrets, for the activity log: every member reads it, and addresses may hold tokens."""
 from __future__ import annotations
 
 import hashlib
@@ -8,10 +8,10 @@ from typing import Any
 from stages.steps.urls import parse
 
 
-def told(url: str, *, path: bool = True) -> str:
-    """An address without its query, and without its path too where that is the secret (path=False, as of chat webhooks).
+def redact(url: str, *, path: bool = True) -> str:
+    """An address without its query, and with path=False without its path too: the secret of a chat's webhook is there.
 
-    What was left out is told by a mark, so that a change of it is seen: `https://chat.example.com/… (1f3870be)`.
+    A mark stands for what is left out and changes with it: `https://chat.example.com/… (1f3870be)`. "…" for what is no URL.
     """
     try:
         found = parse(url)
@@ -23,11 +23,11 @@ def told(url: str, *, path: bool = True) -> str:
     return f"{shown}… ({hashlib.sha256(url.encode()).hexdigest()[:8]})"
 
 
-def told_in(facts: Any) -> Any:
-    """A configuration with every `url` in it told so; everything else stays."""
+def redacted(facts: Any) -> Any:
+    """A copy of a configuration (plain JSON) with each text under the name `url` redacted."""
     if isinstance(facts, Mapping):
-        return {name: told(value) if name == "url" and isinstance(value, str) and value else told_in(value)
+        return {name: redact(value) if name == "url" and isinstance(value, str) and value else redacted(value)
                 for name, value in facts.items()}
     if isinstance(facts, (list, tuple)):
-        return [told_in(each) for each in facts]
+        return [redacted(each) for each in facts]
     return facts

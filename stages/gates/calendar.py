@@ -1,4 +1,4 @@
-"""Freeze windows as iCalendar (RFC 5545), and the signed address under which a calendar program reads them."""
+"""Freeze windows as iCalendar (RFC 5545), and the key in the address from which a calendar program reads them."""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -13,16 +13,17 @@ from stages.gates.windows import in_words, occurrences
 from stages.models.governance import FreezeWindow
 
 SALT = "gs2admin.freeze-windows"
+# How far the feed reaches into the past and the future, and how many occurrences of one window it has at most.
 BACK, AHEAD, MOST = timedelta(days=28), timedelta(days=182), 60
 
 
 def key_for(project: Project, user_id: str) -> str:
-    """The key in the address of one person's feed: it is good as long as that person is a member."""
+    """The key in the address of one person's feed; it is valid while that person is a member of the project."""
     return signing.Signer(salt=SALT).sign(f"{project.pk}.{user_id}").replace(":", ".")
 
 
 def reader_of(project: Project, key: str) -> Actor | None:
-    """The person whose key for this project that is, as an actor with the roles of now; None for any other text."""
+    """The person who owns this key of the project, as an actor with the present roles; None for any other text."""
     head, _, mark = key.rpartition(".")
     try:
         number, _, user_id = signing.Signer(salt=SALT).unsign(f"{head}:{mark}").partition(".")
@@ -35,17 +36,17 @@ def reader_of(project: Project, key: str) -> Actor | None:
 
 
 def feed(project: Project, windows: Iterable[FreezeWindow], at: datetime) -> str:
-    """The calendar from four weeks ago to half a year ahead.
+    """The calendar (text/calendar, lines end with CRLF) from four weeks before `at` to half a year after it.
 
-    Weekly windows are written out, each occurrence by UTC: that says the hours exactly, also where clocks change,
-    without a description of the time zone.
+    Each occurrence of a weekly window is written in UTC. So the hours are exact when clocks change, and the calendar needs
+    no description of the time zone.
     """
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//gs2admin//freeze windows//EN", "CALSCALE:GREGORIAN",
              "METHOD:PUBLISH", "REFRESH-INTERVAL;VALUE=DURATION:PT1H",
              f"X-WR-CALNAME:{_text(f'Freeze windows of {project.name}')}"]
     for window in windows:
         where = window.stage.name if window.stage_id else "all stages"
-        within = takewhile(lambda found: found[0] < at + AHEAD, occurrences(window, at - BACK))
+        within = takewhile(lambda found: found.start < at + AHEAD, occurrences(window, at - BACK))
         for start, end in islice(within, MOST):
             lines += [
                 "BEGIN:VEVENT",
@@ -54,7 +55,7 @@ def feed(project: Project, windows: Iterable[FreezeWindow], at: datetime) -> str
                 f"DTSTART:{_stamp(start)}",
                 f"DTEND:{_stamp(end)}",
                 f"SUMMARY:{_text(f'{window.name}: no rollout on {where}')}",
-                f"DESCRIPTION:{_text(in_words(window) + ('. Rollbacks are held back too.' if window.holds_rollbacks else '.'))}",
+                f"DESCRIPTION:{_text(in_words(window) + ('. Rollbacks are blocked too.' if window.holds_rollbacks else '.'))}",
                 "TRANSP:TRANSPARENT",
                 "END:VEVENT",
             ]
@@ -70,7 +71,7 @@ def _text(value: str) -> str:
 
 
 def _folded(line: str) -> str:
-    """At most 75 octets a line; what follows begins with a blank. Characters stay whole."""
+    """The line in pieces of at most 75 octets, each but the first with a blank before it; no character is split."""
     pieces, room, piece = [], 75, b""
     for character in line:
         octets = character.encode()

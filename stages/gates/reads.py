@@ -1,4 +1,4 @@
-"""What holds rollouts back just now: the line is stopped, or a freeze window is on. Reads only."""
+"""Which gates are closed, and which of them block a rollout. All other rooms read gates through this file."""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from gs2admin.errors import Conflict
 from stages.gates.windows import current, moment, zone
-from stages.models.governance import FreezeWindow, Halt
+from stages.models.governance import FreezeWindow, Stop
 from stages.states import Kind
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Gate:
     """One closed gate. kind: stop or freeze. stage_id: None closes all stages of the project.
 
-    until: when it opens by itself; None for a stop, which somebody has to lift.
+    until: when it opens by itself; None for a stop, which a person has to lift.
     """
 
     kind: str
@@ -33,36 +33,66 @@ class Gate:
     until: datetime | None = None
     name: str = ""
 
-    def holds(self, stage_id: int, kind: str) -> bool:
-        """Whether it holds back a rollout of that kind on that stage."""
+    def blocks(self, stage_id: int, kind: str) -> bool:
+        """Whether it blocks a rollout of that kind (states.Kind) on that stage."""
         return self.stage_id in (None, stage_id) and (self.holds_rollbacks or kind != Kind.ROLLBACK)
 
     @property
     def code(self) -> str:
-        """The special code that clients get."""
+        """The special code of a refusal on the wire."""
         return "freeze.stage.stopped" if self.kind == "stop" else "freeze.stage.frozen"
 
 
 def closed(project_id: int, at: datetime | None = None) -> list[Gate]:
-    """Every gate of the project that is closed at that moment (now); stops first. Two queries."""
+    """The gates of the project that are closed at that moment (default: now), stops first; two queries."""
     at = at or timezone.now()
-    halts = Halt.objects.filter(project_id=project_id, lifted_at=None).filter(_existing()).select_related("stage")
-    found = [_of_halt(row) for row in halts.order_by("id")]
-    windows = FreezeWindow.objects.filter(project_id=project_id).filter(_existing()).exclude(ends_at__lte=at)
-    for row in windows.select_related("stage").order_by("id"):
+    stops = Stop.objects.filter(project_id=project_id, lifted_at=None).filter(_of_existing_stages()).select_related("stage")
+    found = [_of_stop(row) for row in stops.order_by("id")]
+    for row in windows(project_id).exclude(ends_at__lte=at):
         if on := current(row, at):
-            found.append(_of_window(row, on[1]))
+            found.append(_of_window(row, on.end))
     return found
 
 
-def _existing() -> Q:
+def windows(project_id: int) -> QuerySet[FreezeWindow]:
+    """The freeze windows of the project with their stages, in the order of their making, without those of deleted stages."""
+    rows = FreezeWindow.objects.filter(project_id=project_id).filter(_of_existing_stages())
+    return rows.select_related("stage").order_by("id")
+
+
+def blocking(gates: Iterable[Gate], stage_id: int, kind: str = Kind.PROMOTE) -> list[Gate]:
+    """Those of the gates that block a rollout of that kind (states.Kind) on that stage."""
+    return [gate for gate in gates if gate.blocks(stage_id, kind)]
+
+
+def stopped_since_request(rollout: Rollout) -> str:
+    """For the worker that is about to begin: the sentence of a stop that was made after the rollout; empty without one.
+
+    Whoever overrode a stop saw those that existed then. A freeze window that begins meanwhile does not block.
+    """
+    stops = Stop.objects.filter(project_id=rollout.project_id, lifted_at=None, stopped_at__gt=rollout.created_at)
+    gates = [_of_stop(row) for row in stops.select_related("stage").order_by("id")]
+    found = blocking(gates, rollout.stage_id, rollout.kind)
+    return found[0].sentence if found else ""
+
+
+def refusal(found: list[Gate]) -> Conflict:
+    """The error for a rollout that gates block. found: at least one gate."""
+    sentences = [gate.sentence for gate in found]
+    return Conflict(
+        f"{' '.join(sentences)} Nothing was started.", component="stage", message="freeze.stage.stage.error.conflict",
+        code=found[0].code, extra={"gates": sentences},
+    )
+
+
+def _of_existing_stages() -> Q:
     return Q(stage=None) | Q(stage__deleted_at=None)
 
 
-def _of_halt(row: Halt) -> Gate:
+def _of_stop(row: Stop) -> Gate:
     where = row.stage.name if row.stage_id else "all stages"
-    sentence = f"The line is stopped on {where} by {row.stopped_by}: {row.reason}"
-    return Gate("stop", row.pk, row.stage_id, _ended(sentence), row.holds_rollbacks, name=where)
+    sentence = f"Promotions are stopped on {where} by {row.stopped_by}: {row.reason}"
+    return Gate("stop", row.pk, row.stage_id, _with_full_stop(sentence), row.holds_rollbacks, name=where)
 
 
 def _of_window(row: FreezeWindow, until: datetime) -> Gate:
@@ -71,29 +101,5 @@ def _of_window(row: FreezeWindow, until: datetime) -> Gate:
     return Gate("freeze", row.pk, row.stage_id, sentence, row.holds_rollbacks, until, row.name)
 
 
-def _ended(sentence: str) -> str:
+def _with_full_stop(sentence: str) -> str:
     return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
-
-
-def stopped_since_asked(rollout: Rollout) -> str:
-    """For the worker that is about to begin: why the line that was stopped after somebody asked for this holds it back.
-
-    Empty when none does. Who overrode a stop knew of those before; a freeze window that begins meanwhile holds nothing back.
-    """
-    halts = Halt.objects.filter(project_id=rollout.project_id, lifted_at=None, stopped_at__gt=rollout.created_at)
-    found = holding([_of_halt(row) for row in halts.select_related("stage").order_by("id")], rollout.stage_id, rollout.kind)
-    return found[0].sentence if found else ""
-
-
-def holding(gates: Iterable[Gate], stage_id: int, kind: str = Kind.PROMOTE) -> list[Gate]:
-    """Those of the gates that hold back a rollout of that kind on that stage."""
-    return [gate for gate in gates if gate.holds(stage_id, kind)]
-
-
-def refusal(found: list[Gate]) -> Conflict:
-    """What whoever wanted to start a rollout is told. found: at least one gate."""
-    said = " ".join(gate.sentence for gate in found)
-    return Conflict(
-        f"{said} Nothing was started.", component="stage", message="freeze.stage.stage.error.conflict", code=found[0].code,
-        extra={"gates": [gate.sentence for gate in found]},
-    )

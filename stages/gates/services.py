@@ -1,4 +1,4 @@
-"""Making, changing and removing freeze windows."""
+"""Writes of gates: stop and resume promotions, make, change and remove freeze windows."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -6,25 +6,79 @@ from datetime import datetime, time
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
 
 from gs2admin.audit.services import record
-from gs2admin.errors import Invalid, NotFound, Quota
+from gs2admin.errors import Conflict, Invalid, NotFound, Quota
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import require
 from stages.core import ledger
 from stages.gates.windows import in_words, zone
 from stages.models import Stage
-from stages.models.governance import FreezeWindow
+from stages.models.governance import FreezeWindow, Stop
 
+# characters, as long as the column
+MAX_STOP_REASON = 1024
+# windows of a project
 MOST = 100
-# A moment has to stay one in every time zone, also one that is chosen later.
+# A moment must stay valid in every time zone, also in one that is chosen later.
 YEARS = range(1971, 9999)
+
+
+def stop_promotions(
+    *, actor: Actor, project: Project, stage: Stage | None = None, reason: str, holds_rollbacks: bool = False
+) -> Stop:
+    """Block new rollouts of the stage, or of all stages without one; rollouts that run go on.
+
+    holds_rollbacks: block rollbacks too. Raises NotFound, Denied, Invalid (no reason, or one that is too long), Conflict
+    (promotions are stopped there already).
+    """
+    require(actor, "line.stop", project)
+    why = _reason(reason)
+    if not why:
+        raise Invalid("Say why promotions are stopped: everybody who wants to promote reads it.", component="stage",
+                      message="freeze.stage.reason.error.require", extra={"field": "reason"})
+    with transaction.atomic():
+        ledger.lock(project.pk)
+        row = _existing_stage(project, stage)
+        if now := _open(project, row):
+            raise Conflict(f"Promotions are stopped on {_where(row)} already, by {now.stopped_by}: {now.reason}",
+                           component="stage", message="freeze.stage.stage.error.conflict", code="freeze.stage.stopped")
+        stop = Stop.objects.create(project=project, stage=row, reason=why, holds_rollbacks=holds_rollbacks,
+                                   stopped_by=actor.name)
+        _touch(row)
+        record(actor=actor, action="line.stop", obj=stop, after={"stage": row.name if row else None,
+               "holds_rollbacks": holds_rollbacks}, reason=why)
+        return stop
+
+
+def resume_promotions(*, actor: Actor, project: Project, stage: Stage | None = None, reason: str = "") -> Stop:
+    """Lift the stop of the stage, or the one of all stages without one; returns the lifted stop.
+
+    Raises NotFound, Denied, Invalid (a reason that is too long), Conflict (promotions are not stopped there).
+    """
+    require(actor, "line.resume", project)
+    why = _reason(reason)
+    with transaction.atomic():
+        ledger.lock(project.pk)
+        row = _existing_stage(project, stage)
+        stop = _open(project, row)
+        if stop is None:
+            raise Conflict(f"Promotions are not stopped on {_where(row)}.", component="stage",
+                           message="freeze.stage.stage.error.conflict", code="freeze.stage.notStopped")
+        Stop.objects.filter(pk=stop.pk).update(lifted_at=Now(), lifted_by=actor.name)
+        _touch(row)
+        record(actor=actor, action="line.resume", obj=stop, before={"stopped_by": stop.stopped_by, "reason": stop.reason},
+               after={"stage": row.name if row else None}, reason=why)
+        stop.refresh_from_db()
+        return stop
 
 
 @dataclass(frozen=True)
 class WindowPlan:
-    """What a window is to be; models.FreezeWindow says what the fields mean. Moments are aware."""
+    """The wanted fields of a window; models.FreezeWindow says what they mean. Moments are aware."""
 
     name: str
     stage: Stage | None = None
@@ -42,14 +96,12 @@ class WindowPlan:
 def save_window(
     *, actor: Actor, project: Project, plan: WindowPlan, window: FreezeWindow | None = None, reason: str = ""
 ) -> FreezeWindow:
-    """Make a window, or change the given one. Raises NotFound, Denied, Invalid, Quota (more than 100)."""
+    """Make a window, or change the given one. Raises NotFound, Denied, Invalid, Quota (more than MOST windows)."""
     require(actor, "window.edit", project)
     fields = _checked(plan)
     with transaction.atomic():
         ledger.lock(project.pk)
-        if plan.stage is not None and not Stage.objects.existing(project.pk).filter(pk=plan.stage.pk).exists():
-            raise NotFound(f"There is no stage {plan.stage.name}.", component="stage",
-                           message="freeze.stage.stage.error.notFound", extra={"field": "stage"})
+        _existing_stage(project, plan.stage)
         before = None
         if window is None:
             if FreezeWindow.objects.filter(project=project).count() >= MOST:
@@ -57,7 +109,7 @@ def save_window(
                             message="freeze.window.error.tooMany")
             row = FreezeWindow(project=project, created_by=actor.name)
         else:
-            row = _existing(window, project)
+            row = _existing_window(window, project)
             before = _facts(row)
         for name, value in fields.items():
             setattr(row, name, value)
@@ -68,16 +120,48 @@ def save_window(
 
 
 def remove_window(*, actor: Actor, window: FreezeWindow, reason: str = "") -> None:
-    """Take a window away, also one that is on. Raises NotFound, Denied."""
+    """Remove a window, also one that is on. Raises NotFound, Denied."""
     require(actor, "window.edit", window)
     with transaction.atomic():
         ledger.lock(window.project_id)
-        row = _existing(window, window.project)
+        row = _existing_window(window, window.project)
         record(actor=actor, action="window.delete", obj=row, before=_facts(row), reason=reason)
         row.delete()
 
 
-def _existing(window: FreezeWindow, project: Project) -> FreezeWindow:
+def _reason(text: str) -> str:
+    why = text.strip()
+    if len(why) > MAX_STOP_REASON:
+        raise Invalid(f"The reason has {len(why):,} characters; at most {MAX_STOP_REASON:,} are stored. Make it shorter.",
+                      component="stage", message="freeze.stage.reason.error.tooLong", extra={"field": "reason"})
+    return why
+
+
+def _open(project: Project, stage: Stage | None) -> Stop | None:
+    return Stop.objects.filter(project=project, stage=stage, lifted_at=None).select_related("stage").first()
+
+
+def _where(stage: Stage | None) -> str:
+    return stage.name if stage else "all stages"
+
+
+def _touch(stage: Stage | None) -> None:
+    if stage is not None:
+        Stage.objects.filter(pk=stage.pk).update(revision=F("revision") + 1)
+
+
+def _existing_stage(project: Project, stage: Stage | None) -> Stage | None:
+    """The stage as it is now; None for all stages. Raises NotFound when it was deleted."""
+    if stage is None:
+        return None
+    row = Stage.objects.existing(project.pk).filter(pk=stage.pk).first()
+    if row is None:
+        raise NotFound(f"There is no stage {stage.name}.", component="stage",
+                       message="freeze.stage.stage.error.notFound", extra={"field": "stage"})
+    return row
+
+
+def _existing_window(window: FreezeWindow, project: Project) -> FreezeWindow:
     row = FreezeWindow.objects.select_related("stage").filter(pk=window.pk, project=project).first()
     if row is None:
         raise NotFound(f"The freeze window {window.name} was removed meanwhile.", component="window",
@@ -91,6 +175,7 @@ def _facts(row: FreezeWindow) -> dict[str, Any]:
 
 
 def _checked(plan: WindowPlan) -> dict[str, Any]:
+    """The columns of a window as the plan wants them. Raises Invalid with the field in extra["field"]."""
     def refuse(field: str, sentence: str) -> Invalid:
         return Invalid(sentence, component="window", message=f"freeze.window.{field}.error.invalid", extra={"field": field})
 

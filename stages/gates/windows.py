@@ -3,15 +3,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta, tzinfo
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 WEEK = timedelta(days=7)
 
 
+class Occurrence(NamedTuple):
+    """One time in which a window is on, as aware moments; the end no longer belongs to it."""
+
+    start: datetime
+    end: datetime
+
+
 class Window(Protocol):
-    """What is read of a window (models.FreezeWindow says what the fields mean)."""
+    """The fields of a window that are read here (models.FreezeWindow says what they mean)."""
 
     weekly: bool
     time_zone: str
@@ -24,7 +31,7 @@ class Window(Protocol):
 
 
 def zone(name: str) -> tzinfo:
-    """The time zone of that name. Raises ValueError when this server knows none; UTC it always knows."""
+    """The time zone of that name. Raises ValueError when this server does not know it; UTC is always known."""
     if name == "UTC":
         return UTC
     try:
@@ -33,11 +40,11 @@ def zone(name: str) -> tzinfo:
         raise ValueError(f"{name!r} is no time zone; write one such as Europe/London or Asia/Tokyo.") from None
 
 
-def occurrences(window: Window, at: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """(start, end) of the occurrences that end after `at`, in order: one, or for a weekly window without end."""
+def occurrences(window: Window, at: datetime) -> Iterator[Occurrence]:
+    """The occurrences that end after `at`, in order: at most one, or an endless series for a weekly window."""
     if not window.weekly:
         if window.ends_at > at:
-            yield window.starts_at, window.ends_at
+            yield Occurrence(window.starts_at, window.ends_at)
         return
     here = zone(window.time_zone)
     today = at.astimezone(here).date()
@@ -52,17 +59,17 @@ def occurrences(window: Window, at: datetime) -> Iterator[tuple[datetime, dateti
         begin = datetime.combine(first, window.from_time, here).astimezone(UTC)
         end = datetime.combine(first + timedelta(days=days), window.to_time, here).astimezone(UTC)
         if end > at and end > begin:
-            yield begin, end
+            yield Occurrence(begin, end)
         monday += WEEK
 
 
-def current(window: Window, at: datetime) -> tuple[datetime, datetime] | None:
-    """The occurrence that is on at that moment; its end no longer belongs to it."""
+def current(window: Window, at: datetime) -> Occurrence | None:
+    """The occurrence that is on at that moment, or None."""
     found = upcoming(window, at)
-    return found if found and found[0] <= at else None
+    return found if found and found.start <= at else None
 
 
-def upcoming(window: Window, at: datetime) -> tuple[datetime, datetime] | None:
+def upcoming(window: Window, at: datetime) -> Occurrence | None:
     """The occurrence that is on, else the next one; None when it is over."""
     return next(occurrences(window, at), None)
 

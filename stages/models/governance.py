@@ -1,4 +1,4 @@
-"""Tables of what governs rollouts; stages.models imports them, so that Django finds them there."""
+"""Tables of gates, approval and auto-promotion. stages.models imports them, so that Django finds them there."""
 from __future__ import annotations
 
 from django.db import models
@@ -8,14 +8,17 @@ from django.db.models.functions import Now
 from gs2admin.identity.models import Project
 
 
-class Halt(models.Model):
-    """The line was stopped, on one stage or (stage empty) on all; it stays stopped until somebody lifts it.
+class Stop(models.Model):
+    """A stop of promotions, on one stage or (stage empty) on all stages of the project. It holds until a person lifts it.
 
-    holds_rollbacks: whether rollbacks are held back too; as a rule they are how an incident ends.
+    holds_rollbacks: whether it blocks rollbacks too. By default it does not, because a rollback is how most incidents end.
     """
 
-    project = models.ForeignKey(Project, models.CASCADE, related_name="halts")
-    stage = models.ForeignKey("stages.Stage", models.CASCADE, null=True, related_name="halts")
+    # The activity log stores this word; rows and bookmarked filters from before the class was renamed keep it.
+    activity_type = "halt"
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="stops")
+    stage = models.ForeignKey("stages.Stage", models.CASCADE, null=True, related_name="stops")
     reason = models.CharField(max_length=1024)
     holds_rollbacks = models.BooleanField(default=False)
     stopped_by = models.CharField(max_length=150)
@@ -24,6 +27,7 @@ class Halt(models.Model):
     lifted_at = models.DateTimeField(null=True)
 
     class Meta:
+        db_table = "stages_halt"
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
@@ -35,7 +39,7 @@ class Halt(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"the line of {self.stage.name if self.stage_id else 'all stages'}"
+        return f"promotions on {self.stage.name if self.stage_id else 'all stages'}"
 
 
 class FreezeWindow(models.Model):
@@ -76,7 +80,7 @@ class FreezeWindow(models.Model):
 
 
 class ApprovalRule(models.Model):
-    """How many people must approve a rollout of a stage before it starts, and who may; never who asked for it.
+    """How many people must approve a rollout of a stage before it starts, and who may; never the requester.
 
     roles: values of identity.Role. covers_rollbacks: whether rollbacks wait for approval too.
     """
@@ -99,11 +103,11 @@ class ApprovalRule(models.Model):
 
 
 class Approval(models.Model):
-    """What one rollout that has to be approved was asked for, and where that stands.
+    """The request for approval of one rollout, and what it waits for.
 
-    digest: of the preview that was confirmed; the approval is good for exactly that. asked: somebody asked for
-    approval though no rule demands it. override: who asked may start it in spite of closed gates. redo: how a retry
-    repeats its rollout. sentence: what it waits for, or how it ended.
+    digest: of the confirmed preview; the approval is valid for that one only. asked: the requester wants an approval, also
+    without a rule. override: the requester may start it although gates are closed. redo: how a retry repeats its rollout
+    (stages.plan.redo). sentence: what it waits for, or how its wait ended.
     """
 
     rollout = models.OneToOneField("stages.Rollout", models.CASCADE, primary_key=True, related_name="approval")
@@ -118,7 +122,7 @@ class Approval(models.Model):
 
 
 class Vote(models.Model):
-    """One approval by one person or credential. identity: whom it counts for, each once (governance.voters)."""
+    """One approval by one person or credential. identity: whom it counts for, each once (stages.approval.voters)."""
 
     rollout = models.ForeignKey("stages.Rollout", models.CASCADE, related_name="votes")
     kind = models.CharField(max_length=16)
@@ -139,8 +143,8 @@ class Vote(models.Model):
 class AutoPromotion(models.Model):
     """A stage promotes itself when its source has become Active and stayed so for soak_s seconds.
 
-    held_at, held_by, held_because: after a rollback by hand it does nothing until somebody lets go. seen: the rollout of
-    the source that it last acted on, so that it acts on each once. sentence: what it did or waits for.
+    held_at, held_by, held_because: after a rollback by a person it does nothing until somebody ends the hold. seen: the
+    rollout of the source that it last acted on, so that it acts on each once. sentence: what it did or waits for.
     """
 
     stage = models.OneToOneField("stages.Stage", models.CASCADE, primary_key=True, related_name="auto_promotion")

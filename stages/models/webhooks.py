@@ -14,7 +14,7 @@ class WebhookEndpoint(models.Model):
     """Where a project's rollout states are posted to. uid and rotation name its signing key, which is derived.
 
     url is checked when it is saved and again, with the address that its name leads to, at each call. claims counts the
-    couriers that took it and fences what they write; busy_until is their lease, so that one at a time delivers to it.
+    leases of delivery threads and fences what they write; busy_until is the end of the lease, so that one delivers at a time.
     """
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="webhooks")

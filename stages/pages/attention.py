@@ -45,7 +45,7 @@ def held(project: Project) -> list[attention.Need]:
     rows = AutoPromotion.objects.filter(stage__project=project, stage__deleted_at=None, enabled=True, held_at__isnull=False)
     return [
         attention.Need(
-            "warn", "player-play", f"{row.stage.name} does not promote itself.", row.held_because,
+            "warn", "player-play", f"The auto-promotion of {row.stage.name} is held.", row.held_because,
             reverse("stage-let-go", kwargs={"project": project.name, "stage": row.stage.name}), "Release…", f"held-{row.pk}",
         )
         for row in rows.select_related("stage").order_by("pk")[:MOST_HELD]

@@ -13,7 +13,7 @@ from django.utils import timezone
 from gs2admin.identity.models import Project
 from stages.core import ledger
 from stages.core.versions import Change, differences, digest, effective
-from stages.gates.reads import Gate, closed, holding
+from stages.gates.reads import Gate, blocking, closed
 from stages.models import Rollout, Stage, Version, VersionSet
 from stages.pages.typical_duration import overdue_after, typical_seconds
 from stages.states import FINAL, TIMED, RolloutState, StageStatus, stage_status
@@ -184,7 +184,7 @@ def _card(stage, left, by_id, rollout, sets, latest, typical, gates) -> Card:
         total=len(rows),
         arrow=bool(left and stage.source_id == left.pk),
         typical_s=typical.get(stage.pk),
-        gates=holding(gates, stage.pk),
+        gates=blocking(gates, stage.pk),
     )
 
 

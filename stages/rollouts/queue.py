@@ -1,7 +1,7 @@
-"""Rollouts that wait for their turn behind another one of their stage; only SourceDeploy's deploy waits so.
+"""Rollouts that wait for their turn behind another one of their stage; only SourceDeploy's deploy makes such.
 
-The versions are those of the click. What is to be done for them is planned anew when the turn comes, because the stage
-has moved meanwhile; what would be refused then (a stopped line, a role that was lost) is looked at once more.
+Their versions are those of the request. Their steps are planned again when the turn comes, because the stage has moved
+meanwhile; gates, the scenario, the requester's role and the need for approval are checked again too.
 """
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ from gs2admin.audit.services import record
 from gs2admin.errors import Conflict
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.transitions import apply
-from stages.approval import services as approvals
-from stages.approval import voters
+from stages.approval.reads import lost_right, requirements_of
+from stages.approval.voters import roles_of
 from stages.core import journal, ledger
-from stages.gates import reads as gates
+from stages.gates.reads import blocking, closed
 from stages.models import Rollout, Stage
 from stages.plan.previews import preview_of, versions_of
 from stages.plan.write import write_plan
 from stages.states import BY_ID, StepState
 
+# rollouts that wait on one stage
 MOST = 10
 RUN = "stages.worker.tasks.run_rollout"
 
 
-def ahead_of(stage: Stage) -> Rollout | None:
-    """The last rollout that a new one would have to wait for; None: it could begin. The project's lock must be held.
+def last_ahead(stage: Stage) -> Rollout | None:
+    """The last live rollout of the stage, for whose end a new one waits; None: it may begin. The project's lock must be held.
 
-    Raises Conflict when too many wait already.
+    Raises Conflict when MOST rollouts wait already.
     """
     rows = Rollout.objects.live().filter(stage=stage)
     if rows.filter(waiting=True).count() >= MOST:
@@ -40,16 +41,16 @@ def ahead_of(stage: Stage) -> Rollout | None:
 
 
 def free_stages() -> list[int]:
-    """Stages where a rollout waits and none runs; one query by an index, mostly empty."""
+    """Ids of at most 100 stages where a rollout waits and none runs; one query by an index, mostly empty."""
     live = Rollout.objects.live().filter(stage=OuterRef("stage"), waiting=False)
     rows = Rollout.objects.filter(~Exists(live), waiting=True).order_by()
     return list(rows.values_list("stage_id", flat=True).distinct()[:100])
 
 
 def start_next(stage_id: int) -> bool:
-    """Let the first that waits on a stage begin, when nothing runs there and no gate is closed. True when it moved.
+    """Let the first rollout that waits on a stage begin, if none runs there and no gate blocks it. True when it moved.
 
-    Several hosts may ask at once. One that may not begin any more is canceled with a sentence.
+    Several hosts may call it at once. A rollout that may not begin any more is canceled with a sentence.
     """
     first = Rollout.objects.filter(stage_id=stage_id, waiting=True).order_by("id").first()
     if first is None or Rollout.objects.live().filter(stage_id=stage_id, waiting=False).exists():
@@ -60,7 +61,7 @@ def start_next(stage_id: int) -> bool:
         row = rows.filter(pk=first.pk, waiting=True).first()
         if row is None or Rollout.objects.live().filter(stage_id=stage_id, waiting=False).exists():
             return False
-        if gates.holding(gates.closed(row.project_id), stage_id, row.kind):
+        if blocking(closed(row.project_id), stage_id, row.kind):
             return False
         why = _void(row)
         if why:
@@ -71,21 +72,20 @@ def start_next(stage_id: int) -> bool:
 
 
 def _void(row: Rollout) -> str:
-    """Why it may not begin any more; empty when it may."""
+    """Why the rollout may not begin any more; empty when it may."""
     if row.scenario_copy and row.scenario is None:
         return "The scenario by which it was to proceed was deleted. Deploy again."
-    asker = (row.requested_by_kind, row.requested_by_id)
-    if asker[0] in {"person", "credential"}:
-        role = voters.roles_of(row.project_id, {asker}, lock=True)[asker]
-        if role not in approvals.PROMOTERS:
-            return f"{row.requested_by}, who asked for it, may no longer promote here."
-    needs = approvals.requirements_of(row.stage, row.kind, row.scenario)
+    requester = (row.requested_by_kind, row.requested_by_id)
+    if lost := lost_right(row, roles_of(row.project_id, {requester}, lock=True)[requester]):
+        return lost
+    needs = requirements_of(row.stage, row.kind, row.scenario)
     if needs and not hasattr(row, "approval"):
-        return f"{row.stage.name} needs approval now: {' and '.join(one.words for one in needs)}. Deploy again to ask for it."
+        return f"{row.stage.name} needs approval now: {' and '.join(one.words for one in needs)}. Deploy again to request it."
     return ""
 
 
 def _begin(row: Rollout) -> None:
+    """Plan the rollout for the stage as it is now, and wake a worker."""
     preview = preview_of(row.stage, row.kind, versions_of(row.to_set), row.source_name, scenario=row.scenario)
     way = preview.way
     row.steps.all().delete()
@@ -112,6 +112,7 @@ def _begin(row: Rollout) -> None:
 
 
 def _cancel(row: Rollout, why: str) -> None:
+    """End the rollout before it began, for that reason."""
     if not apply(Rollout.objects.filter(pk=row.pk), BY_ID["Q2"], ended_at=Now(), waiting=False, cause="system", error=why,
                  steps_done=0, revision=F("revision") + 1):
         return

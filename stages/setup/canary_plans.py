@@ -1,4 +1,4 @@
-"""Checks a canary plan that somebody wrote, every refusal a sentence beside its field."""
+"""Checks the canary plan of a scenario; each refusal names its field."""
 from __future__ import annotations
 
 import math
@@ -33,15 +33,15 @@ def check_plan(given: Mapping[str, Any]) -> dict[str, Any]:
         raise refuse(unknown[0], f"A canary plan has no {', '.join(unknown)}.")
     analysis = given.get("analysis", plain.analysis)
     if analysis not in Analysis.values:
-        raise refuse("analysis", f"Who judges is one of {', '.join(Analysis.values)}.")
+        raise refuse("analysis", f"The analysis is one of {', '.join(Analysis.values)}.")
     numbers = {name: _number(given.get(name, getattr(plain, name)), name) for name in NUMBERS}
     weights = _weights(given["weights"]) if "weights" in given else plain.weights
     limit = given.get("time_limit_s")
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= 30 * DAY_S):
         raise refuse("time_limit_s", "The time limit is from 1 second to 30 days, or empty for none.")
     if analysis == Analysis.NONE and any(weight.pause_s is None for weight in weights):
-        raise refuse("weights", "When nobody judges, every weight needs a pause, or the canary would never go on.")
-    # Kept also while a person judges, so that whoever tries that for a while need not write them again.
+        raise refuse("weights", "Without an analysis each weight needs a pause, or the canary would never go on.")
+    # Stored also while a person decides, so that a later change to metrics finds them again.
     decide = analysis == Analysis.AUTO
     url = _url(given.get("url")) if decide or given.get("url") else ""
     metrics = _metrics(given.get("metrics")) if decide or given.get("metrics") else ()

@@ -15,7 +15,7 @@ from gs2admin.identity.models import Role
 from gs2admin.identity.rights import require
 from gs2admin.names import check_name
 from stages.core import ledger
-from stages.core.redact import told_in
+from stages.core.redact import redacted
 from stages.models import Scenario, Stage
 from stages.models.scenarios import Strategy
 from stages.setup.canary_plans import check_plan
@@ -23,7 +23,10 @@ from stages.setup.stages import KEEP
 from stages.states import ALL_PHASES
 from stages.steps import KINDS
 
+# scenarios of a stage
 MOST = 50
+# characters of a person's name
+MAX_NAME = 150
 FACTS = (
     "name", "description", "strategy", "batch_size", "sequence", "rollback", "commands", "canary", "approvals_required",
     "approvers",
@@ -39,9 +42,9 @@ def create_scenario(
     *, actor: Actor, stage: Stage, name: str, use: bool | None = None, reason: str = "", config: Mapping[str, Any] | None = None,
     **facts: Any,
 ) -> Scenario:
-    """Add a scenario to a stage. facts: the other fields of FACTS. use: make it the stage's own; the first one is.
+    """Add a scenario to a stage. facts: the other fields of FACTS. use: let the stage use it; by default it uses its first.
 
-    config: SourceDeploy's own object, kept as it is. Raises NotFound, Denied, Invalid, Conflict (name taken).
+    config: SourceDeploy's own object, stored unchanged. Raises NotFound, Denied, Invalid, Conflict (name taken).
     """
     require(actor, "stage.edit", stage)
     clean = check_facts({"name": name, **facts})
@@ -60,7 +63,7 @@ def update_scenario(
     *, actor: Actor, scenario: Scenario, reason: str = "", config: Mapping[str, Any] = KEEP, use: bool | None = None,
     seen: int | None = None, **facts: Any
 ) -> Scenario:
-    """Change what is given; rollouts that run go on as they began. seen: the revision that was edited; a newer one is kept.
+    """Change the given fields; rollouts that run keep their copy. seen: the revision that was edited; a newer one is refused.
 
     Raises NotFound, Denied, Invalid, Conflict (somebody else saved it meanwhile; name taken).
     """
@@ -86,7 +89,7 @@ def update_scenario(
 
 
 def delete_scenario(*, actor: Actor, scenario: Scenario, reason: str = "") -> None:
-    """Take a scenario away; rollouts keep their copy. A stage that used it goes the plain way. Raises NotFound, Denied."""
+    """Delete a scenario; rollouts keep their copy. A stage that used it has none then. Raises NotFound, Denied."""
     require(actor, "stage.edit", scenario)
     with transaction.atomic():
         stage = _locked(scenario.stage)
@@ -98,7 +101,7 @@ def delete_scenario(*, actor: Actor, scenario: Scenario, reason: str = "") -> No
 
 
 def use_scenario(*, actor: Actor, stage: Stage, scenario: Scenario | None, reason: str = "") -> Stage:
-    """Let promote and rollback of the stage proceed by this scenario; None: the plain way. Raises NotFound, Denied."""
+    """Let rollouts of the stage proceed by this scenario, or by none (the plain way). Raises NotFound, Denied."""
     require(actor, "stage.edit", stage)
     with transaction.atomic():
         row = _locked(stage)
@@ -157,7 +160,9 @@ def check_commands(commands: Mapping[str, Any]) -> dict[str, list[dict[str, Any]
 
 def _approvers(given: Mapping[str, Any]) -> dict[str, list[str]]:
     roles = [str(each) for each in given.get("roles", [])]
-    people = [str(each)[:150] for each in given.get("people", [])]
+    people = [str(each) for each in given.get("people", [])]
+    if any(len(each) > MAX_NAME for each in people):
+        raise refuse("approvers", f"A person's name has at most {MAX_NAME} characters.")
     if set(roles) - set(Role.values):
         raise refuse("approvers", f"A role is one of {', '.join(Role.values)}.")
     return {"roles": roles, "people": people} if roles or people else {}
@@ -219,4 +224,4 @@ def _missing(scenario: Scenario, stage: Stage) -> NotFound:
 
 
 def _shown(row: Scenario) -> dict[str, Any]:
-    return {name: told_in(getattr(row, name)) for name in FACTS}
+    return {name: redacted(getattr(row, name)) for name in FACTS}

@@ -1,4 +1,4 @@
-"""Writes of stages and their targets."""
+"""Writes of stages, and of all targets of a stage together."""
 from __future__ import annotations
 
 from typing import Any
@@ -14,11 +14,12 @@ from gs2admin.identity.models import Project
 from gs2admin.identity.rights import require
 from gs2admin.names import check_name
 from stages.core import ledger
-from stages.core.redact import told_in
+from stages.core.redact import redacted
 from stages.models import Rollout, Stage, Target
 from stages.states import ALL_PHASES, PHASES
 from stages.steps import KINDS
 
+# "Leave this field as it is", where None is a value.
 KEEP: Any = object()
 
 
@@ -30,9 +31,9 @@ def _check_sort_number(value: int) -> int:
 
 
 def check_source(stage: Stage | None, source: Stage | None, project_id: int) -> None:
-    """Refuse a source of another project, a deleted one, and circles. The project's lock must be held.
+    """Refuse a source that is deleted or of another project, and circles of sources. The project's lock must be held.
 
-    Raises Invalid with the circle spelled out.
+    stage: None for a new one. Raises Invalid; for a circle its sentence names each stage of the circle.
     """
     if source is None:
         return
@@ -54,7 +55,7 @@ def check_source(stage: Stage | None, source: Stage | None, project_id: int) -> 
 def create_stage(
     *, actor: Actor, project: Project, name: str, source: Stage | None = None, sort_number: int = 0, reason: str = ""
 ) -> Stage:
-    """Make a stage that pins nothing yet. Raises NotFound, Denied, Invalid, Conflict (name taken)."""
+    """Make a stage without versions. Raises NotFound, Denied, Invalid, Conflict (name taken)."""
     require(actor, "stage.edit", project)
     check_name(name, component="stage", word="freeze.stage.name")
     _check_sort_number(sort_number)
@@ -78,7 +79,7 @@ def update_stage(
     sort_number: int = KEEP,
     reason: str = "",
 ) -> Stage:
-    """Change what is given. Raises NotFound, Denied, Invalid (also for a circle of sources), Conflict (name taken)."""
+    """Change the given fields. Raises NotFound, Denied, Invalid (also for a circle of sources), Conflict (name taken)."""
     require(actor, "stage.edit", stage)
     try:
         with transaction.atomic():
@@ -104,7 +105,10 @@ def update_stage(
 
 
 def delete_stage(*, actor: Actor, stage: Stage, reason: str = "") -> None:
-    """Take a stage away; its rollouts stay readable. Raises Conflict while it feeds another stage or a rollout is live."""
+    """Delete a stage; its rollouts stay readable.
+
+    Raises NotFound, Denied, Conflict (it is the source of another stage, or a rollout of it is live).
+    """
     require(actor, "stage.edit", stage)
     with transaction.atomic():
         ledger.lock(stage.project_id)
@@ -130,7 +134,7 @@ def delete_stage(*, actor: Actor, stage: Stage, reason: str = "") -> None:
 
 
 def check_targets(targets: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Validate targets as the forms give them: [{"name", "kind", "config": {phase: {...} or None}}]; returns them clean.
+    """Validate targets, each {"name", "kind", "config": {phase: {...} or None}}; returns them with each kind's defaults.
 
     The phases canary and switch are left out where nothing is done in them. Raises Invalid with a sentence that names
     the target and the phase.
@@ -166,16 +170,21 @@ def check_targets(targets: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def set_targets(*, actor: Actor, stage: Stage, targets: list[dict[str, Any]], reason: str = "") -> list[Target]:
-    """Replace the stage's targets, in order. A target that keeps its name keeps its signing key.
+    """Replace the stage's targets, in order (check_targets says their shape). A target that keeps its name keeps its key.
 
     Running rollouts go on with the configuration they began with. Raises NotFound, Denied, Invalid.
     """
     require(actor, "stage.edit", stage)
+    return write_targets(actor, stage, targets, reason)
+
+
+def write_targets(actor: Actor, stage: Stage, targets: list[dict[str, Any]], reason: str = "") -> list[Target]:
+    """As set_targets, for services of this room that have asked the right stage.edit. Raises NotFound, Invalid."""
     clean = check_targets(targets)
     with transaction.atomic():
         ledger.lock(stage.project_id)
         row = _existing(stage)
-        before = {t.name: {"kind": t.kind, "config": told_in(t.config)} for t in row.targets.all()}
+        before = {t.name: {"kind": t.kind, "config": redacted(t.config)} for t in row.targets.all()}
         row.targets.exclude(name__in=[t["name"] for t in clean]).delete()
         for position, target in enumerate(clean):
             row.targets.update_or_create(
@@ -183,13 +192,13 @@ def set_targets(*, actor: Actor, stage: Stage, targets: list[dict[str, Any]], re
                 defaults={"kind": target["kind"], "config": target["config"], "position": position},
             )
         Stage.objects.filter(pk=row.pk).update(revision=F("revision") + 1, updated_at=Now())
-        after = {t["name"]: {"kind": t["kind"], "config": told_in(t["config"])} for t in clean}
+        after = {t["name"]: {"kind": t["kind"], "config": redacted(t["config"])} for t in clean}
         record(actor=actor, action="stage.targets", obj=row, before=before, after=after, reason=reason)
         return list(row.targets.all())
 
 
 def rotate_target_key(*, actor: Actor, target: Target, reason: str = "") -> Target:
-    """Give an http target a new signing key; the old one ends at once. Raises NotFound, Denied."""
+    """Change the signing key of an http target; the old one is invalid at once. Raises NotFound, Denied."""
     require(actor, "stage.edit", target)
     with transaction.atomic():
         ledger.lock(target.project_id)
@@ -200,6 +209,7 @@ def rotate_target_key(*, actor: Actor, target: Target, reason: str = "") -> Targ
 
 
 def _existing(stage: Stage) -> Stage:
+    """The stage as it is now. Raises NotFound when it was deleted."""
     row = Stage.objects.select_related("source").filter(pk=stage.pk, deleted_at=None).first()
     if row is None:
         raise NotFound(f"There is no stage {stage.name}.", component="stage",

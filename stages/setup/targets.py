@@ -1,4 +1,4 @@
-"""Changes of one target: read, change, and write back under the project's lock, so that two editors lose nothing."""
+"""Writes of one target. All targets are read and written back under the project's lock, so no other edit is lost."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from gs2admin.identity.actors import Actor
 from gs2admin.identity.rights import require
 from stages.core import ledger
 from stages.models import Stage, Target
-from stages.setup.stages import set_targets
+from stages.setup.stages import write_targets
 
 
 def save_target(
@@ -21,7 +21,7 @@ def save_target(
     """Add a target at the end, or replace the one called `was` in its place.
 
     config: {"pre": {...} or None, "deploy": …, "post": …}. A target under a new name has a new signing key.
-    Raises NotFound (also when `was` is gone), Denied, Invalid.
+    Raises NotFound (also when there is no target `was` any more), Denied, Invalid.
     """
     new = {"name": name, "kind": kind, "config": config}
     with _editing(actor, stage) as rows:
@@ -29,30 +29,30 @@ def save_target(
             rows[_place(stage, rows, was)] = new
         else:
             rows.append(new)
-        saved = set_targets(actor=actor, stage=stage, targets=rows, reason=reason)
+        saved = write_targets(actor, stage, rows, reason)
     return next(target for target in saved if target.name == name)
 
 
 def remove_target(*, actor: Actor, stage: Stage, name: str, reason: str = "") -> None:
-    """Take a target away; rollouts that run go on with it. Raises NotFound, Denied."""
+    """Remove a target; rollouts that run go on with it. Raises NotFound, Denied."""
     with _editing(actor, stage) as rows:
         del rows[_place(stage, rows, name)]
-        set_targets(actor=actor, stage=stage, targets=rows, reason=reason)
+        write_targets(actor, stage, rows, reason)
 
 
 def move_target(*, actor: Actor, stage: Stage, name: str, by: int) -> None:
-    """Let a target take its turn earlier (by=-1) or later (by=1); at the ends nothing changes. Raises NotFound, Denied."""
+    """Move a target one place up (by=-1) or down (by=1); at the ends nothing changes. Raises NotFound, Denied."""
     with _editing(actor, stage) as rows:
         here = _place(stage, rows, name)
         there = here + by
         if 0 <= there < len(rows):
             rows[here], rows[there] = rows[there], rows[here]
-            set_targets(actor=actor, stage=stage, targets=rows)
+            write_targets(actor, stage, rows)
 
 
 @contextmanager
 def _editing(actor: Actor, stage: Stage) -> Iterator[list[dict[str, Any]]]:
-    """A transaction that holds the project's lock, and the stage's targets as set_targets takes them."""
+    """Ask the right, then hold a transaction with the project's lock; yields the targets as write_targets takes them."""
     require(actor, "stage.edit", stage)
     with transaction.atomic():
         ledger.lock(stage.project_id)

@@ -1,4 +1,4 @@
-"""Writes of the catalogue: registered versions."""
+"""Writes of the catalogue: register, withdraw and describe versions."""
 from __future__ import annotations
 
 import re
@@ -19,10 +19,10 @@ from stages.models import VERSION, Microservice, Version
 def register_version(
     *, actor: Actor, project: Project, microservice: str, version: str, note: str = ""
 ) -> tuple[Version, bool]:
-    """Register a version; the microservice is made when it is new. Returns the row and whether this call made it.
+    """Register a version; a new microservice is made with it. Returns the row and whether this call made it.
 
-    Registering again what is there changes nothing. Raises NotFound, Denied, Invalid (sizes: name 128, version 32,
-    note 1024 characters), Conflict when the version was withdrawn: a build that was bad needs a new number.
+    A second registration changes nothing. Raises NotFound, Denied, Invalid (name up to 128 characters, version 32, note
+    1024), Conflict when the version was withdrawn: a corrected build needs a new number.
     """
     require(actor, "version.register", project)
     check_name(microservice, component="microservice", word="freeze.microservice.name")
@@ -60,7 +60,7 @@ def register_version(
 
 
 def withdraw_version(*, actor: Actor, version: Version, reason: str = "") -> Version:
-    """Keep a version from being promoted as latest; stages that pin it keep it. Withdrawing twice changes nothing.
+    """Take a version out of the latest ones; stages that pin it keep it. A second withdrawal changes nothing.
 
     Raises NotFound, Denied.
     """
@@ -73,7 +73,7 @@ def withdraw_version(*, actor: Actor, version: Version, reason: str = "") -> Ver
 
 
 def change_note(*, actor: Actor, version: Version, note: str, reason: str = "") -> Version:
-    """Say something else about a version. Raises NotFound, Denied, Invalid (at most 1024 characters)."""
+    """Change the note of a version. Raises NotFound, Denied, Invalid (at most 1024 characters)."""
     require(actor, "version.register", version)
     _check_note(note)
     with transaction.atomic():

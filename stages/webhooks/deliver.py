@@ -1,17 +1,19 @@
-"""Delivers the messages of one webhook endpoint: oldest first, one at a time, tried again with growing pauses."""
+"""Webhook delivery: the messages of one endpoint, oldest first, one at a time, each tried again with growing pauses."""
 from __future__ import annotations
 
 import random
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Min, Q
+from django.db.models import F, Min, Q, QuerySet
 from django.db.models.functions import Now
 
 from gs2admin import engine
+from gs2admin.text import shortened
 from stages.models.webhooks import DeliveryState, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from stages.steps import exchange
 from stages.steps.addresses import AddressRefused
@@ -19,25 +21,35 @@ from stages.steps.signing import signature, signing_key
 from stages.steps.text import clean_line
 from stages.steps.urls import parse
 
-# Endpoints that one host delivers to at the same time. It is their answers that take the time.
+# Endpoints that one host delivers to at the same time: a delivery thread mostly waits for an answer.
 AT_ONCE = 8
-# Pauses before the second attempt, the third, …; after the last it is given up: about twelve hours.
+# Pauses before the second attempt, the third, …; after the last one the message is given up, in about twelve hours.
 PAUSES_S = (10, 30, 120, 600, 1800, 3600, 10800, 21600)
 TIMEOUT_S = 5.0
 LEASE_S = 20
+# How long one call of `deliver` may go on, and how often it looks whether the process is stopping.
 BUDGET_S = 10.0
 TURN_S = 0.1
-# What is noted of an attempt whose process died before it could note more.
+# characters of an answer that are stored, as long as the column
+MAX_SUMMARY = 500
+# What is stored of an attempt whose process died before it could store more.
 LOST = "gs2admin ended before it could note an answer; the message may have arrived"
 
 
+class Answer(NamedTuple):
+    """What an attempt gave. status: of HTTP, None when no answer came. summary: its first line, or why none came."""
+
+    status: int | None
+    summary: str
+
+
 def key_of(endpoint: WebhookEndpoint) -> str:
-    """The signing key that the receiver keeps; no target of a stage has the same."""
+    """The signing key that the receiver stores; it differs from the keys of targets."""
     return signing_key(f"webhook:{endpoint.uid}", endpoint.rotation)
 
 
 def due() -> list[int]:
-    """Endpoints that have a message due and nobody at them; the one whose message waits longest first."""
+    """Ids of at most 100 endpoints with a message that is due and no delivery thread; the longest wait comes first."""
     messages = WebhookDelivery.objects.filter(state=DeliveryState.PENDING, due_at__lte=Now(), endpoint__active=True)
     free = messages.filter(Q(endpoint__busy_until=None) | Q(endpoint__busy_until__lt=Now()))
     waiting = free.values("endpoint_id").annotate(since=Min("due_at")).order_by("since")
@@ -46,34 +58,37 @@ def due() -> list[int]:
 
 @engine.delivery_thread(due=due, at_once=AT_ONCE)
 def deliver(endpoint_id: int, leaving: Callable[[], bool] = lambda: False) -> int:
-    """Deliver what is due, for at most BUDGET_S; returns how many attempts were made. Stops at the first failure.
+    """Deliver the messages that are due, for at most BUDGET_S seconds; returns the number of attempts. Stops at a failure.
 
-    One courier at a time, by a lease on the endpoint: a receiver that hangs costs one of a host's AT_ONCE, and no worker.
+    leaving: whether the process is stopping. The endpoint's lease lets one delivery thread at a time work on it, so a
+    receiver that hangs takes one of a host's AT_ONCE threads, and no worker.
     """
     free = Q(busy_until=None) | Q(busy_until__lt=Now())
     rows = WebhookEndpoint.objects.filter(pk=endpoint_id)
     if not rows.filter(free, active=True).update(claims=F("claims") + 1, busy_until=_lease()):
         return 0
     endpoint = rows.get()
-    held = rows.filter(claims=endpoint.claims)
+    leased = rows.filter(claims=endpoint.claims)
     until, made = time.monotonic() + BUDGET_S, 0
-    while held.update(busy_until=_lease()):
+    while leased.update(busy_until=_lease()):
         due = WebhookDelivery.objects.filter(endpoint=endpoint, state=DeliveryState.PENDING, due_at__lte=Now())
         delivery = due.order_by("id").first()
         if delivery is None:
             break
         made += 1
-        ended = _attempt(held, endpoint, delivery, leaving)
-        if not ended or leaving() or time.monotonic() > until:
+        delivered = _attempt(leased, endpoint, delivery, leaving)
+        if not delivered or leaving() or time.monotonic() > until:
             break
-    held.update(busy_until=None)
+    leased.update(busy_until=None)
     return made
 
 
-def _attempt(held, endpoint: WebhookEndpoint, delivery: WebhookDelivery, leaving: Callable[[], bool]) -> bool:
-    """One attempt, counted before anything is sent; True when it was delivered.
+def _attempt(
+    leased: QuerySet[WebhookEndpoint], endpoint: WebhookEndpoint, delivery: WebhookDelivery, leaving: Callable[[], bool]
+) -> bool:
+    """One attempt, counted before anything is sent; True when it was delivered. leased: the endpoint while the lease holds.
 
-    Whoever makes the next one notes an attempt that was counted and came to no end, so that each number has its row.
+    An earlier attempt that was counted and has no row, because its process died, gets its row first.
     """
     number = delivery.attempt + 1
     pending = WebhookDelivery.objects.filter(pk=delivery.pk, state=DeliveryState.PENDING)
@@ -83,12 +98,12 @@ def _attempt(held, endpoint: WebhookEndpoint, delivery: WebhookDelivery, leaving
         if delivery.attempt:
             WebhookAttempt.objects.get_or_create(delivery=delivery, number=delivery.attempt, defaults={"said": LOST})
     began = time.monotonic()
-    status, said = send(endpoint, delivery, leaving)
+    answer = send(endpoint, delivery, leaving)
     took_ms = round((time.monotonic() - began) * 1000)
-    good = status is not None and 200 <= status < 300
+    good = answer.status is not None and 200 <= answer.status < 300
     with transaction.atomic():
-        if not held.exists():
-            return False  # another courier has taken over; it tries again
+        if not leased.exists():
+            return False  # another delivery thread took the endpoint over; it tries again
         if good:
             changes = {"state": DeliveryState.DELIVERED, "ended_at": Now()}
         elif number > len(PAUSES_S):
@@ -96,21 +111,24 @@ def _attempt(held, endpoint: WebhookEndpoint, delivery: WebhookDelivery, leaving
         else:
             changes = {"due_at": Now() + timedelta(seconds=PAUSES_S[number - 1] * random.uniform(1.0, 1.2))}
         if pending.filter(attempt=number).update(**changes):
-            WebhookAttempt.objects.create(delivery=delivery, number=number, status=status, took_ms=took_ms, said=said[:500])
+            WebhookAttempt.objects.create(
+                delivery=delivery, number=number, status=answer.status, took_ms=took_ms,
+                said=shortened(answer.summary, MAX_SUMMARY),
+            )
     return good
 
 
-def send(endpoint: WebhookEndpoint, delivery: WebhookDelivery, leaving: Callable[[], bool]) -> tuple[int | None, str]:
-    """(status, what was answered) or (None, why nothing was). Never follows a redirect, never a private address.
+def send(endpoint: WebhookEndpoint, delivery: WebhookDelivery, leaving: Callable[[], bool]) -> Answer:
+    """Post one message and wait at most TIMEOUT_S seconds for the answer; closes the connection when `leaving` is true.
 
-    Hangs up when `leaving` says so.
+    Redirects are not followed, and private addresses are refused unless STEP_HTTP_ALLOW names them.
     """
     body = delivery.body.encode()
     timestamp = str(int(time.time()))
     try:
         url = parse(endpoint.url)
     except ValueError as problem:
-        return None, str(problem)
+        return Answer(None, str(problem))
     headers = {
         "User-Agent": "gs2admin", "Accept": "*/*", "Accept-Encoding": "identity", "Connection": "close",
         "Content-Type": "application/json", "Idempotency-Key": str(delivery.event_id),
@@ -125,14 +143,14 @@ def send(endpoint: WebhookEndpoint, delivery: WebhookDelivery, leaving: Callable
         call.abort()
     if call.answer is not None:
         first = next((line for raw in call.answer.body.splitlines() if (line := clean_line(raw).strip())), "")
-        return call.answer.status, first[:500]
+        return Answer(call.answer.status, first)
     if isinstance(call.error, AddressRefused):
-        return None, f"It was not sent: {call.error}"
+        return Answer(None, f"It was not sent: {call.error}")
     if call.error is None and leaving():
-        return None, "gs2admin was stopped before there was an answer"
+        return Answer(None, "gs2admin was stopped before there was an answer")
     if call.error is None:
-        return None, f"no answer within {TIMEOUT_S:g} s"
-    return None, exchange.explain(call.error, url)
+        return Answer(None, f"no answer within {TIMEOUT_S:g} s")
+    return Answer(None, exchange.explain(call.error, url))
 
 
 def _lease():

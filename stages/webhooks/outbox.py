@@ -1,4 +1,4 @@
-"""Writes a message for every webhook when a rollout moves, in the transaction of the move: none is lost, none is early."""
+"""Writes a message for each active webhook endpoint when a rollout is created or moves, in the same transaction."""
 from __future__ import annotations
 
 import json
@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from gs2admin.text import shortened
 from gs2admin.transitions import Move, heard
 from stages.models import Rollout
 from stages.models.webhooks import WebhookDelivery, WebhookEndpoint
@@ -17,24 +18,27 @@ MOST_BYTES = 64 * 1024
 
 @heard(Rollout)
 def rollout_moved(rows: QuerySet, move: Move) -> None:
-    """Called by transitions.apply. A move that leaves the state as it is (a weight) is no news."""
+    """Called by transitions.apply. A move that keeps the state (a new weight) makes no message."""
     if move.sources == {move.target}:
         return
     endpoints = list(WebhookEndpoint.objects.filter(active=True, project_id__in=rows.values("project_id")))
     if endpoints:
         row = rows.select_related("stage", "project", "from_set", "to_set").get()
-        tell(endpoints, row, before="" if len(move.sources) != 1 else next(iter(move.sources)))
+        write_messages(endpoints, row, before="" if len(move.sources) != 1 else next(iter(move.sources)))
 
 
-def rollout_made(rollout: Rollout) -> None:
-    """Called where a rollout is made."""
+def rollout_created(rollout: Rollout) -> None:
+    """Called in the transaction that creates a rollout."""
     endpoints = list(WebhookEndpoint.objects.filter(active=True, project_id=rollout.project_id))
     if endpoints:
-        tell(endpoints, rollout, before="")
+        write_messages(endpoints, rollout, before="")
 
 
-def tell(endpoints: list[WebhookEndpoint], row: Rollout, *, before: str) -> None:
-    """One message per endpoint, all with the same event id; couriers see them within half a second (rollout/postman.py)."""
+def write_messages(endpoints: list[WebhookEndpoint], row: Rollout, *, before: str) -> None:
+    """Write one message per endpoint, all with the same event id. before: the state before the move, "" if there is none.
+
+    The delivery threads (deliver.py) look for messages twice a second.
+    """
     event, event_id = f"rollout.{row.state}", uuid.uuid4()
     body = body_of(event, event_id, row.project.name, _rollout(row, before))
     WebhookDelivery.objects.bulk_create(
@@ -43,12 +47,16 @@ def tell(endpoints: list[WebhookEndpoint], row: Rollout, *, before: str) -> None
 
 
 def body_of(event: str, event_id: uuid.UUID, project: str, rollout: dict[str, Any] | None) -> str:
-    """The message as it is sent, at most MOST_BYTES: of a rollout with very many services the versions are left out."""
+    """The message as JSON text of at most MOST_BYTES. rollout: None for a test message.
+
+    A rollout with so many services that the message would be longer is sent without its versions, with `shortened: true`,
+    and with the first 1,000 characters of `error` and `reason`, which then end with "…".
+    """
     message = {"id": str(event_id), "event": event, "at": _iso(timezone.now()), "project": project, "rollout": rollout}
     text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
     if len(text.encode()) > MOST_BYTES and rollout:
         short = {key: value for key, value in rollout.items() if key not in {"fromVersions", "toVersions"}}
-        short["error"], short["reason"] = short["error"][:1000], short["reason"][:1000]
+        short["error"], short["reason"] = shortened(short["error"], 1000), shortened(short["reason"], 1000)
         return body_of(event, event_id, project, short | {"shortened": True})
     return text
 

@@ -1,4 +1,4 @@
-"""Webhook endpoints: making, changing, removing; and sending a message once more."""
+"""Writes of webhooks: make, change and remove endpoints, send a test, and send a message once more."""
 from __future__ import annotations
 
 import uuid
@@ -13,11 +13,12 @@ from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import require
 from stages.core import ledger
-from stages.core.redact import told
+from stages.core.redact import redact
 from stages.models.webhooks import DeliveryState, WebhookDelivery, WebhookEndpoint
 from stages.steps import KINDS
 from stages.webhooks.outbox import body_of
 
+# endpoints of a project
 MOST = 20
 
 
@@ -31,9 +32,10 @@ def save_webhook(
     endpoint: WebhookEndpoint | None = None,
     reason: str = "",
 ) -> WebhookEndpoint:
-    """Make an endpoint, or change the given one. Its messages are written from the next change of a rollout on.
+    """Make an endpoint, or change the given one. The next change of a rollout is the first that it gets a message of.
 
-    Raises NotFound, Denied, Invalid (the name; a URL that may not be called, as for steps), Conflict (name taken), Quota.
+    active: whether messages are written and sent. Raises NotFound, Denied, Invalid (the name; a URL that may not be called,
+    as for http steps), Conflict (name taken), Quota (more than MOST endpoints).
     """
     require(actor, "webhook.manage", project)
     name = name.strip()
@@ -63,7 +65,7 @@ def save_webhook(
 
 
 def rotate_webhook_key(*, actor: Actor, endpoint: WebhookEndpoint, reason: str = "") -> WebhookEndpoint:
-    """Give it a new signing key; the old one ends at once, also for messages that wait. Raises NotFound, Denied."""
+    """Change the signing key at once, also of messages that wait. Raises NotFound, Denied."""
     require(actor, "webhook.manage", endpoint)
     with transaction.atomic():
         row = _existing(endpoint, endpoint.project)
@@ -74,7 +76,7 @@ def rotate_webhook_key(*, actor: Actor, endpoint: WebhookEndpoint, reason: str =
 
 
 def remove_webhook(*, actor: Actor, endpoint: WebhookEndpoint, reason: str = "") -> None:
-    """Take it away with its messages. Raises NotFound, Denied."""
+    """Remove an endpoint with its messages. Raises NotFound, Denied."""
     require(actor, "webhook.manage", endpoint)
     with transaction.atomic():
         row = _existing(endpoint, endpoint.project)
@@ -83,7 +85,7 @@ def remove_webhook(*, actor: Actor, endpoint: WebhookEndpoint, reason: str = "")
 
 
 def send_test(*, actor: Actor, endpoint: WebhookEndpoint) -> WebhookDelivery:
-    """Send a message that tells of no rollout. Raises NotFound, Denied."""
+    """Write a test message, which has no rollout, to be delivered like the others. Raises NotFound, Denied."""
     require(actor, "webhook.manage", endpoint)
     event_id = uuid.uuid4()
     with transaction.atomic():
@@ -95,15 +97,15 @@ def send_test(*, actor: Actor, endpoint: WebhookEndpoint) -> WebhookDelivery:
 
 
 def replay_delivery(*, actor: Actor, delivery: WebhookDelivery, reason: str = "") -> WebhookDelivery:
-    """Send a message once more, with the same event id, as a new row. Raises NotFound, Denied, Conflict while it waits."""
+    """Send a message once more: a new row with the same event id and body. Raises NotFound, Denied, Conflict while it waits."""
     require(actor, "webhook.manage", delivery)
     with transaction.atomic():
         row = WebhookDelivery.objects.select_related("endpoint").filter(pk=delivery.pk).first()
         if row is None:
-            raise NotFound("That message is no longer kept.", component="webhook",
+            raise NotFound("That message was deleted.", component="webhook",
                            message="freeze.webhook.webhook.error.notFound")
         if row.state == DeliveryState.PENDING:
-            raise Conflict("That message is still to be delivered; it is tried again by itself.", component="webhook",
+            raise Conflict("That message still waits for its delivery, which is tried again by itself.", component="webhook",
                            message="freeze.webhook.webhook.error.conflict")
         made = WebhookDelivery.objects.create(endpoint=row.endpoint, rollout_id=row.rollout_id, event_id=row.event_id,
                                               event=row.event, body=row.body, replay_of=row)
@@ -121,4 +123,4 @@ def _existing(endpoint: WebhookEndpoint, project: Project) -> WebhookEndpoint:
 
 
 def _facts(row: WebhookEndpoint) -> dict[str, Any]:
-    return {"name": row.name, "url": told(row.url, path=False), "active": row.active}
+    return {"name": row.name, "url": redact(row.url, path=False), "active": row.active}

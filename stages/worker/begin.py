@@ -8,9 +8,9 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from gs2admin.transitions import apply
-from stages.approval.services import still_approved
+from stages.approval.reads import lost_approval
 from stages.core import journal, ledger
-from stages.gates.reads import stopped_since_asked
+from stages.gates.reads import stopped_since_request
 from stages.models import Rollout, Stage, Step
 from stages.states import BY_ID, StepState
 
@@ -22,7 +22,7 @@ def start(claim: journal.Claim, lines: Iterable[journal.Line]) -> None:
     """
     with transaction.atomic():
         ledger.lock(claim.project_id)
-        if said := still_approved(claim.rollout_id) or stopped_since_asked(Rollout.objects.get(pk=claim.rollout_id)):
+        if said := lost_approval(claim.rollout_id) or stopped_since_request(Rollout.objects.get(pk=claim.rollout_id)):
             _stop_before_start(claim, said)
             return
         if not apply(claim.rows, BY_ID["Q1"], started_at=Now()):

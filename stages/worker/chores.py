@@ -11,13 +11,13 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from gs2admin import engine
-from stages.approval.services import settle_waiting
+from stages.approval.services import resolve_waiting
 from stages.auto_promotion.services import promote_due
 from stages.canary import services as canary
 from stages.models import Output, Rollout
 from stages.models.governance import AutoPromotion
 from stages.models.webhooks import DeliveryState, WebhookDelivery
-from stages.rollouts import queue as queued
+from stages.rollouts.queue import free_stages, start_next
 from stages.rollouts.services import RUN
 from stages.states import TIMED, RolloutState
 from stages.worker import counts
@@ -64,7 +64,7 @@ def wake_lost_rollouts() -> int:
 def settle_requests() -> int:
     """Start, void or explain anew what waits for approval: rules, roles, windows and sources change by themselves."""
     rows = Rollout.objects.filter(state=RolloutState.AWAITING_APPROVAL, approval__isnull=False)
-    return _each("approvals", rows, settle_waiting)
+    return _each("approvals", rows, resolve_waiting)
 
 
 @engine.sweeper
@@ -84,7 +84,7 @@ def move_canaries() -> int:
 @engine.ticker
 def start_queued() -> int:
     """Let those begin that wait for their turn, where the one before has ended."""
-    return sum(queued.start_next(stage_id) for stage_id in queued.free_stages())
+    return sum(start_next(stage_id) for stage_id in free_stages())
 
 
 @engine.cleaner(every_s=300)

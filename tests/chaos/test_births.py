@@ -17,11 +17,11 @@ def a_cluster(monkeypatch, children):
 
     start = subprocess.Popen
 
-    def sleep(*_, **__):
+    def sleeper(*_, **__):
         children.append(start(["/bin/sleep", "60"]))
         return children[-1]
 
-    monkeypatch.setattr(cluster.subprocess, "Popen", sleep)
+    monkeypatch.setattr(cluster.subprocess, "Popen", sleeper)
     made = cluster.Cluster(manage_py="", queue="", workers=1, variables={})
     yield made
     made.lifeline.cut()

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from tests.conditions import until
 from tests.conftest import CHROMIUM, PASSWORD
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,7 +46,7 @@ call_command("migrate", verbosity=0, skip_checks=True)
 from django.contrib.auth.hashers import make_password
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Membership, User
-from gs2admin.identity.services.access import create_project
+from gs2admin.identity.services.projects import create_project
 from stages.worker import executor
 from stages.setup.stages import create_stage, set_targets
 from stages.rollouts.services import promote_stage
@@ -124,11 +124,13 @@ def server(tmp_path_factory) -> Iterator[Server]:
     log = (folder / "up.log").open("wb")
     process = subprocess.Popen([sys.executable, "manage.py", "up"], env=env, cwd=ROOT, stdout=log, stderr=log)
     url = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + 60
+
+    def ready() -> bool:
+        assert process.poll() is None, (folder / "up.log").read_text()[-3000:]
+        return _ready(url)
+
     try:
-        while not _ready(url):
-            assert process.poll() is None and time.monotonic() < deadline, (folder / "up.log").read_text()[-3000:]
-            time.sleep(0.1)
+        until(ready, 60, lambda: (folder / "up.log").read_text()[-3000:], every_s=0.1)
         yield Server(url, folder, env, process.pid)
     finally:
         process.send_signal(signal.SIGTERM)

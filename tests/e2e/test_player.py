@@ -148,7 +148,7 @@ def test_the_pages_keep_the_rules_and_fit(desk, care, server, screenshots, theme
     page = desk(width=width, theme=theme)
     pages = {
         "player": f"player?id={PLAYER}", "search": "search?q=user-", "search-none": "search?q=zzz", "players": "players",
-        "locks": "locks/", "lock-space": "locks/inventory/", "mutex": f"locks/inventory/mutexes/{care}",
+        "locks": "locks/", "lock-namespace": "locks/inventory/", "mutex": f"locks/inventory/mutexes/{care}",
         "erase": f"player/erase?id={PLAYER}", "import": f"player/import?id={PLAYER}",
     }
     found = {}

@@ -25,13 +25,11 @@ def looked_at(server, signed_in):
     """A project with one failed rollout on stg, so that every tone of the pages is on screen."""
     server.turn("fail")
     server.python(
-        "import time\nfrom gs2admin.identity.actors import SYSTEM\nfrom stages.models import Rollout, Stage\n"
+        "from gs2admin.identity.actors import SYSTEM\nfrom stages.models import Rollout, Stage\n"
         "from stages.rollouts.services import promote_stage\n"
         "row = promote_stage(actor=SYSTEM, stage=Stage.objects.get(project__name='looks', name='stg'), reason='try')\n"
-        "deadline = time.monotonic() + 40\n"
-        "while Rollout.objects.get(pk=row.pk).ended_at is None:\n"
-        "    assert time.monotonic() < deadline\n"
-        "    time.sleep(0.1)\n"
+        "from tests.conditions import until\n"
+        "until(lambda: Rollout.objects.get(pk=row.pk).ended_at, 40, 'its end', every_s=0.1)\n"
     )
     server.turn("fail", on=False)
 

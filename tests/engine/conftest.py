@@ -15,20 +15,9 @@ from django.conf import settings
 from django.db import connection
 
 from gs2admin.processes import proc
+from tests.conditions import until
 
 RUN = "tests.engine.workapp.tasks.run"
-
-
-def until(condition: Callable, seconds: float, what: str = ""):
-    """Wait for condition() to be true, and return it; fail after that many seconds."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found = condition()
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            pytest.fail(f"not within {seconds} s: {what() if callable(what) else what}")
-        time.sleep(0.02)
 
 
 def database_url() -> str:
@@ -92,7 +81,7 @@ class Host:
         return [process for process in self.seen if proc.alive(process)]
 
     def ring(self, job: str, seconds: float, sweep_only: bool = False) -> None:
-        """A new job, and the doorbell for it."""
+        """A new job, with its wake."""
         from gs2admin import engine
 
         (self.directory / f"{job}.todo").write_text(str(seconds))

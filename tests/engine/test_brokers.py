@@ -1,7 +1,6 @@
-"""The queue as a doorbell: taken once, by whoever can start at once, in the database or in Redis."""
+"""The queue that wakes workers: taken once, by whoever can start at once, in the database or in Redis."""
 import multiprocessing
 import os
-import time
 
 import pytest
 import redis
@@ -9,9 +8,8 @@ from django.db import OperationalError
 from django_q.models import OrmQ
 
 from gs2admin import engine
-from gs2admin.engine import brokers, inside
-from gs2admin.engine import waking as doorbell
-from tests.engine.conftest import until
+from gs2admin.engine import brokers, inside, waking
+from tests.conditions import stays, until
 from tests.engine.proxy import Proxy
 
 REDIS_PORT = 6379
@@ -34,7 +32,7 @@ with_redis = pytest.mark.skipif("not redis_answers()", reason="no Redis at 127.0
 @pytest.fixture
 def broker(monkeypatch):
     monkeypatch.setattr(brokers.Conf, "POLL", 0.001)
-    return brokers.DatabaseDoorbell("gs2admin")
+    return brokers.DatabaseBroker("gs2admin")
 
 
 @pytest.fixture
@@ -100,7 +98,7 @@ def test_a_database_that_is_away_does_not_end_the_pusher(db, broker, slots, monk
 def test_the_heartbeat_comes_before_waiting_work_and_only_to_its_own_cluster(db, broker, monkeypatch):
     engine.wake("a.b", 1)
     for cluster in ("aa", "bb"):
-        doorbell.push("gs2admin.engine.tasks.heartbeat", 1.0, brokers.private_queue(cluster))
+        waking.push("gs2admin.engine.tasks.heartbeat", 1.0, brokers.private_queue(cluster))
     monkeypatch.setattr(inside, "cluster_id", lambda: "bb")
     monkeypatch.setattr(brokers, "PRIVATE_EVERY_S", 0)
     assert broker.dequeue()
@@ -117,7 +115,7 @@ def test_with_redis_a_ring_waits_for_the_commit_and_its_failure_is_not_the_calle
         pushed.append(arguments)
         raise redis.ConnectionError("away")
 
-    monkeypatch.setattr(doorbell, "push", away)
+    monkeypatch.setattr(waking, "push", away)
     with django_capture_on_commit_callbacks(execute=True):
         engine.wake("a.b", 1)
         assert pushed == []
@@ -135,8 +133,7 @@ def test_with_redis_the_work_goes_on_and_redis_may_be_away_for_a_while(new_host)
         host.wait("first", "end", 8)
         until(lambda: engine.health().latency_ms is not None, 8)
         proxy.cut()
-        deadline = time.monotonic() + 5
-        until(lambda: time.monotonic() > deadline, 6)
+        stays(lambda: host.roles("qc-main") == [main], 5, every_s=0.2)
         proxy.open = True
         host.ring("second", 0, sweep_only=True)
         host.wait("second", "end", 8)

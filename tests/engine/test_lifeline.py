@@ -4,15 +4,15 @@ import threading
 
 import pytest
 
-from gs2admin.processes.lifeline import VARIABLE, Held, Lifeline
-from tests.engine.conftest import until
+from gs2admin.processes.lifeline import VARIABLE, ChildEnd, Lifeline
+from tests.conditions import until
 
 
 @pytest.fixture
 def pair():
     """The supervisor's end and a member's end."""
     line = Lifeline()
-    yield line, Held(line.read_fd)
+    yield line, ChildEnd(line.read_fd)
     line.cut()
     line.close_read()
 
@@ -44,7 +44,7 @@ def test_the_end_of_the_supervisor_is_noticed_and_a_wish_to_drain_is_not_taken_f
 
 def test_without_a_supervisor_nothing_drains(monkeypatch):
     monkeypatch.delenv(VARIABLE, raising=False)
-    held = Held.from_environment()
+    held = ChildEnd.from_environment()
     held.on_cut(lambda: pytest.fail("called"))
     assert not held.draining()
 
@@ -52,6 +52,6 @@ def test_without_a_supervisor_nothing_drains(monkeypatch):
 def test_what_a_member_starts_does_not_see_the_pipe(pair, monkeypatch):
     line, _ = pair
     monkeypatch.setenv(VARIABLE, str(line.read_fd))
-    held = Held.from_environment()
+    held = ChildEnd.from_environment()
     assert VARIABLE not in os.environ
     assert not os.get_inheritable(held.fd)

@@ -45,7 +45,7 @@ def test_what_worked_is_replaced_at_once_again_and_again(whole_s, started):
         made.append(Broken(whole_s))
         return made[-1]
 
-    heartbeat = SimpleNamespace(watch=lambda cluster: None, forget=lambda cluster: None, bury=lambda cluster, pids: None)
+    heartbeat = SimpleNamespace(watch=lambda cluster: None, forget=lambda cluster: None, workers_lost=lambda cluster, pids: None)
     supervisor = Supervisor([start], heartbeat, late_s=20, drain_s=300)
     began = time.monotonic()
     for _ in range(21):

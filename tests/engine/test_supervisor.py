@@ -10,7 +10,8 @@ from django.db import connection, transaction
 from gs2admin import engine
 from gs2admin.engine.models import EngineCluster
 from gs2admin.processes import proc
-from tests.engine.conftest import Host, database_url, until
+from tests.conditions import stays, until
+from tests.engine.conftest import Host, database_url
 from tests.engine.proxy import Proxy
 
 pytestmark = pytest.mark.processes
@@ -28,11 +29,6 @@ def handed_over(host: Host, job: str) -> bool:
     """Nobody was stopped in the middle of it. (A second ring may have woken a second worker just before the end.)"""
     events = host.events(job)
     return bool(events) and events == ["start", "handover"] * (len(events) // 2)
-
-
-def idle_for(seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    until(lambda: time.monotonic() > deadline, seconds + 5)
 
 
 def test_sigterm_ends_an_idle_host_at_once_and_removes_its_row(host):
@@ -72,7 +68,7 @@ def test_a_second_signal_ends_it_at_once(host):
     host.wait("job", "start", SOON)
     host.processes()
     host.popen.send_signal(signal.SIGINT)
-    idle_for(0.3)
+    stays(lambda: host.popen.poll() is None, 0.3, "it waits for the job")
     host.popen.send_signal(signal.SIGINT)
     assert ended(host, SOON) < 3
 
@@ -143,8 +139,7 @@ def test_two_hosts_share_the_work_and_each_proves_its_own_cluster(new_host):
     one.ready()
     two.ready()
     until(lambda: EngineCluster.objects.filter(beat_at__isnull=False).count() == 2, SOON)
-    idle_for(3.5)
-    assert one.log.read_text().count("cluster started") == two.log.read_text().count("cluster started") == 1
+    stays(lambda: [host.log.read_text().count("cluster started") for host in (one, two)] == [1, 1], 3.5)
 
 
 @pytest.mark.skipif("connection.vendor != 'sqlite'")
@@ -154,7 +149,7 @@ def test_a_database_that_cannot_be_written_is_waited_for_on_sqlite(host):
     until(lambda: engine.health().clusters, SOON)
     with transaction.atomic():
         EngineCluster.objects.update(host="held")
-        idle_for(4.5)
+        stays(lambda: host.roles("qc-main") == [main], 4.5, every_s=0.2)
     host.ring("job", 0)
     host.wait("job", "end", SOON)
     assert host.roles("qc-main") == [main]
@@ -169,14 +164,13 @@ def test_a_database_that_is_away_is_waited_for_on_postgresql(new_host):
         main = host.ready()
         until(lambda: engine.health().clusters, SOON)
         proxy.cut()
-        idle_for(4.5)
+        stays(lambda: host.roles("qc-main") == [main], 4.5, every_s=0.2)
         proxy.open = True
         at = time.monotonic()
         host.ring("job", 0)
         host.wait("job", "end", SOON)
         print("seconds:", round(time.monotonic() - at, 2))
-        idle_for(3.5)
-        assert host.roles("qc-main") == [main], host.log.read_text()[-3000:]
+        stays(lambda: host.roles("qc-main") == [main], 3.5, host.log.read_text, every_s=0.2)
         assert proc.look(main)
     finally:
         proxy.close()

@@ -14,7 +14,7 @@ import pytest
 from django.conf import settings
 
 from gs2admin.processes import proc
-from tests.engine.conftest import until
+from tests.conditions import until
 
 pytestmark = [
     pytest.mark.processes,

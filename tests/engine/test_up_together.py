@@ -17,7 +17,8 @@ from django.db import connection
 
 from gs2admin.engine.alone import LOCK, alone
 from gs2admin.processes import proc
-from tests.engine.conftest import database_url, until
+from tests.conditions import until
+from tests.engine.conftest import database_url
 from tests.engine.test_up import free_port
 
 pytestmark = pytest.mark.processes
@@ -101,11 +102,11 @@ class _held:
 
     def __init__(self, database: str, data: Path) -> None:
         if connection.vendor == "sqlite":
-            code = f"import fcntl,time\nf=open({str(data / 'preparing.lock')!r},'w')\nfcntl.flock(f,2)\nprint(1,flush=True)\ntime.sleep(600)"
+            code = f"import fcntl,sys\nf=open({str(data / 'preparing.lock')!r},'w')\nfcntl.flock(f,2)\nprint(1,flush=True)\nsys.stdin.read()"
         else:
-            code = (f"import psycopg,time\nc=psycopg.connect({database!r},autocommit=True)\n"
-                    f"c.execute('SELECT pg_advisory_lock({LOCK})')\nprint(1,flush=True)\ntime.sleep(600)")  # fmt: skip
-        self._popen = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+            code = (f"import psycopg,sys\nc=psycopg.connect({database!r},autocommit=True)\n"
+                    f"c.execute('SELECT pg_advisory_lock({LOCK})')\nprint(1,flush=True)\nsys.stdin.read()")  # fmt: skip
+        self._popen = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self._popen.stdout.readline() == b"1\n"
 
     def __enter__(self):
@@ -115,6 +116,7 @@ class _held:
         """It dies: nobody has to tidy up after it."""
         self._popen.kill()
         self._popen.wait()
+        self._popen.stdin.close()
         self._popen.stdout.close()
 
     def __exit__(self, *_: object) -> None:

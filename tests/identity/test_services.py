@@ -7,17 +7,11 @@ from gs2admin.audit.models import Activity
 from gs2admin.errors import Conflict, Denied, Invalid, NotFound
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Credential, Membership, Project, User
-from gs2admin.identity.services.access import (
-    add_member,
-    change_member_role,
-    create_credential,
-    create_project,
-    remove_member,
-    revoke_credential,
-    secret_hash,
-    update_project,
-)
+from gs2admin.identity.sealed import secret_hash
 from gs2admin.identity.services.bootstrap import bootstrap
+from gs2admin.identity.services.credentials import create_credential, revoke_credential
+from gs2admin.identity.services.members import add_member, change_member_role, remove_member
+from gs2admin.identity.services.projects import create_project, update_project
 
 pytestmark = pytest.mark.django_db
 

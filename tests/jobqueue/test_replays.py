@@ -5,7 +5,7 @@ import pytest
 
 from gs2admin.errors import Conflict, NotFound
 from gs2admin.identity.actors import SYSTEM
-from gs2admin.namespaces.services import NamespaceStatus
+from gs2admin.namespaces.status import NamespaceStatus
 from jobqueue.models import GivenUp, Job, Namespace
 from jobqueue.services import replay_job, replay_jobs, run_next
 

@@ -47,11 +47,11 @@ def test_a_gateway_that_no_notification_could_name_is_refused(project, setting, 
 @pytest.mark.parametrize("user", ["😀" * 128, "\"" * 128, "\x01" * 128], ids=["emoji", "quotes", "controls"])
 def test_a_notification_fits_its_row_whatever_the_player_is_called(project, push, scripts, user):
     """A row of PostgreSQL takes no more than it says; the push would fail there."""
-    space = queues.create_namespace(
+    namespace = queues.create_namespace(
         actor=SYSTEM, project=project, name="n" * 128, push_notification={"enable": "Enabled"},
         run_notification={"enable": "Enabled"},
     )  # fmt: skip
-    push(space, user=user)
-    run_next(actor=SYSTEM, namespace=space, user_id=user)
+    push(namespace, user=user)
+    run_next(actor=SYSTEM, namespace=namespace, user_id=user)
     longest = Notification._meta.get_field("payload").max_length
     assert [len(row.payload) <= longest for row in Notification.objects.all()] == [True, True]

@@ -26,10 +26,10 @@ def _runners_end():
 @pytest.fixture
 def script(project):
     """script(source) stores it and returns its name."""
-    space = ScriptNamespace.objects.create(project=project, name="default")
+    namespace = ScriptNamespace.objects.create(project=project, name="default")
 
     def make(source: str) -> str:
-        return create_script(actor=SYSTEM, namespace=space, name="big", source=source).name
+        return create_script(actor=SYSTEM, namespace=namespace, name="big", source=source).name
 
     return make
 

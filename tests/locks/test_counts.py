@@ -13,10 +13,9 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from gs2admin.identity.actors import SYSTEM
-from gs2admin.namespaces import services as spaces
+from gs2admin.namespaces import services as shared
 from locks import chores, countfile, sql, stats
 from locks.models import Holding, LockBatch, LockNamespace, LockTally, Mutex, Watermark
-from locks.services import namespaces
 from locks.services.namespaces import create_namespace, delete_namespace
 from tests.engine.conftest import database_url
 from tests.locks.conftest import LOCKED
@@ -265,13 +264,13 @@ def test_a_namespace_that_is_removed_and_the_watermark_of_its_project(mutexes, k
 
 def test_a_namespace_made_while_the_old_one_of_its_name_goes_begins_above_it(mutexes, project, monkeypatch):
     mutexes.lock("a"), mutexes.unlock("a")
-    create = spaces.create
+    create = shared.create
 
     def meanwhile(*given, **named):
         delete_namespace(actor=SYSTEM, namespace=mutexes.namespace)
         return create(*given, **named)
 
-    monkeypatch.setattr(namespaces.spaces, "create", meanwhile)
+    monkeypatch.setattr(shared, "create", meanwhile)
     mutexes.namespace = create_namespace(actor=SYSTEM, project=project, name="trades")
     assert LockNamespace.objects.get().floor == mutexes.namespace.floor == 1
     assert mutexes.lock("a").revision == 2

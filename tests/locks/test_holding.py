@@ -50,8 +50,8 @@ def test_whoever_lost_it_is_told_and_releases_nobody_elses():
 
 
 def test_the_servers_own_namespace_belongs_to_no_project_and_stays():
-    space = server_namespace()
-    assert space.project is None and server_namespace().pk == space.pk
+    namespace = server_namespace()
+    assert namespace.project is None and server_namespace().pk == namespace.pk
     with pytest.raises(Conflict):
-        delete_namespace(actor=SYSTEM, namespace=space)
-    assert LockNamespace.objects.get(pk=space.pk).status == "ACTIVE"
+        delete_namespace(actor=SYSTEM, namespace=namespace)
+    assert LockNamespace.objects.get(pk=namespace.pk).status == "ACTIVE"

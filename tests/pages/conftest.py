@@ -10,7 +10,7 @@ from django.core.cache import cache
 from gs2admin import engine
 from gs2admin.dashboard import attention, health, sessions
 from gs2admin.identity.actors import SYSTEM
-from gs2admin.identity.services.access import create_credential
+from gs2admin.identity.services.credentials import create_credential
 from gs2admin.identity.services.stamp_keys import create_stamp_key
 from stages.canary.resolve import splits
 from stages.core import journal

@@ -72,12 +72,12 @@ def job_world(project, attempts, push, settings, tmp_path):
     head, tail = push(rewards, "bad", args=ARGS), push(rewards, "add_entry")
     step(), step(), step()
     fresh = {name: Job.objects.get(pk=job.pk) for name, job in (("done", done), ("dead", dead), ("head", head), ("tail", tail))}
-    space = create_script_namespace(actor=SYSTEM, project=project, name="default")
-    script = create_script(actor=SYSTEM, namespace=space, name="grant", source="local a = 1\nresult = { ok = true }\n")
+    namespace = create_script_namespace(actor=SYSTEM, project=project, name="default")
+    script = create_script(actor=SYSTEM, namespace=namespace, name="grant", source="local a = 1\nresult = { ok = true }\n")
     upload = user_data.prepare_import(actor=SYSTEM, project=project, user_id="u-1")
     data = empty_dump("u-2", project)
     user_data.receive_upload(run=upload, stream=io.BytesIO(data), length=len(data))
-    return SimpleNamespace(rewards=rewards, space=space, script=script, upload=upload, part="queues", **fresh)
+    return SimpleNamespace(rewards=rewards, namespace=namespace, script=script, upload=upload, part="queues", **fresh)
 
 
 def empty_dump(user: str, project) -> bytes:

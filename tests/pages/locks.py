@@ -16,15 +16,15 @@ from locks.services.namespaces import create_namespace
 GRN = "grn:gs2:ap-northeast-1:isles:inventory:main:user:9223372036854775807:item/<b>%2F日本"
 
 
-def hold(space, property_id="gacha", transaction="tx-1", user="u-1", ttl=600) -> Mutex:
+def hold(namespace, property_id="gacha", transaction="tx-1", user="u-1", ttl=600) -> Mutex:
     """Lock it as a client does; the row."""
-    lock(actor=SYSTEM, namespace=space, user_id=user, property_id=property_id, transaction_id=transaction, ttl_s=ttl)
-    return Mutex.objects.get(namespace=space, user_id=user, property_id=property_id)
+    lock(actor=SYSTEM, namespace=namespace, user_id=user, property_id=property_id, transaction_id=transaction, ttl_s=ttl)
+    return Mutex.objects.get(namespace=namespace, user_id=user, property_id=property_id)
 
 
-def let_go(space, property_id="gacha", transaction="tx-1", user="u-1") -> None:
+def let_go(namespace, property_id="gacha", transaction="tx-1", user="u-1") -> None:
     """Unlock it as a client does."""
-    unlock(actor=SYSTEM, namespace=space, user_id=user, property_id=property_id, transaction_id=transaction)
+    unlock(actor=SYSTEM, namespace=namespace, user_id=user, property_id=property_id, transaction_id=transaction)
 
 
 def run_out(mutex: Mutex) -> Mutex:
@@ -37,17 +37,17 @@ def run_out(mutex: Mutex) -> Mutex:
 @pytest.fixture
 def lock_world(project):
     """inventory: u-1 holds .mutex (gacha) twice after tx-0, three were denied; .gone has run out; .free was unlocked."""
-    space = create_namespace(actor=SYSTEM, project=project, name="inventory", description="What must not be spent twice.")
+    namespace = create_namespace(actor=SYSTEM, project=project, name="inventory", description="What must not be spent twice.")
     with TestCase.captureOnCommitCallbacks(execute=True):  # they count what was acquired
-        hold(space, transaction="tx-0"), let_go(space, transaction="tx-0")
-        hold(space)
-        mutex = hold(space)
+        hold(namespace, transaction="tx-0"), let_go(namespace, transaction="tx-0")
+        hold(namespace)
+        mutex = hold(namespace)
     for _ in range(3):
         with pytest.raises(Conflict):
-            hold(space, transaction="tx-9")
-    gone = run_out(hold(space, GRN, "tx-2"))
-    free = hold(space, "gate", "tx-3")
-    let_go(space, "gate", "tx-3")
+            hold(namespace, transaction="tx-9")
+    gone = run_out(hold(namespace, GRN, "tx-2"))
+    free = hold(namespace, "gate", "tx-3")
+    let_go(namespace, "gate", "tx-3")
     stats.flush(), stats.note_held()
     mutex.refresh_from_db(), free.refresh_from_db()
-    return SimpleNamespace(space=space, mutex=mutex, gone=gone, free=free)
+    return SimpleNamespace(namespace=namespace, mutex=mutex, gone=gone, free=free)

@@ -41,10 +41,10 @@ SCENARIO = {**STG, "pk": "scenario.pk"}
 HOOK = {**P, "pk": "webhook.pk"}
 QUEUE = {**P, "namespace": "jobs.rewards.name"}
 JOB = {**P, "job": "jobs.head.name"}
-SPACE = {**P, "namespace": "jobs.space.name"}
-SCRIPT = {**SPACE, "script": "jobs.script.name"}
-LOCK_SPACE = {**P, "namespace": "locks.space.name"}
-MUTEX = {**LOCK_SPACE, "pk": "locks.mutex.pk"}
+NAMESPACE = {**P, "namespace": "jobs.namespace.name"}
+SCRIPT = {**NAMESPACE, "script": "jobs.script.name"}
+LOCK_NAMESPACE = {**P, "namespace": "locks.namespace.name"}
+MUTEX = {**LOCK_NAMESPACE, "pk": "locks.mutex.pk"}
 RUN = {**P, "pk": "jobs.upload.pk"}
 DEAD = {**P, "job": "jobs.dead.name"}
 VERSION = {**P, "service": "version.microservice.name", "pk": "version.pk"}
@@ -155,19 +155,19 @@ ROUTES: dict[str, Route] = {
     "queues-job-replay": Route(args=DEAD, may=OWNER, posts=True, queries=10),
     "locks": Route(args=P, queries=10),
     "locks-new": Route(args=P, may=OWNER, posts=True, queries=8),
-    "locks-namespace": Route(args=LOCK_SPACE, queries=14),
-    "locks-live": Route(args=LOCK_SPACE, queries=12, fragment=True),
-    "locks-edit": Route(args=LOCK_SPACE, may=OWNER, posts=True, queries=9),
-    "locks-delete": Route(args=LOCK_SPACE, may=OWNER, posts=True, queries=11),
+    "locks-namespace": Route(args=LOCK_NAMESPACE, queries=14),
+    "locks-live": Route(args=LOCK_NAMESPACE, queries=12, fragment=True),
+    "locks-edit": Route(args=LOCK_NAMESPACE, may=OWNER, posts=True, queries=9),
+    "locks-delete": Route(args=LOCK_NAMESPACE, may=OWNER, posts=True, queries=11),
     "locks-mutex": Route(args=MUTEX, queries=12),
     "locks-mutex-live": Route(args=MUTEX, queries=10, fragment=True),
     "locks-release": Route(args=MUTEX, may=OWNER, posts=True, queries=10),
     "scripts": Route(args=P, queries=8),
     "scripts-new": Route(args=P, may=OWNER, posts=True, queries=9),
-    "scripts-namespace": Route(args=SPACE, queries=9),
-    "scripts-edit": Route(args=SPACE, may=OWNER, posts=True, queries=9),
-    "scripts-delete": Route(args=SPACE, may=OWNER, posts=True, queries=9),
-    "scripts-script-new": Route(args=SPACE, may=OWNER, posts=True, queries=9),
+    "scripts-namespace": Route(args=NAMESPACE, queries=9),
+    "scripts-edit": Route(args=NAMESPACE, may=OWNER, posts=True, queries=9),
+    "scripts-delete": Route(args=NAMESPACE, may=OWNER, posts=True, queries=9),
+    "scripts-script-new": Route(args=NAMESPACE, may=OWNER, posts=True, queries=9),
     "scripts-script": Route(args=SCRIPT, posts=True, may_post=OWNER, queries=10),
     "scripts-text": Route(args=SCRIPT, queries=9, fragment=True),
     "scripts-versions": Route(args=SCRIPT, queries=11),

@@ -18,7 +18,8 @@ from gs2admin.audit.pages.export import cell
 from gs2admin.audit.pages.words import ACTIONS
 from gs2admin.audit.services import record
 from gs2admin.identity.actors import SYSTEM, person
-from gs2admin.identity.services.access import create_credential, update_project
+from gs2admin.identity.services.credentials import create_credential
+from gs2admin.identity.services.projects import update_project
 from stages.setup.stages import create_stage, update_stage
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,7 @@ from django.urls import reverse
 from gs2admin.audit.models import Activity
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Credential, Membership, Project, User
-from gs2admin.identity.services.access import create_credential
+from gs2admin.identity.services.credentials import create_credential
 from stages.models import Microservice, Output, Rollout, Stage, Step, Target, Version, VersionSet
 from stages.rollouts.services import promote_stage
 from stages.setup.stages import create_stage

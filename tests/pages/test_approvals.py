@@ -84,7 +84,7 @@ def test_approving_what_has_moved_says_so(world, asked, owner, sign_in):
     sent = fields(client.get(url).content.decode())
     register_version(actor=SYSTEM, project=world.project, microservice="auth", version="1.3.0")
     page = client.post(url, sent, follow=True).content.decode()
-    assert "was canceled" in page and "no longer what was asked for" in page
+    assert "was canceled" in page and "no longer what was requested" in page
 
 
 def test_the_rule_of_a_stage(world, owner, sign_in):

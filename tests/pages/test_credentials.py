@@ -8,7 +8,8 @@ from django.urls import reverse
 
 from gs2admin.audit.models import Activity
 from gs2admin.identity.models import Credential
-from gs2admin.identity.services.access import create_credential, revoke_credential, secret_hash
+from gs2admin.identity.sealed import secret_hash
+from gs2admin.identity.services.credentials import create_credential, revoke_credential
 
 pytestmark = pytest.mark.django_db
 

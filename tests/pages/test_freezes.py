@@ -9,10 +9,9 @@ from django.utils import timezone
 
 from gs2admin.audit.models import Activity
 from gs2admin.identity.actors import SYSTEM
-from stages.gates.services import WindowPlan, save_window
-from stages.gates.stops import stop_line
+from stages.gates.services import WindowPlan, save_window, stop_promotions
 from stages.models import Rollout
-from stages.models.governance import FreezeWindow, Halt
+from stages.models.governance import FreezeWindow, Stop
 from stages.pages.board_html import boards
 from tests.pages.test_moves import at, fields
 
@@ -89,7 +88,7 @@ def test_stopping_shows_on_board_stage_and_preview_and_holds_the_button(world, p
     client = sign_in(producer)
     assert client.post(at("line-stop", world) + "?stage=stg", {"reason": ""}).status_code == 400
     assert client.post(at("line-stop", world) + "?stage=stg", {"reason": "error <rate>"}).status_code == 302
-    said = "The line is stopped on stg by mika: error &lt;rate&gt;."
+    said = "Promotions are stopped on stg by mika: error &lt;rate&gt;."
     for url in (at("board", world), at("stage", world, stage="stg"), at("stage-promote", world, stage="stg"), at("freezes", world)):
         html = client.get(url).content.decode()
         assert said in html, url
@@ -97,7 +96,7 @@ def test_stopping_shows_on_board_stage_and_preview_and_holds_the_button(world, p
     assert re.search(r'id="confirm" disabled', html) and "An admin of the project may start it" in html
     assert said not in client.get(at("stage-promote", world, stage="dev")).content.decode()
     assert client.post(at("line-resume", world) + "?stage=stg", {"reason": "fixed"}).status_code == 302
-    assert not Halt.objects.filter(lifted_at=None).exists()
+    assert not Stop.objects.filter(lifted_at=None).exists()
     assert said not in client.get(at("board", world)).content.decode()
 
 
@@ -132,7 +131,7 @@ def test_an_admin_overrides_with_a_reason_in_the_browser(world, owner, sign_in):
 
 
 def test_the_retry_page_says_it_too(world, producer, owner, sign_in):
-    stop_line(actor=SYSTEM, project=world.project, reason="look first")
+    stop_promotions(actor=SYSTEM, project=world.project, reason="look first")
     url = at("rollout-retry", world, number=world.failed.number)
     assert "look first" in sign_in(producer).get(url).content.decode()
     sent = fields(sign_in(owner).get(url).content.decode())

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import User
-from gs2admin.identity.services.access import create_credential, revoke_credential
+from gs2admin.identity.services.credentials import create_credential, revoke_credential
 from gs2admin.identity.services.stamp_keys import create_stamp_key, revoke_stamp_key
 from stages.models import Stage, Version
 from stages.setup.stages import create_stage

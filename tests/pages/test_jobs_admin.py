@@ -107,12 +107,12 @@ def test_a_script_gets_a_version_and_its_name_stays(root, job_world):
 
 
 def test_a_script_of_a_taken_name_is_refused(root, job_world):
-    answer = root.post(at(Script, "add"), {"namespace": job_world.space.pk, "name": "grant", "source": "x", "description": ""})
+    answer = root.post(at(Script, "add"), {"namespace": job_world.namespace.pk, "name": "grant", "source": "x", "description": ""})
     assert "There is a script called grant already" in errors_of(answer)
 
 
 def test_namespaces_are_deleted_with_what_is_in_them(root, job_world):
     root.post(at(Namespace, "delete", job_world.rewards.pk), {"post": "yes", "reason": "closed"})
-    root.post(at(ScriptNamespace, "delete", job_world.space.pk), {"post": "yes", "reason": "closed"})
+    root.post(at(ScriptNamespace, "delete", job_world.namespace.pk), {"post": "yes", "reason": "closed"})
     assert not Job.objects.exists() and not Script.objects.exists()
     assert set(Activity.objects.filter(reason="closed").values_list("door", flat=True)) == {"admin"}

@@ -91,6 +91,6 @@ def test_a_namespace_is_made_changed_and_deleted_through_the_services(root, proj
 
 
 def test_the_servers_own_namespace_stays(root):
-    space = server_namespace()
-    answer = root.post(at(LockNamespace, "delete", space.pk), {"post": "yes"}, follow=True)
-    assert "it stays" in answer.content.decode() and LockNamespace.objects.filter(pk=space.pk, status="ACTIVE").exists()
+    namespace = server_namespace()
+    answer = root.post(at(LockNamespace, "delete", namespace.pk), {"post": "yes"}, follow=True)
+    assert "it stays" in answer.content.decode() and LockNamespace.objects.filter(pk=namespace.pk, status="ACTIVE").exists()

@@ -136,7 +136,7 @@ def test_live_says_nothing_until_something_moves(desk, job_world, lock_world, pu
     html = page(desk, at())
     live, after = unescape(re.search(r'data-live="([^"]+)"', html)[1]), re.search(r'data-after="(\d+)"', html)[1]
     assert desk.get(live, {"id": "u-1", "after": after}).status_code == 204
-    let_go(lock_world.space), let_go(lock_world.space)
+    let_go(lock_world.namespace), let_go(lock_world.namespace)
     answer = desk.get(live, {"id": "u-1", "after": after})
     moved, again = answer.content.decode(), re.search(r'data-after="(\d+)"', answer.content.decode())[1]
     assert answer.status_code == 200 and "holds no mutex" in moved and again != after
@@ -156,8 +156,8 @@ def test_a_mutex_that_runs_out_by_itself_is_seen_by_the_live_page(desk, lock_wor
 @pytest.mark.parametrize("user", ODD_IDS)
 def test_any_id_has_a_page_and_all_its_parts(desk, project, job_world, push, user):
     push(job_world.rewards, user=user)
-    space = create_lock_namespace(actor=SYSTEM, project=project, name="inventory")
-    hold(space, user=user)
+    namespace = create_lock_namespace(actor=SYSTEM, project=project, name="inventory")
+    hold(namespace, user=user)
     html = page(desk, f"/p/isles/player?id={quote(user, safe='')}")
     assert unescape(re.search(r'<bdi class="gs-who">(.*?)</bdi>', html, re.S)[1]) == user and "<b>bold" not in html
     for each in registry.parts:
@@ -176,11 +176,11 @@ def test_a_player_nobody_knows_has_a_page_too_and_no_id_has_none(desk, job_world
 @pytest.mark.parametrize("key", [each.key for each in registry.parts])
 def test_a_part_costs_the_same_however_much_there_is(desk, project, job_world, lock_world, push, key, django_assert_max_num_queries):
     for n in range(8):
-        space = create_namespace(actor=SYSTEM, project=project, name=f"space-{n}")
+        namespace = create_namespace(actor=SYSTEM, project=project, name=f"namespace-{n}")
         for _ in range(3):
-            push(space, "good")
-        run_next(actor=SYSTEM, namespace=space, user_id="u-1")
-        hold(lock_world.space, f"p-{n}")
+            push(namespace, "good")
+        run_next(actor=SYSTEM, namespace=namespace, user_id="u-1")
+        hold(lock_world.namespace, f"p-{n}")
     part(desk, key)
     with django_assert_max_num_queries(17):
         part(desk, key)
@@ -191,3 +191,14 @@ def test_nothing_of_another_projects_player_is_shown(sign_in, stranger, other_pr
     for each in registry.parts:
         html = desk.get(address("other", "u-1", "player-part", part=each.key), headers=FRAGMENT).content.decode()
         assert not re.search(r"rewards|gacha|add_entry|tx-1", html)
+
+
+def test_an_id_that_is_too_long_is_nobodys_and_is_not_cut_to_another_players(desk, project, job_world):
+    url = reverse("player", kwargs={"project": project.name})
+    long = "u" * 129
+    answer = desk.get(url, {"id": long})
+    assert answer.status_code == 404 and "at most 128 characters" in answer.content.decode()
+    listed = desk.get(reverse("players", kwargs={"project": project.name}), {"q": "u-1" + "x" * 200})
+    assert listed.status_code == 200 and f'{address(project, "u-1")}"' not in listed.content.decode()
+    found = desk.get(reverse("search", kwargs={"project": project.name}), {"q": "u-1".ljust(2_000, "1")})
+    assert found.status_code == 200 and f'{address(project, "u-1")}"' not in found.content.decode()

@@ -73,14 +73,14 @@ def test_the_chart_adds_up_minutes_and_rolled_spans(desk, rewards, owner):
 
 def test_every_player_with_work_is_on_exactly_one_page(desk, project, push, monkeypatch):
     monkeypatch.setattr(namespace_views, "PAGE", 4)
-    space = create_namespace(actor=SYSTEM, project=project, name="many")
+    namespace = create_namespace(actor=SYSTEM, project=project, name="many")
     ids = [f"user-{n:02d}" for n in range(11)]
     for user in ids:
-        push(space, user=user)
+        push(namespace, user=user)
     same = timezone.now()
     Queue.objects.filter(user_id__in=ids[:6]).update(head_at=same)
     for words in ({}, {"user": "user-0"}):
-        seen, url = [], at("queues-namespace", space)
+        seen, url = [], at("queues-namespace", namespace)
         html = page(desk, url, **words)
         for _ in range(10):
             seen += re.findall(r"<bdi>([^<]+)</bdi></a></th>", html)
@@ -93,14 +93,14 @@ def test_every_player_with_work_is_on_exactly_one_page(desk, project, push, monk
 
 
 def test_who_waits_longest_is_first_and_states_narrow(desk, project, push, attempts):
-    space = create_namespace(actor=SYSTEM, project=project, name="two")
-    push(space, user="late"), push(space, "bad", user="early")
+    namespace = create_namespace(actor=SYSTEM, project=project, name="two")
+    push(namespace, user="late"), push(namespace, "bad", user="early")
     Queue.objects.filter(user_id="early").update(head_at=timezone.now() - timedelta(hours=2))
     attempts.on["bad"] = 500
-    assert re.findall(r"<bdi>(\w+)</bdi>", page(desk, at("queues-namespace", space))) == ["early", "late"]
-    run_next(actor=SYSTEM, namespace=space, user_id="early")
-    assert re.findall(r"<bdi>(\w+)</bdi>", page(desk, at("queues-namespace", space), state="retrying")) == ["early"]
-    assert "No player fits" in page(desk, at("queues-namespace", space), state="running")
+    assert re.findall(r"<bdi>(\w+)</bdi>", page(desk, at("queues-namespace", namespace))) == ["early", "late"]
+    run_next(actor=SYSTEM, namespace=namespace, user_id="early")
+    assert re.findall(r"<bdi>(\w+)</bdi>", page(desk, at("queues-namespace", namespace), state="retrying")) == ["early"]
+    assert "No player fits" in page(desk, at("queues-namespace", namespace), state="running")
 
 
 @pytest.mark.parametrize("place", ["x", "~", "2026-01-01~1", "2026-13-45T00:00:00Z~1", "2026-01-01T00:00:00Z~" + "9" * 30])
@@ -174,10 +174,10 @@ def test_run_next_asks_runs_tells_and_leaves_a_line(desk, job_world, rewards, at
 
 
 def test_where_the_server_runs_the_jobs_nobody_runs_them_by_hand(desk, project, push):
-    space = create_namespace(actor=SYSTEM, project=project, name="auto", enable_auto_run=True)
-    job = push(space)
-    assert 'id="do-run"' not in page(desk, at("queues-user", space, "u-1"))
-    answer = desk.post(at("queues-run", space, "u-1"), {})
+    namespace = create_namespace(actor=SYSTEM, project=project, name="auto", enable_auto_run=True)
+    job = push(namespace)
+    assert 'id="do-run"' not in page(desk, at("queues-user", namespace, "u-1"))
+    answer = desk.post(at("queues-run", namespace, "u-1"), {})
     assert answer.status_code == 409 and "are run by the server" in answer.content.decode()
     job.refresh_from_db()
     assert job.state == JobState.WAITING
@@ -209,16 +209,16 @@ def test_run_all_goes_lap_by_lap_and_stops_at_a_failure(desk, rewards, push, att
 
 
 def test_try_now_wakes_a_queue_that_waits_for_its_next_try(desk, project, push, monkeypatch):
-    space = create_namespace(actor=SYSTEM, project=project, name="auto", enable_auto_run=True)
-    job = push(space)
+    namespace = create_namespace(actor=SYSTEM, project=project, name="auto", enable_auto_run=True)
+    job = push(namespace)
     Queue.objects.filter(pk=job.queue_id).update(next_at=timezone.now() + timedelta(minutes=1))
     rung = []
     monkeypatch.setattr("gs2admin.engine.wake", lambda task, pk: rung.append((task, pk)))
-    assert 'id="do-try"' in page(desk, at("queues-user", space, "u-1"))
-    assert desk.post(at("queues-try-now", space, "u-1"), {"reason": "now"}).status_code == 302
+    assert 'id="do-try"' in page(desk, at("queues-user", namespace, "u-1"))
+    assert desk.post(at("queues-try-now", namespace, "u-1"), {"reason": "now"}).status_code == 302
     assert rung == [("jobqueue.tasks.drain", job.queue_id)]
     assert Queue.objects.get(pk=job.queue_id).next_at is None
-    assert desk.post(at("queues-try-now", space, "u-1"), {}).status_code == 409
+    assert desk.post(at("queues-try-now", namespace, "u-1"), {}).status_code == 409
 
 
 def test_a_viewer_gets_no_buttons(sign_in, viewer, job_world, rewards):
@@ -289,8 +289,8 @@ def test_a_replay_is_a_new_job_linked_both_ways(desk, job_world, rewards):
 
 
 def test_another_projects_job_does_not_exist_here(sign_in, stranger, other_project, job_world, push):
-    space = create_namespace(actor=SYSTEM, project=other_project, name="theirs")
-    job = push(space, user="u-1")
+    namespace = create_namespace(actor=SYSTEM, project=other_project, name="theirs")
+    job = push(namespace, user="u-1")
     client = sign_in(stranger)
     assert client.get(of_job("queues-job", job)).status_code == 404
     mine = reverse("queues-search", kwargs={"project": "other"})

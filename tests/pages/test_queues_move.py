@@ -66,12 +66,12 @@ def test_a_namespace_page_is_still_until_something_happens(desk, job_world, rewa
 
 
 def test_a_page_on_which_nothing_can_move_does_not_ask(desk, project, push, attempts):
-    space = create_namespace(actor=SYSTEM, project=project, name="calm")
-    assert "data-live" not in page(desk, at("queues-namespace", space))
-    push(space, user="one")
-    urls = at("queues-namespace", space), at("queues-user", space, "one")
+    namespace = create_namespace(actor=SYSTEM, project=project, name="calm")
+    assert "data-live" not in page(desk, at("queues-namespace", namespace))
+    push(namespace, user="one")
+    urls = at("queues-namespace", namespace), at("queues-user", namespace, "one")
     cursors = [cursor_of(page(desk, url)) for url in urls]
-    run_next(actor=SYSTEM, namespace=space, user_id="one")
+    run_next(actor=SYSTEM, namespace=namespace, user_id="one")
     for url, (live, cursor) in zip(urls, cursors, strict=True):
         answer = desk.get(more(live, cursor))
         assert answer.status_code == 286 and "data-live" not in answer.content.decode(), "the last news ends the asking"

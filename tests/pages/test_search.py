@@ -54,9 +54,9 @@ def test_the_box_is_on_every_page_and_works_as_a_plain_form(desk, project):
 def test_one_page_has_every_kind_that_begins_so(desk, project, push, job_world):
     create_stage(actor=SYSTEM, project=project, name="gold")
     register_version(actor=SYSTEM, project=project, microservice="gate", version="1.0.0")
-    create_script(actor=SYSTEM, namespace=job_world.space, name="gift", source="")
-    space = create_lock_namespace(actor=SYSTEM, project=project, name="inventory")
-    hold(space, "gacha", user="u-7"), push(job_world.rewards, user="gus"), push(job_world.rewards, user="GUS")
+    create_script(actor=SYSTEM, namespace=job_world.namespace, name="gift", source="")
+    namespace = create_lock_namespace(actor=SYSTEM, project=project, name="inventory")
+    hold(namespace, "gacha", user="u-7"), push(job_world.rewards, user="gus"), push(job_world.rewards, user="GUS")
     found = groups(page(desk, SEARCH, q="g"))
     assert found == {"Players": ["gus"], "Mutexes": ["gacha"], "Scripts": ["gift", "grant"], "Stages": ["gold"],
                      "Microservices": ["gate"]}
@@ -72,8 +72,8 @@ def test_the_exact_one_comes_first_and_alone_it_is_opened(desk, job_world, push)
 
 
 def test_a_player_known_to_both_domains_is_one_line(desk, project, job_world):
-    space = create_lock_namespace(actor=SYSTEM, project=project, name="inventory")
-    hold(space, "gacha", user="u-1"), hold(space, "gate", user="u-1"), hold(space, "gate", user="u-10")
+    namespace = create_lock_namespace(actor=SYSTEM, project=project, name="inventory")
+    hold(namespace, "gacha", user="u-1"), hold(namespace, "gate", user="u-1"), hold(namespace, "gate", user="u-10")
     html = page(desk, SEARCH, q="u-1")
     assert groups(html)["Players"] == ["u-1", "u-10"]
     assert "mutexes in inventory · 2 jobs waiting in rewards, retrying after 1 failed" in text_of(html)
@@ -82,8 +82,8 @@ def test_a_player_known_to_both_domains_is_one_line(desk, project, job_world):
 @pytest.mark.parametrize("user", ODD_IDS)
 def test_any_id_is_found_and_any_property(desk, project, job_world, push, user):
     push(job_world.rewards, user=user)
-    space = create_lock_namespace(actor=SYSTEM, project=project, name="inventory")
-    mutex = hold(space, user * 4 if len(user) < 100 else user + "y", user="someone")
+    namespace = create_lock_namespace(actor=SYSTEM, project=project, name="inventory")
+    mutex = hold(namespace, user * 4 if len(user) < 100 else user + "y", user="someone")
     answer = desk.get(SEARCH, {"q": user})
     if answer.status_code == 302:
         answer = desk.get(answer.headers["Location"])
@@ -94,9 +94,9 @@ def test_any_id_is_found_and_any_property(desk, project, job_world, push, user):
 
 
 def test_a_property_longer_than_the_index_is_compared_whole(desk, project):
-    space = create_lock_namespace(actor=SYSTEM, project=project, name="inventory")
+    namespace = create_lock_namespace(actor=SYSTEM, project=project, name="inventory")
     long = GRN + "x" * 800
-    hold(space, long + "1"), hold(space, long + "2")
+    hold(namespace, long + "1"), hold(namespace, long + "2")
     assert groups(page(desk, SEARCH, q=long)) == {"Mutexes": [long + "1", long + "2"]}
     assert lands(desk, long + "2").startswith("/p/isles/locks/inventory/mutexes/")
 
@@ -118,11 +118,11 @@ def test_the_list_of_players_has_everybody_once_by_id(desk, project, push, job_w
     from gs2admin.dashboard import player_page
 
     monkeypatch.setattr(player_page, "PAGE", 3)
-    space = create_lock_namespace(actor=SYSTEM, project=project, name="inventory")
+    namespace = create_lock_namespace(actor=SYSTEM, project=project, name="inventory")
     for user in ("a", "b", "c/d", "日本", "z"):
         push(job_world.rewards, user=user)
     for user in ("b", "m", "zz"):
-        hold(space, user=user)
+        hold(namespace, user=user)
     url, seen = reverse("players", kwargs={"project": "isles"}), []
     html = page(desk, url)
     for _ in range(6):

@@ -12,18 +12,18 @@ pytestmark = pytest.mark.django_db
 
 
 def test_each_list_gives_its_own_first_rows_in_order(project, django_assert_num_queries):
-    spaces = [create_namespace(actor=SYSTEM, project=project, name=f"n-{n}") for n in range(3)]
-    for space in spaces:
+    namespaces = [create_namespace(actor=SYSTEM, project=project, name=f"n-{n}") for n in range(3)]
+    for namespace in namespaces:
         for user in "cab":
-            Queue.objects.create(namespace=space, user_id=f"{user}'%s?")
-    lists = [Queue.objects.filter(namespace=space).order_by("user_id").values_list("namespace_id", "user_id")[:2] for space in spaces]
+            Queue.objects.create(namespace=namespace, user_id=f"{user}'%s?")
+    lists = [Queue.objects.filter(namespace=namespace).order_by("user_id").values_list("namespace_id", "user_id")[:2] for namespace in namespaces]
     with django_assert_num_queries(1):
         found = rows_of_each([*lists, Queue.objects.none().values_list("namespace_id", "user_id")])
-    assert found == [(space.pk, f"{user}'%s?") for space in spaces for user in "ab"]
+    assert found == [(namespace.pk, f"{user}'%s?") for namespace in namespaces for user in "ab"]
     assert rows_of_each([]) == []
 
 
 def test_more_lists_than_a_statement_takes_are_several_statements(project):
-    space = create_namespace(actor=SYSTEM, project=project, name="n")
-    lists = [Namespace.objects.filter(pk=space.pk).order_by("pk").values_list("pk")[:1] for _ in range(1_001)]
-    assert rows_of_each(iter(lists)) == [(space.pk,)] * 1_001
+    namespace = create_namespace(actor=SYSTEM, project=project, name="n")
+    lists = [Namespace.objects.filter(pk=namespace.pk).order_by("pk").values_list("pk")[:1] for _ in range(1_001)]
+    assert rows_of_each(iter(lists)) == [(namespace.pk,)] * 1_001

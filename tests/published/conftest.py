@@ -17,7 +17,7 @@ from gs2admin import engine
 from gs2admin.identity import tokens
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Credential
-from gs2admin.identity.services.access import create_credential
+from gs2admin.identity.services.credentials import create_credential
 from gs2admin.wire.protocol import Protocol
 from stages.api.protocols import PROTOCOLS
 from stages.api.sourcedeploy.signature import sign

@@ -174,11 +174,11 @@ def test_seeded_garbage_is_refused_in_the_familys_shape(caller, stage, record, p
         assert answer.status_code < 500, (verb, uri, answer.content)
         assert answer.headers["Content-Type"].startswith("application/json"), uri
         if answer.status_code >= 400:
-            _told_in_shape(protocol.name, answer)
+            _in_shape(protocol.name, answer)
     assert {200, 400, 401, 404} <= seen
 
 
-def _told_in_shape(name: str, answer) -> None:
+def _in_shape(name: str, answer) -> None:
     body = json.loads(answer.content)
     if name == "asm":
         assert list(body) == ["errorCode", "errorMsg"] and body["errorCode"].startswith("ASM.010")

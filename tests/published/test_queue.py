@@ -5,10 +5,10 @@ import pytest
 
 from gs2admin.errors import Conflict
 from gs2admin.identity.actors import SYSTEM
-from gs2admin.identity.services.access import revoke_credential
+from gs2admin.identity.services.credentials import revoke_credential
 from stages.approval.services import save_rule
 from stages.core.status import status_of
-from stages.gates.stops import resume_line, stop_line
+from stages.gates.services import resume_promotions, stop_promotions
 from stages.models import Rollout
 from stages.rollouts.queue import MOST
 from stages.rollouts.services import promote_stage
@@ -109,10 +109,10 @@ def test_so_many_wait_and_no_more(caller, stage, scenario, version, deploy):
 def test_a_stopped_line_holds_it_until_it_is_lifted(project, stage, version, deploy, word):
     version("1.2.0")
     first, second = deploy(), deploy()
-    stop_line(actor=SYSTEM, project=project, stage=stage, reason="incident")
+    stop_promotions(actor=SYSTEM, project=project, stage=stage, reason="incident")
     executor.run(first.pk)
     assert start_queued() == 0 and word(second) == "waiting"
-    resume_line(actor=SYSTEM, project=project, stage=stage)
+    resume_promotions(actor=SYSTEM, project=project, stage=stage)
     assert start_queued() == 1
 
 

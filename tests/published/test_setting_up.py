@@ -9,7 +9,7 @@ from gs2admin.audit.models import Activity
 from gs2admin.errors import NotFound
 from gs2admin.identity.actors import SYSTEM
 from stages.models import Scenario, Stage
-from stages.setup.stage_types import set_stage_type
+from stages.setup.stage_types import update_typed_stage
 from stages.setup.stages import delete_stage, set_targets
 from tests.published.conftest import SERVER, ok, sd_error
 
@@ -219,9 +219,9 @@ def test_a_bad_scenario_is_none(admin, typed, body):
     assert not Scenario.objects.exists()
 
 
-def test_the_type_of_a_stage_that_was_deleted_meanwhile_is_not_set(project, stage):
+def test_a_stage_that_was_deleted_meanwhile_is_not_changed(project, stage):
     delete_stage(actor=SYSTEM, stage=stage)
     with pytest.raises(NotFound):
-        set_stage_type(actor=SYSTEM, stage=stage, type="ObjectStorage", config={"bucketName": "b"})
+        update_typed_stage(actor=SYSTEM, stage=stage, config={"serverNo": [1]})
     stage.refresh_from_db()
-    assert stage.type != "ObjectStorage"
+    assert stage.config == {}

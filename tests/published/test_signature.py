@@ -6,7 +6,7 @@ import pytest
 from gs2admin.identity import tokens
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Credential
-from gs2admin.identity.services.access import create_credential, revoke_credential
+from gs2admin.identity.services.credentials import create_credential, revoke_credential
 from gs2admin.wire.protocol import Refused
 from stages.api.sourcedeploy.signature import WINDOW_MS, caller, sign
 

@@ -5,7 +5,7 @@ import pytest
 
 from gs2admin.identity.actors import SYSTEM
 from stages.approval.services import save_rule
-from stages.gates.stops import stop_line
+from stages.gates.services import stop_promotions
 from stages.models import CanaryReport, Rollout, Scenario, Stage
 from stages.setup.versions import register_version
 from stages.worker import executor
@@ -71,9 +71,9 @@ def test_a_rule_of_the_stage_holds_a_plain_deploy_too_and_keeps_releases_away(ca
     assert "approval" in asm_error(admin.asm("POST", "/isles/namespaces/typed/releases", body), 409, "01010003")
 
 
-def test_a_stopped_line_is_told_in_each_familys_way(admin, base, ready, project):
+def test_a_stop_is_refused_in_each_protocols_way(admin, base, ready, project):
     scenario, stage = ready()
-    stop_line(actor=SYSTEM, project=project, stage=stage, reason="incident 7")
+    stop_promotions(actor=SYSTEM, project=project, stage=stage, reason="incident 7")
     assert "incident 7" in sd_error(admin.sd("POST", scenario + "/deploy"), 400, "100")
     body = {"metadata": {"name": "auth-next"}, "spec": SPEC}
     assert "incident 7" in asm_error(admin.asm("POST", "/isles/namespaces/typed/releases", body), 409, "01010003")

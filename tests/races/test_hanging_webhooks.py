@@ -1,4 +1,4 @@
-"""An endpoint that hangs keeps couriers waiting, and no rollout: not even where there is one worker alone."""
+"""An endpoint that hangs keeps delivery threads waiting, and no rollout, even with a single worker."""
 from __future__ import annotations
 
 import time
@@ -12,7 +12,7 @@ from stages.rollouts.services import promote_stage
 from stages.setup.stages import create_stage
 from stages.setup.versions import register_version
 from stages.webhooks.services import save_webhook
-from tests.engine.conftest import until
+from tests.conditions import until
 from tests.steps.helpers import Receiver
 
 pytestmark = pytest.mark.processes
@@ -46,7 +46,7 @@ def test_rollouts_run_while_every_endpoint_hangs(serve, project, settings, hangi
         rollout = promote_stage(actor=SYSTEM, stage=stage)
         until(lambda pk=rollout.pk: Rollout.objects.get(pk=pk).state == "succeeded", 60, f"rollout {number}")
         took.append(time.monotonic() - began)
-        # On a crowded machine a hanging call may end before the rollout does; once is enough, and nothing but couriers can do it.
+        # On a crowded machine a hanging call may end before the rollout does; once is enough, and only delivery threads can do it.
         beside = before & under_way()
         if beside:
             break

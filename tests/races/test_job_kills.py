@@ -7,7 +7,7 @@ from bench.jobs_faults import Plan, play, prepare
 from bench.killing import FROZEN
 from bench.world import World
 from gs2admin.identity.actors import SYSTEM
-from gs2admin.identity.services.access import create_credential
+from gs2admin.identity.services.credentials import create_credential
 
 pytestmark = pytest.mark.processes
 

@@ -54,7 +54,8 @@ def _while_an_attempt_ends(namespace, act) -> Job:
 
     other = threading.Thread(target=run, daemon=True)
     with transaction.atomic():
-        settled, _ = sql.settle(job_id=row.pk, tries=1, to=JobState.DONE, status_code=200, result="{}", output="", took_ms=1)
+        settled, _ = sql.settle(job_id=row.pk, tries=1, to=JobState.DONE, status_code=200, result="{}", output="", took_ms=1,
+                                 namespace_id=namespace.pk, script="s")
         assert settled
         other.start()
         deadline = time.monotonic() + 20

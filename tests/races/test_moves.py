@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import random
-import time
 
 import pytest
 
@@ -16,6 +15,7 @@ from stages.setup.stages import create_stage
 from stages.setup.versions import register_version
 from stages.states import LIVE, RolloutState, StepState
 from stages.worker import begin, executor
+from tests.conditions import until
 from tests.races.conftest import together
 
 ROUNDS = 15
@@ -35,18 +35,20 @@ def rollout_to(stage, version: str) -> Rollout:
 
 def test_cancel_meets_success(stage, project):
     chance, ends = random.Random(4), set()
-    began = time.monotonic()
-    executor.run(rollout_to(stage, "0").pk)
-    usual_s = time.monotonic() - began
+    first = rollout_to(stage, "0")
+    executor.run(first.pk)
+    first.refresh_from_db()
     for number in range(ROUNDS):
         stage.refresh_from_db()
         before = stage.current_set_id
         rollout = rollout_to(stage, f"1.{number}")
         lines = Activity.objects.filter(project=project, action="rollout.cancel").count()
-        pause = chance.uniform(0, 1.5 * usual_s)
+        # Another place in the rollout's life each time: from before its first write to after its last.
+        place = chance.randint(0, first.revision + 2)
 
-        def cancel(rollout=rollout, pause=pause):
-            time.sleep(pause)  # the race itself: another place in the rollout's life each time
+        def cancel(rollout=rollout, place=place):
+            rows = Rollout.objects.filter(pk=rollout.pk)
+            until(lambda: not rows.filter(revision__lt=place, ended_at=None).exists(), 30, "that place", every_s=0.0005)
             return cancel_rollout(actor=SYSTEM, rollout=rollout)
 
         _, canceled = together(lambda rollout=rollout: executor.run(rollout.pk), cancel)

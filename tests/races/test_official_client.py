@@ -4,12 +4,12 @@ from __future__ import annotations
 import pytest
 from gs2 import core, freeze
 
-from bench.server import until
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Project
-from gs2admin.identity.services.access import create_credential
+from gs2admin.identity.services.credentials import create_credential
 from stages.setup.stages import create_stage, set_targets
 from stages.setup.versions import register_version
+from tests.conditions import until
 from tests.official import signed_in
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from bench import promotes
-from bench.server import until
 from bench.world import World, register, stage
 from stages.models import Rollout
+from tests.conditions import until
 from tests.races.conftest import session_cookie
 
 pytestmark = pytest.mark.processes

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from queue import SimpleQueue
 
 import pytest
@@ -26,6 +25,7 @@ from jobqueue.models import Job, Namespace, Queue
 from jobqueue.services import Entry, push_jobs
 from jobqueue.services.namespaces import create_namespace, update_namespace
 from jobqueue.states import JobState
+from tests.conditions import until
 from tests.races.conftest import together
 
 PRODUCERS = 8
@@ -92,15 +92,15 @@ def push(namespace, user: str) -> None:
 
 def assert_all_ran(count: int, tick=lambda: None) -> None:
     """Every job runs without anybody looking after it, and its queue says that nothing is left."""
-    deadline = time.monotonic() + 10
     open_ones = Job.objects.exclude(state=JobState.DONE)
-    while open_ones.exists() and time.monotonic() < deadline:
+
+    def all_done() -> bool:
         tick()
-        time.sleep(0.02)
-    assert open_ones.count() == 0, f"{open_ones.count()} jobs wait for a drain that nobody rang for"
+        return not open_ones.exists()
+
+    until(all_done, 10, lambda: f"{open_ones.count()} jobs wait for a drain that nobody rang for")
     assert Job.objects.count() == count
-    while Queue.objects.exclude(lease_until=None).exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    until(lambda: not Queue.objects.exclude(lease_until=None).exists(), 10, "nobody holds a queue any more")
     for queue in Queue.objects.all():
         assert (queue.waiting, queue.draining, queue.lease_until, queue.head_at) == (0, False, None, None)
 
@@ -156,7 +156,9 @@ def test_no_push_of_eight_producers_is_left_lying(auto, bells):
     def produce() -> None:
         for number in range(ROUNDS):
             start.wait(30)
-            time.sleep(random.uniform(0, 0.008))
+            # Not all in step: each looks another number of times first.
+            for _ in range(random.randrange(8)):
+                Queue.objects.filter(user_id=f"u{number}").exists()
             push(auto, f"u{number}")
 
     for thread in [bells.thread(produce) for _ in range(PRODUCERS)]:
@@ -173,7 +175,7 @@ def test_auto_run_is_switched_to_and_fro_while_eight_producers_push(auto, bells)
         while not ended.is_set():
             on = not on
             update_namespace(actor=SYSTEM, namespace=auto, enable_auto_run=on)
-            time.sleep(random.uniform(0, 0.01))
+            ended.wait(random.uniform(0, 0.01))
 
     def produce() -> None:
         for number in range(ROUNDS):

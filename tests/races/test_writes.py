@@ -7,7 +7,7 @@ from gs2admin.audit.models import Activity
 from gs2admin.errors import Conflict, Invalid
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Membership, Role
-from gs2admin.identity.services.access import change_member_role, remove_member
+from gs2admin.identity.services.members import change_member_role, remove_member
 from stages.models import Microservice, Stage, Version
 from stages.setup.stages import create_stage, delete_stage, update_stage
 from tests.races.conftest import together

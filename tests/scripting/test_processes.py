@@ -12,6 +12,7 @@ import time
 import pytest
 
 from jobqueue.scripting.pool import Limits, Runner, RunnerDied, RunnersBusy
+from tests.conditions import looks
 from tests.scripting.conftest import SMALL, error_of
 
 METHODS = {"s": ("m",)}
@@ -30,15 +31,13 @@ def _pid(runner: Runner) -> int:
 
 
 def _gone(pid: int, within_s: float = 5) -> bool:
-    end = time.monotonic() + within_s
-    while time.monotonic() < end:
+    for _ in looks(within_s, every_s=0.01):
         try:
             with open(f"/proc/{pid}/stat") as stat:
                 if stat.read().rsplit(")", 1)[1].split()[0] == "Z":
                     return True
         except FileNotFoundError:
             return True
-        time.sleep(0.01)
     return False
 
 

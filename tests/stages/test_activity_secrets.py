@@ -7,7 +7,7 @@ import pytest
 
 from gs2admin.audit.models import Activity
 from gs2admin.identity.actors import SYSTEM
-from stages.core.redact import told
+from stages.core.redact import redact
 from stages.setup.scenarios import create_scenario, update_scenario
 from stages.setup.stages import set_targets
 from stages.webhooks.services import remove_webhook, save_webhook
@@ -22,14 +22,14 @@ def log() -> str:
     return json.dumps(list(Activity.objects.values_list("before", "after", "object_name", "reason")))
 
 
-def test_of_webhooks_the_host_alone_is_told(project):
+def test_of_webhooks_only_the_host_is_shown(project):
     made = save_webhook(actor=SYSTEM, project=project, name="chat", url=HOOK)
     save_webhook(actor=SYSTEM, project=project, name="chat", url=HOOK + "2", endpoint=made)
     remove_webhook(actor=SYSTEM, endpoint=made)
     assert Activity.objects.filter(action__startswith="webhook.").count() == 3
     assert "chat.example.com" in log() and "s3cret" not in log()
     changed = Activity.objects.get(action="webhook.update")
-    assert changed.before["url"] != changed.after["url"], "that it was changed is told"
+    assert changed.before["url"] != changed.after["url"], "the change is visible"
 
 
 def test_of_targets_and_scenarios_the_query_is_left_out(dev):
@@ -49,5 +49,5 @@ def test_of_targets_and_scenarios_the_query_is_left_out(dev):
 @pytest.mark.parametrize(("url", "shown"), [
     ("https://a.example/x", "https://a.example/x"), ("http://a.example:81/", "http://a.example:81/"), ("no address", "…"),
 ])
-def test_what_holds_no_secret_is_told_whole(url, shown):
-    assert told(url) == shown
+def test_what_holds_no_secret_is_shown_whole(url, shown):
+    assert redact(url) == shown

@@ -7,11 +7,11 @@ from gs2admin.audit.models import Activity
 from gs2admin.errors import Conflict, Denied, Invalid, NotFound
 from gs2admin.identity.actors import SYSTEM, Actor, from_credential
 from gs2admin.identity.models import Membership, Role
-from gs2admin.identity.services.access import change_member_role, create_credential, remove_member, revoke_credential
-from stages.approval.decision import Ballot, Facts, Requirement, Start, Void, Wait, judge
+from gs2admin.identity.services.credentials import create_credential, revoke_credential
+from gs2admin.identity.services.members import change_member_role, remove_member
 from stages.approval.services import approve_rollout, reject_rollout, save_rule
 from stages.core.status import status_of
-from stages.gates.stops import resume_line, stop_line
+from stages.gates.services import resume_promotions, stop_promotions
 from stages.models import Rollout
 from stages.models.governance import Vote
 from stages.rollouts.services import cancel_rollout, promote_stage, rollback_stage
@@ -46,39 +46,11 @@ def fresh(rollout) -> Rollout:
     return Rollout.objects.select_related("approval", "stage").get(pk=rollout.pk)
 
 
-P, A = frozenset({"producer"}), frozenset({"admin"})
-MIKA, OLGA, GONE = Ballot("person:mika", "mika", "producer"), Ballot("person:olga", "olga", "admin"), Ballot("person:x", "x", None)
-
-
-@pytest.mark.parametrize("needs, ballots, facts, verdict, said", [
-    ([], [], Facts(), Start, "No approval is needed any more."),
-    ([Requirement(1, P)], [], Facts(), Wait, "It needs 1 approval by producer."),
-    ([Requirement(1, P)], [OLGA], Facts(), Wait, "needs 1 approval by producer"),
-    ([Requirement(1, P)], [MIKA], Facts(), Start, "Approved by mika."),
-    ([Requirement(2, P | A)], [MIKA], Facts(), Wait, "It has 1 of 2 approvals by admin or producer."),
-    ([Requirement(2, P | A)], [MIKA, MIKA], Facts(), Wait, "has 1 of 2"),
-    ([Requirement(2, P | A)], [MIKA, OLGA, GONE], Facts(), Start, "Approved by mika, olga."),
-    ([Requirement(1, P), Requirement(1, A)], [MIKA], Facts(), Wait, "needs 1 approval by admin"),
-    ([Requirement(1, P), Requirement(1, A)], [MIKA, OLGA], Facts(), Start, "Approved by mika, olga."),
-    ([Requirement(1, frozenset(), frozenset({"olga"}))], [OLGA], Facts(), Start, "olga"),
-    ([Requirement(1, A)], [GONE], Facts(), Wait, "needs 1"),
-    ([Requirement(1, P)], [MIKA], Facts(moved=True), Void, "no longer what was asked for"),
-    ([], [], Facts(moved=True), Void, "no longer what was asked for"),
-    ([Requirement(1, P)], [MIKA], Facts(ended="dev was deleted."), Void, "dev was deleted."),
-    ([Requirement(1, P)], [MIKA], Facts(live=7), Wait, "waits for the end of rollout 7"),
-    ([Requirement(1, P)], [MIKA], Facts(gates=["The line is stopped."]), Wait, "The line is stopped."),
-    ([], [], Facts(gates=["The line is stopped."]), Wait, "The line is stopped."),
-])
-def test_the_verdict(needs, ballots, facts, verdict, said):
-    found = judge(needs, ballots, facts)
-    assert isinstance(found, verdict) and said in found.sentence
-
-
 def test_a_promote_waits_until_somebody_else_approves(asked, dev, producer, owner, actor_of, run, pins, rings, texts):
     assert asked.state == "awaiting_approval" and rings == [] and status_of(dev) == "Active"
     assert fresh(asked).approval.sentence == "It needs 1 approval by admin or producer."
     assert run(asked).state == "awaiting_approval", "no worker touches it"
-    with pytest.raises(Denied, match="You asked for rollout 1 yourself"):
+    with pytest.raises(Denied, match="You requested rollout 1 yourself"):
         approve_rollout(actor=actor_of(producer), rollout=asked)
     approved = approve_rollout(actor=actor_of(owner), rollout=asked, reason="looks good")
     assert approved.state == "queued" and rings == [("stages.worker.tasks.run_rollout", asked.pk)]
@@ -118,7 +90,7 @@ def test_nobody_approves_alone_with_a_second_name(ruled, asked, dev, owner, prod
     program = from_credential(mine, door="api")
     cancel_rollout(actor=SYSTEM, rollout=asked)
     own = promote_stage(actor=program, stage=dev)
-    with pytest.raises(Denied, match="asked for rollout"):
+    with pytest.raises(Denied, match="requested rollout"):
         approve_rollout(actor=admin, rollout=own)
     cancel_rollout(actor=SYSTEM, rollout=own)
     ruled(2, BOTH)
@@ -152,7 +124,7 @@ def test_it_ends_when_what_was_asked_for_moves(asked, dev, owner, actor_of, regi
     register(auth="2")
     void = approve_rollout(actor=actor_of(owner), rollout=asked)
     assert void.state == "canceled" and not void.started_at and void.cause == "system"
-    assert "no longer what was asked for" in fresh(asked).approval.sentence
+    assert "no longer what was requested" in fresh(asked).approval.sentence
     assert Activity.objects.filter(action="rollout.void", actor_kind="system").count() == 1
     again = promote_stage(actor=SYSTEM, stage=dev)
     assert again.state == "awaiting_approval" and again.to_set.versions == {"auth": "2"}
@@ -168,7 +140,7 @@ def test_the_sweep_ends_it_too_and_a_new_request_replaces_a_void_one(asked, dev,
 
 
 def test_an_approver_approves_what_was_shown(asked, owner, actor_of):
-    with pytest.raises(Conflict, match="not what was asked for"):
+    with pytest.raises(Conflict, match="no longer what was requested"):
         approve_rollout(actor=actor_of(owner), rollout=asked, digest="0" * 64)
     assert approve_rollout(actor=actor_of(owner), rollout=asked, digest=fresh(asked).approval.digest).state == "queued"
 
@@ -238,19 +210,19 @@ def test_a_credential_that_was_revoked_counts_no_more(ruled, asked, project, run
 def test_who_asked_must_still_be_allowed_to_promote(asked, producer, owner, actor_of):
     Membership.objects.filter(user=producer).update(role=Role.VIEWER)
     assert approve_rollout(actor=actor_of(owner), rollout=asked).state == "canceled"
-    assert fresh(asked).approval.sentence == "mika, who asked for it, may no longer promote here."
+    assert fresh(asked).approval.sentence == "mika, who requested it, may no longer promote here."
 
 
 def test_approved_in_a_freeze_it_starts_when_the_gate_opens(asked, owner, actor_of, project, rings):
-    stop_line(actor=SYSTEM, project=project, reason="incident")
+    stop_promotions(actor=SYSTEM, project=project, reason="incident")
     waits = approve_rollout(actor=actor_of(owner), rollout=asked)
-    assert waits.state == "awaiting_approval" and "starts when nothing holds it back" in fresh(asked).approval.sentence
-    resume_line(actor=SYSTEM, project=project)
+    assert waits.state == "awaiting_approval" and "starts when no gate blocks it" in fresh(asked).approval.sentence
+    resume_promotions(actor=SYSTEM, project=project)
     assert sweep.settle_requests() == 1 and fresh(asked).state == "queued" and len(rings) == 1
 
 
 def test_an_override_at_the_request_carries_over_to_the_start(ruled, dev, owner, producer, actor_of, project):
-    stop_line(actor=SYSTEM, project=project, reason="incident")
+    stop_promotions(actor=SYSTEM, project=project, reason="incident")
     asked = promote_stage(actor=actor_of(owner), stage=dev, override=True, reason="the fix")
     assert asked.state == "awaiting_approval"
     assert approve_rollout(actor=actor_of(producer), rollout=asked).state == "queued"

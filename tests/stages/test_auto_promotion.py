@@ -10,8 +10,8 @@ from gs2admin.errors import Conflict, Denied, Invalid
 from gs2admin.identity.actors import SYSTEM
 from stages.approval.services import save_rule
 from stages.auto_promotion.decide import Promote, Rest, SourceFacts, decide
-from stages.auto_promotion.services import let_go, save_auto_promotion
-from stages.gates.stops import resume_line, stop_line
+from stages.auto_promotion.services import end_hold, save_auto_promotion
+from stages.gates.services import resume_promotions, stop_promotions
 from stages.models import Rollout
 from stages.models.governance import AutoPromotion
 from stages.pages.attention import held
@@ -77,13 +77,13 @@ def test_a_rollback_by_hand_holds_it_until_somebody_lets_go(follow, dev, stg, re
     assert sweep.promote_by_themselves() == 0 and pins(stg) == {"auth": "2"}
     assert [need.text for need in held(project)] == ["stg does not promote itself."]
     with pytest.raises(Denied):
-        let_go(actor=actor_of(viewer), stage=stg)
-    let_go(actor=actor_of(producer), stage=stg, reason="fixed in 4")
+        end_hold(actor=actor_of(viewer), stage=stg)
+    end_hold(actor=actor_of(producer), stage=stg, reason="fixed in 4")
     assert held(project) == [] and sweep.promote_by_themselves() == 1
     run(last(stg))
     assert pins(stg) == {"auth": "4"}
     with pytest.raises(Conflict, match="is not held"):
-        let_go(actor=actor_of(producer), stage=stg)
+        end_hold(actor=actor_of(producer), stage=stg)
 
 
 def test_what_was_rolled_back_does_not_come_again_by_letting_go(follow, dev, stg, register, promote, run, pins):
@@ -93,7 +93,7 @@ def test_what_was_rolled_back_does_not_come_again_by_letting_go(follow, dev, stg
         sweep.promote_by_themselves()
         run(last(stg))
     run(rollback_stage(actor=SYSTEM, stage=stg))
-    let_go(actor=SYSTEM, stage=stg)
+    end_hold(actor=SYSTEM, stage=stg)
     assert sweep.promote_by_themselves() == 0 and pins(stg) == {"auth": "2"}
 
 
@@ -121,10 +121,10 @@ def test_a_new_rollout_of_the_source_begins_the_soak_time_anew(follow, dev, stg,
 def test_it_obeys_gates_and_approval(follow, dev, stg, register, promote, project):
     register(auth="2")
     promote(dev)
-    stop_line(actor=SYSTEM, project=project, reason="incident")
-    assert sweep.promote_by_themselves() == 0 and "The line is stopped on all stages" in follow().sentence
+    stop_promotions(actor=SYSTEM, project=project, reason="incident")
+    assert sweep.promote_by_themselves() == 0 and "Promotions are stopped on all stages" in follow().sentence
     save_rule(actor=SYSTEM, stage=stg, needed=1, roles=["admin"])
-    resume_line(actor=SYSTEM, project=project)
+    resume_promotions(actor=SYSTEM, project=project)
     assert sweep.promote_by_themselves() == 1 and last(stg).state == "awaiting_approval"
     assert sweep.promote_by_themselves() == 0
 

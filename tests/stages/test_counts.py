@@ -15,20 +15,20 @@ from django.db.models import Max
 from django.db.models.functions import Now
 
 from gs2admin.identity.actors import SYSTEM
-from stages.approval import services as approvals
+from stages.approval import services as approval
 from stages.approval.services import approve_rollout, reject_rollout
 from stages.auto_promotion import services as auto
 from stages.auto_promotion.services import save_auto_promotion
 from stages.canary import moves as passages
 from stages.canary import services as canary
 from stages.core import journal
-from stages.gates.stops import stop_line
+from stages.gates.services import stop_promotions
 from stages.models import CanaryReport, Ledger, Output, Rollout, RolloutTarget, Stage, Step, VersionSet
 from stages.models.governance import AutoPromotion, Vote
 from stages.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint
-from stages.rollouts import create as births
+from stages.rollouts import create
 from stages.rollouts.services import cancel_rollout, promote_stage, retry_rollout, rollback_stage
-from stages.webhooks import deliver as postman
+from stages.webhooks import deliver as delivery
 from stages.worker import chores as sweep
 from stages.worker import executor
 from tests.engine.conftest import database_url
@@ -131,7 +131,7 @@ def test_the_steps_of_an_undo_and_the_number_of_steps(stage, kind, killed_at):
 def test_a_rollout_that_is_made_and_the_counters_of_its_project(stage, killed_at):
     first = promote_stage(actor=SYSTEM, stage=stage)
     cancel_rollout(actor=SYSTEM, rollout=first)
-    killed_at(births, "write_plan", lambda: promote_stage(actor=SYSTEM, stage=stage), after=True)
+    killed_at(create, "write_plan", lambda: promote_stage(actor=SYSTEM, stage=stage), after=True)
     equal(first)
     assert equal(promote_stage(actor=SYSTEM, stage=stage)).number == 2
 
@@ -160,7 +160,7 @@ def test_a_retry_that_never_began_counts_no_step_as_done(stage, kind, run, end, 
     mika, olga = actor_of(producer), actor_of(owner)
     failed = run(promote_stage(actor=SYSTEM, stage=stage))
     if end == "reject":
-        approvals.save_rule(actor=SYSTEM, stage=stage, needed=1, roles=["admin"])
+        approval.save_rule(actor=SYSTEM, stage=stage, needed=1, roles=["admin"])
     again = retry_rollout(actor=mika, rollout=failed, how="failed")
     assert equal(again).steps_done > 0
     if end == "cancel":
@@ -168,7 +168,7 @@ def test_a_retry_that_never_began_counts_no_step_as_done(stage, kind, run, end, 
     elif end == "reject":
         reject_rollout(actor=olga, rollout=again)
     else:
-        stop_line(actor=olga, project=project, stage=None, reason="incident")
+        stop_promotions(actor=olga, project=project, stage=None, reason="incident")
         run(again)
     assert equal(again).state in {"canceled", "rejected"}
 
@@ -224,11 +224,11 @@ def test_a_canary_that_would_never_wake_is_woken(stage, up, wrong, caplog):  # n
 def test_an_approval_and_what_is_said_of_it(stage, owner, producer, actor_of, killed_at):
     mika, olga = actor_of(producer), actor_of(owner)
     rollout = promote_stage(actor=mika, stage=stage, ask=True)
-    killed_at(approvals, "settle", lambda: approve_rollout(actor=olga, rollout=rollout))
+    killed_at(approval, "resolve", lambda: approve_rollout(actor=olga, rollout=rollout))
     assert not Vote.objects.exists() and equal(rollout).state == "awaiting_approval"
-    approvals.Approval.objects.update(sentence="It has 7 of 9 approvals.")
+    approval.Approval.objects.update(sentence="It has 7 of 9 approval.")
     assert sweep.settle_requests() == 1
-    assert approvals.Approval.objects.get().sentence.startswith("It needs 1 approval")
+    assert approval.Approval.objects.get().sentence.startswith("It needs 1 approval")
     approve_rollout(actor=olga, rollout=rollout)
     assert equal(rollout).state == "queued"
 
@@ -254,7 +254,7 @@ def test_a_rollback_and_the_hold_of_what_follows(dev, stg, register, promote, ru
     promote(dev), promote(stg)
     save_auto_promotion(actor=SYSTEM, stage=stg, enabled=True)
     count = Rollout.objects.count()
-    killed_at(births, "_hold", lambda: rollback_stage(actor=SYSTEM, stage=stg), after=True)
+    killed_at(create, "_hold_auto_promotion", lambda: rollback_stage(actor=SYSTEM, stage=stg), after=True)
     assert Rollout.objects.count() == count and AutoPromotion.objects.get().held_at is None
     rollback_stage(actor=SYSTEM, stage=stg)
     assert AutoPromotion.objects.get().held_at is not None
@@ -265,11 +265,11 @@ def test_an_attempt_that_was_counted_and_came_to_no_end(hook, dev, register, kil
     endpoint = hook()
     register(auth="1")
     promote_stage(actor=SYSTEM, stage=dev)
-    killed_at(postman.WebhookAttempt.objects, "create", lambda: postman.deliver(endpoint.pk))
+    killed_at(delivery.WebhookAttempt.objects, "create", lambda: delivery.deliver(endpoint.pk))
     row = WebhookDelivery.objects.get()
     assert (row.attempt, row.state, row.attempts.count()) == (1, "pending", 0)
     due_now(), WebhookEndpoint.objects.update(busy_until=None)
-    assert postman.deliver(endpoint.pk) == 1
+    assert delivery.deliver(endpoint.pk) == 1
     row.refresh_from_db()
     assert (row.attempt, row.state) == (2, "delivered")
     assert list(WebhookAttempt.objects.values_list("number", "status")) == [(1, None), (2, 200)]

@@ -13,11 +13,10 @@ from gs2admin.audit.models import Activity
 from gs2admin.errors import Conflict, Denied, Invalid, NotFound, Quota
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Role
-from gs2admin.identity.services.access import create_credential
-from stages.gates.services import WindowPlan, remove_window, save_window
-from stages.gates.stops import resume_line, stop_line
+from gs2admin.identity.services.credentials import create_credential
+from stages.gates.services import WindowPlan, remove_window, resume_promotions, save_window, stop_promotions
 from stages.models import Rollout
-from stages.models.governance import FreezeWindow, Halt
+from stages.models.governance import FreezeWindow, Stop
 from stages.rollouts.services import promote_stage, retry_rollout, rollback_stage
 from stages.setup.stages import delete_stage, set_targets
 from stages.steps import KINDS
@@ -42,8 +41,8 @@ def freeze(project):
 def closing(project, freeze):
     """Ways to close the gate of a stage."""
     return {
-        "stop of the stage": lambda stage, **more: stop_line(actor=SYSTEM, project=project, stage=stage, reason="bad", **more),
-        "stop of all": lambda stage, **more: stop_line(actor=SYSTEM, project=project, reason="bad", **more),
+        "stop of the stage": lambda stage, **more: stop_promotions(actor=SYSTEM, project=project, stage=stage, reason="bad", **more),
+        "stop of all": lambda stage, **more: stop_promotions(actor=SYSTEM, project=project, reason="bad", **more),
         "window of the stage": freeze,
         "window of all": lambda stage, **more: freeze(None, **more),
     }
@@ -92,8 +91,8 @@ def test_a_retry_is_held_back_as_well(dev, register, run, monkeypatch, project):
     register(auth="1")
     failed = run(promote_stage(actor=SYSTEM, stage=dev))
     assert failed.state == "failed"
-    stop_line(actor=SYSTEM, project=project, reason="look first.")
-    with pytest.raises(Conflict, match="The line is stopped on all stages by system: look first. Nothing"):
+    stop_promotions(actor=SYSTEM, project=project, reason="look first.")
+    with pytest.raises(Conflict, match="Promotions are stopped on all stages by system: look first. Nothing"):
         retry_rollout(actor=SYSTEM, rollout=failed)
 
 
@@ -110,7 +109,7 @@ def test_what_waited_for_a_worker_when_the_line_was_stopped_does_not_begin(way, 
     if kind == "promote" and "stop" in way:
         said = list(ended.outputs.order_by("seq").values_list("text", flat=True))
         assert (ended.state, ended.started_at, ended.consistent) == ("canceled", None, True)
-        assert said[-1].startswith("Canceled before it began. The line is stopped on ")
+        assert said[-1].startswith("Canceled before it began. Promotions are stopped on ")
         dev.refresh_from_db()
         assert dev.current_set.versions == {"auth": "2"}
     else:
@@ -120,19 +119,19 @@ def test_what_waited_for_a_worker_when_the_line_was_stopped_does_not_begin(way, 
 def test_who_overrode_a_stop_begins_unless_it_is_stopped_again(dev, register, run, owner, project, actor_of):
     register(auth="1")
     boss = actor_of(owner)
-    stop_line(actor=SYSTEM, project=project, reason="look")
+    stop_promotions(actor=SYSTEM, project=project, reason="look")
     queued = promote_stage(actor=boss, stage=dev, override=True, reason="I am sure")
     assert run(queued).state == "succeeded"
     register(auth="2")
     queued = promote_stage(actor=boss, stage=dev, override=True, reason="I am sure")
-    stop_line(actor=SYSTEM, project=project, stage=dev, reason="no, you are not")
+    stop_promotions(actor=SYSTEM, project=project, stage=dev, reason="no, you are not")
     assert run(queued).state == "canceled"
 
 
 def test_a_gate_of_another_stage_or_project_holds_nothing(dev, stg, register, project, other_project, freeze):
     register(auth="1")
-    stop_line(actor=SYSTEM, project=project, stage=stg, reason="x")
-    stop_line(actor=SYSTEM, project=other_project, reason="x")
+    stop_promotions(actor=SYSTEM, project=project, stage=stg, reason="x")
+    stop_promotions(actor=SYSTEM, project=other_project, reason="x")
     freeze(stg)
     assert promote_stage(actor=SYSTEM, stage=dev).state == "queued"
 
@@ -159,24 +158,26 @@ def test_overriding_where_nothing_is_closed_needs_no_right(dev, register, produc
 def test_a_repeated_request_finds_its_rollout_though_the_gate_closed_since(dev, register, project):
     register(auth="1")
     first = promote_stage(actor=SYSTEM, stage=dev, request_key="k")
-    stop_line(actor=SYSTEM, project=project, reason="x")
+    stop_promotions(actor=SYSTEM, project=project, reason="x")
     assert promote_stage(actor=SYSTEM, stage=dev, request_key="k") == first
 
 
-def test_stopping_and_lifting(dev, project, viewer, support, producer, actor_of, register):
+def test_stop_and_resume(dev, project, viewer, support, producer, actor_of, register):
     register(auth="1")
     with pytest.raises(Denied):
-        stop_line(actor=actor_of(viewer), project=project, reason="x")
+        stop_promotions(actor=actor_of(viewer), project=project, reason="x")
     with pytest.raises(Invalid, match="Say why"):
-        stop_line(actor=actor_of(support), project=project, reason=" ")
-    stop_line(actor=actor_of(support), project=project, stage=dev, reason="players lose items")
-    with pytest.raises(Conflict, match="stopped by sora already: players lose items"):
-        stop_line(actor=actor_of(producer), project=project, stage=dev, reason="x")
+        stop_promotions(actor=actor_of(support), project=project, reason=" ")
+    with pytest.raises(Invalid, match="1,025 characters; at most 1,024"):
+        stop_promotions(actor=actor_of(support), project=project, reason="x" * 1025)
+    stop_promotions(actor=actor_of(support), project=project, stage=dev, reason="players lose items")
+    with pytest.raises(Conflict, match="on dev already, by sora: players lose items"):
+        stop_promotions(actor=actor_of(producer), project=project, stage=dev, reason="x")
     with pytest.raises(Denied):
-        resume_line(actor=actor_of(support), project=project, stage=dev)
-    with pytest.raises(Conflict, match="all stages is not stopped"):
-        resume_line(actor=actor_of(producer), project=project)
-    resume_line(actor=actor_of(producer), project=project, stage=dev, reason="fixed")
+        resume_promotions(actor=actor_of(support), project=project, stage=dev)
+    with pytest.raises(Conflict, match="not stopped on all stages"):
+        resume_promotions(actor=actor_of(producer), project=project)
+    resume_promotions(actor=actor_of(producer), project=project, stage=dev, reason="fixed")
     assert promote_stage(actor=SYSTEM, stage=dev).state == "queued"
     said = list(Activity.objects.filter(action__startswith="line.").order_by("id").values_list("action", "actor_name", "reason"))
     assert said == [("line.stop", "sora", "players lose items"), ("line.resume", "mika", "fixed")]
@@ -184,9 +185,9 @@ def test_stopping_and_lifting(dev, project, viewer, support, producer, actor_of,
 
 def test_the_database_holds_one_open_stop_per_place(dev, project):
     for stage in (None, dev):
-        Halt.objects.create(project=project, stage=stage, reason="x", stopped_by="y")
+        Stop.objects.create(project=project, stage=stage, reason="x", stopped_by="y")
         with pytest.raises(IntegrityError), transaction.atomic():
-            Halt.objects.create(project=project, stage=stage, reason="x", stopped_by="y")
+            Stop.objects.create(project=project, stage=stage, reason="x", stopped_by="y")
 
 
 @pytest.mark.parametrize("plan, field", [
@@ -232,7 +233,7 @@ def test_there_is_an_end_to_windows(project, freeze, monkeypatch):
 def test_gates_of_a_deleted_stage_hold_nothing(dev, stg, register, project, freeze):
     from stages.gates.reads import closed
 
-    stop_line(actor=SYSTEM, project=project, stage=dev, reason="x")
+    stop_promotions(actor=SYSTEM, project=project, stage=dev, reason="x")
     freeze(stg)
     for stage in (stg, dev):
         delete_stage(actor=SYSTEM, stage=stage)
@@ -257,7 +258,7 @@ def test_gs2_clients_and_the_json_api_are_refused_with_409_and_the_reason(dev, r
     register(auth="1")
     game, admin = Door(project), Door(project, Role.ADMIN)
     stopped = game("/api/v1/line/stop", {"reason": "error rate 4 %", "stage": "dev"}).json()
-    assert stopped["closed"][0]["sentence"] == "The line is stopped on dev by door-service: error rate 4 %."
+    assert stopped["closed"][0]["sentence"] == "Promotions are stopped on dev by door-service: error rate 4 %."
     answer = game("/freeze/dev/promote", {})
     assert answer.status_code == 409
     problem, = json.loads(answer.json()["message"])

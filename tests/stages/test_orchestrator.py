@@ -181,3 +181,42 @@ def test_of_blue_green_only_a_begun_switch_leaves_targets_unsure():
     course = Course(strategy="blueGreen")
     assert decide("running", rows("sf"), yes, course).consistent
     assert not decide("running", [*rows("s"), Row("failed", phase="switch", wave=1)], yes, course).consistent
+
+
+def end_of_undo(state: str, *undone: str, broke: str = "failed", cause: str = "") -> Finish:
+    """The end after a step broke and the undo's steps came to these states."""
+    steps = [Row("succeeded", phase="pre"), Row(broke), Row("pending", phase="post")]
+    return decide(state, steps + [Row(word, leg="undo") for word in undone], no, Course(leg="canary", cause=cause))
+
+
+@pytest.mark.parametrize("broke", ["failed", "canceled"])
+def test_an_undo_that_ended_well_names_what_broke_before_it(broke):
+    end = end_of_undo("rolling_back", "succeeded", broke=broke)
+    assert (end.move, end.error, end.consistent) == ("B1", "deploy of auth on a failed: exit code 3", True)
+    assert end_of_undo("rolling_back", "succeeded", broke="succeeded").error == ""
+
+
+@pytest.mark.parametrize(("state", "move", "what"), [
+    ("rolling_back", "B2", "The undo"), ("canary_rejecting", "J3", "Withdrawing the canary"),
+])  # fmt: skip
+def test_an_undo_that_breaks_says_which_and_where(state, move, what):
+    end = end_of_undo(state, "succeeded", "failed")
+    assert (end.move, end.consistent) == (move, False)
+    assert end.error == f"{what} broke: undo of deploy of auth on a: exit code 3"
+    interrupted = end_of_undo(state, "running")
+    assert interrupted.move == move and interrupted.error.startswith("undo of deploy of auth on a was interrupted")
+
+
+@pytest.mark.parametrize(("cause", "move", "why"), [
+    ("user", "J1", "somebody rejected it"), ("score", "J1", "its score was too low"), ("timeout", "J2", "its time ran out"),
+    ("", "J1", "it was rejected"),
+])  # fmt: skip
+def test_a_withdrawal_says_why(cause, move, why):
+    assert end_of_undo("canary_rejecting", "succeeded", cause=cause) == Finish(
+        move, f"The canary is withdrawn: {why}. The pins did not move.")
+
+
+@pytest.mark.parametrize("phase", ["canary", "deploy", "switch"])
+def test_what_touches_a_target_leaves_it_inconsistent_when_it_is_canceled(phase):
+    assert decide("canceling", [Row("succeeded", phase=phase)], no).consistent is False
+    assert decide("canceling", [Row("succeeded", phase="pre")], no).consistent is True

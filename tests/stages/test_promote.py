@@ -169,6 +169,14 @@ def test_a_retry_needs_a_failure(dev, register, promote):
         retry_rollout(actor=SYSTEM, rollout=promote(dev))
 
 
+def test_a_reason_is_stored_whole_or_refused(dev, register):
+    register(auth="1")
+    with pytest.raises(Invalid, match="2,001 characters; at most 2,000") as refusal:
+        promote_stage(actor=SYSTEM, stage=dev, reason="x" * 2001)
+    assert refusal.value.extra["field"] == "reason" and not Rollout.objects.exists()
+    assert promote_stage(actor=SYSTEM, stage=dev, reason="x" * 2000 + " ").reason == "x" * 2000
+
+
 @pytest.mark.parametrize("act", [promote_stage, rollback_stage])
 def test_rights_are_asked_in_the_service(act, dev, register, viewer, stranger, actor_of):
     register(auth="1")

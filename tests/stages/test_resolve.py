@@ -8,7 +8,7 @@ from django.test import Client
 
 from gs2admin.identity.actors import SYSTEM
 from stages.canary import resolve
-from stages.canary.resolve import place_of, resolve_in, splits
+from stages.canary.resolve import PLACES, Split, place_of, resolve_in, splits
 from stages.canary.services import accept_canary, advance_canary, reject_canary
 from stages.models import Rollout
 from stages.rollouts.services import cancel_rollout, promote_stage
@@ -138,3 +138,16 @@ def test_the_page_says_which_versions_and_why(dev, canary, client, viewer, proje
     Rollout.objects.filter(pk=canary.pk).update(state="canary_rejecting", gray_weight=0)
     assert "No canary is up" in client.get(url, {"userId": new}).content.decode()
     assert "&lt;b&gt;" in client.get(url, {"userId": "<b>"}).content.decode()
+
+
+@pytest.mark.parametrize("weight", [0, 1, 5, 50, 99, 100])
+def test_a_weight_takes_exactly_the_places_below_it(weight):
+    """Also the first place past the weight, which one player in ten thousand has; at weight 0 that is place 0."""
+    split, first_past = Split(stage_id=1, project_id=1, set_id=None, rollout=7, weight=weight), weight * PLACES // 100
+    wanted = {0, first_past - 1, first_past, PLACES - 1} & set(range(PLACES))
+    players = {place: user for n in range(200_000) if (place := place_of("1/7", user := f"u{n}")) in wanted}
+    assert set(players) == wanted
+    answers = {place: resolve_in(split, user) for place, user in players.items()}
+    assert {place: (answer.place, answer.gray) for place, answer in answers.items()} == {
+        place: (place, place < first_past) for place in wanted
+    }

@@ -92,7 +92,7 @@ def test_past_the_failed_step_with_a_reason(failed, kind, run, pins, dev, produc
     assert new.state == "succeeded" and kind.ran == ["post chat"] and pins(dev)["chat"] == "1"
     step = new.steps.get(origin="skipped")
     assert (step.phase, step.microservice, step.summary) == ("deploy", "chat", "Skipped by mika: done by hand")
-    assert texts(new)[1] == "mika has deploy of chat on c left out: done by hand"
+    assert texts(new)[1] == "mika skips deploy of chat on c: done by hand"
     line = Activity.objects.get(action="rollout.retry")
     assert line.after["skipped"] == "deploy of chat on c" and line.reason == "done by hand"
 

@@ -20,7 +20,7 @@ from stages.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpo
 from stages.rollouts.services import cancel_rollout, promote_stage
 from stages.states import BY_ID
 from stages.steps.signing import signature, signing_key
-from stages.webhooks import deliver as postman
+from stages.webhooks import deliver as delivery
 from stages.webhooks.outbox import MOST_BYTES, body_of
 from stages.webhooks.services import remove_webhook, replay_delivery, rotate_webhook_key, save_webhook, send_test
 from stages.worker import chores as sweep
@@ -51,12 +51,12 @@ def due_now(**rows) -> None:
     WebhookDelivery.objects.filter(**rows).update(due_at=Now() - timedelta(seconds=1))
 
 
-def test_every_change_of_state_is_told_in_its_own_transaction(hook, dev, register, promote):
+def test_a_change_of_state_writes_its_message_in_its_own_transaction(hook, dev, register, promote):
     endpoint = hook()
     register(auth="1")
     rollout = promote(dev)
     assert told(endpoint) == [("rollout.queued", None), ("rollout.running", "queued"), ("rollout.succeeded", "running")]
-    assert postman.due() == [endpoint.pk]
+    assert delivery.due() == [endpoint.pk]
     body = json.loads(WebhookDelivery.objects.latest("id").body)
     assert body["project"] == "isles" and body["rollout"] | {} == {
         "number": rollout.number, "stage": "dev", "kind": "promote", "strategy": "normal", "state": "succeeded",
@@ -104,7 +104,7 @@ def test_delivered_in_order_signed_and_with_an_id(hook, dev, register, promote):
     endpoint = hook()
     register(auth="1")
     promote(dev)
-    assert postman.deliver(endpoint.pk) == 3 and postman.deliver(endpoint.pk) == 0
+    assert delivery.deliver(endpoint.pk) == 3 and delivery.deliver(endpoint.pk) == 0
     requests = hook.server.requests
     assert [json.loads(one.body)["event"] for one in requests] == ["rollout.queued", "rollout.running", "rollout.succeeded"]
     for one in requests:
@@ -123,11 +123,11 @@ def test_delivered_in_order_signed_and_with_an_id(hook, dev, register, promote):
     (lambda handler: handler.hang(), None, "no answer"),
 ], ids=["500", "redirect", "closed", "hangs"])
 def test_what_fails_is_tried_again_later_and_others_wait_no_longer(answer, status, said, hook, dev, register, promote, monkeypatch):
-    monkeypatch.setattr(postman, "TIMEOUT_S", 0.4)
+    monkeypatch.setattr(delivery, "TIMEOUT_S", 0.4)
     endpoint = hook(answer)
     register(auth="1")
     promote(dev)
-    assert postman.deliver(endpoint.pk) == 1, "after a failure the worker turns to something else"
+    assert delivery.deliver(endpoint.pk) == 1, "after a failure the worker turns to something else"
     first = WebhookDelivery.objects.order_by("id").first()
     assert first.state == "pending" and first.attempt == 1
     wait = (first.due_at - first.created_at).total_seconds()
@@ -145,16 +145,16 @@ def test_given_up_after_the_last_pause_and_sent_once_more_by_hand(hook, dev, reg
     row = WebhookDelivery.objects.get()
     for attempt in range(1, 10):
         due_now(pk=row.pk)
-        assert postman.deliver(endpoint.pk) == 1
+        assert delivery.deliver(endpoint.pk) == 1
         row.refresh_from_db()
         assert (row.state, row.attempt) == ("given_up" if attempt == 9 else "pending", attempt)
-    assert postman.deliver(endpoint.pk) == 0 and row.attempts.count() == 9
+    assert delivery.deliver(endpoint.pk) == 0 and row.attempts.count() == 9
     with pytest.raises(Denied):
         replay_delivery(actor=actor_of(producer), delivery=row)
     again = replay_delivery(actor=actor_of(owner), delivery=row)
-    with pytest.raises(Conflict, match="still to be delivered"):
+    with pytest.raises(Conflict, match="still waits for its delivery"):
         replay_delivery(actor=SYSTEM, delivery=again)
-    assert postman.due() == [endpoint.pk] and postman.deliver(endpoint.pk) == 1
+    assert delivery.due() == [endpoint.pk] and delivery.deliver(endpoint.pk) == 1
     again.refresh_from_db()
     assert (again.state, again.event_id, again.body) == ("delivered", row.event_id, row.body)
     assert Activity.objects.filter(action="webhook.replay", actor_name="olga").exists()
@@ -166,9 +166,9 @@ def test_one_worker_at_a_time_and_another_takes_over_what_was_lost(hook, dev, re
     promote_stage(actor=SYSTEM, stage=dev)
     rows = WebhookEndpoint.objects.filter(pk=endpoint.pk)
     rows.update(busy_until=Now() + timedelta(seconds=20))
-    assert postman.deliver(endpoint.pk) == 0
+    assert delivery.deliver(endpoint.pk) == 0
     rows.update(busy_until=Now() - timedelta(seconds=1))
-    assert postman.deliver(endpoint.pk) == 1
+    assert delivery.deliver(endpoint.pk) == 1
 
 
 def test_a_worker_that_comes_back_late_writes_nothing(hook, dev, register):
@@ -177,36 +177,36 @@ def test_a_worker_that_comes_back_late_writes_nothing(hook, dev, register):
     promote_stage(actor=SYSTEM, stage=dev)
     row = WebhookDelivery.objects.get()
     held = WebhookEndpoint.objects.filter(pk=endpoint.pk, claims=7)
-    assert postman._attempt(held, endpoint, row, lambda: False) is False
+    assert delivery._attempt(held, endpoint, row, lambda: False) is False
     row.refresh_from_db()
     assert (row.state, row.attempt) == ("pending", 1) and not WebhookAttempt.objects.exists()
 
 
-def test_couriers_go_for_what_is_due_and_for_nothing_else_the_longest_waiting_first(hook, dev, register, project):
+def test_delivery_threads_take_what_is_due_the_longest_wait_first(hook, dev, register, project):
     first = hook()
     second = save_webhook(actor=SYSTEM, project=project, name="second", url=first.url)
     register(auth="1")
     promote_stage(actor=SYSTEM, stage=dev)
     due_now(endpoint=second)
-    assert postman.due() == [second.pk, first.pk]
+    assert delivery.due() == [second.pk, first.pk]
     WebhookEndpoint.objects.filter(pk=second.pk).update(busy_until=Now() + timedelta(seconds=20))
-    assert postman.due() == [first.pk], "somebody is at it"
+    assert delivery.due() == [first.pk], "somebody is at it"
     WebhookEndpoint.objects.update(busy_until=None, active=False)
-    assert postman.due() == [], "turned off"
+    assert delivery.due() == [], "turned off"
     WebhookEndpoint.objects.update(active=True)
     WebhookDelivery.objects.update(due_at=Now() + timedelta(seconds=60))
-    assert postman.due() == [], "not yet"
+    assert delivery.due() == [], "not yet"
     WebhookDelivery.objects.update(due_at=Now(), state="given_up", ended_at=Now())
-    assert postman.due() == [], "over"
+    assert delivery.due() == [], "over"
 
 
-def test_a_courier_that_is_told_to_leave_hangs_up_and_lets_the_endpoint_go(hook, dev, register):
+def test_a_delivery_thread_that_has_to_stop_closes_the_connection_and_releases_the_endpoint(hook, dev, register):
     endpoint = hook(lambda handler: handler.hang())
     register(auth="1")
     promote_stage(actor=SYSTEM, stage=dev)
     began = time.monotonic()
-    assert postman.deliver(endpoint.pk, leaving=lambda: bool(hook.server.requests)) == 1
-    assert time.monotonic() - began < postman.TIMEOUT_S / 2
+    assert delivery.deliver(endpoint.pk, leaving=lambda: bool(hook.server.requests)) == 1
+    assert time.monotonic() - began < delivery.TIMEOUT_S / 2
     assert "stopped before there was an answer" in WebhookAttempt.objects.get().said
     assert WebhookEndpoint.objects.get().busy_until is None and WebhookDelivery.objects.get().state == "pending"
 
@@ -224,7 +224,7 @@ def test_a_name_that_leads_to_a_private_address_is_refused_at_the_call(hook, dev
     settings.STEP_HTTP_ALLOW = []
     register(auth="1")
     promote_stage(actor=SYSTEM, stage=dev)
-    postman.deliver(endpoint.pk)
+    delivery.deliver(endpoint.pk)
     assert hook.server.requests == []
     assert "loopback address" in WebhookAttempt.objects.get().said
 
@@ -255,7 +255,7 @@ def test_a_message_has_a_largest_size():
     rollout = {"number": 1, "error": "e" * 9000, "reason": "", "fromVersions": versions, "toVersions": versions}
     body = body_of("rollout.failed", "x", "isles", rollout)
     assert len(body) < MOST_BYTES and json.loads(body)["rollout"] == {
-        "number": 1, "error": "e" * 1000, "reason": "", "shortened": True}
+        "number": 1, "error": "e" * 999 + "…", "reason": "", "shortened": True}
 
 
 def test_old_messages_are_removed_and_those_that_wait_are_kept(hook, dev, register):

@@ -63,15 +63,6 @@ class Context:
         return max(later - earlier for earlier, later in zip(self.ticks, self.ticks[1:], strict=False))
 
 
-def wait_until(condition, within=10.0, what="it"):
-    """Poll until ``condition()`` is true and return its value."""
-    pause, deadline = threading.Event(), time.monotonic() + within
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"{what} did not happen within {within} s"
-        pause.wait(0.01)
-    return value
-
-
 def running(pid):
     """Whether this process is there and no zombie."""
     entry = launcher.processes().get(int(pid))

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from stages.steps import KINDS, LeaseLost, StepBroken, StepCanceled, StepFailed, launcher, process
+from tests.conditions import until
 
-from .helpers import open_fds, running, wait_until
+from .helpers import open_fds, running
 
 pytestmark = pytest.mark.processes
 run = KINDS["command"].run
@@ -196,7 +197,7 @@ def worker(tmp_path, allow_python):
             cleanup.callback(main.kill)
             main.lines = lambda: dict(line.split(" ", 1) for line in printed.read_text().splitlines() if " " in line)
             main.parts = lambda: [pid for part in PARTS if (pid := main.lines().get(part))]
-            wait_until(lambda: len(main.parts()) == 3, 20, what="the start of all parts")
+            until(lambda: len(main.parts()) == 3, 20, "the start of all parts")
             main.worker_pid = int(main.lines()["worker"])
             cleanup.callback(lambda: main.worker_pid and kill_quietly(main.worker_pid))
             return main
@@ -213,7 +214,7 @@ def test_kill_9_of_the_worker_ends_everything_before_another_may_run_it_again(wo
     main = worker()
     assert all(running(pid) for pid in main.parts())
     os.kill(main.worker_pid, signal.SIGKILL)
-    wait_until(lambda: not any(running(pid) for pid in main.parts()), 3, what="the end of all parts")
+    until(lambda: not any(running(pid) for pid in main.parts()), 3, "the end of all parts")
 
 
 def test_a_frozen_worker_s_command_ends_before_its_lease(worker):
@@ -221,15 +222,15 @@ def test_a_frozen_worker_s_command_ends_before_its_lease(worker):
     os.kill(main.worker_pid, signal.SIGSTOP)
     frozen = time.monotonic()
     try:
-        wait_until(lambda: not any(running(pid) for pid in main.parts()), 8, what="the end of all parts")
+        until(lambda: not any(running(pid) for pid in main.parts()), 8, "the end of all parts")
         assert time.monotonic() - frozen < 4
     finally:
         os.kill(main.worker_pid, signal.SIGCONT)
-    result = wait_until(lambda: main.lines().get("result"))
+    result = until(lambda: main.lines().get("result"), 10)
     assert result == "StepBroken This worker stood still for too long, so the command deploy was ended for safety."
 
 
 def test_a_worker_that_is_awake_keeps_its_command_beyond_the_lease(worker):
     main = worker(lease_s=4, timeout_s=5)
-    result = wait_until(lambda: main.lines().get("result"), 15)
+    result = until(lambda: main.lines().get("result"), 15)
     assert result == "StepFailed The command deploy did not end within 5 s and was stopped."

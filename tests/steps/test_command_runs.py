@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from stages.steps import KINDS, StepBroken, StepFailed, launcher
+from tests.conditions import until
 
-from .helpers import open_fds, running, wait_until
+from .helpers import open_fds, running
 
 run = KINDS["command"].run
 
@@ -177,7 +178,7 @@ def test_a_command_can_not_run_ahead_of_whoever_stores_its_output(allow_python, 
         if text.startswith("000050"):
             pid = ctx.word_after("pid")
             # It sleeps in write(2) soon, and stays there: nobody reads.
-            wait_until(lambda: launcher.processes()[int(pid)][2] == "S")
+            until(lambda: launcher.processes()[int(pid)][2] == "S", 10)
             written.append(int(Path(f"/proc/{pid}/io").read_text().split("wchar: ")[1].split()[0]))
 
     ctx.on_emit = look_once

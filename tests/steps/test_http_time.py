@@ -9,8 +9,9 @@ import pytest
 from stages.steps import KINDS, LeaseLost, StepCanceled
 from stages.steps.exchange import Exchange
 from stages.steps.urls import parse
+from tests.conditions import until
 
-from .helpers import failure, open_fds, wait_until
+from .helpers import failure, open_fds
 
 run = KINDS["http"].run
 
@@ -40,14 +41,14 @@ def test_no_answer_ends_at_the_request_s_time(receiver, call, answer):
     assert failure(ctx) == f"POST {server.url}/hook failed: no answer within 1 s."
     assert time.monotonic() - began < 4
     assert len(ctx.ticks) >= 5 and ctx.longest_silence() < 2
-    wait_until(lambda: not step_threads(), 3, "the end of the helper thread")
+    until(lambda: not step_threads(), 3, "the end of the helper thread")
 
 
 def test_our_own_hanging_up_is_no_error_of_the_other_side(receiver, settings):
     server = receiver(hang)
     url = parse(f"{server.url}/hook")
     asked = Exchange("GET", url, headers={}, body=b"", allow=settings.STEP_HTTP_ALLOW, timeout_s=5)
-    wait_until(lambda: server.requests, 3, "the request")
+    until(lambda: server.requests, 3, "the request")
     asked.abort()
     assert asked.wait(3)
     assert asked.answer is None and asked.error is None
@@ -98,9 +99,9 @@ def test_a_hanging_request_is_dropped_at_once_when_told_to_stop(receiver, call, 
     with pytest.raises(error):
         run(ctx)
     assert time.monotonic() - ctx.ticks[-1] < 2
-    wait_until(lambda: not step_threads(), 2, "the end of the helper thread")
+    until(lambda: not step_threads(), 2, "the end of the helper thread")
     server.closing.set()
-    wait_until(lambda: open_fds() == before, 3, "every socket closed")
+    until(lambda: open_fds() == before, 3, "every socket closed")
 
 
 def test_waiting_between_polls_is_dropped_at_once_too(receiver, call):
@@ -126,7 +127,7 @@ def test_a_hanging_name_server_does_not_hold_the_worker(call, monkeypatch):
         assert ctx.longest_silence() < 2
     finally:
         release.set()
-    wait_until(lambda: not step_threads(), 3, "the end of the helper thread")
+    until(lambda: not step_threads(), 3, "the end of the helper thread")
 
 
 @pytest.mark.parametrize("status", [200, 500])

@@ -21,7 +21,8 @@ from stages.steps.awake import Gate
 from stages.steps.base import LeaseLost, StepCanceled, StepFailed
 from stages.steps.storage import _Watched
 from stages.worker import executor
-from tests.steps.helpers import Context, wait_until
+from tests.conditions import until
+from tests.steps.helpers import Context
 from tests.steps.s3 import REGION, Bucketeer
 
 KIND = KINDS["storage"]
@@ -198,7 +199,7 @@ def test_told_to_stop_it_stops_and_leaves_the_old_file_whole(stores, bucketeer, 
     with pytest.raises(stop):
         KIND.run(ctx)
     assert time.monotonic() - began < 12
-    wait_until(lambda: not [one for one in threading.enumerate() if one.name == "step-store"], what="the end of the threads")
+    until(lambda: not [one for one in threading.enumerate() if one.name == "step-store"], 10, "the end of the threads")
     assert bucketeer.get(LIVE, "cdn/stg/lottery.zip") == b"old" and bucketeer.unfinished(LIVE) == []
 
 

@@ -91,6 +91,7 @@ def test_a_clean_killed_at_every_write(project, player, namespaces, kill_at, lat
             actor=SYSTEM, namespace=namespaces[0], user_id=player, entries=[Entry(f"later-{n}") for n in range(8)]
         )
         old = picture(project, player)
+        jobs = Job.objects.filter(queue__user_id=player).count()
         run = user_data.start_clean(actor=SYSTEM, project=project, user_id=player)
         kill_at(number, late)
         if work(run):
@@ -100,6 +101,8 @@ def test_a_clean_killed_at_every_write(project, player, namespaces, kill_at, lat
         kill_at(0)
         assert work(run)
         assert picture(project, player) == {"given up": []} and Job.objects.count() == 1
+        run.refresh_from_db()
+        assert (run.done, run.total) == (jobs, jobs) and f"Done: {jobs} jobs removed." in run.log
         assert picture(project, "user-0002") == hers
     assert killed > 3
 

@@ -9,6 +9,7 @@ import pytest
 from gs2admin.audit.models import Activity
 from gs2admin.errors import Conflict, Denied, Invalid, NotFound
 from gs2admin.identity.actors import SYSTEM
+from gs2admin.lease import LeaseLost
 from jobqueue.execution import hold as queue_hold
 from jobqueue.execution.drain import DRAIN
 from jobqueue.models import GivenUp, Job, JobResult, Notification, Queue, UserDataRun
@@ -99,7 +100,7 @@ def test_a_job_that_runs_is_dumped_as_waiting_and_cannot_write_after_a_clean(
     line = next(line for line in entries(dump(player))["jobs.jsonl"].decode().split("\n") if str(job.name) in line)
     assert (json.loads(line)["state"], json.loads(line)["tryCount"]) == ("waiting", 0)
     clean(project, player)
-    with pytest.raises(queue_hold.HoldLost):
+    with pytest.raises(LeaseLost):
         queue_hold.renew(held)
     assert not Job.objects.filter(queue__user_id=player).exists() and not queue_hold.let_go(held, finished=1)
 

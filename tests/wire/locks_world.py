@@ -16,8 +16,8 @@ def build(project) -> None:
              ttl_s=86_400)  # fmt: skip
 
 
-_SPACE = {"namespaceName": "lock-0001"}
-_MINE = _SPACE | {"propertyId": HELD}
+_NAMESPACE = {"namespaceName": "lock-0001"}
+_MINE = _NAMESPACE | {"propertyId": HELD}
 _HIS = _MINE | {"userId": "user-0001"}
 _BY = {"transactionId": "transaction-0001"}
 GOOD = {
@@ -25,10 +25,10 @@ GOOD = {
     "lock.namespace.createNamespace": {
         "name": "lock-0002", "description": "d", "logSetting": {"loggingNamespaceId": "grn:gs2:r:o:log:l"},
     },
-    "lock.namespace.getNamespaceStatus": _SPACE,
-    "lock.namespace.getNamespace": _SPACE,
-    "lock.namespace.updateNamespace": _SPACE | {"description": "new"},
-    "lock.namespace.deleteNamespace": _SPACE,
+    "lock.namespace.getNamespaceStatus": _NAMESPACE,
+    "lock.namespace.getNamespace": _NAMESPACE,
+    "lock.namespace.updateNamespace": _NAMESPACE | {"description": "new"},
+    "lock.namespace.deleteNamespace": _NAMESPACE,
     "lock.namespace.getServiceVersion": {},
     "lock.mutex.lock": _MINE | _BY | {"ttl": 60},
     "lock.mutex.lockByUserId": _HIS | _BY | {"ttl": 60},
@@ -37,6 +37,6 @@ GOOD = {
     "lock.mutex.getMutex": _MINE,
     "lock.mutex.getMutexByUserId": _HIS,
     "lock.mutex.deleteMutexByUserId": _HIS,
-    "lock.mutex.describeMutexes": _SPACE | {"limit": 7},
-    "lock.mutex.describeMutexesByUserId": _SPACE | {"userId": "user-0001", "limit": 7},
+    "lock.mutex.describeMutexes": _NAMESPACE | {"limit": 7},
+    "lock.mutex.describeMutexesByUserId": _NAMESPACE | {"userId": "user-0001", "limit": 7},
 }  # fmt: skip

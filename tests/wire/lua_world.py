@@ -18,7 +18,8 @@ from tests.wire.players import Players
 WORLD = """
 import json
 from gs2admin.identity.actors import SYSTEM
-from gs2admin.identity.services.access import create_credential, create_project
+from gs2admin.identity.services.credentials import create_credential
+from gs2admin.identity.services.projects import create_project
 from jobqueue.models import UserDataRun
 from jobqueue.services.namespaces import create_script_namespace
 from jobqueue.services.scripts import create_script
@@ -88,7 +89,7 @@ class Sample:
         assert answer.status_code in {200, 404}, answer.text
         return _without_nulls(answer.json()) if answer.status_code == 200 else None
 
-    def space(self) -> dict[str, Any] | None:
+    def namespace(self) -> dict[str, Any] | None:
         """The namespace, if there is one; see `make`."""
         return (self.ask("GET", "{ns}") or {}).get("item")
 
@@ -109,7 +110,7 @@ class Sample:
 
     def lock(self) -> dict[str, Any]:
         """Lock what the examples lock; once more, if it is locked."""
-        self.space() or self.make()
+        self.namespace() or self.make()
         path = "{ns}/user/{user}/mutex/property-0001/lock"
         return self.ask("POST", path, transactionId="transaction-0001", ttl=1000)["item"]
 

@@ -9,7 +9,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,8 @@ import psycopg
 from django.apps import apps
 from django.conf import settings
 
+from tests.conditions import until
+
 ROOT = Path(__file__).resolve().parents[2]
 SEED = """
 import json, django
@@ -28,7 +29,8 @@ from django.core.management import call_command
 call_command("migrate", verbosity=0, skip_checks=True)
 call_command("collectstatic", interactive=False, verbosity=0)
 from gs2admin.identity.actors import SYSTEM
-from gs2admin.identity.services.access import create_credential, create_project, revoke_credential
+from gs2admin.identity.services.credentials import create_credential, revoke_credential
+from gs2admin.identity.services.projects import create_project
 from stages import demo
 from stages.setup.stages import create_stage
 from tests.wire import jobs_world, locks_world
@@ -195,11 +197,10 @@ def running(folder: Path, **extra: str) -> Iterator[Server]:
 
 
 def _wait(server: Server, process: subprocess.Popen) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        with contextlib.suppress(httpx.TransportError):
-            if httpx.get(server.url + "/freeze/", timeout=5).status_code == 401:
-                return
+    def answers() -> bool:
         assert process.poll() is None, server.log.read_text()
-        time.sleep(0.05)
-    raise AssertionError(server.log.read_text())
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(server.url + "/freeze/", timeout=5).status_code == 401
+        return False
+
+    until(answers, 30, server.log.read_text, every_s=0.05)

@@ -66,14 +66,14 @@ def test_by_the_official_client(lockers, name):
 def test_by_bytes_on_the_wire(lockers, target, name):
     """As raw bytes, encoded or not; each then is the same mutex by the plain name."""
     server, headers = lockers.server, lockers.server.headers()
-    space = lockers.new_namespace()
-    front = f"/lock/{space}/user/u/mutex/".encode()
+    namespace = lockers.new_namespace()
+    front = f"/lock/{namespace}/user/u/mutex/".encode()
     sent = {"transactionId": "t", "ttl": 60}
     status, body = answer_of(server.raw(post(front + target + b"/lock", f"127.0.0.1:{server.port}", headers, sent)))
     assert (status, body["item"]["propertyId"]) == (200, name)
-    listed = server.call("GET", f"/lock/{space}/user/u/mutex").json()["items"]
+    listed = server.call("GET", f"/lock/{namespace}/user/u/mutex").json()["items"]
     assert [item["propertyId"] for item in listed] == [name]
-    again = server.call("POST", f"/lock/{space}/user/u/mutex/{quote(name, safe='')}/lock", json={"transactionId": "o", "ttl": 1})
+    again = server.call("POST", f"/lock/{namespace}/user/u/mutex/{quote(name, safe='')}/lock", json={"transactionId": "o", "ttl": 1})
     assert again.status_code == 409, "the same mutex, encoded in full"
     status, body = answer_of(server.raw(post(front + target + b"/unlock", f"127.0.0.1:{server.port}", headers, sent)))
     assert (status, body["item"]["propertyId"]) == (200, name)

@@ -57,27 +57,27 @@ def test_every_method_runs_as_documented(lockers, shape):
         assert code == 200, result
         return result
 
-    space = {"namespaceName": name}
+    namespace = {"namespaceName": name}
     made = call("create_namespace", name=name, description=None, logSetting={"loggingNamespaceId": "grn:l"})["item"]
     assert made["name"] == name and made["logSetting"]["loggingNamespaceId"] == "grn:l"
     assert name in [item["name"] for item in call("describe_namespaces", pageToken=None, limit=1000)["items"]]
-    assert call("get_namespace_status", **space)["status"] == "ACTIVE"
-    assert call("get_namespace", **space)["item"] == made
-    assert call("update_namespace", **space, description="description1", logSetting=None)["item"]["description"]
+    assert call("get_namespace_status", **namespace)["status"] == "ACTIVE"
+    assert call("get_namespace", **namespace)["item"] == made
+    assert call("update_namespace", **namespace, description="description1", logSetting=None)["item"]["description"]
     assert call("get_service_version")["item"]
-    mine = space | {"propertyId": "property-0001", "accessToken": token}
-    his = space | {"propertyId": "property-0001", "userId": user, "timeOffsetToken": None}
+    mine = namespace | {"propertyId": "property-0001", "accessToken": token}
+    his = namespace | {"propertyId": "property-0001", "userId": user, "timeOffsetToken": None}
     by = {"transactionId": "transaction1"}
     first = call("lock", **mine, **by, ttl=100)["item"]
     second = call("lock_by_user_id", **his, **by, ttl=100)["item"]
     assert first["revision"] == second["revision"] and second["userId"] == user
     assert call("get_mutex", **mine)["item"] == call("get_mutex_by_user_id", **his)["item"] == second
-    assert len(call("describe_mutexes", **space, accessToken=token)["items"]) == 1
-    assert len(call("describe_mutexes_by_user_id", **space, userId=user)["items"]) == 1
+    assert len(call("describe_mutexes", **namespace, accessToken=token)["items"]) == 1
+    assert len(call("describe_mutexes_by_user_id", **namespace, userId=user)["items"]) == 1
     assert call("unlock", **mine, **by)["item"] == call("unlock_by_user_id", **his, **by)["item"] == second
     call("lock_by_user_id", **his, **by, ttl=100)
     assert call("delete_mutex_by_user_id", **his)["item"]["transactionId"] == "transaction1"
-    assert call("delete_namespace", **space)["item"]["name"] == name
+    assert call("delete_namespace", **namespace)["item"]["name"] == name
     assert called == set(methods()["lock"])
 
 

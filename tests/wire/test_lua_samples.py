@@ -44,14 +44,14 @@ def test_the_example_does_what_it_says(players, service, method, form):
 @example("job_queue", "lock")
 def describe_namespaces(it):
     it.ns = "a" + it.ns  # among the first thirty
-    assert it.make().space() in it()["items"]
+    assert it.make().namespace() in it()["items"]
 
 
 @example("job_queue", "lock")
 def create_namespace(it):
-    assert it.space() is None
+    assert it.namespace() is None
     made = it()["item"]
-    assert it.space() == made and made["name"] == it.ns
+    assert it.namespace() == made and made["name"] == it.ns
     assert made["logSetting"]["loggingNamespaceId"].startswith("grn:gs2:ap-northeast-1:YourOwnerId:log:namespace")
 
 
@@ -62,22 +62,22 @@ def get_namespace_status(it):
 
 @example("job_queue", "lock")
 def get_namespace(it):
-    assert it.make()()["item"] == it.space()
+    assert it.make()()["item"] == it.namespace()
 
 
 @example("job_queue", "lock")
 def update_namespace(it):
-    before = it.make().space()
+    before = it.make().namespace()
     after = it()["item"]
-    assert it.space() == after and after["description"] == "description1" and "description" not in before
+    assert it.namespace() == after and after["description"] == "description1" and "description" not in before
     assert after["logSetting"]["loggingNamespaceId"] and "logSetting" not in before
 
 
 @example("job_queue", "lock")
 def delete_namespace(it):
-    before = it.make().space()
+    before = it.make().namespace()
     assert it()["item"]["namespaceId"] == before["namespaceId"]
-    assert it.space() is None
+    assert it.namespace() is None
 
 
 @example("job_queue")

@@ -17,7 +17,7 @@ def signer(server) -> dict:
     """A credential that signs, and its project's number."""
     return json.loads(server.python(
         "import json\nfrom gs2admin.identity.actors import SYSTEM\nfrom gs2admin.identity.models import Project\n"
-        "from gs2admin.identity.services.access import create_credential\nproject = Project.objects.get(name='isles')\n"
+        "from gs2admin.identity.services.credentials import create_credential\nproject = Project.objects.get(name='isles')\n"
         "row, secret = create_credential(actor=SYSTEM, project=project, name='signer', role='viewer', signs=True)\n"
         "print(json.dumps({'key': row.client_id, 'secret': secret, 'project': project.pk}))"
     ))  # fmt: skip

@@ -85,7 +85,7 @@ ACTIONS = {
 OBJECTS = {
     "stage": "Stage",
     "rollout": "Rollout",
-    "halt": "Stop of the line",
+    "halt": "Stop of promotions",
     "webhookendpoint": "Webhook",
     "freezewindow": "Freeze window",
     "target": "Target",

@@ -1,8 +1,8 @@
-"""Django's SQLite, with a nimbler wait for the write lock.
+"""Django's SQLite, with shorter waits for the write lock.
 
 SQLite's own busy handler sleeps 1 ms first, then 2, 5, 10, … 100 ms, while our transactions hold the lock for a tenth of a
 millisecond: two workers that settle jobs spent half their time asleep beside a free lock, and under load the ones that had
-slept longest slept on. Here the lock is asked for in short, even steps first; SQLite's handler follows, with its time limit.
+slept longest slept on. Here the lock is tried in short, even steps first; SQLite's handler follows, with its time limit.
 """
 from __future__ import annotations
 

@@ -16,14 +16,9 @@ from gs2admin.adminkit import Calm, ServiceAdmin, ServiceForm, admin_actor
 from gs2admin.audit.services import record
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Credential, Membership, Project, User
-from gs2admin.identity.services.access import (
-    add_member,
-    change_member_role,
-    create_project,
-    remove_member,
-    revoke_credential,
-    update_project,
-)
+from gs2admin.identity.services.credentials import revoke_credential
+from gs2admin.identity.services.members import add_member, change_member_role, remove_member
+from gs2admin.identity.services.projects import create_project, update_project
 
 admin.site.unregister(Group)  # roles are given per project
 

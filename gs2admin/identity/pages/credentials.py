@@ -13,7 +13,7 @@ from gs2admin.dashboard.posting import attempt, confirm_page, first_time, form_p
 from gs2admin.errors import NotFound
 from gs2admin.identity.models import Credential, Project
 from gs2admin.identity.pages.forms import CredentialForm
-from gs2admin.identity.services.access import create_credential, revoke_credential
+from gs2admin.identity.services.credentials import create_credential, revoke_credential
 
 PAGE = 50
 

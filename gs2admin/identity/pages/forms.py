@@ -1,4 +1,4 @@
-"""Forms of projects, members and credentials. They shape the input; services judge it."""
+"""Forms of projects, members and credentials. They shape the input; services check it."""
 from __future__ import annotations
 
 import uuid

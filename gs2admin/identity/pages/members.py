@@ -13,8 +13,8 @@ from gs2admin.dashboard.posting import attempt, confirm_page, form_page, link, n
 from gs2admin.errors import NotFound
 from gs2admin.identity.models import Membership, Project
 from gs2admin.identity.pages.forms import MEMBER_CHOICES, ROLE_WORDS, MemberForm, RoleForm
-from gs2admin.identity.rights import can, require
-from gs2admin.identity.services.access import add_member, change_member_role, remove_member
+from gs2admin.identity.rights import can
+from gs2admin.identity.services.members import add_member, change_member_role, remove_member
 
 PAGE = 100
 get_and_post = require_http_methods(["GET", "POST"])
@@ -29,20 +29,18 @@ def member_of(project: Project, pk: int) -> Membership:
 
 
 @get_and_post
-@project_page()
+@project_page(post="member.manage")
 def members(request: HttpRequest, project: Project) -> HttpResponse:
     """The list, for everybody in the project; admins add people here."""
     form = MemberForm(request.POST or None)
-    if request.method == "POST":
-        require(request.actor, "member.manage", project)
-        if form.is_valid():
-            sent = form.cleaned_data
-            row = attempt(form, lambda: add_member(
-                actor=request.actor, project=project, username=sent["username"], role=sent["role"]
-            ))
-            if row:
-                messages.success(request, f"{sent['username']} is now {sent['role']} of {project.name}.")
-                return redirect("members", project=project.name)
+    if request.method == "POST" and form.is_valid():
+        sent = form.cleaned_data
+        row = attempt(form, lambda: add_member(
+            actor=request.actor, project=project, username=sent["username"], role=sent["role"]
+        ))
+        if row:
+            messages.success(request, f"{sent['username']} is now {sent['role']} of {project.name}.")
+            return redirect("members", project=project.name)
     after = number_of(request, "after")
     rows = Membership.objects.filter(project=project).select_related("user").order_by("id")
     if after is not None:

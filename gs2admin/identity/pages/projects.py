@@ -12,7 +12,7 @@ from gs2admin.dashboard.posting import attempt, form_page, link, text_of
 from gs2admin.errors import Denied
 from gs2admin.identity.models import Project
 from gs2admin.identity.pages.forms import ProjectForm
-from gs2admin.identity.services.access import create_project, update_project
+from gs2admin.identity.services.projects import create_project, update_project
 
 PAGE = 50
 

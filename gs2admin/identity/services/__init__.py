@@ -1,1 +1,1 @@
-"""Every write of people, projects, members and credentials."""
+"""Writes of projects, members, credentials and stamp keys. People are made in the admin pages."""

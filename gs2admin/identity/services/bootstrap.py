@@ -11,7 +11,7 @@ from django.utils.module_loading import import_string
 
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Membership, Project, Role, User
-from gs2admin.identity.services.access import create_project
+from gs2admin.identity.services.projects import create_project
 
 # By name: this room imports no domain.
 DEMO_CONTENTS = "stages.demo.build"
@@ -19,7 +19,7 @@ DEMO_CONTENTS = "stages.demo.build"
 
 def bootstrap(*, say: Callable[[str], None] = print) -> bool:
     """Fill an empty database; True when it did. Its name and password come from the environment, else the password
-    is random and told once, through `say`. A database with a project or a person in it is left alone.
+    is random and shown once, through `say`. A database with a project or a person in it is left alone.
     """
     with transaction.atomic():
         if Project.objects.exists() or User.objects.exists():
@@ -27,13 +27,13 @@ def bootstrap(*, say: Callable[[str], None] = print) -> bool:
         project = create_project(actor=SYSTEM, name="default")
         name = os.environ.get("DJANGO_SUPERUSER_USERNAME", "").strip() or "admin"
         password = os.environ.get("DJANGO_SUPERUSER_PASSWORD", "")
-        told = password or secrets.token_urlsafe(12)
+        shown = password or secrets.token_urlsafe(12)
         user = User.objects.create_superuser(
-            username=name, password=told, email=os.environ.get("DJANGO_SUPERUSER_EMAIL", "")
+            username=name, password=shown, email=os.environ.get("DJANGO_SUPERUSER_EMAIL", "")
         )
         Membership.objects.create(project=project, user=user, role=Role.ADMIN)
         if not password:
-            say(f"Sign in as {name} with the password {told} (shown once).")
+            say(f"Sign in as {name} with the password {shown} (shown once).")
     if settings.DEMO:
         import_string(DEMO_CONTENTS)(project)
     return True

@@ -34,7 +34,7 @@ def purpose_of(project: Project, namespace: str, name: str) -> str:
 
 
 def create_stamp_key(*, actor: Actor, project: Project, namespace: str, name: str) -> tuple[StampKey, str]:
-    """Make a key; returns the row and its secret, which is told only now. Raises NotFound, Denied, Invalid, Conflict."""
+    """Make a key; returns the row and its secret, which is shown only now. Raises NotFound, Denied, Invalid, Conflict."""
     require(actor, "credential.manage", project)
     for field, value in (("namespace", namespace), ("name", name)):
         if not re.match(NAME, value):

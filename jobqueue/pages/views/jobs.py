@@ -118,10 +118,10 @@ def output(request: HttpRequest, project: Project, job: UUID, number: int) -> Ht
 
 def _back(request: HttpRequest, row: Job) -> str:
     """Where the question came from: the page of the job, or of the player."""
-    space = row.queue.namespace
+    namespace = row.queue.namespace
     if request.GET.get("from") == "player":
-        return back_to(request, space, row.queue.user_id)
-    return reverse("queues-job", kwargs={"project": space.project.name, "job": row.name})
+        return back_to(request, namespace, row.queue.user_id)
+    return reverse("queues-job", kwargs={"project": namespace.project.name, "job": row.name})
 
 
 @get_and_post

@@ -13,11 +13,11 @@ from gs2admin.dashboard.pages import project_page
 from gs2admin.dashboard.polling import BUSY_MS, CALM_MS, cursor_of, live_answer
 from gs2admin.dashboard.posting import link, text_of
 from gs2admin.identity.models import Project
-from gs2admin.namespaces.pages import SpacePages
+from gs2admin.namespaces.pages import NamespacePages
 from gs2admin.text import without_nul
 from jobqueue.models import Namespace, Queue
 from jobqueue.pages.charts import chart
-from jobqueue.pages.forms import QueueSpaceForm
+from jobqueue.pages.forms import QueueNamespaceForm
 from jobqueue.pages.views.common import at, namespace_of, rights, script_urls
 from jobqueue.reads import overview, players
 from jobqueue.services import namespaces as services
@@ -127,8 +127,8 @@ def _lost(row: Namespace) -> list[str]:
     ]
 
 
-create, edit, delete = SpacePages(
-    front="queues", noun="queue namespace", section="Queues", right="queue.manage", form=QueueSpaceForm, find=namespace_of,
+create, edit, delete = NamespacePages(
+    front="queues", noun="queue namespace", section="Queues", right="queue.manage", form=QueueNamespaceForm, find=namespace_of,
     create=services.create_namespace, update=services.update_namespace, delete=services.delete_namespace,
     holds="Holds one queue per player; the jobs of a player run in the order in which they were pushed.",
     made="; clients can push jobs to it now", lost=_lost,

@@ -138,11 +138,11 @@ def create(request: HttpRequest, project: Project, namespace: str) -> HttpRespon
 
 
 @get_and_post
-@project_page()
+@project_page(post="script.edit")
 def script(request: HttpRequest, project: Project, namespace: str, script: str) -> HttpResponse:
     """The text with its editor; POST do=try runs what is in the editor, do=save stores it."""
-    space = reads.namespace_of(project, namespace)
-    row = reads.script_of(space, script)
+    parent = reads.namespace_of(project, namespace)
+    row = reads.script_of(parent, script)
     long = row.size > reads.EDITABLE
     form = ScriptForm(request.POST if request.method == "POST" else None, initial={
         "source": row.head, "description": row.description, "args": "{}",
@@ -150,7 +150,6 @@ def script(request: HttpRequest, project: Project, namespace: str, script: str) 
     })
     tried = None
     if request.method == "POST":
-        require(request.actor, "script.edit", project)
         if form.is_valid() and request.POST.get("do") == "try":
             tried = _try(request, project, form)
         elif form.is_valid() and not long:
@@ -161,12 +160,12 @@ def script(request: HttpRequest, project: Project, namespace: str, script: str) 
                 else:
                     messages.success(request, f"{saved.name} is saved as revision {saved.revision}.")
                 _warn(request, project, form.cleaned_data["source"])
-                return redirect("scripts-script", project=project.name, namespace=space.name, script=saved.name)
+                return redirect("scripts-script", project=project.name, namespace=parent.name, script=saved.name)
     return render(request, "jobqueue/script.html", {
-        "namespace": space, "script": row, "form": form, "tried": tried, "long": long, "beginning": row.head[: reads.BEGINNING],
+        "namespace": parent, "script": row, "form": form, "tried": tried, "long": long, "beginning": row.head[: reads.BEGINNING],
         "uses": reads.uses(row), "ids": reads.ids_of(row),
         **rights(request, project, "script.edit", "script.run"),
-        "crumbs": trail(project, (space.name, at("scripts-namespace", space)), (row.name, "")),
+        "crumbs": trail(project, (parent.name, at("scripts-namespace", parent)), (row.name, "")),
     }, status=status_of(form))
 
 
@@ -193,8 +192,8 @@ def text(request: HttpRequest, project: Project, namespace: str, script: str) ->
 @project_page()
 def versions(request: HttpRequest, project: Project, namespace: str, script: str) -> HttpResponse:
     """All versions, and what one changed: ?revision=5, against the one before it or ?against=2."""
-    space = reads.namespace_of(project, namespace)
-    row = reads.script_of(space, script)
+    parent = reads.namespace_of(project, namespace)
+    row = reads.script_of(parent, script)
     before = number_of(request)
     found = reads.versions(row, before=before, limit=PAGE + 1)
     revision = number_of(request, "revision") or row.revision
@@ -202,25 +201,26 @@ def versions(request: HttpRequest, project: Project, namespace: str, script: str
     against = number_of(request, "against") or revision - 1
     old = reads.version_of(row, against).source if against else ""
     return render(request, "jobqueue/versions.html", {
-        "namespace": space, "script": row, "rows": found[:PAGE], "new": new, "against": against,
+        "namespace": parent, "script": row, "rows": found[:PAGE], "new": new, "against": against,
         "lines": reads.difference(old, new.source),
         "older": f"?before={found[PAGE - 1].revision}" if len(found) > PAGE else "", "newer": "?" if before is not None else "",
         **rights(request, project, "script.edit"),
-        "crumbs": _trail(project, space, row, ("Versions", "")),
+        "crumbs": _trail(project, parent, row, ("Versions", "")),
     })
 
 
-def _trail(project: Project, space: ScriptNamespace, row: Script, *more: tuple[str, str]) -> list[tuple[str, str]]:
-    return trail(project, (space.name, at("scripts-namespace", space)), (row.name, at("scripts-script", space, script=row.name)),
-                 *more)
+def _trail(project: Project, parent: ScriptNamespace, row: Script, *more: tuple[str, str]) -> list[tuple[str, str]]:
+    return trail(
+        project, (parent.name, at("scripts-namespace", parent)), (row.name, at("scripts-script", parent, script=row.name)), *more
+    )
 
 
 @get_and_post
 @project_page("script.edit")
 def restore(request: HttpRequest, project: Project, namespace: str, script: str, revision: int) -> HttpResponse:
     """Ask, then make an old text the present one again."""
-    space = reads.namespace_of(project, namespace)
-    row = reads.script_of(space, script)
+    parent = reads.namespace_of(project, namespace)
+    row = reads.script_of(parent, script)
     old = reads.version_of(row, revision)
     form = ReasonForm(request.POST) if request.method == "POST" else ReasonForm()
     if request.method == "POST" and form.is_valid():
@@ -229,10 +229,10 @@ def restore(request: HttpRequest, project: Project, namespace: str, script: str,
         ))
         if saved:
             messages.success(request, f"{row.name} has the text of revision {revision} again.")
-            return redirect("scripts-script", project=project.name, namespace=space.name, script=row.name)
+            return redirect("scripts-script", project=project.name, namespace=parent.name, script=row.name)
     return confirm_page(
         request, form, title=f"Go back to revision {revision} of {row.name}", button="Go back to it",
-        back=at("scripts-versions", space, script=row.name), crumbs=_trail(project, space, row, ("Go back", "")),
+        back=at("scripts-versions", parent, script=row.name), crumbs=_trail(project, parent, row, ("Go back", "")),
         points=[f"Its text becomes that of revision {revision} again, as a new revision; nothing is lost.",
                 "Jobs that run from now on use it; one that is running now goes on with the text it began with."],
     )
@@ -242,8 +242,8 @@ def restore(request: HttpRequest, project: Project, namespace: str, script: str,
 @project_page("script.edit")
 def delete(request: HttpRequest, project: Project, namespace: str, script: str) -> HttpResponse:
     """Ask, then delete a script."""
-    space = reads.namespace_of(project, namespace)
-    row = reads.script_of(space, script)
+    parent = reads.namespace_of(project, namespace)
+    row = reads.script_of(parent, script)
     form = ReasonForm(request.POST) if request.method == "POST" else ReasonForm()
     if request.method == "POST" and form.is_valid():
         done = attempt(form, lambda: services.delete_script(
@@ -252,11 +252,11 @@ def delete(request: HttpRequest, project: Project, namespace: str, script: str) 
         ))
         if done:
             messages.success(request, f"{row.name} is deleted.")
-            return redirect("scripts-namespace", project=project.name, namespace=space.name)
+            return redirect("scripts-namespace", project=project.name, namespace=parent.name)
     ran = sum(use.attempts for use in reads.uses(row))
     return confirm_page(
-        request, form, title=f"Delete {row.name}", button="Delete script", back=at("scripts-script", space, script=row.name),
-        crumbs=_trail(project, space, row, ("Delete", "")),
+        request, form, title=f"Delete {row.name}", button="Delete script", back=at("scripts-script", parent, script=row.name),
+        crumbs=_trail(project, parent, row, ("Delete", "")),
         points=[
             f"Its {row.revision:,} version{'' if row.revision == 1 else 's'} go with it.",
             f"It was tried {ran:,} times in the last 24 hours; jobs that name it fail from then on, with status 404." if ran else

@@ -9,9 +9,9 @@ from django.views.decorators.http import require_GET
 from gs2admin.dashboard.pages import project_page
 from gs2admin.dashboard.posting import link, text_of
 from gs2admin.identity.models import Project
-from gs2admin.namespaces.pages import SpacePages
+from gs2admin.namespaces.pages import NamespacePages
 from jobqueue.models import ScriptNamespace
-from jobqueue.pages.forms import ScriptSpaceForm
+from jobqueue.pages.forms import ScriptNamespaceForm
 from jobqueue.pages.views.common import crumbs, rights
 from jobqueue.reads import scripts as reads
 from jobqueue.services import namespaces as services
@@ -67,8 +67,8 @@ def _first(project: Project) -> dict[str, str]:
     return {} if ScriptNamespace.objects.filter(project=project).exists() else {"name": "default"}
 
 
-create, edit, delete = SpacePages(
-    front="scripts", noun="script namespace", section="Scripts", right="script.edit", form=ScriptSpaceForm,
+create, edit, delete = NamespacePages(
+    front="scripts", noun="script namespace", section="Scripts", right="script.edit", form=ScriptNamespaceForm,
     find=reads.namespace_of, create=services.create_script_namespace, update=services.update_script_namespace,
     delete=services.delete_script_namespace, first=_first, made="", lost=_lost,
     holds="Jobs that name a script without a namespace mean the one called default.",

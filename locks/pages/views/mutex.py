@@ -27,10 +27,10 @@ STAFF = 10
 
 
 def _crumbs(row: Mutex, *more: tuple[str, str]) -> list[tuple[str, str]]:
-    space: LockNamespace = row.namespace
+    namespace: LockNamespace = row.namespace
     name = row.property_id if len(row.property_id) <= 60 else f"{row.property_id[:60]}…"
-    here = at("locks-mutex", space, pk=row.pk) if more else ""
-    return crumbs(space.project, (space.name, at("locks-namespace", space)), (name, here), *more)
+    here = at("locks-mutex", namespace, pk=row.pk) if more else ""
+    return crumbs(namespace.project, (namespace.name, at("locks-namespace", namespace)), (name, here), *more)
 
 
 def _cursor(row: Mutex, now_ms: int) -> str:

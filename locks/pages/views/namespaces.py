@@ -12,7 +12,7 @@ from gs2admin.dashboard.pages import project_page
 from gs2admin.dashboard.polling import BUSY_MS, CALM_MS, cursor_of, is_present, live_answer, nothing_new
 from gs2admin.dashboard.posting import link, text_of
 from gs2admin.identity.models import Project
-from gs2admin.namespaces.pages import SpacePages
+from gs2admin.namespaces.pages import NamespacePages
 from gs2admin.text import without_nul
 from locks import reads
 from locks.models import LockNamespace, Mutex
@@ -111,7 +111,7 @@ def _lost(row: LockNamespace) -> list[str]:
     ]
 
 
-create, edit, delete = SpacePages(
+create, edit, delete = NamespacePages(
     front="locks", noun="lock namespace", section="Locks", right="lock.manage", form=NamespaceForm, find=namespace_of,
     create=services.create_namespace, update=services.update_namespace, delete=services.delete_namespace,
     holds="Holds one mutex per player and property.", made="; clients can lock in it now", lost=_lost,

@@ -1,1 +1,1 @@
-"""The five published calls of ASM's grayscale releases, served at /v2/meshes/…"""
+"""ASM's five published calls for grayscale releases at /v2/meshes/…, and one of ours. A release is a rollout with a canary."""

@@ -1,4 +1,4 @@
-"""What clients send of a release: the body of a creation, and what an update may change. Pure."""
+"""Request bodies of releases: what a creation holds, and what an update may change. Pure."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class ReleaseBody(Body):
 
 @dataclass(frozen=True)
 class Wanted:
-    """A release to be made. spec: as it is kept; version: of the microservice, the tag of its gray image."""
+    """A release to be made. spec: as it will be stored. version: of the microservice, which is the tag of its gray image."""
 
     name: str
     spec: dict[str, Any]
@@ -88,16 +88,16 @@ def version_of(spec: dict[str, Any]) -> str:
     return found.pop()
 
 
-def update(body: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
-    """The spec after an UpdateRelease: only the tags of images and `version` may differ from what is kept.
+def update(body: dict[str, Any], stored: dict[str, Any]) -> dict[str, Any]:
+    """The spec after an UpdateRelease: only the tags of images and `version` may differ from what is stored.
 
-    body: a whole Release or parts of it; kept: the whole Release as clients read it. `status` is ignored, so that a
+    body: a whole Release or parts of it; stored: the whole Release as clients read it. `status` is ignored, so that a
     client may send back what it has read. Raises Invalid, naming the first member that may not change.
     """
     sent = {key: value for key, value in body.items() if key in {"kind", "apiVersion", "metadata", "spec"}}
     if isinstance(sent.get("metadata"), dict):
-        sent["metadata"] = {key: value for key, value in sent["metadata"].items() if key in kept["metadata"]}
-    for where, given, here in _differences(sent, kept, ()):
+        sent["metadata"] = {key: value for key, value in sent["metadata"].items() if key in stored["metadata"]}
+    for where, given, here in _differences(sent, stored, ()):
         if where == ("spec", "version") and isinstance(given, str) and len(given) <= 64:
             continue
         if _is_image(where) and isinstance(given, str) and isinstance(here, str):
@@ -105,13 +105,13 @@ def update(body: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
                 continue
             raise Invalid(f"{'.'.join(where)}: the name of the image is fixed; only its tag may change.")
         raise Invalid(f"{'.'.join(where) or 'The body'}: only the tags of images and spec.version may change.")
-    spec = dict(kept["spec"])
+    spec = dict(stored["spec"])
     change = sent.get("spec") or {}
     if "grayDeployments" in change:
         pairs = zip(spec["grayDeployments"], change["grayDeployments"], strict=True)
         spec["grayDeployments"] = [_merged(old, new) for old, new in pairs]
-    label = change.get("version", kept["spec"]["version"])
-    if label == kept["spec"]["version"] == version_of(kept["spec"]):
+    label = change.get("version", stored["spec"]["version"])
+    if label == stored["spec"]["version"] == version_of(stored["spec"]):
         label = version_of(spec)  # a label that was the tag stays the tag
     return {**spec, "version": label}
 
@@ -123,24 +123,24 @@ def _is_image(where: tuple[str, ...]) -> bool:
     return bool(_IMAGE.fullmatch(".".join(where)))
 
 
-def _differences(sent: Any, kept: Any, where: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
-    """Where what was sent is not what is kept; members that were not sent are no difference."""
-    if isinstance(sent, dict) and isinstance(kept, dict):
+def _differences(sent: Any, stored: Any, where: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+    """(path, sent, stored) of each member that was sent and differs from the stored one."""
+    if isinstance(sent, dict) and isinstance(stored, dict):
         for key, value in sent.items():
-            if key in kept:
-                yield from _differences(value, kept[key], (*where, str(key)))
+            if key in stored:
+                yield from _differences(value, stored[key], (*where, str(key)))
             else:
                 yield (*where, str(key)), value, None
-    elif isinstance(sent, list) and isinstance(kept, list) and len(sent) == len(kept):
-        for place, (value, old) in enumerate(zip(sent, kept, strict=True)):
+    elif isinstance(sent, list) and isinstance(stored, list) and len(sent) == len(stored):
+        for place, (value, old) in enumerate(zip(sent, stored, strict=True)):
             yield from _differences(value, old, (*where, str(place)))
-    elif type(sent) is not type(kept) or sent != kept:
-        yield where, sent, kept
+    elif type(sent) is not type(stored) or sent != stored:
+        yield where, sent, stored
 
 
-def _merged(kept: Any, sent: Any) -> Any:
-    if isinstance(kept, dict) and isinstance(sent, dict):
-        return {key: _merged(value, sent[key]) if key in sent else value for key, value in kept.items()}
-    if isinstance(kept, list) and isinstance(sent, list):
-        return [_merged(old, new) for old, new in zip(kept, sent, strict=True)]
+def _merged(stored: Any, sent: Any) -> Any:
+    if isinstance(stored, dict) and isinstance(sent, dict):
+        return {key: _merged(value, sent[key]) if key in sent else value for key, value in stored.items()}
+    if isinstance(stored, list) and isinstance(sent, list):
+        return [_merged(old, new) for old, new in zip(stored, sent, strict=True)]
     return sent

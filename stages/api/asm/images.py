@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gs2admin.errors import Invalid
+from gs2admin.text import shortened
 
 # A tag as registries take it; our versions hold at most 32 characters.
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,31}")
@@ -44,5 +45,7 @@ def of_service(template: dict[str, Any], service: str, deployment: str) -> Image
         raise Invalid("spec.grayDeployments: the template needs spec.template.spec.containers with an image.")
     parsed = parse(image)
     if not _TAG.fullmatch(parsed.tag):
-        raise Invalid(f"spec.grayDeployments: the image {image[:200]} needs a tag of at most 32 characters; it is the version.")
+        raise Invalid(
+            f"spec.grayDeployments: the image {shortened(image, 200)} needs a tag of at most 32 characters; it is the version."
+        )
     return parsed

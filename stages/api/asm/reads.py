@@ -1,4 +1,4 @@
-"""Finding releases: those made here, and canary rollouts that were started elsewhere, which are readable as releases too."""
+"""Releases as they are read: those made here, and canary rollouts that were started elsewhere, shown as releases."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from stages.states import RolloutState, StepState
 
 # The published list has no pages; what ended long ago is in the history.
 LISTED = 200
-# While a gray version can be there.
+# The states in which gray Deployments may exist.
 UP = frozenset({RolloutState.RUNNING, RolloutState.CANARY_HOLD, RolloutState.CANARY_ANALYZING})
 _ELSEWHERE = re.compile(r"rollout-([1-9][0-9]{0,8})-(.+)", re.DOTALL)
 
@@ -26,7 +26,7 @@ _ELSEWHERE = re.compile(r"rollout-([1-9][0-9]{0,8})-(.+)", re.DOTALL)
 def releases(project: Project) -> QuerySet[Rollout]:
     """The rollouts that are releases, newest first.
 
-    said_at: when the last line of output was written. gray_steps: those that have made a gray Deployment.
+    output_at: when the last line of output was written. gray_steps: those that have made a gray Deployment.
     """
     gray = Step.objects.filter(phase="canary", leg="canary", kind="kubernetes", state=StepState.SUCCEEDED)
     last = Output.objects.filter(rollout=OuterRef("pk")).order_by("-seq").values("at")[:1]
@@ -35,7 +35,7 @@ def releases(project: Project) -> QuerySet[Rollout]:
         .filter(Q(release__isnull=False) | Q(strategy="canary"))
         .select_related("release", "stage", "from_set", "to_set")
         .prefetch_related(Prefetch("steps", gray, to_attr="gray_steps"))
-        .annotate(said_at=Subquery(last))
+        .annotate(output_at=Subquery(last))
     )
 
 
@@ -62,18 +62,18 @@ def as_releases(project: Project, row: Rollout, uid: str | None = None) -> Itera
 
 
 def _made_here(project: Project, row: Rollout) -> dict[str, Any]:
-    kept = row.release
+    stored = row.release
     return shapes.release(
         mesh=project.name,
-        name=kept.name,
-        uid=str(kept.uid),
-        namespace=kept.namespace,
-        spec=kept.spec,
+        name=stored.name,
+        uid=str(stored.uid),
+        namespace=stored.namespace,
+        spec=stored.spec,
         state=row.state,
         leg=row.leg,
         began=row.created_at,
-        changed=_changed(row, kept.updated_at),
-        original=kept.deployment,
+        changed=_changed(row, stored.updated_at),
+        original=stored.deployment,
         gray=_gray(row),
     )
 
@@ -103,7 +103,7 @@ def _started_elsewhere(project: Project, row: Rollout, change: Change) -> dict[s
 
 
 def _gray(row: Rollout, service: str | None = None) -> list[dict[str, Any]]:
-    """The gray Deployments that are there; none any more once the gray version is withdrawn or is everybody's."""
+    """The gray Deployments of a rollout that is in one of the states UP; service: only of that microservice."""
     if row.state not in UP:
         return []
     return [
@@ -120,7 +120,7 @@ def _changes(row: Rollout) -> list[Change]:
 
 
 def _changed(row: Rollout, *more: datetime) -> datetime:
-    moments = (row.created_at, row.started_at, row.ended_at, row.said_at, *more)
+    moments = (row.created_at, row.started_at, row.ended_at, row.output_at, *more)
     return max(moment for moment in moments if moment is not None)
 
 
@@ -129,5 +129,5 @@ def _uid(row: Rollout, change: Change) -> str:
 
 
 def _name(uid: str) -> str:
-    """Within the published rule: 4 to 64 of a-z, 0-9 and hyphens, and no hyphen at the end."""
+    """A name by the published rule: 4 to 64 of a-z, 0-9 and hyphens, no hyphen at the end. The uid has the whole text."""
     return re.sub(r"[^a-z0-9-]", "-", uid.lower())[:64].rstrip("-")

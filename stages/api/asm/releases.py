@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from gs2admin.errors import Invalid, NotFound
 from gs2admin.identity.models import Project
-from gs2admin.identity.rights import require
+from gs2admin.text import shortened
 from gs2admin.wire.protocol import Reply, Request
 from stages.api.asm import bodies, reads, shapes
 from stages.api.asm.services import create_release, update_release
+from stages.api.find import viewing
 from stages.canary.services import accept_canary, reject_canary, set_weight
 from stages.models import Rollout
 from stages.states import FINAL
 
-# What DELETE may be told; the published pages name no values.
+# The values of DELETE's `action`; the published pages name none.
 ACTIONS = {"cancel": reject_canary, "finish": accept_canary, "end": accept_canary}
 
 
 def mesh_of(request: Request) -> Project:
     """The caller's project, which is the mesh. Raises NotFound for any other."""
     if request.pieces["mesh_id"] != request.project.name:
-        raise NotFound(f"There is no mesh {request.pieces['mesh_id'][:128]}.")
-    require(request.actor, "project.view", request.project)
+        raise NotFound(f"There is no mesh {shortened(request.pieces['mesh_id'], 128)}.")
     return request.project
 
 
@@ -28,7 +28,8 @@ def _found(request: Request) -> tuple[Project, Rollout]:
     mesh = mesh_of(request)
     row = reads.find(mesh, request.pieces["namespace"], request.pieces["release_id"])
     if row is None:
-        raise NotFound(f"There is no release {request.pieces['release_id'][:200]} in {request.pieces['namespace'][:128]}.")
+        name, namespace = shortened(request.pieces["release_id"], 200), shortened(request.pieces["namespace"], 128)
+        raise NotFound(f"There is no release {name} in {namespace}.")
     return mesh, row
 
 
@@ -47,14 +48,16 @@ def _reply(mesh: Project, request: Request, row: Rollout, status: int = 200) -> 
     return Reply(next(reads.as_releases(mesh, row, uid)), status)
 
 
+@viewing
 def get_release(request: Request) -> Reply:
     """Raises NotFound."""
     mesh, row = _found(request)
     return _reply(mesh, request, row)
 
 
+@viewing
 def list_releases(request: Request) -> Reply:
-    """All releases of the mesh, newest first; those that ended stay. Raises NotFound."""
+    """All releases of the mesh, newest first, at most LISTED rollouts; those that ended stay. Raises NotFound."""
     mesh = mesh_of(request)
     items = [item for row in reads.releases(mesh)[: reads.LISTED] for item in reads.as_releases(mesh, row)]
     return Reply(shapes.release_list(items))
@@ -73,8 +76,8 @@ def create(request: Request) -> Reply:
 def update(request: Request) -> Reply:
     """Only tags of images change. Raises NotFound, Invalid, Denied, Conflict."""
     mesh, row = _live(request)
-    kept = next(reads.as_releases(mesh, row))
-    spec = bodies.update(request.body, kept)
+    stored = next(reads.as_releases(mesh, row))
+    spec = bodies.update(request.body, stored)
     update_release(actor=request.actor, rollout=row, spec=spec, version=bodies.version_of(spec))
     return Reply(None)
 

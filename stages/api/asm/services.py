@@ -1,4 +1,4 @@
-"""Writes of mesh releases: a release is a rollout of one microservice whose canary is led by hand."""
+"""Writes of mesh releases. A release is a rollout of one microservice whose canary people move by hand."""
 from __future__ import annotations
 
 from dataclasses import replace
@@ -19,11 +19,12 @@ from stages.core.scenarios import CanaryPlan, Weight, stored
 from stages.models import Microservice, Release, Rollout, Scenario, Stage, Target
 from stages.models.scenarios import Analysis, Strategy
 from stages.plan.previews import Preview, preview_of, versions_of
-from stages.rollouts.services import _start
+from stages.rollouts.create import RolloutRequest
+from stages.rollouts.start import start
 from stages.setup.versions import register_version
 from stages.states import FINAL, Kind
 
-# Nobody gets the gray version before somebody says so, and nobody is hurried: there is no timer.
+# No player gets the gray version before somebody sets a weight, and no timer runs.
 PLAN = stored(CanaryPlan(weights=(Weight(5),), analysis=Analysis.MANUAL, time_limit_s=None))
 
 
@@ -32,9 +33,9 @@ def create_release(
 ) -> Rollout:
     """Start a release of `spec["serviceName"]` in the version `version`, which is registered when it is new.
 
-    namespace: the name of a stage, or the namespace of a stage's Kubernetes targets. spec: the published object, kept.
+    namespace: the name of a stage, or the namespace of a stage's Kubernetes targets. spec: the published object, stored.
     Raises NotFound (namespace, microservice), Denied, Invalid (withdrawn version), Conflict (name taken, a rollout of
-    the stage is live, or what refuses any rollout: a freeze window, a stopped line).
+    the stage is live, a stop or a freeze window blocks it, the stage needs approval).
     """
     require(actor, "stage.promote", project)
     stage = stage_of(project, namespace)
@@ -48,9 +49,8 @@ def create_release(
         if taken.exclude(rollout__state__in=sorted(FINAL)).exists():
             raise Conflict(f"There is a release called {name} in {namespace} already.", component="stage",
                            message="freeze.stage.stage.error.conflict", code="freeze.release.nameTaken")
-        rollout = _start(
-            actor, "stage.promote", stage, reason, None, None, lambda row: _preview(row, service, version), family="asm"
-        )
+        request = RolloutRequest(reason, family="asm")
+        rollout = start(actor, "stage.promote", stage, request, lambda row: _preview(row, service, version))
         if spec["type"] == Strategy.BLUE_GREEN:
             Rollout.objects.filter(pk=rollout.pk).update(strategy=Strategy.BLUE_GREEN)
             rollout.strategy = Strategy.BLUE_GREEN
@@ -60,7 +60,7 @@ def create_release(
 
 
 def _replicas(rollout: Rollout, spec: dict[str, Any]) -> None:
-    """The number of gray replicas is the client's to choose; everything else of a workload is the original's."""
+    """Store the number of gray replicas that the client chose; the rest of a workload is the original's."""
     wanted = spec["grayDeployments"][0]["template"].get("spec", {}).get("replicas")
     if isinstance(wanted, bool) or not isinstance(wanted, int) or not 1 <= wanted <= 100:
         return
@@ -70,26 +70,26 @@ def _replicas(rollout: Rollout, spec: dict[str, Any]) -> None:
 
 
 def update_release(*, actor: Actor, rollout: Rollout, spec: dict[str, Any], version: str, reason: str = "") -> Rollout:
-    """Keep a changed spec; when its version is another one, the gray part is made anew and its weight falls to 0.
+    """Store a changed spec. With another version the gray part is made again, and its weight falls to 0.
 
     Raises NotFound, Denied, Invalid (withdrawn version), Conflict when the gray version is not running.
     """
     service = rollout.release.service_name
     with transaction.atomic():
-        before = _held(actor, rollout)
+        before = _running(actor, rollout)
         if before.rollout.to_set.versions.get(service) != version:
             _registered(actor, rollout.project, service, version)
             rollout = remake_canary(actor=actor, rollout=rollout, versions={service: version}, reason=reason)
         elif before.spec == spec:
-            return rollout  # the same again changes nothing, and takes nobody's version away
+            return rollout  # the same spec again changes nothing
         Release.objects.filter(pk=before.pk).update(spec=spec, updated_at=Now())
         record(actor=actor, action="release.update", obj=rollout, before={"version": before.spec.get("version")},
                after={"version": spec.get("version")}, reason=reason)
         return rollout
 
 
-def _held(actor: Actor, rollout: Rollout) -> Release:
-    """The release under the project's lock, if its gray version runs. Raises NotFound, Denied, Conflict."""
+def _running(actor: Actor, rollout: Rollout) -> Release:
+    """Ask the right, take the project's lock, and read the release. Raises NotFound, Denied, Conflict (no gray version runs)."""
     require(actor, "canary.decide", rollout)
     ledger.lock(rollout.project_id)
     now = Release.objects.select_related("rollout__to_set").get(rollout=rollout)

@@ -1,4 +1,4 @@
-"""The bodies of ASM: a Release as published, from what rows say. Pure."""
+"""The answers of ASM: a Release as published. Pure."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def time(at: datetime) -> str:
 
 
 def deployment(name: str, namespace: str, *, replicas: int | None = None, version: str = "") -> dict[str, Any]:
-    """A workload, with as much as this server knows of it: the cluster has the rest. The version is a label."""
+    """A workload, with the parts that this server knows; the cluster has the rest. The version is a label."""
     labels = {"labels": {"version": version}} if version else {}
     spec = {"spec": {"replicas": replicas}} if replicas is not None else {}
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": namespace, **labels}, **spec}

@@ -1,1 +1,1 @@
-"""SourceDeploy's published API, served at /sourcedeploy/api/v1: the history of rollouts, and what leads to one."""
+"""SourceDeploy's published API at /sourcedeploy/api/v1: stages, scenarios, deployments and the history of rollouts."""

@@ -1,9 +1,9 @@
-"""What starts a rollout and what is done to one. Answers come before the work is done; the history tells how it goes."""
+"""Start a rollout, decide about one, cancel one. The answers come before the work is done; the history shows its course."""
 
 from __future__ import annotations
 
 from gs2admin.wire.protocol import Reply, Request
-from stages.api.sourcedeploy.asking import rollout_of, scenario_of
+from stages.api.sourcedeploy.find import rollout_of, scenario_of
 from stages.approval.services import approve_rollout, reject_rollout
 from stages.canary.services import accept_canary, reject_canary
 from stages.rollouts.services import cancel_rollout, promote_stage
@@ -14,14 +14,14 @@ DONE = {"result": True}
 def deploy(request: Request) -> Reply:
     """Bring the stage to its source's versions by this scenario.
 
-    Where a rule asks for approval it waits for that, and while another rollout of the stage is live for its turn.
-    Raises NotFound, Denied, Invalid, Conflict (a freeze window is on, the line is stopped, too many wait).
+    The rollout waits for approval where a rule needs it, and for its turn while another rollout of the stage is live.
+    Raises NotFound, Denied, Invalid, Conflict (a stop or a freeze window blocks it, too many wait).
     """
     return _started(request, ask=False)
 
 
 def ask(request: Request) -> Reply:
-    """The same, but somebody has to approve it first in any case. Raises as deploy."""
+    """As deploy, but somebody has to approve it first in any case."""
     return _started(request, ask=True)
 
 
@@ -32,13 +32,13 @@ def _started(request: Request, *, ask: bool) -> Reply:
 
 
 def accept(request: Request) -> Reply:
-    """Approve a rollout that waits. Raises NotFound, Denied (also of one's own request), Conflict when none waits."""
+    """Approve a rollout that waits. Raises NotFound, Denied (also for the requester), Conflict when it does not wait."""
     approve_rollout(actor=request.actor, rollout=rollout_of(request))
     return Reply(dict(DONE))
 
 
 def reject(request: Request) -> Reply:
-    """Refuse a rollout that waits for approval. Raises as accept."""
+    """Reject a rollout that waits for approval. Raises as accept."""
     reject_rollout(actor=request.actor, rollout=rollout_of(request))
     return Reply(dict(DONE))
 

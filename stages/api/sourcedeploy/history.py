@@ -7,8 +7,9 @@ from typing import Any
 
 from gs2admin.errors import NotFound
 from gs2admin.wire.protocol import Reply, Request
+from stages.api.find import viewing
 from stages.api.sourcedeploy import shapes
-from stages.api.sourcedeploy.asking import number_of, page_of, project_of, rollout_of
+from stages.api.sourcedeploy.find import number_of, page_of, project_of, rollout_of
 from stages.api.sourcedeploy.target_states import TargetState, target_states
 from stages.models import Rollout, StageType
 from stages.states import FINAL
@@ -17,6 +18,7 @@ from stages.states import FINAL
 NO_SCENARIO = {"id": 0, "name": "default"}
 
 
+@viewing
 def history_list(request: Request) -> Reply:
     """Newest first. Raises NotFound, Invalid."""
     project = project_of(request)
@@ -24,17 +26,20 @@ def history_list(request: Request) -> Reply:
     return Reply({"historyList": [_item(shapes.named(project), row) for row in page_of(request, rows)]})
 
 
+@viewing
 def history_detail(request: Request) -> Reply:
     """Raises NotFound."""
     return Reply(detail(rollout_of(request)))
 
 
+@viewing
 def report_list(request: Request) -> Reply:
     """When each interval of the canary's analysis ended. Raises NotFound."""
     ends = rollout_of(request).reports.order_by("ended_at").values_list("ended_at", flat=True)
     return Reply({"stageList": [shapes.ms(at) for at in ends]})
 
 
+@viewing
 def report(request: Request) -> Reply:
     """The report of the interval that ended then. Raises NotFound."""
     rollout, end = rollout_of(request), number_of(request, "endTime")
@@ -45,7 +50,7 @@ def report(request: Request) -> Reply:
 
 
 def scenario_named(row: Rollout) -> dict[str, Any]:
-    """{id, name} as it was at the click: the scenario may have been renamed or removed since."""
+    """{id, name} of the scenario as they were at the request: it may have been renamed or deleted since."""
     copy = row.scenario_copy or {}
     if row.scenario is not None:
         return {"id": row.scenario.pk, "name": copy.get("name") or row.scenario.name}
@@ -84,7 +89,7 @@ def _config(row: Rollout, stage_type: str) -> Any:
     steps = list(row.steps.order_by("position"))
     targets = list(row.targets.order_by("position")) or [
         SimpleNamespace(name=name, number=0, undone=False) for name in dict.fromkeys(step.target_name for step in steps)
-    ]  # the second for rollouts that began before their targets were written down
+    ]  # rollouts from before targets were stored have none
     started, over, leased = row.started_at is not None, row.state in FINAL, row.lease_until is not None
 
     def states(of: str | None = None) -> list[TargetState]:
@@ -109,6 +114,6 @@ def _config(row: Rollout, stage_type: str) -> Any:
 
 
 def _file(row: Rollout, versions: dict[str, str]) -> dict[str, str]:
-    """What was deployed: the microservices' versions. Their type is what the scenario says, else chosen at run time."""
+    """What was deployed: the versions of the microservices. type: of the scenario, else `later`."""
     selected = ", ".join(f"{name} {new or 'removed'}" for name, new in versions.items())
     return shapes.file(selected, (row.scenario_copy or {}).get("config", {}).get("file", {}).get("type", "later"))

@@ -1,19 +1,19 @@
-"""Projects: a caller belongs to exactly one."""
+"""Projects by SourceDeploy. A caller belongs to exactly one."""
 
 from __future__ import annotations
 
 from gs2admin.errors import Denied
 from gs2admin.identity.models import Project
-from gs2admin.identity.rights import require
-from gs2admin.identity.services.access import create_project
+from gs2admin.identity.services.projects import create_project
 from gs2admin.wire.protocol import Reply, Request
-from stages.api.sourcedeploy.asking import page_of, project_of
+from stages.api.find import viewing
+from stages.api.sourcedeploy.find import page_of, project_of
 from stages.api.sourcedeploy.shapes import named
 
 
+@viewing
 def project_list(request: Request) -> Reply:
     """The caller's own project, when its name holds `projectName`. Raises Invalid."""
-    require(request.actor, "project.view", request.project)
     rows = Project.objects.filter(pk=request.project.pk, name__contains=request.query.get("projectName", ""))
     return Reply({"projectList": [named(row) for row in page_of(request, rows.order_by("pk"))]})
 
@@ -25,6 +25,6 @@ def project_create(request: Request) -> Reply:
 
 
 def project_delete(request: Request) -> Reply:
-    """Nobody deletes a project by a program. Raises NotFound, Denied."""
+    """Always refused: a program does not delete a project. Raises NotFound, Denied."""
     project_of(request)
     raise Denied("A project is not deleted by a program: its history would go with it. Ask an administrator of the server.")

@@ -1,6 +1,6 @@
-"""A scenario's `config` in SourceDeploy's words against ours: pure.
+"""A scenario's `config` in SourceDeploy's words, translated to ours and back; pure.
 
-What this server has no use for (manifests, load balancers, where files lie) is kept as it was sent and shown again; the
+What this server has no use for (manifests, load balancers, where files lie) is stored unchanged and shown again; the
 versions that a rollout deploys always come from the stage's source.
 """
 

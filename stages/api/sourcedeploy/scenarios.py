@@ -6,14 +6,16 @@ from typing import Any
 
 from gs2admin.wire.protocol import Reply, Request
 from gs2admin.wire.reading import read
+from stages.api.find import viewing
 from stages.api.sourcedeploy import bodies
-from stages.api.sourcedeploy.asking import page_of, scenario_of, stage_of
+from stages.api.sourcedeploy.find import page_of, scenario_of, stage_of
 from stages.api.sourcedeploy.scenario_config import Wanted, shown, wanted
 from stages.api.sourcedeploy.shapes import named
 from stages.models import Scenario
 from stages.setup.scenarios import create_scenario, delete_scenario, update_scenario
 
 
+@viewing
 def scenario_list(request: Request) -> Reply:
     """In the order in which they were made. Raises NotFound, Invalid."""
     stage = stage_of(request)
@@ -22,6 +24,7 @@ def scenario_list(request: Request) -> Reply:
     return Reply({"project": named(request.project), "stage": named(stage), "scenarioList": listed})
 
 
+@viewing
 def scenario_detail(request: Request) -> Reply:
     """Raises NotFound."""
     stage, row = scenario_of(request)
@@ -58,7 +61,7 @@ def scenario_delete(request: Request) -> Reply:
 
 
 def _facts(found: Wanted) -> dict[str, Any]:
-    """What the service is told: commands are those that the administrator allows, by their names."""
+    """The fields for the service. Commands are given by the names that the server's administrator allows."""
     commands = {
         phase: [{"kind": "command", "config": {"command": name}} for name in names]
         for phase, names in found.commands.items()

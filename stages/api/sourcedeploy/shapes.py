@@ -30,7 +30,7 @@ STATUS: dict[str, str] = {
     S.FAILED: "fail",
     S.ERRORED: "error",
 }
-# The strategies that the history knows for each type; another one of ours is told as normal.
+# The strategies that the history knows for each type; any other of ours is shown as normal.
 STRATEGIES = {
     "Server": ("normal",),
     "AutoScalingGroup": ("normal", "blueGreen"),

@@ -1,4 +1,4 @@
-"""NAVER Cloud's request signature, version 2, and who it says is asking.
+"""NAVER Cloud's request signature, version 2, and the credential behind it.
 
 Three lines are signed with HMAC-SHA256: `METHOD URI`, the timestamp, the access key. The URI is the request target
 exactly as it was sent, with its query; body and other headers are not signed. The published scheme knows no nonce, so a
@@ -18,7 +18,7 @@ from django.utils.crypto import constant_time_compare
 
 from gs2admin.identity.models import Credential
 from gs2admin.identity.sealed import Unreadable, unseal
-from gs2admin.identity.services.access import signing_purpose
+from gs2admin.identity.services.credentials import signing_purpose
 from gs2admin.identity.tokens import BadToken, credential_of, find_credential
 from gs2admin.wire.protocol import Refused
 
@@ -39,7 +39,7 @@ def caller(meta: dict[str, Any], method: str, uri: str, now_ms: int | None = Non
     """The live credential behind a request: a project token, or the signature of a credential that signs.
 
     The vendor's Go client sends the signature under `-v1`; that is read where `-v2` is absent. Raises Refused 401 with
-    a sentence that tells the caller what was wrong, but not whether the access key exists.
+    a sentence that says what was wrong, but not whether the access key exists.
     """
     scheme, _, token = meta.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() == "bearer":

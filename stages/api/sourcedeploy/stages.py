@@ -7,14 +7,16 @@ from typing import Any
 from gs2admin.errors import Invalid
 from gs2admin.wire.protocol import Reply, Request
 from gs2admin.wire.reading import plain, read
+from stages.api.find import viewing
 from stages.api.sourcedeploy import bodies
-from stages.api.sourcedeploy.asking import page_of, project_of, stage_of
+from stages.api.sourcedeploy.find import page_of, project_of, stage_of
 from stages.api.sourcedeploy.shapes import named
 from stages.models import Stage, StageType, Target
 from stages.setup.stage_types import create_typed_stage, update_typed_stage
 from stages.setup.stages import delete_stage
 
 
+@viewing
 def stage_list(request: Request) -> Reply:
     """In display order. Raises NotFound, Invalid."""
     project = project_of(request)
@@ -23,6 +25,7 @@ def stage_list(request: Request) -> Reply:
     return Reply({"project": named(project), "stageList": [named(row) for row in listed]})
 
 
+@viewing
 def stage_detail(request: Request) -> Reply:
     """Raises NotFound."""
     row = stage_of(request)
@@ -59,8 +62,9 @@ def stage_delete(request: Request) -> Reply:
     return Reply({"result": True})
 
 
+@viewing
 def server_list(request: Request) -> Reply:
-    """The targets of all stages: a number here is what a stage's serverNo may name."""
+    """The targets of all stages. A number here may be given in a stage's serverNo. Raises Invalid."""
     rows = Target.objects.filter(stage__in=Stage.objects.existing(request.project.pk)).order_by("pk")
     return Reply({"serverList": [{"serverNo": row.pk, "name": row.name} for row in page_of(request, rows)]})
 

@@ -1,4 +1,4 @@
-"""Where each target of a rollout stands, in SourceDeploy's words: derived from the steps, so that it is never wrong.
+"""Where each target of a rollout stands, in SourceDeploy's words, derived from its steps.
 
 Contract: rollout_states, section 5.
 """
@@ -15,7 +15,7 @@ S = StepState
 
 
 class TargetRow(Protocol):
-    """What is read of a RolloutTarget."""
+    """The fields of a RolloutTarget that are read here."""
 
     name: str
     number: int
@@ -23,7 +23,7 @@ class TargetRow(Protocol):
 
 
 class StepRow(Protocol):
-    """What is read of a Step."""
+    """The fields of a Step that are read here."""
 
     target_name: str
     phase: str
@@ -65,14 +65,21 @@ def target_states(
 
 
 def _of(row: TargetRow, steps: Sequence[StepRow], state: str, leased: bool) -> TargetState:
-    over = state in FINAL
-    words, times = {}, {}
+    words, times = _phases(steps, over=state in FINAL)
+    known = {name: word for name, word in words.items() if name in times}
+    return TargetState(row.name, row.number, _status(known, state, leased), known, times, row.undone)
+
+
+def _phases(steps: Sequence[StepRow], *, over: bool) -> tuple[dict[str, str], dict[str, datetime]]:
+    """The word of each phase up to the first that has not succeeded, and when phases began. over: the rollout has ended."""
+    words: dict[str, str] = {}
+    times: dict[str, datetime] = {}
     for name in PHASES:
-        # What a canary prepares and judges is its pre; the switch of blue/green ends its deploy.
+        # What a canary prepares and what is decided about it is its pre; the switch of blue/green ends its deploy.
         phase = [step for step in steps if _phase(step) == name]
         word = _word(phase, over)
-        if name == "pre" and word == "success" and _judged(steps):
-            word = {True: "fail", False: "inprogress"}[over]
+        if name == "pre" and word == "success" and _undecided(steps):
+            word = "fail" if over else "inprogress"
         if word is None:
             break
         words[name] = word
@@ -86,23 +93,27 @@ def _of(row: TargetRow, steps: Sequence[StepRow], state: str, leased: bool) -> T
     for name in words:
         if name not in times and any(PHASES.index(later) > PHASES.index(name) for later in times):
             times[name] = min(times.values())
-    known = {name: word for name, word in words.items() if name in times}
-    if not times:
-        nothing = state == RolloutState.SUCCEEDED
-        status = "success" if nothing else "no progress" if over else "standby" if leased else "pending"
-    elif "fail" in known.values():
-        status = "fail"
-    elif "inprogress" in known.values():
-        status = next(name for name, word in known.items() if word == "inprogress")
-    elif len(known) == len(PHASES):
-        status = "success"
-    else:
-        status = "no progress" if over else PHASES[len(known)]
-    return TargetState(row.name, row.number, status, known, times, row.undone)
+    return words, times
 
 
-def _judged(steps: Sequence[StepRow]) -> bool:
-    """Whether this is a canary that nobody has accepted: its gray part is up, the full leg has not begun."""
+def _status(words: dict[str, str], state: str, leased: bool) -> str:
+    """TargetState.status of a target whose phases with a time have these words."""
+    over = state in FINAL
+    if not words:
+        if state == RolloutState.SUCCEEDED:
+            return "success"
+        return "no progress" if over else "standby" if leased else "pending"
+    if "fail" in words.values():
+        return "fail"
+    if "inprogress" in words.values():
+        return next(name for name, word in words.items() if word == "inprogress")
+    if len(words) == len(PHASES):
+        return "success"
+    return "no progress" if over else PHASES[len(words)]
+
+
+def _undecided(steps: Sequence[StepRow]) -> bool:
+    """Whether this is a canary that was not accepted: its full leg has not begun."""
     full = [step for step in steps if step.leg == "full"]
     return bool(full) and not any(step.started_at for step in full)
 

@@ -1,4 +1,4 @@
-"""`manage.py registerversion PROJECT SERVICE VERSION`: the catalogue's door for build machines with a shell here."""
+"""`manage.py registerversion PROJECT SERVICE VERSION`: for build machines with a shell on this server."""
 from __future__ import annotations
 
 from django.core.management.base import BaseCommand, CommandError
@@ -9,6 +9,8 @@ from stages.setup.versions import register_version
 
 
 class Command(BaseCommand):
+    """registerversion; a version that is registered already is no error."""
+
     help = "Register a version of a microservice, so that stages can be promoted to it."
 
     def add_arguments(self, parser) -> None:

@@ -16,7 +16,8 @@ from gs2admin.dashboard.posting import attempt, form_page
 from gs2admin.errors import Conflict, Denied
 from gs2admin.identity.models import Project, Role
 from gs2admin.identity.rights import RIGHTS
-from stages.approval.services import approve_rollout, reject_rollout, requirements_of, save_rule, waiting_on
+from stages.approval.reads import requirements_of, waiting_on
+from stages.approval.services import approve_rollout, reject_rollout, save_rule
 from stages.core.versions import differences, effective
 from stages.core.words import phrase_of
 from stages.models import Rollout

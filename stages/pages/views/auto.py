@@ -12,7 +12,7 @@ from gs2admin.dashboard.forms import PageForm, ReasonForm, reason_field
 from gs2admin.dashboard.pages import project_page
 from gs2admin.dashboard.posting import attempt, confirm_page, form_page
 from gs2admin.identity.models import Project
-from stages.auto_promotion.services import let_go, save_auto_promotion
+from stages.auto_promotion.services import end_hold, save_auto_promotion
 from stages.models.governance import AutoPromotion
 from stages.pages.views.stage import stage_of
 
@@ -63,7 +63,7 @@ def release(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
     now = AutoPromotion.objects.filter(stage=row).first()
     page = reverse("stage", kwargs={"project": project.name, "stage": row.name})
     form = ReasonForm(request.POST) if request.method == "POST" else ReasonForm()
-    if request.method == "POST" and form.is_valid() and attempt(form, lambda: let_go(
+    if request.method == "POST" and form.is_valid() and attempt(form, lambda: end_hold(
         actor=request.actor, stage=row, reason=form.cleaned_data["reason"]
     )):
         messages.success(request, f"The auto-promotion of {row.name} is on again.")

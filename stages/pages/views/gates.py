@@ -17,8 +17,7 @@ from gs2admin.identity.models import Project
 from gs2admin.identity.rights import can, require
 from stages.gates import calendar
 from stages.gates.reads import closed
-from stages.gates.services import remove_window, save_window
-from stages.gates.stops import resume_line, stop_line
+from stages.gates.services import remove_window, resume_promotions, save_window, stop_promotions
 from stages.gates.windows import in_words, upcoming
 from stages.models import Stage
 from stages.models.governance import FreezeWindow
@@ -157,7 +156,7 @@ def stop(request: HttpRequest, project: Project) -> HttpResponse:
     stage = _stage(request, project)
     where = stage.name if stage else "all stages"
     form = StopForm(request.POST if request.method == "POST" else None)
-    if request.method == "POST" and form.is_valid() and attempt(form, lambda: stop_line(
+    if request.method == "POST" and form.is_valid() and attempt(form, lambda: stop_promotions(
         actor=request.actor, project=project, stage=stage, **form.cleaned_data
     )):
         messages.success(request, f"Promotions to {where} are stopped. No rollout starts there until a person lifts the stop.")
@@ -178,7 +177,7 @@ def resume(request: HttpRequest, project: Project) -> HttpResponse:
     stage = _stage(request, project)
     where = stage.name if stage else "all stages"
     form = ReasonForm(request.POST) if request.method == "POST" else ReasonForm()
-    if request.method == "POST" and form.is_valid() and attempt(form, lambda: resume_line(
+    if request.method == "POST" and form.is_valid() and attempt(form, lambda: resume_promotions(
         actor=request.actor, project=project, stage=stage, reason=form.cleaned_data["reason"]
     )):
         messages.success(request, f"The stop of promotions to {where} is lifted.")

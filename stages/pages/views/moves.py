@@ -16,12 +16,12 @@ from gs2admin.dashboard.pages import project_page
 from gs2admin.errors import Conflict, Invalid
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import can
-from stages.approval.services import requirements_of
+from stages.approval.reads import requirements_of
 from stages.core.actions import actions_of
 from stages.core.status import status_of
 from stages.core.versions import differences, effective
 from stages.core.words import phrase_of
-from stages.gates.reads import closed, holding
+from stages.gates.reads import blocking, closed
 from stages.models import Rollout, Stage
 from stages.pages.forms.confirm import ConfirmForm, RetryForm
 from stages.pages.typical_duration import typical_seconds
@@ -116,7 +116,7 @@ def _confirm(
 def _gates(request: HttpRequest, project: Project, stage: Stage, kind: str) -> dict[str, Any]:
     """The gates that stop this rollout now, and whether this person may override or lift them."""
     return {
-        "gates": holding(closed(project.pk), stage.pk, kind),
+        "gates": blocking(closed(project.pk), stage.pk, kind),
         "may_override": can(request.actor, "gate.override", project),
         "may_resume": can(request.actor, "line.resume", project),
     }

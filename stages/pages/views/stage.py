@@ -9,12 +9,12 @@ from gs2admin.dashboard.pages import project_page
 from gs2admin.errors import NotFound
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import can
-from stages.approval.services import requirements_of, waiting_on
+from stages.approval.reads import requirements_of, waiting_on
 from stages.core.actions import actions_of
 from stages.core.scenarios import frozen, sentences, way_of
 from stages.core.status import status_of
 from stages.core.versions import differences, effective
-from stages.gates.reads import closed, holding
+from stages.gates.reads import blocking, closed
 from stages.models import Rollout, Scenario, Stage
 from stages.models.governance import AutoPromotion
 from stages.pages.typical_duration import typical_seconds
@@ -69,7 +69,7 @@ def stage(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
         "may_rollback": can(request.actor, "stage.rollback", project) and status != StageStatus.UPDATING and last,
         "may_cancel": "cancel" in actions and can(request.actor, "rollout.cancel", project),
         "may_edit": can(request.actor, "stage.edit", project),
-        "gates": (gates := holding(closed(project.pk), row.pk)),
+        "gates": (gates := blocking(closed(project.pk), row.pk)),
         "stopped": any(gate.kind == "stop" and gate.stage_id == row.pk for gate in gates),
         "needs": requirements_of(row, "promote", row.scenario),
         "waiting": waiting_on(row),

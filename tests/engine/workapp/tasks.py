@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from gs2admin import engine
+from tests.conditions import looks
 
 LEASE_S = 2.0
 
@@ -42,15 +43,15 @@ def run(job: str) -> None:
         child = subprocess.Popen(["sleep", "60"], start_new_session=True)
         note(job, f"child:{child.pid}")
     deaf = (ledger() / f"{job}.deaf").exists()
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and not (ledger() / f"{job}.stop").exists():
+    for passed in looks(seconds, every_s=0.05):
+        if passed >= seconds or (ledger() / f"{job}.stop").exists():
+            break
         lease.touch()
         if engine.beat(f"job {job}") and not deaf:
             note(job, "handover")
             lease.unlink()
             engine.wake("tests.engine.workapp.tasks.run", job)
             return
-        time.sleep(0.05)
     todo.unlink()
     note(job, "end")
 

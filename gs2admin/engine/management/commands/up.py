@@ -18,9 +18,10 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils.module_loading import import_string
 
 from gs2admin.engine.alone import alone
-from gs2admin.processes.family import Family, Member
-from gs2admin.processes.lifeline import Held
+from gs2admin.processes.lifeline import ChildEnd
+from gs2admin.processes.programs import Program, Programs
 from gs2admin.processes.supervisor import stop_on_signals, terminate_myself
+from gs2admin.schema.fitness import require_fit
 
 BACKLOG = 2048
 # By name: the engine imports no domain.
@@ -83,14 +84,14 @@ class Command(BaseCommand):
         parser.add_argument("--end-with-parent", action="store_true", help="end when the starting process (make) is gone")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        stop = Held.from_environment()
+        stop = ChildEnd.from_environment()
         self.check()
         with listen(settings.HOST, settings.PORT) as server:
             self.prepare()
-            family = Family(self.members(server))
-            stop_on_signals(family.stop)
+            programs = Programs(self.programs(server))
+            stop_on_signals(programs.stop)
             stop.on_cut(terminate_myself)
-            family.run(Ticks(options["end_with_parent"], Readiness(settings.HOST, settings.PORT, self.say)))
+            programs.run(Ticks(options["end_with_parent"], Readiness(settings.HOST, settings.PORT, self.say)))
 
     def say(self, sentence: str) -> None:
         self.stdout.write(sentence)
@@ -102,6 +103,7 @@ class Command(BaseCommand):
 
         try:
             with alone(self.say):
+                require_fit(connections[DEFAULT_DB_ALIAS])
                 static.collect()
                 executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
                 if executor.migration_plan(executor.loader.graph.leaf_nodes()):
@@ -113,20 +115,20 @@ class Command(BaseCommand):
             raise CommandError(f"The database does not answer: {str(problem).strip().splitlines()[0]}") from None
         connections.close_all()
 
-    def members(self, server: socket.socket) -> list[Member]:
+    def programs(self, server: socket.socket) -> list[Program]:
         """The worker first: it takes longer until it is ready."""
         manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
         gunicorn = [sys.executable, "-m", "gunicorn", "--config", str(settings.BASE_DIR / "gunicorn.conf.py"),
                     "--chdir", str(settings.BASE_DIR)]
         fd = server.fileno()
         return [
-            Member("worker", [*manage, "worker"], variables={"GS2ADMIN_PROCESS": "worker"}),
-            Member("web", gunicorn, variables={"GS2ADMIN_PROCESS": "web", "GS2ADMIN_LISTEN_FD": str(fd)}, pass_fds=(fd,)),
+            Program("worker", [*manage, "worker"], variables={"GS2ADMIN_PROCESS": "worker"}),
+            Program("web", gunicorn, variables={"GS2ADMIN_PROCESS": "web", "GS2ADMIN_LISTEN_FD": str(fd)}, pass_fds=(fd,)),
         ]
 
 
 class Ticks:
-    """What happens between looks at the members."""
+    """What happens between looks at the programs."""
 
     def __init__(self, end_with_parent: bool, readiness: Readiness) -> None:
         self.parent = os.getppid() if end_with_parent else None

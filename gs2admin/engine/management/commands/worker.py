@@ -8,13 +8,13 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from gs2admin.engine import delivery_threads as couriers
-from gs2admin.engine import sweep
+from gs2admin.engine import delivery_threads, sweep
 from gs2admin.engine.heartbeat import DatabaseHeartbeat
 from gs2admin.processes.cluster import Cluster
 from gs2admin.processes.faults import beat_every
-from gs2admin.processes.lifeline import Held
+from gs2admin.processes.lifeline import ChildEnd
 from gs2admin.processes.supervisor import Supervisor, stop_on_signals, terminate_myself
+from gs2admin.schema.fitness import require_fit_at_start
 
 
 def queues() -> list[dict[str, Any]]:
@@ -31,7 +31,8 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
-        lifeline = Held.from_environment()
+        lifeline = ChildEnd.from_environment()
+        require_fit_at_start()
         heartbeat, ended = DatabaseHeartbeat(beat_every(settings.LATE_S)), threading.Event()
         starts = [
             partial(Cluster, manage_py=str(settings.BASE_DIR / "manage.py"),
@@ -45,7 +46,7 @@ class Command(BaseCommand):
             threading.Thread(target=heartbeat.serve, args=[ended], name="heartbeat", daemon=True),
             threading.Thread(target=sweep.sweep_for_ever, args=[ended, settings.SWEEP_S], name="sweep", daemon=True),
             threading.Thread(target=sweep.tick_for_ever, args=[ended], name="tick", daemon=True),
-            threading.Thread(target=couriers.carry_for_ever, args=[ended], name="couriers", daemon=True),
+            threading.Thread(target=delivery_threads.deliver_for_ever, args=[ended], name="delivery", daemon=True),
             threading.Thread(target=sweep.clean_for_ever, args=[ended], name="clean", daemon=True),
         ]
         for thread in threads:

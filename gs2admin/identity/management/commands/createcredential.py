@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from gs2admin.errors import DomainError
 from gs2admin.identity.management.commands._door import CLI, project_called
 from gs2admin.identity.models import Role
-from gs2admin.identity.services.access import create_credential
+from gs2admin.identity.services.credentials import create_credential
 
 
 class Command(BaseCommand):

@@ -1,0 +1,125 @@
+"""Runs a few programs in the foreground as one: starts each in its own session, starts it again when it ends, ends all.
+
+Ending signals main processes only (SIGTERM), waits, and then kills. A process manager that signals groups
+(honcho, foreman) makes django-q's main process hang.
+"""
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from gs2admin.processes.backoff import Backoff
+from gs2admin.processes.lifeline import VARIABLE, Lifeline
+
+log = logging.getLogger(__name__)
+TICK_S = 0.1
+GRACE_S = 9.0
+AT_ONCE_S = 1.5
+# A process that ended after so many seconds did not end because it cannot start.
+HEALTHY_S = 10.0
+
+
+class Program:
+    """One program. Its lifeline ends it when this process is killed."""
+
+    def __init__(self, name: str, command: list[str], *, variables: dict[str, str], pass_fds: tuple[int, ...] = ()) -> None:
+        self.name = name
+        self.command = command
+        self.variables = variables
+        self.pass_fds = pass_fds
+        self.backoff = Backoff(HEALTHY_S)
+        self.popen: subprocess.Popen | None = None
+        self.lifeline: Lifeline | None = None
+        self.started = self.start_at = 0.0
+
+    def start(self) -> None:
+        """Start it now."""
+        self.lifeline = Lifeline()
+        self.popen = subprocess.Popen(
+            self.command,
+            env={**os.environ, **self.variables, VARIABLE: str(self.lifeline.read_fd)},
+            pass_fds=[*self.pass_fds, self.lifeline.read_fd],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self.lifeline.close_read()
+        self.started = time.monotonic()
+
+    def watch(self) -> None:
+        """Start it again when it has ended, at once or after a while."""
+        now = time.monotonic()
+        if self.popen is None:
+            if now >= self.start_at:
+                self.start()
+        elif self.popen.poll() is not None:
+            wait = self.backoff.failed(now - self.started)
+            log.error("%s ended; it is started again", self.name, extra={"code": self.popen.returncode, "wait_s": wait})
+            # What it left behind in its group goes too; its clusters notice the cut.
+            self.kill()
+            self.popen, self.start_at = None, now + wait
+
+    def running(self) -> bool:
+        """True until it has ended."""
+        return self.popen is not None and self.popen.poll() is None
+
+    def terminate(self) -> None:
+        """Ask the main process, and nobody else, to end."""
+        if self.running():
+            self.popen.terminate()
+
+    def kill(self) -> None:
+        """Kill its group, and let go of the lifeline."""
+        if self.popen is None:
+            return
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.popen.pid, signal.SIGKILL)
+        self.popen.wait()
+        self.lifeline.cut()
+
+
+class Programs:
+    """Runs all programs until `stop` is called."""
+
+    def __init__(self, programs: list[Program]) -> None:
+        self.programs = programs
+        self._stopping = threading.Event()
+        self._at_once = False
+
+    def stop(self) -> None:
+        """Begin to end; called by a signal. The second call ends at once."""
+        self._at_once = self._stopping.is_set()
+        self._stopping.set()
+
+    def run(self, every_tick: Callable[[], None] = lambda: None) -> None:
+        """Serve. Returns when all have ended. every_tick is called ten times a second."""
+        try:
+            while not self._stopping.is_set():
+                for program in self.programs:
+                    program.watch()
+                every_tick()
+                self._stopping.wait(TICK_S)
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        self._ask_all()
+        deadline = time.monotonic() + GRACE_S
+        asked_again = False
+        while any(program.running() for program in self.programs) and time.monotonic() < deadline:
+            if self._at_once and not asked_again:
+                asked_again = True
+                self._ask_all()
+                deadline = min(deadline, time.monotonic() + AT_ONCE_S)
+            time.sleep(0.05)
+        for program in self.programs:
+            program.kill()
+
+    def _ask_all(self) -> None:
+        for program in self.programs:
+            program.terminate()

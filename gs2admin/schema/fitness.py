@@ -1,0 +1,86 @@
+"""Whether the record of migrations in a database is one that this code can work with."""
+from __future__ import annotations
+
+import pkgutil
+from importlib import import_module
+
+from django.conf import settings
+from django.core.management import CommandError
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+
+from gs2admin.schema.before_first_release import COMMIT, LABELS, MIGRATIONS
+
+Names = frozenset[tuple[str, str]]
+CONNECT_S = 5
+
+
+def applied(connection: BaseDatabaseWrapper) -> Names:
+    """(app label, name) of our apps' migrations that the database has; empty for an empty database."""
+    return frozenset(key for key in MigrationRecorder(connection).applied_migrations() if key[0] in LABELS)
+
+
+def known() -> Names:
+    """(app label, name) of our apps' migrations that this code has. Imports none of them."""
+    folders = {label: import_module(MigrationLoader.migrations_module(label)[0]) for label in LABELS}
+    return frozenset(
+        (label, module.name) for label, folder in folders.items() for module in pkgutil.iter_modules(folder.__path__)
+        if module.name[0] not in "_~"
+    )
+
+
+def refusal(connection: BaseDatabaseWrapper) -> str:
+    """Why this code cannot work on the database, as sentences that say what to do; empty when it can.
+
+    A database that lacks migrations is no reason: they are applied at the next start.
+    """
+    found = applied(connection)
+    unknown = found - known()
+    if not unknown:
+        return ""
+    if unknown <= MIGRATIONS:
+        if found == MIGRATIONS:
+            return (
+                "This database is older than the first release. Stop every gs2admin process that uses it, make a backup,"
+                " then run `python manage.py adoptdatabase` once."
+            )
+        return (
+            f"This database is older than commit {COMMIT}. Run `python manage.py migrate` of that commit on it, then"
+            " `python manage.py adoptdatabase` of this one."
+        )
+    if settings.NEWER_DATABASE:
+        return ""
+    names = sorted(".".join(key) for key in unknown - MIGRATIONS)
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return (
+        f"This database is newer than this code: it has {', '.join(names[:3])}{more}. Start the release that made it, or a"
+        " later one. The release just before it works on this database too; to start that, set GS2ADMIN_NEWER_DATABASE=1."
+    )
+
+
+def require_fit(connection: BaseDatabaseWrapper) -> None:
+    """Raise CommandError with the sentences of `refusal` when there are any."""
+    if sentence := refusal(connection):
+        raise CommandError(sentence)
+
+
+def require_fit_at_start() -> None:
+    """Like require_fit, for a process that starts. It starts without a database too, and then `/readyz` has the sentences."""
+    connection = _short_lived()
+    try:
+        require_fit(connection)
+    except OperationalError:
+        pass
+    finally:
+        connection.close()
+
+
+def _short_lived() -> BaseDatabaseWrapper:
+    """A connection that does not wait long and has no pool: the threads of a pool end in the fork of a web process."""
+    usual = connections[DEFAULT_DB_ALIAS]
+    options = {key: value for key, value in usual.settings_dict["OPTIONS"].items() if key != "pool"}
+    if usual.vendor == "postgresql":
+        options.setdefault("connect_timeout", CONNECT_S)
+    return type(usual)({**usual.settings_dict, "OPTIONS": options}, DEFAULT_DB_ALIAS)
