@@ -21,6 +21,7 @@ from stages.core import journal, ledger
 from stages.core.actions import actions_of
 from stages.core.clock import clock_of
 from stages.core.scenarios import way_of
+from stages.core.words import phrase_of
 from stages.models import CanaryReport, Rollout
 from stages.rollouts.services import RUN
 from stages.states import BY_ID, TIMED, RolloutState, StepState
@@ -204,7 +205,7 @@ def _held(rollout: Rollout, action: str) -> Rollout:
 
 def _refused(now: Rollout) -> Conflict:
     return Conflict(
-        f"Rollout {now.number} is {now.get_state_display().lower()}; no canary of it waits for that decision.",
+        f"Rollout {now.number} {phrase_of(now.state)}; no canary of it waits for that decision.",
         component="stage", message="freeze.stage.stage.error.conflict", code="freeze.stage.noCanary",
     )
 
