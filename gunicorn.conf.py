@@ -54,7 +54,7 @@ def on_starting(server):
     """Refuse a database that this code cannot work on. End when the process that started us is gone, however it went."""
     from django.core.management import CommandError
 
-    from gs2admin.processes.lifeline import Held
+    from gs2admin.processes.lifeline import ChildEnd
     from gs2admin.processes.supervisor import terminate_myself
     from gs2admin.schema.fitness import require_fit_at_start
 
@@ -62,4 +62,4 @@ def on_starting(server):
         require_fit_at_start()
     except CommandError as refusal:
         sys.exit(str(refusal))
-    Held.from_environment().on_cut(terminate_myself)
+    ChildEnd.from_environment().on_cut(terminate_myself)
