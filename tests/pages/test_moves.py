@@ -111,7 +111,7 @@ def test_after_a_failure_what_is_pinned_can_be_put_back(world, producer, sign_in
     url = at("stage-rollback", world, stage="live") + "?to=pinned"
     assert url in html
     html = client.get(url).content.decode()
-    assert "Put live back to what it pins" in html and "redeployed" in html
+    assert "Restore what live pins" in html and "redeployed" in html
     assert client.post(url, fields(html)).status_code == 302
 
 
@@ -178,7 +178,7 @@ def test_the_retry_page_offers_to_go_on_to_skip_and_to_begin_anew(world, produce
     assert re.search(r'value="skip"[^>]*checked', client.get(url + "?how=skip").content.decode())
     sent = fields(html)
     page = client.post(url, sent | {"how": "skip", "reason": ""}, follow=True).content.decode()
-    assert "Nothing was started. Say why the step may be left out." in page
+    assert "Nothing was started. Say why the step may be skipped." in page
     assert client.post(url, sent | {"how": "nonsense"}).status_code == 400
     page = client.post(url, sent | {"how": "skip", "reason": "by hand"}, follow=True).content.decode()
     new = Rollout.objects.latest("id")
@@ -242,5 +242,5 @@ def test_who_approves_a_retry_sees_what_it_leaves_out(world, producer, owner, si
     client.post(url, fields(client.get(url).content.decode()) | {"how": "skip", "reason": "done by hand"})
     new = Rollout.objects.latest("id")
     page = sign_in(owner).get(at("rollout-approve", world, number=new.number)).content.decode()
-    assert new.state == "awaiting_approval" and "Left out: deploy of" in page and "Skipped by mika: done by hand" in page
+    assert new.state == "awaiting_approval" and "Skipped: deploy of" in page and "Skipped by mika: done by hand" in page
     assert f"of them done by <a href=\"{at('rollout', world, number=failed.number)}\"" in page
