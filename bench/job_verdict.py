@@ -5,7 +5,7 @@ import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from jobqueue.execution.hold import LOST as LOST_RESULT
+from jobqueue.execution.lease import LOST_RESULT
 from jobqueue.models import Job, JobResult, Queue
 from jobqueue.states import JobState
 

@@ -65,7 +65,7 @@ def median(call: Callable[[], object]) -> tuple[float, float]:
 def questions(namespace: LockNamespace) -> dict[str, Callable[[], object]]:
     """What pages and clients ask."""
     held = reads.live(Mutex.objects.filter(namespace=namespace)).order_by("acquired_ms", "id")
-    every = list(held.values_list("acquired_ms", "pk"))
+    every = [reads.Place(*row) for row in held.values_list("acquired_ms", "pk")]
     middle, last = every[len(every) // 2], every[-LIMIT - 1]
     player, mutex = f"user-{HELD_EACH}", Mutex.objects.get(property_id__endswith=f":{MUTEXES}")
     since = datetime.now(UTC) - timedelta(hours=24)
@@ -87,7 +87,7 @@ def questions(namespace: LockNamespace) -> dict[str, Callable[[], object]]:
         "history of a mutex": lambda: reads.history(mutex, limit=LIMIT),
         "numbers of the namespace": lambda: reads.numbers([namespace.pk]),
         "chart of 24 hours": lambda: stats.sums(namespace.pk, since=since),
-        "what is held, for the chart": stats.note_held,
+        "what is held, for the chart": chores.note_held,
         "nothing to note as expired": chores.note_expired,
         "one mutex, as clients ask": lambda: reads.state(namespace, "bench", "p"),
         "lock and unlock among them": pair,

@@ -1,4 +1,4 @@
-"""Data fixes of queues and scripts: through the services; what runs, ran and was written is for looking."""
+"""Data fixes of queues and scripts, through the services. Jobs, results and versions are read-only."""
 from __future__ import annotations
 
 from typing import Any
@@ -91,7 +91,7 @@ class ScriptForm(ServiceForm):
 
 @admin.register(Script)
 class ScriptAdmin(ServiceAdmin):
-    """A changed text is a new revision, as everywhere."""
+    """A changed text is a new revision."""
 
     form = ScriptForm
     fixed = ("namespace", "name")
@@ -127,7 +127,7 @@ class ScriptVersionAdmin(ReadOnlyAdmin):
 
 @admin.register(Queue)
 class QueueAdmin(ReadOnlyAdmin):
-    """Who holds it and what it counts is the workers' matter; a lease ends by itself."""
+    """Read-only: workers write leases and counters, and a lease ends by itself."""
 
     list_display = ("user_id", "namespace", "waiting", "draining", "lease_until", "next_at", "fence")
     list_select_related = ("namespace",)
@@ -153,7 +153,7 @@ class JobForm(ServiceForm):
 
 @admin.register(Job)
 class JobAdmin(ServiceAdmin):
-    """For looking and deleting; state, tries and order are kept by the services."""
+    """To look at and delete; the services write state, tries and order."""
 
     form = JobForm
     removable = True
@@ -216,7 +216,7 @@ class GivenUpAdmin(ReadOnlyAdmin):
 
 @admin.register(Notification)
 class NotificationAdmin(ReadOnlyAdmin):
-    """What players' connections are to be told."""
+    """Messages for players' connections."""
 
     list_display = ("subject", "user_id", "project", "created_at", "delivered_at")
     list_select_related = ("project",)

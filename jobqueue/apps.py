@@ -7,7 +7,6 @@ class JobQueueConfig(AppConfig):
     verbose_name = "Job queues"
 
     def ready(self) -> None:
-        # They register themselves: what asks for attention, searches, parts of a player's page, background work.
-        from jobqueue import stats  # noqa: F401
+        # They register themselves: needs for attention, searches, parts of a player's page.
         from jobqueue.pages import attention, search  # noqa: F401
         from jobqueue.pages.views import parts, user_data_part  # noqa: F401

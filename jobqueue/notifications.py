@@ -1,4 +1,4 @@
-"""Rows for what players' connections are to be told; the gateway delivers them once it exists."""
+"""Writes messages for players' connections; the gateway delivers them once it exists."""
 from __future__ import annotations
 
 import json
@@ -15,7 +15,7 @@ def fits(setting: dict | None) -> bool:
 
 
 def wanted(setting: dict | None) -> bool:
-    """Whether a notification setting asks for any."""
+    """Whether a notification setting is on."""
     return bool(setting) and setting.get("enable", "Enabled") != "Disabled"
 
 
@@ -30,12 +30,12 @@ def tells_of_pushes(namespace: Namespace) -> bool:
 
 
 def _payload(**members: str) -> str:
-    # Characters as they are: as escapes, a player's id alone could be longer than the column.
+    # Without escapes: with them, a player's id alone could be longer than the column.
     return json.dumps(members, ensure_ascii=False)
 
 
 def pushed(namespace: Namespace, user_id: str) -> None:
-    """Jobs wait for the player's client to run them; only without auto-run (contract: job_queue, Notifications)."""
+    """Write that jobs wait for the player's client; nothing with auto-run (contract: job_queue, Notifications)."""
     if not tells_of_pushes(namespace):
         return
     Notification.objects.create(
@@ -48,7 +48,7 @@ def pushed(namespace: Namespace, user_id: str) -> None:
 
 
 def finished(namespace: Namespace, user_id: str, job_id: int) -> None:
-    """An attempt ended, well or not."""
+    """Write that an attempt ended, with success or not; nothing where the namespace wants none."""
     if not wanted(namespace.run_notification):
         return
     name = Job.objects.values_list("name", flat=True).get(pk=job_id)

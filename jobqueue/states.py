@@ -1,4 +1,4 @@
-"""Where a job can stand, and the one decision after an attempt; all pure."""
+"""States of jobs and of user data, and the decision after an attempt. No database."""
 from __future__ import annotations
 
 import random
@@ -8,7 +8,7 @@ from django.db import models
 
 
 class JobState(models.TextChoices):
-    """A job's life: waiting -> running -> done, or back to waiting, or given up."""
+    """waiting -> running -> done, waiting (a retry) or given up."""
 
     WAITING = "waiting", "Waiting"
     RUNNING = "running", "Running"
@@ -39,7 +39,7 @@ class UserDataState(models.TextChoices):
 
 
 LIVE = frozenset({UserDataState.WAITING, UserDataState.RUNNING})
-# An id that begins so is no player's: rows of an import on their way in, and of an erasure on their way out.
+# No player's id starts with it: imports and erasures give it to rows that they have set aside.
 NOBODY = "\x7f"
 FIRST_BACKOFF_S = 1.0
 MAX_BACKOFF_S = 60.0
@@ -48,7 +48,7 @@ DEFAULT_TRIES = 3
 
 @dataclass(frozen=True)
 class Next:
-    """What becomes of a job after an attempt. wait_s: how long auto-run leaves its queue alone; `run` does not wait."""
+    """What becomes of a job after an attempt. wait_s: seconds for which auto-run leaves its queue alone; `run` does not wait."""
 
     state: JobState
     wait_s: float = 0.0

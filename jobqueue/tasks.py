@@ -1,9 +1,4 @@
-"""What the queue calls. A task carries an id and nothing else; a lost, doubled or late one changes nothing."""
-from __future__ import annotations
+"""The task that the queue of tasks calls. A task carries an id and nothing else: to lose, repeat or delay one changes nothing."""
+from jobqueue.execution.drain import drain
 
-from jobqueue.execution import drain as execution
-
-
-def drain(queue_id: int) -> None:
-    """Run a player's waiting jobs for a slice of time, if nobody else does."""
-    execution.drain(queue_id)
+__all__ = ["drain"]

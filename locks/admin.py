@@ -1,4 +1,4 @@
-"""Data fixes of locks: through the services; what was held when is for looking."""
+"""Data fixes of locks, through the services. The history is read-only."""
 from __future__ import annotations
 
 from datetime import UTC, datetime
@@ -44,7 +44,7 @@ class LockNamespaceAdmin(namespaces_admin.NamespaceAdmin):
 
 
 class MutexForm(ServiceForm):
-    """Nothing of a mutex can be changed but that it is held."""
+    """A mutex can be released; nothing else of it can be changed."""
 
     release = forms.BooleanField(
         required=False, label="Release by force",
@@ -66,7 +66,7 @@ class MutexForm(ServiceForm):
 
 @admin.register(Mutex)
 class MutexAdmin(ServiceAdmin):
-    """For looking and releasing; counts, times and revisions are kept by the services."""
+    """To look at and release; the services write counts, times and revisions."""
 
     form = MutexForm
     fields = (

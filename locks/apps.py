@@ -7,7 +7,6 @@ class LocksConfig(AppConfig):
     verbose_name = "Locks"
 
     def ready(self) -> None:
-        # They register themselves: what asks for attention, searches, parts of a player's page, background work.
-        from locks import stats  # noqa: F401
+        # They register themselves: needs for attention, searches, parts of a player's page.
         from locks.pages import attention, search  # noqa: F401
         from locks.pages.views import parts  # noqa: F401

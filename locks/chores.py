@@ -1,32 +1,35 @@
-"""What workers tidy: holdings that ran out, history and rows that are old, namespaces that are being removed.
+"""Background work of locks: holdings that ran out, old history and rows, counts, namespaces that are being deleted.
 
-None of it is needed for a mutex to be free: that is decided by its time alone.
+A mutex is free without any of it: its time alone decides that.
 """
 from __future__ import annotations
 
 import logging
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Now
 
 from gs2admin import engine
 from gs2admin.namespaces.status import NamespaceStatus
 from locks import sql, stats
-from locks.models import Holding, LockNamespace, Mutex
+from locks.models import Holding, LockBatch, LockNamespace, LockTally, Mutex
 from locks.reads import now_ms
 from locks.services import namespaces
 
 log = logging.getLogger(__name__)
 BATCH = 1_000
-# Longer than a slice of the work: whoever is at it stamps the row at each beginning.
+# A deletion works SLICE_S seconds at a time, and stamps the row at the beginning of each; after LOST_S it is lost.
 SLICE_S = 10.0
 LOST_S = 30
 DAY_MS = 86_400_000
+ROLLED_S = 600
+ROLL_AFTER = timedelta(hours=3)
+TALLIES = 2_000
 
 
 def finish_namespace(pk: int) -> None:
@@ -38,7 +41,7 @@ def finish_namespace(pk: int) -> None:
 
 @engine.sweeper
 def wake_deletions() -> int:
-    """Ring for namespaces whose removal nobody goes on with."""
+    """Wake the deletion of namespaces that no worker goes on with. Returns how many."""
     lost = LockNamespace.objects.filter(
         status=NamespaceStatus.DELETING, updated_at__lt=Now() - timedelta(seconds=LOST_S)
     )
@@ -51,7 +54,7 @@ def wake_deletions() -> int:
 
 @engine.cleaner(every_s=10)
 def note_expired() -> int:
-    """Write down the holdings that ran out without an unlock, so that history and counts show them soon."""
+    """Write the holdings that ran out without an unlock into history and counts. Returns how many."""
     noted = 0
     while True:
         # In no order: they are looked for among all that is held, in its index.
@@ -87,28 +90,28 @@ def remove_idle_mutexes() -> int:
     Their namespaces remember the highest revision, so that the fencing tokens go on where they stopped.
     """
     border = now_ms() - settings.LOCK_HISTORY_DAYS * DAY_MS
-    told = Holding.objects.filter(mutex=OuterRef("pk"))
+    history = Holding.objects.filter(mutex=OuterRef("pk"))
     removed = after = 0
     while True:
         seen = list(Mutex.objects.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[: 5 * BATCH])
         if not seen:
             return removed
-        idle = Mutex.objects.filter(~Exists(told), pk__gt=after, pk__lte=seen[-1], counter=0, ended_ms__lt=border)
+        idle = Mutex.objects.filter(~Exists(history), pk__gt=after, pk__lte=seen[-1], counter=0, ended_ms__lt=border)
         pairs = sorted(idle.order_by().values_list("namespace_id", "pk"))
         for namespace_id, rows in groupby(pairs, key=lambda pair: pair[0]):
             ids = [pk for _, pk in rows]
             for first in range(0, len(ids), BATCH):
                 removed += sql.remove(namespace_id, ids[first : first + BATCH], idle_since_ms=border)
         after = seen[-1]
-        time.sleep(0.01)  # nobody waits for this; others do for the database
+        time.sleep(0.01)  # leave the database to others for a moment
 
 
 @engine.cleaner(every_s=6 * 3600)
 def mend_revisions() -> int:
     """Raise revisions that lie behind the history of their mutex; returns how many did.
 
-    A statement and its trigger write both, so this is for rows that were changed by hand. Such a mutex could not end its
-    holding, because the history has one of that revision already; that one gives way while the mutex is held.
+    A statement and its trigger write both, so this mends rows that were changed by hand. Such a mutex cannot end its holding,
+    because the history has a row of that revision already; while the mutex is held, that row is deleted.
     """
     mended = after = 0
     highest = Subquery(Holding.objects.filter(mutex=OuterRef("pk")).order_by("-revision").values("revision")[:1])
@@ -129,3 +132,43 @@ def mend_revisions() -> int:
                             extra={"mutex_id": pk, "was": revision, "history": highest_now, "held": counter > 0})
         after = seen[-1]
         time.sleep(0.01)
+
+
+@engine.sweeper
+def adopt_left_counts() -> int:
+    """Write the counts of processes of this host that died; returns how many events that were."""
+    return stats.adopt()
+
+
+@engine.cleaner(every_s=20)
+def note_held() -> int:
+    """Count the mutexes that are held per namespace, and store the most of each minute for the chart. Returns 0."""
+    rows = Mutex.objects.filter(counter__gt=0, until_ms__gt=now_ms()).order_by()
+    held = rows.values_list("namespace_id").annotate(Count("id"))
+    minute = datetime.now(UTC).replace(second=0, microsecond=0)
+    for namespace_id, number in held:
+        row, _ = LockTally.objects.get_or_create(namespace_id=namespace_id, at=minute, span_s=60, shard=0)
+        LockTally.objects.filter(pk=row.pk, held__lt=number).update(held=number)
+    return 0
+
+
+@engine.cleaner(every_s=600)
+def roll_up() -> int:
+    """Merge minutes that are hours old into spans of ten minutes, and delete what no chart shows. Returns how many rows went."""
+    now = datetime.now(UTC)
+    removed = LockBatch.objects.filter(at__lt=now - stats.KEEP).delete()[0]
+    while ids := list(LockTally.objects.filter(at__lt=now - stats.KEEP).order_by("at").values_list("pk", flat=True)[:TALLIES]):
+        removed += LockTally.objects.filter(pk__in=ids).delete()[0]
+    border = stats.bucket(now - ROLL_AFTER, ROLLED_S)
+    while True:
+        with transaction.atomic():
+            ripe = LockTally.objects.filter(span_s=60, at__lt=border).order_by("at")[:TALLIES]
+            rows = list(ripe.select_for_update(skip_locked=True) if settings.ON_POSTGRES else ripe)
+            if not rows:
+                return removed
+            for row in rows:
+                key = {"namespace_id": row.namespace_id, "at": stats.bucket(row.at, ROLLED_S), "span_s": ROLLED_S, "shard": 0}
+                total, _ = LockTally.objects.get_or_create(**key)
+                LockTally.objects.filter(pk=total.pk).update(**{name: F(name) + getattr(row, name) for name in stats.FIELDS})
+                LockTally.objects.filter(pk=total.pk, held__lt=row.held).update(held=row.held)
+            removed += LockTally.objects.filter(pk__in=[row.pk for row in rows]).delete()[0]

@@ -15,22 +15,31 @@ from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import connection
 
 log = logging.getLogger(__name__)
-# Namespace id, minute in Unix seconds, mutex id (0: none), number of the field.
+# The fields of an Event.
 RECORD = struct.Struct("<qqqB")
-Event = tuple[int, int, int, int]
 _SUFFIX = ".counts"
 # A file that is being made has no lock yet, for an instant.
 _MAKING_S = 60.0
 
 
+class Event(NamedTuple):
+    """One thing that happened to a mutex. minute: Unix seconds; mutex_id: 0 for none; field: place in stats.FIELDS."""
+
+    namespace_id: int
+    minute: int
+    mutex_id: int
+    field: int
+
+
 def folder() -> Path:
-    """Where the files of this database are; ids of another one mean other rows."""
+    """Where the files of this database are; the same ids mean other rows in another database."""
     where = connection.settings_dict
     name = f"{connection.vendor}:{where['HOST']}:{where['PORT']}:{where['NAME']}"
     return Path(settings.DATA_DIR) / "lock-counts" / blake2b(name.encode(), digest_size=8).hexdigest()
@@ -45,7 +54,7 @@ class CountFile:
 
     @classmethod
     def make(cls) -> CountFile:
-        """A new, empty file that is ours. Raises OSError."""
+        """A new, empty file, locked by this process. Raises OSError."""
         room = folder()
         room.mkdir(parents=True, exist_ok=True)
         name = uuid4().hex
@@ -64,12 +73,12 @@ class CountFile:
         os.write(self._fd, RECORD.pack(*event))
 
     def events(self) -> Iterator[Event]:
-        """What is in it; a record that was cut off by a full disk is left out."""
+        """The events in it; a record that a full disk cut off is left out."""
         data = self.path.read_bytes()
-        return RECORD.iter_unpack(data[: len(data) // RECORD.size * RECORD.size])
+        return map(Event._make, RECORD.iter_unpack(data[: len(data) // RECORD.size * RECORD.size]))
 
     def remove(self) -> bool:
-        """All of it is in the database; False when the file stays nevertheless."""
+        """Delete the file: all of it is in the database. False when it cannot be deleted."""
         try:
             self.path.unlink(missing_ok=True)
             return True
@@ -80,13 +89,13 @@ class CountFile:
             self.close()
 
     def close(self) -> None:
-        """Let go of it, and leave it to others."""
+        """Release the file to other processes."""
         with suppress(OSError):
             os.close(self._fd)
 
 
 def left(*, keep_s: float) -> Iterator[CountFile]:
-    """Files whose owners are gone, each ours until it is closed or removed. Those older than keep_s seconds are removed."""
+    """Files whose owners have ended, each locked until it is closed or removed. Those older than keep_s seconds are removed."""
     with suppress(OSError):
         for path in sorted(folder().iterdir()):
             age_s = _age_s(path)

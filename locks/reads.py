@@ -1,12 +1,13 @@
-"""Every read of locks: what is held, the history of a mutex, a player's mutexes, the numbers of namespaces.
+"""Reads of locks: what is held, the history of a mutex, a player's mutexes, the counters of namespaces.
 
-Lists go by keys, never by offsets, and begin at an index. What is held is judged by the database's clock.
+Lists go on after a key, never after an offset, and each begins at an index. The database's clock says what is held.
 """
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from django.db import connection
 from django.db.models import Q, QuerySet, Sum
@@ -21,6 +22,27 @@ from locks.models import Holding, LockNamespace, LockTally, Mutex
 
 MANY = 1_000
 HOUR = timedelta(hours=1)
+
+
+class Place(NamedTuple):
+    """Where a list of what is held goes on: acquired_ms and id of the last row seen."""
+
+    acquired_ms: int
+    id: int
+
+
+class KnownPlayer(NamedTuple):
+    """A player with the names of the namespaces where that player has mutexes."""
+
+    user_id: str
+    namespaces: list[str]
+
+
+class Refused(NamedTuple):
+    """Refused tries in a namespace."""
+
+    namespace: str
+    tries: int
 
 
 def now_ms() -> int:
@@ -55,10 +77,10 @@ def held_by(namespace: LockNamespace, user_id: str) -> QuerySet[Mutex]:
 
 
 def held(
-    namespace: LockNamespace, *, user_id: str = "", property_prefix: str = "", after: tuple[int, int] | None = None,
+    namespace: LockNamespace, *, user_id: str = "", property_prefix: str = "", after: Place | None = None,
     limit: int,
 ) -> list[Mutex]:
-    """What is held, the longest first. after: (acquired_ms, id) of the last row before."""
+    """Mutexes that are held, the longest first. after: the place of the last row before."""
     rows = live(Mutex.objects.filter(namespace=namespace))
     if user_id:
         rows = rows.filter(user_id=user_id)
@@ -67,7 +89,7 @@ def held(
         rows = rows.alias(front=Left("property_id", len(property_prefix))).filter(front=property_prefix)
     if after:
         # The first condition is for the index; the second settles rows of the same millisecond.
-        rows = rows.filter(Q(acquired_ms__gte=after[0]), Q(acquired_ms__gt=after[0]) | Q(pk__gt=after[1]))
+        rows = rows.filter(Q(acquired_ms__gte=after.acquired_ms), Q(acquired_ms__gt=after.acquired_ms) | Q(pk__gt=after.id))
     return list(rows.order_by("acquired_ms", "id")[:limit])
 
 
@@ -102,7 +124,7 @@ def lately_of_player(project: Project, user_id: str, *, limit: int) -> list[Mute
     return list(free.select_related("namespace").order_by("-acquired_ms", "-id")[:limit])
 
 
-def players_by_id(project: Project, *, start: str = "", after: str = "", limit: int) -> list[tuple[str, list[str]]]:
+def players_by_id(project: Project, *, start: str = "", after: str = "", limit: int) -> list[KnownPlayer]:
     """Players that ever had a mutex, by id, with the names of the namespaces; at most `limit`."""
     names = dict(LockNamespace.objects.filter(project=project).order_by("name").values_list("pk", "name"))
 
@@ -115,11 +137,11 @@ def players_by_id(project: Project, *, start: str = "", after: str = "", limit: 
     found: dict[str, list[str]] = {}
     for user_id, namespace_id in rows_per(names, users):
         found.setdefault(user_id, []).append(names[namespace_id])
-    return sorted(found.items())[:limit]
+    return [KnownPlayer(*each) for each in sorted(found.items())[:limit]]
 
 
 def by_property(project: Project, start: str, *, limit: int) -> list[Mutex]:
-    """Mutexes, held or free, whose property begins so, with their namespace, by property; the one held last first."""
+    """Mutexes, held or free, whose property starts with `start`, with their namespace, by property; the one held last first."""
     namespace_ids = list(LockNamespace.objects.filter(project=project).values_list("pk", flat=True)[:MANY])
 
     def mutexes(pk: int) -> QuerySet:
@@ -143,15 +165,15 @@ def held_long(project: Project, *, held_ms: int, within_ms: int, limit: int) -> 
     return list(rows.order_by("acquired_ms", "id")[:limit])
 
 
-def refused_lately(project: Project, *, since: datetime, least: int, limit: int) -> list[tuple[str, int]]:
-    """Namespaces with at least so many refused tries since then: [(name, tries)], the most first."""
+def refused_lately(project: Project, *, since: datetime, least: int, limit: int) -> list[Refused]:
+    """Namespaces with at least `least` refused tries since then, the most first."""
     rows = LockTally.objects.filter(namespace__project=project, at__gte=since, span_s=60).order_by()
     sums = rows.values_list("namespace__name").annotate(total=Sum("denied")).filter(total__gte=least)
-    return list(sums.order_by("-total")[:limit])
+    return [Refused(*row) for row in sums.order_by("-total")[:limit]]
 
 
 @dataclass(frozen=True)
-class Numbers:
+class Counters:
     """One namespace now. held: counted up to MANY + 1. oldest_ms: since when the longest of them is held.
 
     acquired, denied, expired: within the last hour. most_held: at once, in that hour.
@@ -168,8 +190,8 @@ class Numbers:
 _HELD = "locks_mutex m WHERE m.namespace_id = n.id AND m.counter > 0 AND m.until_ms > %s"
 
 
-def numbers(ids: Sequence[int]) -> dict[int, Numbers]:
-    """The numbers of these namespaces: two queries."""
+def counters(ids: Sequence[int]) -> dict[int, Counters]:
+    """The counters of these namespaces, by id; two queries."""
     if not ids:
         return {}
     places = ", ".join(["%s"] * len(ids))
@@ -190,4 +212,4 @@ def numbers(ids: Sequence[int]) -> dict[int, Numbers]:
         for place, number in enumerate(counts):
             row[place] += number
         row[3] = max(row[3], most)
-    return {pk: Numbers(*now.get(pk, (0, None)), *lately.get(pk, (0, 0, 0, 0))) for pk in ids}
+    return {pk: Counters(*now.get(pk, (0, None)), *lately.get(pk, (0, 0, 0, 0))) for pk in ids}

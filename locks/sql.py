@@ -1,7 +1,7 @@
-"""The statements that decide, one per move, written once for both databases.
+"""The statements that decide, one per change of a mutex, written once for both databases.
 
-Each move is one conditional UPDATE: its WHERE holds the rule, its row count is the verdict, and the database's clock, read
-by the statement itself, says what has expired. On PostgreSQL an UPDATE that finds the mutex held by another does not lock
+Each is one conditional UPDATE: its WHERE has the rule, its row count is the decision, and it reads the database's clock to
+know what has expired. On PostgreSQL an UPDATE that finds the mutex held by another does not lock
 the row, which an upsert would do. A trigger (migration 0001) writes the history in the same statement.
 """
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
@@ -111,8 +111,19 @@ class State:
         return self.counter > 0 and self.until_ms > self.now_ms
 
 
+class MinuteCounts(NamedTuple):
+    """What happened in a namespace in one minute. shard: one of several rows per minute, so that processes do not wait."""
+
+    namespace_id: int
+    minute: datetime
+    shard: int
+    acquired: int
+    denied: int
+    expired: int
+
+
 def key_of(namespace_id: int, user_id: str, property_id: str) -> bytes:
-    """What a mutex is found by. The lengths keep "a" + "bc" and "ab" + "c" apart."""
+    """The key of a mutex, 20 bytes. The length of the user id keeps "a" + "bc" and "ab" + "c" apart."""
     text = f"{namespace_id}:{len(user_id)}:{user_id}:{property_id}"
     return blake2b(text.encode(), digest_size=20).digest()
 
@@ -208,11 +219,11 @@ def remove(namespace_id: int, ids: Sequence[int], *, idle_since_ms: int | None =
         return len(found)
 
 
-def count(tallies: Sequence[tuple[int, datetime, int, int, int, int]]) -> None:
-    """Add counts in, in the caller's transaction: (namespace id, minute, shard, acquired, denied, expired) each."""
+def count(tallies: Sequence[MinuteCounts]) -> None:
+    """Add counts to the tallies, in the caller's transaction."""
     values: list[Any] = []
-    for namespace_id, minute, *rest in tallies:
-        values += [namespace_id, connection.ops.adapt_datetimefield_value(minute), *rest]
+    for each in tallies:
+        values += each._replace(minute=connection.ops.adapt_datetimefield_value(each.minute))
     with connection.cursor() as cursor:
         cursor.execute(_TALLY.format(rows=", ".join([_TALLY_ROW] * len(tallies))), values)
 

@@ -1,4 +1,4 @@
-"""How a holding ends, and how long a refused caller had better wait; all pure."""
+"""How a holding ends, and how long a refused caller should wait. No database."""
 from __future__ import annotations
 
 import math
@@ -23,7 +23,7 @@ class Ended(models.TextChoices):
 
 @dataclass(frozen=True)
 class Wait:
-    """What a refusal says of when to try again. ms: exact. s: whole seconds, at least one, as the standard header has it."""
+    """When to try again. ms: exact. s: whole seconds, at least one, for the header Retry-After."""
 
     ms: int
     s: int
@@ -33,11 +33,11 @@ FIRST_WAIT_MS, MAX_WAIT_MS = 10, 2_000
 
 
 def wait_for(*, left_ms: int, held_ms: int, crowd: float, chance: float | None = None) -> Wait:
-    """When to try again, apart by chance, and never long after the mutex expires.
+    """When to try again: with jitter, and not long after the mutex expires.
 
-    Half as long as it is held already, times those who wait: together they then try about as often as it changes hands,
-    whether it is held for milliseconds or minutes, and the holder's unlock does not stand behind their tries. left_ms: until
-    it expires by itself. held_ms: since its holder acquired it. crowd: how many wait. chance: 0 to 1.
+    The wait is half the time that the mutex is held already, times the number of waiters. All waiters together then try about
+    as often as the mutex changes hands, and their tries do not delay the holder's unlock. left_ms: until it expires.
+    held_ms: since its holder acquired it. crowd: how many wait. chance: 0 to 1, for the jitter.
     """
     dice = random.random() if chance is None else chance
     pressure = min(max(FIRST_WAIT_MS, max(1.0, crowd) * held_ms / 2), MAX_WAIT_MS)

@@ -1,4 +1,4 @@
-"""Counts of what happens to mutexes: kept in the process for a moment, written together, rolled up by age.
+"""Counts of what happens to mutexes: gathered in the process for a moment, then written together.
 
 A refused try must not write to the mutex that others wait for, so counts are gathered and written at most once a second, by
 a thread of the process. A file keeps what is not written yet (locks/countfile.py), so that a killed process loses no refused
@@ -20,21 +20,18 @@ from functools import partial
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Count, F, Max, Sum
+from django.db.models import Max, Sum
 
-from gs2admin import engine
 from locks import countfile, sql
 from locks.countfile import CountFile, Event
-from locks.models import LockBatch, LockTally, Mutex
+from locks.models import LockBatch, LockTally
 
 log = logging.getLogger(__name__)
 EVERY_S = 1.0
 SHARDS = 8
-ROLLED_S = 600
-ROLL_AFTER = timedelta(hours=3)
 KEEP = timedelta(days=8)
-BATCH, FEW = 2_000, 50
-_FIELDS = ("acquired", "denied", "expired")
+FEW = 50
+FIELDS = ("acquired", "denied", "expired")
 
 
 @dataclass
@@ -48,10 +45,9 @@ class Batch:
 
     def add(self, event: Event) -> None:
         """Count one event in."""
-        namespace_id, minute, mutex_id, number = event
-        self.tallies[namespace_id, datetime.fromtimestamp(minute, UTC), _FIELDS[number]] += 1
-        if mutex_id:
-            self.mutexes[mutex_id] += 1
+        self.tallies[event.namespace_id, datetime.fromtimestamp(event.minute, UTC), FIELDS[event.field]] += 1
+        if event.mutex_id:
+            self.mutexes[event.mutex_id] += 1
 
     def write(self) -> None:
         """Write it, part by part, each once however often this is tried. Raises DatabaseError; then try again."""
@@ -95,13 +91,13 @@ class Counts:
     def _forget(self) -> None:
         self._batch = Batch()
         self._unwritten: list[Batch] = []
-        # What refused callers were told to wait, in the span until the last writing and since then.
+        # The waits that refused callers got, in ms per mutex: in the span before the last write, and since then.
         self._waits: tuple[Counter[int], Counter[int]] = (Counter(), Counter())
         self._since = time.monotonic()
         self._thread: threading.Thread | None = None
 
     def _after_fork(self) -> None:
-        """The parent writes what was the parent's."""
+        """In a forked child: the parent writes its own counts."""
         self._lock = threading.Lock()
         for batch in [self._batch, *self._unwritten]:
             if batch.file is not None:
@@ -109,8 +105,8 @@ class Counts:
         self._forget()
 
     def add(self, namespace_id: int, what: str, mutex_id: int = 0, wait_ms: int = 0) -> None:
-        """Count one in; of a refusal, with its mutex and the wait that it was told."""
-        event = (namespace_id, int(time.time()) // 60 * 60, mutex_id, _FIELDS.index(what))
+        """Count one event. what: one of FIELDS. mutex_id, wait_ms: of a refusal, its mutex and the wait that the caller got."""
+        event = Event(namespace_id, int(time.time()) // 60 * 60, mutex_id, FIELDS.index(what))
         with self._lock:
             self._to_file(event)
             self._batch.add(event)
@@ -130,11 +126,11 @@ class Counts:
             log.warning("counts of locks are kept in memory alone: a kill may lose those of a second", exc_info=True)
 
     def crowd(self, mutex_id: int) -> float:
-        """How many wait for a mutex: whoever does is always in one of the waits that were told (Little's law)."""
+        """How many callers wait for a mutex: the waits they got, in seconds, per second (Little's law)."""
         with self._lock:
-            told_ms = self._waits[0][mutex_id] + self._waits[1][mutex_id]
+            waits_ms = self._waits[0][mutex_id] + self._waits[1][mutex_id]
             span_s = EVERY_S + min(EVERY_S, time.monotonic() - self._since)
-        return told_ms / 1000 / span_s
+        return waits_ms / 1000 / span_s
 
     def _see_to_writing(self) -> None:
         if settings.PROCESS == "command":
@@ -168,7 +164,7 @@ class Counts:
             log.warning("the last counts of locks could not be written", exc_info=True)
 
     def write(self) -> None:
-        """Write them, and begin anew. What could not be written is kept. Raises DatabaseError."""
+        """Write the counts. What cannot be written stays for the next call. Raises DatabaseError."""
         with self._lock:
             self._waits, self._since = (self._waits[1], Counter()), time.monotonic()
             before, self._unwritten = self._unwritten, []
@@ -208,41 +204,42 @@ def adopt() -> int:
     return found
 
 
-def _rows(tallies: Counter[tuple[int, datetime, str]]) -> list[tuple]:
+def _rows(tallies: Counter[tuple[int, datetime, str]]) -> list[sql.MinuteCounts]:
     found: dict[tuple[int, datetime], list[int]] = {}
     for (namespace_id, minute, what), number in tallies.items():
-        found.setdefault((namespace_id, minute), [0, 0, 0])[_FIELDS.index(what)] += number
-    return [(namespace_id, minute, os.getpid() % SHARDS, *row) for (namespace_id, minute), row in sorted(found.items())]
+        found.setdefault((namespace_id, minute), [0, 0, 0])[FIELDS.index(what)] += number
+    shard = os.getpid() % SHARDS
+    return [sql.MinuteCounts(namespace_id, minute, shard, *row) for (namespace_id, minute), row in sorted(found.items())]
 
 
 _counts = Counts()
 
 
 def acquired(namespace_id: int, *, lost: bool) -> None:
-    """A mutex has a new holder. lost: the holding before had run out without unlock."""
+    """Count a mutex that has a new holder. lost: the holding before ran out without unlock."""
     _counts.add(namespace_id, "acquired")
     if lost:
         expired(namespace_id)
 
 
 def expired(namespace_id: int) -> None:
-    """A holding was found to have run out."""
+    """Count a holding that ran out."""
     _counts.add(namespace_id, "expired")
 
 
 def note_expired(namespace_id: int) -> None:
-    """The same for the chore that notes it, in its transaction."""
+    """`expired` for the chore: written at once, in the caller's transaction."""
     minute = datetime.now(UTC).replace(second=0, microsecond=0)
     sql.count(_rows(Counter({(namespace_id, minute, "expired"): 1})))
 
 
 def denied(namespace_id: int, mutex_id: int, *, wait_ms: int) -> None:
-    """A try was refused, and told to wait."""
+    """Count a refused try. wait_ms: the wait that the caller got."""
     _counts.add(namespace_id, "denied", mutex_id, wait_ms)
 
 
 def crowd(mutex_id: int) -> float:
-    """How many callers of this process wait for a mutex, as far as they do as they were told."""
+    """How many callers of this process wait for a mutex, if they wait as long as the refusal says."""
     return _counts.crowd(mutex_id)
 
 
@@ -264,44 +261,3 @@ def sums(namespace_id: int, *, since: datetime) -> list[dict]:
             acquired=Sum("acquired"), denied=Sum("denied"), expired=Sum("expired"), held=Max("held")
         )
     )  # fmt: skip
-
-
-@engine.sweeper
-def adopt_left_counts() -> int:
-    """Write the counts of processes of this host that died; returns how many events that were."""
-    return adopt()
-
-
-@engine.cleaner(every_s=20)
-def note_held() -> int:
-    """Look how many mutexes are held per namespace; the most of a minute is kept for the chart. Removes nothing."""
-    rows = Mutex.objects.filter(counter__gt=0, until_ms__gt=sql.now_ms()).order_by()
-    held = rows.values_list("namespace_id").annotate(Count("id"))
-    minute = datetime.now(UTC).replace(second=0, microsecond=0)
-    for namespace_id, number in held:
-        row, _ = LockTally.objects.get_or_create(namespace_id=namespace_id, at=minute, span_s=60, shard=0)
-        LockTally.objects.filter(pk=row.pk, held__lt=number).update(held=number)
-    return 0
-
-
-@engine.cleaner(every_s=600)
-def roll_up() -> int:
-    """Minutes that are hours old become spans of ten minutes; what no chart shows any more is removed."""
-    now = datetime.now(UTC)
-    removed = LockBatch.objects.filter(at__lt=now - KEEP).delete()[0]
-    while ids := list(LockTally.objects.filter(at__lt=now - KEEP).order_by("at").values_list("pk", flat=True)[:BATCH]):
-        removed += LockTally.objects.filter(pk__in=ids).delete()[0]
-    border = bucket(now - ROLL_AFTER, ROLLED_S)
-    while True:
-        with transaction.atomic():
-            ripe = LockTally.objects.filter(span_s=60, at__lt=border).order_by("at")[:BATCH]
-            rows = list(ripe.select_for_update(skip_locked=True) if settings.ON_POSTGRES else ripe)
-            if not rows:
-                return removed
-            for row in rows:
-                key = {"namespace_id": row.namespace_id, "at": bucket(row.at, ROLLED_S), "span_s": ROLLED_S, "shard": 0}
-                kept, _ = LockTally.objects.get_or_create(**key)
-                LockTally.objects.filter(pk=kept.pk).update(**{name: F(name) + getattr(row, name) for name in _FIELDS})
-                LockTally.objects.filter(pk=kept.pk, held__lt=row.held).update(held=row.held)
-            removed += LockTally.objects.filter(pk__in=[row.pk for row in rows]).delete()[0]
-

@@ -1,7 +1,7 @@
-"""Every state and every move of a rollout, once. Buttons, guards, refusals and the stage's status read this table.
+"""The fixed words of stages (states, legs, phases, …) and the table of moves of a rollout.
 
-The contract's table of moves (C1 to X2) is declared whole; which strategies drive which part is the
-orchestrator's matter. C moves make a rollout; all others change one.
+Buttons, guards, refusals and the stage's status read this table. It holds every move of the contract (C1 to X2). C moves
+make a rollout, all others change one. The values of the enumerations are what the database stores.
 """
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from gs2admin.transitions import Move
 
 
 class RolloutState(models.TextChoices):
-    """Where a rollout stands."""
+    """The state of a rollout. ERRORED is shown as failed too: there gs2admin or a worker broke, not a step of the game's."""
 
     AWAITING_APPROVAL = "awaiting_approval", "Waiting for approval"
     REJECTED = "rejected", "Rejected"
     QUEUED = "queued", "Queued"
     RUNNING = "running", "Running"
     ROLLING_BACK = "rolling_back", "Undoing"
-    CANARY_ANALYZING = "canary_analyzing", "Canary is judged"
+    CANARY_ANALYZING = "canary_analyzing", "Canary is analyzed"
     CANARY_HOLD = "canary_hold", "Canary waits for a decision"
     CANARY_REJECTING = "canary_rejecting", "Canary is withdrawn"
     CANARY_REJECTED = "canary_rejected", "Canary withdrawn"
@@ -27,23 +27,98 @@ class RolloutState(models.TextChoices):
     CANCELED = "canceled", "Canceled"
     SUCCEEDED = "succeeded", "Succeeded"
     FAILED = "failed", "Failed"
-    ERRORED = "errored", "Errored"
+    ERRORED = "errored", "Failed"
+
+
+class StageType(models.TextChoices):
+    """What a stage deploys to; the values are SourceDeploy's words."""
+
+    SERVER = "Server", "Servers"
+    AUTO_SCALING = "AutoScalingGroup", "Auto scaling group"
+    KUBERNETES = "KubernetesService", "Kubernetes"
+    OBJECT_STORAGE = "ObjectStorage", "Object storage"
+
+
+class Strategy(models.TextChoices):
+    """How the new version comes to all targets; the values are SourceDeploy's words."""
+
+    NORMAL = "normal", "Normal"
+    ROLLING = "rolling", "Rolling"
+    BLUE_GREEN = "blueGreen", "Blue/green"
+    CANARY = "canary", "Canary"
+
+
+class Analysis(models.TextChoices):
+    """Who decides whether a canary is good."""
+
+    NONE = "none", "Nobody: it goes on when its pauses are over"
+    MANUAL = "manual", "A person"
+    AUTO = "auto", "Metrics"
+
+
+class Protocol(models.TextChoices):
+    """The protocol that a rollout was requested through; it decides which actions are open and how its history is worded."""
+
+    FREEZE = "freeze", "GS2-Freeze"
+    SOURCE_DEPLOY = "sourcedeploy", "SourceDeploy"
+    ASM = "asm", "ASM mesh release"
+
+
+class Leg(models.TextChoices):
+    """A part of a rollout. A canary has CANARY and then FULL, every other strategy has BASE; UNDO takes steps back."""
+
+    BASE = "base", "All targets"
+    CANARY = "canary", "Canary"
+    FULL = "full", "Everybody"
+    UNDO = "undo", "Undo"
+
+
+class Phase(models.TextChoices):
+    """What a step does to a target, in the order of a page.
+
+    CANARY makes the gray part beside what runs; SWITCH sends players to the other colour.
+    """
+
+    PRE = "pre", "Before"
+    CANARY = "canary", "Canary"
+    DEPLOY = "deploy", "Deploy"
+    SWITCH = "switch", "Switch"
+    POST = "post", "After"
+
+
+class Origin(models.TextChoices):
+    """Why a step counts as done without this rollout running it."""
+
+    RUN = "", "This rollout runs it"
+    CARRIED = "carried", "Done by the rollout that is retried"
+    SKIPPED = "skipped", "Left out by a person"
+
+
+class Cause(models.TextChoices):
+    """What made a rollout leave its way: empty while nothing did."""
+
+    NONE = "", "Nothing"
+    USER = "user", "A person"
+    SCORE = "score", "The canary's score"
+    TIMEOUT = "timeout", "The end of a time limit"
+    STEP = "step", "A step that failed"
+    SYSTEM = "system", "gs2admin"
 
 
 S = RolloutState
 FINAL = frozenset({S.REJECTED, S.CANARY_REJECTED, S.CANARY_TIMEOUT, S.CANCELED, S.SUCCEEDED, S.FAILED, S.ERRORED})
-# Live: past approval and not final. At most one per stage, and the stage is Updating.
+# Live: past approval and not final. Of a stage at most one is live that does not wait for its turn, and the stage is Updating.
 LIVE = frozenset(S) - FINAL - {S.AWAITING_APPROVAL}
-# What a worker has to do something about.
+# The states that need a worker.
 WORKABLE = frozenset({S.QUEUED, S.RUNNING, S.ROLLING_BACK, S.CANARY_REJECTING, S.CANCELING})
 
 
-# What moves by the clock: the ticker looks when Rollout.wake_at has come.
+# What moves by the clock: the ticker looks when RolloutCanary.wake_at has come.
 TIMED = frozenset({S.CANARY_ANALYZING, S.CANARY_HOLD})
 
 
 class StageStatus(models.TextChoices):
-    """What clients see of a stage; derived from its rollouts, never stored."""
+    """The status of a stage as clients see it; derived from its rollouts, never stored."""
 
     ACTIVE = "Active", "Active"
     UPDATING = "Updating", "Updating"
@@ -51,7 +126,7 @@ class StageStatus(models.TextChoices):
 
 
 class StepState(models.TextChoices):
-    """Where one phase of one microservice on one target stands."""
+    """The state of a step."""
 
     PENDING = "pending", "Waiting"
     RUNNING = "running", "Running"
@@ -62,13 +137,13 @@ class StepState(models.TextChoices):
 
 
 STEP_FINAL = frozenset(StepState) - {StepState.PENDING, StepState.RUNNING}
-PHASES = ("pre", "deploy", "post")
-# In the order of a page: canary makes the gray part beside what runs, switch sends players to the other colour.
-ALL_PHASES = ("pre", "canary", "deploy", "switch", "post")
+# The phases of every rollout; canary and switch belong to their strategies.
+PHASES = (Phase.PRE, Phase.DEPLOY, Phase.POST)
+ALL_PHASES = tuple(Phase)
 
 
 class Kind(models.TextChoices):
-    """Why a rollout exists."""
+    """What a rollout was requested as."""
 
     PROMOTE = "promote", "Promote"
     ROLLBACK = "rollback", "Roll back"
@@ -125,23 +200,23 @@ USER_ACTIONS = ("approve", "reject", "cancel", "canary_accept", "canary_reject",
 
 
 def move_for(state: str, action: str) -> Move | None:
-    """The move that `action` makes from `state`, or None: then it is refused."""
+    """The move that `action` makes from `state`; None when the table has none."""
     return _BY_STATE.get((S(state), action))
 
 
 def user_actions(
-    state: str, *, strategy: str = "normal", leg: str = "base", family: str = "freeze", stage_type: str = ""
+    state: str, *, strategy: str = Strategy.NORMAL, leg: str = Leg.BASE, protocol: str = Protocol.FREEZE, stage_type: str = ""
 ) -> tuple[str, ...]:
-    """What a person may do now: the buttons of the page. "retry" and "rollback" make a new rollout, after the end.
+    """The names of the actions that people have in that state: the buttons of the page. Rights are not looked at.
 
-    Cancel is refused in the full leg of a canary, whose gray part is already everyone's, and for SourceDeploy's
-    rolling and blue/green on Kubernetes. Weights are set freely by mesh releases only; "advance" goes to the next
-    weight that the scenario names, which is the same move (H5).
+    "retry" and "rollback" make a new rollout after the end. A rollout in the full leg of a canary cannot be canceled,
+    because everybody is getting the new versions, nor can SourceDeploy's rolling and blue/green on Kubernetes. Only mesh
+    releases have "set_weight" and "release_update"; the others have "advance", to the scenario's next weight (H5 too).
     """
     found = [action for action in USER_ACTIONS if move_for(state, action)]
-    if state == S.RUNNING and not _stoppable(strategy, leg, family, stage_type):
+    if state == S.RUNNING and not _stoppable(strategy, leg, protocol, stage_type):
         found = [action for action in found if action != "cancel"]
-    if family != "asm":
+    if protocol != Protocol.ASM:
         found = [action for action in found if action not in {"set_weight", "release_update"}]
         if state == S.CANARY_HOLD:
             found.append("advance")
@@ -150,16 +225,17 @@ def user_actions(
     return tuple(found)
 
 
-def _stoppable(strategy: str, leg: str, family: str, stage_type: str) -> bool:
-    if leg == "full":
+def _stoppable(strategy: str, leg: str, protocol: str, stage_type: str) -> bool:
+    if leg == Leg.FULL:
         return False
-    return not (family == "sourcedeploy" and stage_type == "KubernetesService" and strategy in {"rolling", "blueGreen"})
+    on_kubernetes = protocol == Protocol.SOURCE_DEPLOY and stage_type == StageType.KUBERNETES
+    return not (on_kubernetes and strategy in {Strategy.ROLLING, Strategy.BLUE_GREEN})
 
 
 def stage_status(state: str | None, consistent: bool = True) -> StageStatus:
-    """The stage's status from its live rollout, else from the last one that ever ran.
+    """The stage's status by its live rollout, else by the last one that was ever started.
 
-    state: that rollout's state, None when there is none. consistent: whether it left all targets on one version.
+    state: of that rollout, None when there is none. consistent: whether all targets run what is pinned after it.
     """
     if state is None:
         return StageStatus.ACTIVE

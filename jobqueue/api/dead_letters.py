@@ -4,7 +4,6 @@ from __future__ import annotations
 from typing import Any
 
 from gs2admin.errors import NotFound
-from gs2admin.identity.rights import require
 from gs2admin.namespaces.api import milliseconds
 from gs2admin.wire.call import Call
 from gs2admin.wire.paging import PAGE_CHARACTERS, key_of, page
@@ -12,7 +11,7 @@ from gs2admin.wire.shapes import Integer, Result, Text, field
 from jobqueue.api.namespaces import NAMESPACES
 from jobqueue.api.shapes import JobResultBodyModel, UserRequest, method, result_body, user_grn
 from jobqueue.models import Job, JobResult, Namespace
-from jobqueue.reads import queues as querysets
+from jobqueue.reads import player_jobs
 from jobqueue.services import delete_job
 
 WORD = "jobQueue.deadLetterJob"
@@ -82,8 +81,8 @@ def describe_dead_letter_jobs(call: Call, request: DeadLettersRequest) -> dict[s
     namespace = NAMESPACES.find(call, request.namespace_name)
     after = key_of(request.page_token, "dead", int, component="deadLetterJob", word=f"{WORD}.pageToken")
     return page(
-        querysets.given_up(namespace, request.user_id), by="id", after=after, limit=request.limit, kind="dead",
-        item=lambda job: _item(namespace, request.user_id, job), size=querysets.SIZE_WITH_RESULTS,
+        player_jobs.given_up(namespace, request.user_id), by="id", after=after, limit=request.limit, kind="dead",
+        item=lambda job: _item(namespace, request.user_id, job), size=player_jobs.SIZE_WITH_RESULTS,
     )  # fmt: skip
 
 
@@ -96,7 +95,6 @@ def get_dead_letter_job(call: Call, request: DeadLetterRequest) -> dict[str, Any
 def delete_dead_letter_job(call: Call, request: DeadLetterRequest) -> dict[str, Any]:
     """Raises NotFound, Denied."""
     namespace = NAMESPACES.find(call, request.namespace_name)
-    require(call.actor, "job.delete", namespace)
     job = _find(namespace, request)
     gone = _item(namespace, request.user_id, job)
     delete_job(actor=call.actor, namespace=namespace, job=job)
@@ -104,8 +102,8 @@ def delete_dead_letter_job(call: Call, request: DeadLetterRequest) -> dict[str, 
 
 
 def _find(namespace: Namespace, request: DeadLetterRequest) -> Job:
-    jobs = querysets.given_up(namespace, request.user_id).select_related("queue")
-    job = querysets.named(jobs, request.dead_letter_job_name)
+    jobs = player_jobs.given_up(namespace, request.user_id).select_related("queue")
+    job = player_jobs.named(jobs, request.dead_letter_job_name)
     if job is None:
         raise NotFound(
             "There is no such given-up job, or it is no longer kept.", component="deadLetterJob",

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from gs2admin.identity.rights import require
 from gs2admin.wire.call import Call
 from gs2admin.wire.paging import key_of, page
 from gs2admin.wire.shapes import Integer, Result, Shape, Text, field
@@ -22,7 +21,7 @@ from jobqueue.api.shapes import (
     result_body,
 )
 from jobqueue.models import Job, Namespace
-from jobqueue.reads import queues as querysets
+from jobqueue.reads import player_jobs
 from jobqueue.services import Entry, Ran, delete_job, push_jobs, run_next
 
 
@@ -79,16 +78,16 @@ def describe_jobs(call: Call, request: JobsRequest) -> dict[str, Any]:
     namespace = NAMESPACES.find(call, request.namespace_name)
     after = key_of(request.page_token, "job", int, component="job", word="jobQueue.job.pageToken")
     return page(
-        querysets.queued_after(namespace, request.user_id, after=after, limit=request.limit), by="id", after=after,
+        player_jobs.queued_after(namespace, request.user_id, after=after, limit=request.limit), by="id", after=after,
         limit=request.limit, kind="job",
-        item=lambda job: job_item(namespace, request.user_id, job), size=querysets.SIZE_OF_JOB,
+        item=lambda job: job_item(namespace, request.user_id, job), size=player_jobs.SIZE_OF_JOB,
     )  # fmt: skip
 
 
 def get_job(call: Call, request: JobRequest) -> dict[str, Any]:
     """A job that waits or runs. Raises NotFound."""
     namespace = NAMESPACES.find(call, request.namespace_name)
-    job = querysets.named(querysets.queued(namespace, request.user_id), request.job_name)
+    job = player_jobs.named(player_jobs.queued(namespace, request.user_id), request.job_name)
     if job is None:
         raise no_job()
     return {"item": job_item(namespace, request.user_id, job)}
@@ -140,8 +139,7 @@ def delete_by_user_id(call: Call, request: JobRequest) -> dict[str, Any]:
 
 def _delete(call: Call, namespace_name: str, user_id: str, name: str) -> dict[str, Any]:
     namespace: Namespace = NAMESPACES.find(call, namespace_name)
-    require(call.actor, "job.delete", namespace)
-    job: Job | None = querysets.named(querysets.queued(namespace, user_id).select_related("queue"), name)
+    job: Job | None = player_jobs.named(player_jobs.queued(namespace, user_id).select_related("queue"), name)
     if job is None:
         raise no_job()
     return {"item": job_item(namespace, user_id, delete_job(actor=call.actor, namespace=namespace, job=job))}

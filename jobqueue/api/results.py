@@ -10,7 +10,7 @@ from gs2admin.wire.shapes import Integer, Result, field
 from jobqueue.api.jobs import JobRequest, OwnJobRequest
 from jobqueue.api.namespaces import NAMESPACES
 from jobqueue.api.shapes import JobResultModel, job_grn, method, no_job
-from jobqueue.reads import queues as querysets
+from jobqueue.reads import player_jobs
 
 
 class OwnResultRequest(OwnJobRequest):
@@ -47,10 +47,10 @@ def get_job_result_by_user_id(call: Call, request: ResultRequest) -> dict[str, A
 
 def _result(call: Call, request: OwnResultRequest | ResultRequest, user_id: str) -> dict[str, Any]:
     namespace = NAMESPACES.find(call, request.namespace_name)
-    job = querysets.named(querysets.jobs_of(namespace, user_id), request.job_name)
+    job = player_jobs.named(player_jobs.jobs_of(namespace, user_id), request.job_name)
     if job is None:
         raise no_job()
-    row = querysets.result_of(job, request.try_number)
+    row = player_jobs.result_of(job, request.try_number)
     if row is None:
         raise NotFound(
             "This job has no such attempt yet.", component="jobResult", message="jobQueue.jobResult.jobResult.error.notFound"

@@ -29,7 +29,7 @@ from jobqueue.api.script_shapes import (
     UpdateScriptRequest,
 )
 from jobqueue.models import Script
-from jobqueue.reads import queues as querysets
+from jobqueue.reads.scripts import SIZE_OF_SCRIPT, scripts_of
 from jobqueue.services.scripts import Invoked, create_script, delete_script, invoke_script, try_script, update_script
 
 # A character may take 6 bytes in JSON text.
@@ -38,7 +38,7 @@ TEXT_BODY = MAX_TEXT * 6 + 64 * 1024
 
 def _find(call: Call, request: ScriptRequest) -> Script:
     namespace = NAMESPACES.find(call, request.namespace_name)
-    row = querysets.scripts_of(namespace).filter(name=request.script_name).first()
+    row = scripts_of(namespace).filter(name=request.script_name).first()
     if row is None:
         raise NotFound(
             f"There is no script {request.script_name}.", component="script", message="script.script.script.error.notFound"
@@ -62,13 +62,13 @@ def _item(project: Project, row: Script) -> dict[str, Any]:
 def describe_scripts(call: Call, request: ScriptsRequest) -> dict[str, Any]:
     """By name. Raises NotFound, Invalid."""
     namespace = NAMESPACES.find(call, request.namespace_name)
-    rows = querysets.scripts_of(namespace)
+    rows = scripts_of(namespace)
     if request.name_prefix:
         rows = rows.filter(begins("name", request.name_prefix))
     return page(
         rows, by="name", limit=request.limit, kind="script", item=lambda row: _item(call.project, row),
         after=key_of(request.page_token, "script", str, component="script", word=f"{WORD}.pageToken"),
-        size=querysets.SIZE_OF_SCRIPT,
+        size=SIZE_OF_SCRIPT,
     )  # fmt: skip
 
 

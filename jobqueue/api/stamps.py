@@ -1,8 +1,8 @@
-"""Stamp sheets: an order that a game's own servers signed and a player's device hands in (contract: job_queue).
+"""Stamp sheets: a request that a game's servers sign and a player's device sends (contract: job_queue).
 
-The signature scheme of GS2's own sheets is not public; ours is in identity/stamp_keys.py, and the key is the authority: whoever
-hands a sheet in needs no right but to be a program of the project. A sheet has one effect, by its transactionId and the
-duplication avoider; as that remembers for an hour, a sheet must say when it ends, within that hour.
+The signature of GS2's own sheets is not public; ours is in identity/services/stamp_keys.py. The key carries the right: the
+sender needs none but to see the project. A sheet has one effect, by its transactionId as idempotency key. Keys are stored for
+an hour, so a sheet must expire within that hour.
 """
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from jobqueue.api.script_shapes import InvokeResult
 from jobqueue.api.scripts import TEXT_BODY
 from jobqueue.api.shapes import PUSH_BODY, JobModel
 
-# A sheet may be handed in for so long; less than its transaction is remembered, so that it cannot have an effect twice.
+# For so many seconds a sheet may be sent: less than its transaction is stored, so that it has no effect twice.
 LONGEST_S = KEPT_S - 300
 MAX_ID = 128
 
@@ -67,7 +67,7 @@ def _members(text: Any) -> dict[str, Any]:
 
 
 def _carry_out(call: Call, sheet: str, key_id: str, action: str, method: tuple[str, str, str]) -> dict[str, Any]:
-    """Check a sheet and do what it says, once. Raises Invalid, NotFound, and what the method raises."""
+    """Check a sheet and carry out its action, once. Raises Invalid, NotFound, and what the method raises."""
     require(call.actor, "project.view", call.project)
     outer = _members(sheet)
     body, claimed = outer.get("body"), outer.get("signature")
@@ -91,7 +91,7 @@ def _carry_out(call: Call, sheet: str, key_id: str, action: str, method: tuple[s
         raise _refuse("This stamp sheet has expired; let a new one be signed.", "expiresAt")
     args = order.get("args")
     by_key = replace(
-        call, actor=replace(call.actor, roles={call.project.pk: Role.SERVICE.value}),
+        call, actor=replace(call.actor, roles={call.project.pk: Role.SERVICE}),
         duplication_avoider=f"stamp {key_id} {transaction_id}",
     )  # fmt: skip
     return dispatch(table().by_name[method], by_key, args if isinstance(args, dict) else _members(args or "{}")).body

@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import Any
 
 from gs2admin.errors import Conflict
-from gs2admin.identity.rights import require
 from gs2admin.wire.call import Call
 from gs2admin.wire.shapes import Result, Shape, Text, field
 from jobqueue.api.shapes import UserId, method
@@ -55,7 +54,7 @@ def check_dump(call: Call, request: PlayerRequest) -> dict[str, Any]:
     """Raises NotFound, Conflict while it is not finished."""
     run = services.newest(actor=call.actor, project=call.project, user_id=request.user_id, kind=UserDataKind.DUMP)
     _finished(run)
-    return {"url": files.link(run, "file", call.context.base_url)}
+    return {"url": files.link(run, files.Link.FILE, call.context.base_url)}
 
 
 def clean(call: Call, request: PlayerRequest) -> dict[str, Any]:
@@ -73,7 +72,7 @@ def check_clean(call: Call, request: PlayerRequest) -> dict[str, Any]:
 def prepare_import(call: Call, request: PlayerRequest) -> dict[str, Any]:
     """Raises Denied."""
     run = services.prepare_import(actor=call.actor, project=call.project, user_id=request.user_id)
-    return {"uploadToken": str(run.token), "uploadUrl": files.link(run, "upload", call.context.base_url)}
+    return {"uploadToken": str(run.token), "uploadUrl": files.link(run, files.Link.UPLOAD, call.context.base_url)}
 
 
 def start_import(call: Call, request: ImportRequest) -> dict[str, Any]:
@@ -84,11 +83,10 @@ def start_import(call: Call, request: ImportRequest) -> dict[str, Any]:
 
 def check_import(call: Call, request: ImportRequest) -> dict[str, Any]:
     """The log, also of an import that was refused. Raises NotFound, Conflict while it is not finished."""
-    require(call.actor, services.RIGHT, call.project)
-    run = services.find_import(project=call.project, user_id=request.user_id, token=request.upload_token)
+    run = services.find_import(actor=call.actor, project=call.project, user_id=request.user_id, token=request.upload_token)
     if run.state != UserDataState.FAILED:
         _finished(run)
-    return {"url": files.link(run, "log", call.context.base_url)}
+    return {"url": files.link(run, files.Link.LOG, call.context.base_url)}
 
 
 def _finished(run: UserDataRun) -> None:

@@ -1,2 +1,2 @@
-"""What runs by itself: queues that wait, old rows, namespaces on their way out."""
-from jobqueue.chores import drift, namespaces, queues  # noqa: F401
+"""Background work of job queues: tickers, sweepers and cleaners of the engine."""
+from jobqueue.chores import drift, namespaces, queues, tallies, userdata  # noqa: F401

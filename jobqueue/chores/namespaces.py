@@ -1,4 +1,4 @@
-"""What workers finish of what a request began: removing large namespaces."""
+"""Goes on with the deletion of namespaces that were too large for the request that began it."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -10,9 +10,8 @@ from gs2admin import engine
 from gs2admin.namespaces.status import NamespaceStatus
 from jobqueue.models import Namespace, ScriptNamespace
 from jobqueue.services import namespaces
-from jobqueue.userdata import tasks  # noqa: F401  registers its sweeper and its cleaner with ours
 
-# Longer than a slice of the work: whoever is at it stamps the row at each beginning.
+# A deletion works SLICE_S seconds at a time, and stamps the row at the beginning of each; after LOST_S it is lost.
 SLICE_S = 10.0
 LOST_S = 30
 
@@ -37,7 +36,7 @@ def _finish(model: type, pk: int, finish: Callable[..., bool], task: str) -> Non
 
 @engine.sweeper
 def wake_deletions() -> int:
-    """Ring for namespaces whose removal nobody goes on with."""
+    """Wake the deletion of namespaces that no worker goes on with. Returns how many."""
     woken = 0
     for model, task in ((Namespace, namespaces.FINISH_QUEUES), (ScriptNamespace, namespaces.FINISH_SCRIPTS)):
         lost = model.objects.filter(status=NamespaceStatus.DELETING, updated_at__lt=Now() - timedelta(seconds=LOST_S))

@@ -1,4 +1,4 @@
-"""Wakes queues whose drain was lost or whose time has come, and cleans what is older than it may become."""
+"""Wakes queues whose drain was lost or whose back-off is over, and deletes old jobs and notifications."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ LOST_S = 10
 
 
 def _wake(due: Callable[[], QuerySet]) -> int:
-    """Ring for each queue that is due and that nobody holds; several hosts may do so at once."""
+    """Wake each queue that is due and that nobody leases; several hosts may do so at once. Returns how many."""
     free = Q(lease_until=None) | Q(lease_until__lt=Now())
     woken = 0
     for pk in list(due().filter(free).values_list("pk", flat=True)[:500]):
@@ -34,43 +34,43 @@ def _wake(due: Callable[[], QuerySet]) -> int:
 
 @engine.ticker
 def wake_due_queues() -> int:
-    """Queues whose back-off is over."""
+    """Wake queues whose back-off is over. Returns how many."""
     return _wake(lambda: Queue.objects.filter(draining=True, next_at__lte=Now()))
 
 
 @engine.sweeper
 def wake_lost_queues() -> int:
-    """Queues that somebody should be draining and nobody came for in a while."""
+    """Wake queues that are marked as draining and that no worker leased for LOST_S seconds. Returns how many."""
     lost = Q(rung_at=None) | Q(rung_at__lt=Now() - timedelta(seconds=LOST_S))
     return _wake(lambda: Queue.objects.filter(lost, draining=True, next_at=None))
 
 
 @engine.sweeper
 def start_left_queues() -> int:
-    """Queues with work that nobody drains although their namespace runs by itself.
+    """Start queues with work that nobody drains although auto-run is on. Returns how many.
 
-    A push that had read the switch as off, and was committed after the switch had looked for idle queues, leaves one.
+    A push leaves such a queue when it reads auto-run as off and commits after the change of auto-run has looked for idle queues.
     """
     started = 0
     for namespace in list(Namespace.objects.filter(enable_auto_run=True, status=NamespaceStatus.ACTIVE)):
-        # What is woken is decided by the jobs: a counter that is wrong would else wake its queue at every sweep.
+        # The jobs decide, not the counter: a wrong counter would wake its queue at every sweep.
         left = Queue.objects.filter(Exists(WAITING), namespace=namespace, waiting__gt=0, draining=False)
-        # Found by the index of queues with work; almost all of them are being drained.
+        # Ordered as the index of queues with work, so that the query uses it.
         started += sum(begin(pk) for pk in list(left.order_by("head_at", "pk").values_list("pk", flat=True)[:500]))
     return started
 
 
 @engine.on_worker_lost
 def free_queues_of(label: str) -> int:
-    """A worker is dead together with all it had started: its queue need not wait for the lease to end.
+    """End the leases of a worker that is dead, so that its queues do not wait for their end. Returns how many.
 
-    What it was in the middle of is cleared up by whoever takes the queue next.
+    label: of the worker, as Queue.leased_by. Who leases the queue next clears up after it.
     """
     freed = 0
     for pk in list(Queue.objects.filter(draining=True, leased_by=label).values_list("pk", flat=True)):
         with transaction.atomic():
-            held = Queue.objects.filter(pk=pk, leased_by=label, lease_until__gt=Now())
-            if held.update(lease_until=None, rung_at=Now()):
+            leased = Queue.objects.filter(pk=pk, leased_by=label, lease_until__gt=Now())
+            if leased.update(lease_until=None, rung_at=Now()):
                 engine.wake(DRAIN, pk)
                 freed += 1
     return freed
@@ -78,9 +78,9 @@ def free_queues_of(label: str) -> int:
 
 @engine.cleaner(every_s=600)
 def remove_old_jobs() -> int:
-    """Remove jobs that left their queue long ago, with their results, in small batches.
+    """Delete jobs that left their queue long ago, with their results, in small batches. Returns how many rows went.
 
-    Old jobs are the first by id, so that no index on their age is needed, which every run job would pay for.
+    Ids rise with age, so the oldest jobs are found without an index on their age, which would make every attempt dearer.
     """
     done = Now() - timedelta(days=settings.JOB_RESULT_KEEP_DAYS)
     given_up = Now() - timedelta(days=settings.JOB_GIVEN_UP_KEEP_DAYS)
@@ -100,7 +100,7 @@ def remove_old_jobs() -> int:
 
 @engine.cleaner(every_s=3600)
 def remove_old_notifications() -> int:
-    """Nobody wants to be told of last month's jobs."""
+    """Delete notifications that are a day old. Returns how many."""
     removed = 0
     while True:
         ids = list(Notification.objects.filter(created_at__lt=Now() - timedelta(days=1)).values_list("pk", flat=True)[:BATCH])

@@ -1,4 +1,4 @@
-"""One attempt at a job: find its script, run it with its arguments, say how it ended. Writes nothing."""
+"""One attempt at a job: find its script, run it with its arguments, return how it ended. Writes nothing."""
 from __future__ import annotations
 
 import json
@@ -7,11 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gs2admin.identity.actors import Actor
-from gs2admin.identity.models import Project
+from gs2admin.identity.models import Project, Role
 from jobqueue.execution import calls
 from jobqueue.execution.running import run_source
 from jobqueue.execution.scripts import BuiltIn, Source, find
-from jobqueue.models import Namespace
 
 MAX_RESULT = 5_242_880
 
@@ -33,7 +32,7 @@ def errors(component: str, message: str, code: str = "") -> str:
 
 
 def perform(
-    *, namespace: Namespace, project: Project, user_id: str, script_id: str, args: str, tick: Callable[[], None]
+    *, project: Project, user_id: str, script_id: str, args: str, tick: Callable[[], None]
 ) -> Ended:
     """Run a job's script. tick is called about twice a second
     and before every call that has effects; it may raise to stop everything at once."""
@@ -50,7 +49,7 @@ def perform(
 
 
 def _built_in(found: BuiltIn, project: Project, args: str) -> Ended:
-    actor = Actor("script", "", f"execute_{found.service}_{found.method}", {project.pk: "service"}, door="script")
+    actor = Actor("script", "", f"execute_{found.service}_{found.method}", {project.pk: Role.SERVICE}, door="script")
     status, text = calls.call(actor, project, found.service, found.method, args)
     return Ended(status, text)
 

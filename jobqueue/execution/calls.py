@@ -12,7 +12,7 @@ from django.conf import settings
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
 from gs2admin.wire.call import Call, CallContext
-from gs2admin.wire.dispatch import dispatch
+from gs2admin.wire.dispatch import dispatch, within
 from gs2admin.wire.failures import Failure, Problem
 from gs2admin.wire.table import Method, table
 
@@ -78,8 +78,6 @@ def call(actor: Actor, project: Project, service: str, name: str, text: str) -> 
 
 
 def _dispatch(method: Method, context: CallContext, actor: Actor, project: Project, fields: dict) -> dict:
-    from gs2admin.wire.dispatch import within
-
     return dispatch(method, within(method, context, Call(context, actor, project)), fields).body
 
 

@@ -1,12 +1,14 @@
-"""Runs a script's text, whoever asks: as made by that script, in its project only."""
+"""Runs a script's text. What it writes is logged as made by that script, and stays in its project."""
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from django.utils.text import Truncator
+
 from gs2admin.identity.actors import Actor
-from gs2admin.identity.models import Project
+from gs2admin.identity.models import Project, Role
 from jobqueue.execution import calls
 from jobqueue.execution.scripts import Source
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from jobqueue.scripting.outcome import Outcome
 
 log = logging.getLogger(__name__)
-# What the activity log has room for.
+# The length of a name in the activity log; a longer one ends in "…".
 LABEL = 150
 
 
@@ -28,15 +30,15 @@ def run_source(
     random_status: dict[str, Any] | None = None,
     request_id: str = "",
 ) -> Outcome:
-    """Run a script to its end or to its limits; a runner that breaks down is an outcome too: 500 or 503.
+    """Run a script to its end or to its limits; when a runner fails, the outcome is 500 or 503.
 
     args: JSON text. tick: called about twice a second; what it raises ends the script and is raised here.
     """
     from jobqueue.scripting.outcome import RunnerDied, RunnersBusy, failure
     from jobqueue.scripting.pool import runner  # late: only processes that run scripts start a runner
 
-    label = found.label if len(found.label) <= LABEL else found.label[: LABEL - 1] + "…"
-    actor = Actor("script", str(found.pk or ""), label, {project.pk: "service"}, door="script", request_id=request_id)
+    label = Truncator(found.label).chars(LABEL)
+    actor = Actor("script", str(found.pk or ""), label, {project.pk: Role.SERVICE}, door="script", request_id=request_id)
     try:
         return runner().run(
             source=found.source,

@@ -10,7 +10,7 @@ from gs2admin.identity.models import Project
 from jobqueue.models import Script
 
 # A changed script is used by every process within this many seconds; the process that changes it, at once.
-KEEP_S = 0.5
+CACHE_S = 0.5
 _GRN = re.compile(r"grn:gs2:[^:]*:([^:]*):script:([^:]+):script:([^:]+)\Z")
 _BUILT_IN = re.compile(r"execute_(freeze|job_queue|lock|script)_([a-z_]{1,100})\Z")
 
@@ -33,8 +33,8 @@ class BuiltIn:
     method: str
 
 
-_kept: Cache[tuple[int, str, str], Source | None] = Cache(
-    ttl_s=KEEP_S, entries=500, max_bytes=64_000_000, size=lambda found: getsizeof(found.source) if found else 0
+_cached: Cache[tuple[int, str, str], Source | None] = Cache(
+    ttl_s=CACHE_S, entries=500, max_bytes=64_000_000, size=lambda found: getsizeof(found.source) if found else 0
 )
 
 
@@ -55,7 +55,7 @@ def find(project: Project, script_id: str) -> Source | BuiltIn | None:
         built_in = _built_in(script_id)
         if built_in:
             return built_in
-    return _kept.get_or_make((project.pk, namespace, name), lambda: _read(project, namespace, name))
+    return _cached.get_or_make((project.pk, namespace, name), lambda: _read(project, namespace, name))
 
 
 def _read(project: Project, namespace: str, name: str) -> Source | None:
@@ -64,8 +64,8 @@ def _read(project: Project, namespace: str, name: str) -> Source | None:
 
 
 def forget() -> None:
-    """A script changed in this process."""
-    _kept.clear()
+    """Empty the cache: a script changed in this process."""
+    _cached.clear()
 
 
 def _built_in(name: str) -> BuiltIn | None:

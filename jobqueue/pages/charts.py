@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from gs2admin.dashboard.charts import SPANS, Bar, Span, bars
 from jobqueue.models import Namespace
-from jobqueue.stats import bucket, by_script, by_time
+from jobqueue.stats import ScriptCounts, bucket, by_script, by_time
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,11 @@ def chart(namespace: Namespace, key: str) -> Chart:
     now = datetime.now(UTC)
     first = bucket(now, span.seconds) - timedelta(seconds=span.seconds * (span.bars - 1))
     ok, bad = [0] * span.bars, [0] * span.bars
-    for at, good, failed in by_time(namespace.pk, since=first):
-        place = int((at - first).total_seconds() // span.seconds)
+    for counts in by_time(namespace.pk, since=first):
+        place = int((counts.at - first).total_seconds() // span.seconds)
         if 0 <= place < span.bars:
-            ok[place] += good
-            bad[place] += failed
+            ok[place] += counts.ok
+            bad[place] += counts.failed
     peak = max(map(sum, zip(ok, bad, strict=True)))
     title = f"Attempts per {span.per}"
     return Chart(span, title, bars(span, first, ok, bad, low_word="succeeded", high_word="failed"), peak,
@@ -72,9 +72,9 @@ def _sentence(title: str, ok: list[int], bad: list[int], peak: int) -> str:
     return f"{title}: {total:,} in all, {failed:,} failed; at most {peak:,} in one bar."
 
 
-def _failing(scripts: list[tuple[str, int, int, int, int]]) -> list[ScriptRow]:
+def _failing(scripts: list[ScriptCounts]) -> list[ScriptRow]:
     rows = [
-        ScriptRow(name, ok + failed, failed, given_up, round(took / (ok + failed)))
-        for name, ok, failed, given_up, took in scripts if failed
+        ScriptRow(row.script, row.ok + row.failed, row.failed, row.given_up, round(row.took_ms / (row.ok + row.failed)))
+        for row in scripts if row.failed
     ]
     return sorted(rows, key=lambda row: -row.failed)[:10]

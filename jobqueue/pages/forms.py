@@ -74,7 +74,7 @@ class ReplayForm(ReasonForm):
 
 
 class ReplayOneForm(ReasonForm):
-    """Confirms one more replay of a job that was replayed last when the page said so."""
+    """Confirms one more replay. seen: when the job was replayed last, as the page showed it."""
 
     seen = forms.CharField(widget=forms.HiddenInput, required=False, max_length=40)
 
@@ -104,7 +104,7 @@ class GivenUpFilter(PageForm):
     replayed = forms.BooleanField(required=False, label="Replayed ones too")
 
     def words(self) -> dict[str, Any]:
-        """What was asked for; times are aware."""
+        """The filters; times are aware."""
         found = dict(self.cleaned_data)
         for name in ("since", "until"):
             if found.get(name):

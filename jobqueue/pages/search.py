@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from django.urls import reverse
+from django.utils.text import Truncator
 
 from gs2admin.dashboard.player import Known, lister
 from gs2admin.dashboard.search import Hit, searcher
@@ -20,8 +21,8 @@ def players(project: Project, start: str, after: str, limit: int) -> list[Known]
 
 
 def _words(queues: list[everywhere.Work]) -> str:
-    waiting, tries = sum(count for _, count, _ in queues), max(tries for _, _, tries in queues)
-    names = [name for name, _, _ in sorted(queues, key=lambda each: (-each[1], each[0]))]
+    waiting, tries = sum(each.waiting for each in queues), max(each.head_tries for each in queues)
+    names = [each.namespace for each in sorted(queues, key=lambda each: (-each.waiting, each.namespace))]
     where = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
     many = f"{waiting:,} job{'' if waiting == 1 else 's'} waiting" if waiting else "no job waits"
     return f"{many} in {where}" + (f", retrying after {tries} failed" if tries else "")
@@ -32,7 +33,7 @@ def jobs(project: Project, text: str, limit: int) -> list[Hit]:
     """Jobs by name; the beginning will do from eight digits on."""
     return [
         Hit(str(job.name), reverse("queues-job", kwargs={"project": project.name, "job": job.name}),
-            f"{script_name(job.script_id)[:100]} of {job.queue.user_id} in {job.queue.namespace.name}, "
+            f"{Truncator(script_name(job.script_id)).chars(100)} of {job.queue.user_id} in {job.queue.namespace.name}, "
             f"{job.get_state_display().lower()}", str(job.name) == text.strip().lower())
         for job in everywhere.jobs_named(project, text, limit=limit)
     ]  # fmt: skip

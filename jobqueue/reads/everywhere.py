@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -15,8 +16,21 @@ from jobqueue.states import NOBODY, JobState
 # A player has one queue per namespace; beyond so many only the first are shown.
 QUEUES = 200
 SHORTEST_NAME = 8
-# (namespace, jobs in the queue, failed tries of its head)
-Work = tuple[str, int, int]
+
+
+class Work(NamedTuple):
+    """A player's queue. waiting: jobs in it; head_tries: failed tries of the job at its head."""
+
+    namespace: str
+    waiting: int
+    head_tries: int
+
+
+class KnownPlayer(NamedTuple):
+    """A player with the queues of that player."""
+
+    user_id: str
+    queues: list[Work]
 
 
 def queues_of(project: Project, user_id: str) -> list[Queue]:
@@ -67,8 +81,8 @@ def given_up_of(queues: Sequence[Queue], *, before: int | None = None, limit: in
     return list(rows)
 
 
-def players_by_id(project: Project, *, start: str = "", after: str = "", limit: int) -> list[tuple[str, list[Work]]]:
-    """Players by id with their queues, at most `limit`. Rows on their way in or out (jobqueue.userdata) are nobody's."""
+def players_by_id(project: Project, *, start: str = "", after: str = "", limit: int) -> list[KnownPlayer]:
+    """Players by id with their queues, at most `limit`. Rows that an import or an erasure has set aside are left out."""
     names = dict(Namespace.objects.filter(project=project).order_by("name").values_list("pk", "name"))
 
     def users(pk: int) -> QuerySet:
@@ -79,8 +93,8 @@ def players_by_id(project: Project, *, start: str = "", after: str = "", limit: 
 
     found: dict[str, list[Work]] = {}
     for user_id, namespace_id, waiting, tries in rows_per(names, users):
-        found.setdefault(user_id, []).append((names[namespace_id], max(0, waiting), tries))
-    return sorted(found.items())[:limit]
+        found.setdefault(user_id, []).append(Work(names[namespace_id], max(0, waiting), tries))
+    return [KnownPlayer(*each) for each in sorted(found.items())[:limit]]
 
 
 def jobs_named(project: Project, text: str, *, limit: int) -> list[Job]:

@@ -1,4 +1,4 @@
-"""Given-up jobs of a namespace, by what support knows of them."""
+"""Given-up jobs of a namespace, by filters."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ MOST = 1_000
 
 
 def matching(namespace: Namespace, words: Mapping[str, Any], *, upto: int | None = None) -> QuerySet[GivenUp]:
-    """Lines that fit every word that is not empty, newest first.
+    """Given-up jobs that fit every filter that is not empty, newest first.
 
-    words: user (whole id), script (whole script id), status (code), since and until (moments), replayed (these too).
-    upto: none that came after this id. Times become ids first, because ids rise with time: one index serves all.
+    words: user (whole id), script (whole script id), status (code), since and until (aware datetimes), replayed (True: those
+    that were replayed too). upto: the largest id. Times are turned into ids first, which rise with time: one index serves all.
     """
     rows = GivenUp.objects.filter(namespace=namespace)
     if words.get("since"):
@@ -36,7 +36,7 @@ def matching(namespace: Namespace, words: Mapping[str, Any], *, upto: int | None
     if words.get("user"):
         rows = rows.filter(user_id=words["user"])
     if words.get("script"):
-        rows = rows.filter(script=words["script"][:LABEL])
+        rows = rows.filter(script=words["script"][:LABEL])  # all that a line has of a script id
     if words.get("status"):
         rows = rows.filter(status_code=words["status"])
     if not words.get("replayed"):

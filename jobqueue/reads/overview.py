@@ -1,4 +1,4 @@
-"""Namespaces and their numbers: a fixed number of queries, each from an index alone."""
+"""Namespaces and their counters: a fixed number of queries, each from an index alone."""
 from __future__ import annotations
 
 import time
@@ -31,7 +31,7 @@ _GIVEN_UP = "jobqueue_givenup g WHERE g.namespace_id = jobqueue_namespace.id AND
 
 
 @dataclass(frozen=True)
-class Numbers:
+class Counters:
     """One namespace now. retrying, given_up, given_up_hour (neither replayed yet): counted up to MANY + 1.
 
     per_minute: (ok, failed), oldest first.
@@ -61,15 +61,15 @@ class Numbers:
         return (now + before * (60 - gone) / 60) / 60
 
 
-def numbers(
-    ids: Sequence[int], *, held: Sequence[int] | None = None, minutes: dict[int, list[tuple[int, int]]] | None = None
-) -> dict[int, Numbers]:
-    """The numbers of these namespaces. held: `running_queues()`, minutes: attempts; where the caller has them already."""
+def counters(
+    ids: Sequence[int], *, busy: Sequence[int] | None = None, minutes: dict[int, list[tuple[int, int]]] | None = None
+) -> dict[int, Counters]:
+    """The counters of these namespaces, by id. busy: `running_queues()`, minutes: attempts; where the caller has them already."""
     if not ids:
         return {}
     work = _work(tuple(ids))
-    held = running_queues() if held is None else held
-    running = Counter(Queue.objects.filter(pk__in=held).values_list("namespace_id", flat=True)) if held else Counter()
+    busy = running_queues() if busy is None else busy
+    running = Counter(Queue.objects.filter(pk__in=busy).values_list("namespace_id", flat=True)) if busy else Counter()
     since = connection.ops.adapt_datetimefield_value(datetime.now(UTC) - HOUR)
     rows = Namespace.objects.filter(pk__in=ids).order_by().annotate(
         oldest=RawSQL(_OLDEST, (), output_field=DateTimeField()),
@@ -82,7 +82,7 @@ def numbers(
     for pk, oldest, retrying, gone, lately in rows.values_list("pk", "oldest", "retrying", "gone", "lately"):
         waiting, players = work.get(pk, (0, 0))
         runs = running[pk]
-        found[pk] = Numbers(
+        found[pk] = Counters(
             max(0, waiting - runs), players, runs, retrying, oldest, gone, lately, minutes.get(pk, [])
         )
     return found
@@ -98,9 +98,9 @@ def running_queues() -> list[int]:
 
 def _work(ids: tuple[int, ...]) -> dict[int, tuple[int, int]]:
     """Per namespace the jobs not done yet and the players that have some, added up from an index."""
-    kept = _sums.get(ids)
-    if kept is not None:
-        return kept
+    cached = _sums.get(ids)
+    if cached is not None:
+        return cached
     began = time.monotonic()
     with connection.cursor() as cursor:
         # One sum per namespace: to group them all costs half as much again.

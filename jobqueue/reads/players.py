@@ -3,7 +3,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from django.db import models
 from django.db.models import BooleanField, Q, QuerySet, TextField
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast, Length, Substr
@@ -13,8 +15,21 @@ from jobqueue.models import GivenUp, Job, JobResult, Namespace, Queue
 from jobqueue.states import JobState
 
 SNIPPET = 300
-# Which column a list of players is ordered by, and so the kind of its cursor.
-STATES = (("", "Any"), ("retrying", "Retrying"), ("running", "Running"))
+
+
+class Shown(models.TextChoices):
+    """Which players a list shows; the values stand in addresses."""
+
+    ANY = "", "Any"
+    RETRYING = "retrying", "Retrying"
+    RUNNING = "running", "Running"
+
+
+class Place(NamedTuple):
+    """Where a list of players goes on. head_at: of the last queue seen, as the database writes it; id: of that queue."""
+
+    head_at: str
+    id: int
 
 
 @dataclass(frozen=True)
@@ -28,19 +43,18 @@ class PlayerRow:
 
 
 def with_work(
-    namespace: Namespace, *, held: list[int], user: str = "", state: str = "", after: tuple[str, int] | None = None,
+    namespace: Namespace, *, busy: list[int], user: str = "", state: str = Shown.ANY, after: Place | None = None,
     after_user: str = "", limit: int,
 ) -> list[Queue]:
-    """Queues with work, who waits longest first; with `user`, those whose id begins so, in order of the ids.
+    """Queues with work, who waits longest first; with `user`, those whose id starts with it, in order of ids.
 
-    after: (place, id) of the last row seen, place being its head_at as the database writes it: SQLite compares moments
-    as text, and the same moment may be written with three digits or with six. after_user: its user id, where they are in
-    order of ids. held: `running_queues()`.
+    after: the place of the last row seen; SQLite compares moments as text, and writes the same moment with three digits or
+    with six. after_user: its user id, where the list is in order of ids. busy: `running_queues()`. state: a Shown.
     """
     rows = Queue.objects.filter(namespace=namespace)
-    if state == "running":
-        rows = rows.filter(pk__in=held)
-    elif state == "retrying":
+    if state == Shown.RUNNING:
+        rows = rows.filter(pk__in=busy)
+    elif state == Shown.RETRYING:
         rows = rows.filter(head_tries__gt=0)
     else:
         rows = rows.filter(waiting__gt=0)
@@ -55,9 +69,9 @@ def with_work(
     return list(rows.annotate(place=Cast("head_at", TextField())).order_by("head_at", "pk")[:limit])
 
 
-def rows_of(namespace: Namespace, queues: list[Queue], held: list[int]) -> list[PlayerRow]:
-    """The queues with what runs and what was given up; one query. held: `running_queues()`."""
-    running = Counter(held)
+def rows_of(namespace: Namespace, queues: list[Queue], busy: list[int]) -> list[PlayerRow]:
+    """The queues with what runs and what was given up; one query. busy: `running_queues()`."""
+    running = Counter(busy)
     lines = GivenUp.objects.filter(
         namespace=namespace, user_id__in=[row.user_id for row in queues], replayed_at=None
     ).order_by()
@@ -76,9 +90,9 @@ def waiting(queue: Queue, *, after: int = 0, limit: int) -> list[Job]:
 
 
 def _whole(rows: QuerySet[Job], limit: int) -> QuerySet[Job]:
-    """The first `limit` rows without their arguments; which these are, job_of_queue says alone.
+    """The first `limit` rows, without their arguments; the ids come from the index job_of_queue alone.
 
-    Asked for whole rows, PostgreSQL may walk through the jobs of all players from a given id on, hoping to meet these.
+    In one query for whole rows, PostgreSQL may read the jobs of all players from a given id on.
     """
     return Job.objects.filter(pk__in=rows.values("pk")[:limit]).defer("args")
 

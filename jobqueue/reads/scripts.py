@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
-from django.db.models import Count, Sum
+from django.db.models import Count, QuerySet, Sum
 from django.db.models.functions import Length, Substr
 
 from gs2admin.errors import NotFound
@@ -20,6 +21,8 @@ EDITABLE = 400_000
 BEGINNING = 40_000
 DIFF_LINES = 4_000
 DAY = timedelta(hours=24)
+# How many characters a row holds, for pages of methods that must stay small.
+SIZE_OF_SCRIPT = Length("source")
 _GRN = re.compile(r"grn:gs2:[^:]*:([^:]*):script:([^:]+):script:([^:]+)\Z")
 
 
@@ -34,11 +37,17 @@ class Use:
     given_up: int
 
 
+class LineKind(StrEnum):
+    """How a line differs; GAP stands for equal lines that are left out."""
+
+    SAME, ADDED, REMOVED, GAP = "same", "added", "removed", "gap"
+
+
 @dataclass(frozen=True)
 class Line:
-    """One line of a difference. kind: same, added, removed or gap. old, new: line numbers, 0 where there is none."""
+    """One line of a difference. old, new: line numbers, 0 where there is none. text: empty for a gap."""
 
-    kind: str
+    kind: LineKind
     old: int
     new: int
     text: str
@@ -69,6 +78,11 @@ def listed(namespace: ScriptNamespace, *, query: str = "", after: str = "", limi
     if after:
         rows = rows.filter(name__gt=after)
     return list(rows.annotate(size=Length("source")).defer("source").order_by("name")[:limit])
+
+
+def scripts_of(namespace: ScriptNamespace) -> QuerySet[Script]:
+    """The scripts of a namespace with their texts, each with its namespace."""
+    return Script.objects.filter(namespace=namespace).select_related("namespace")
 
 
 def script_of(namespace: ScriptNamespace, name: str) -> Script:
@@ -143,11 +157,11 @@ def difference(old: str, new: str, *, around: int = 3) -> list[Line] | None:
     found: list[Line] = []
     for group in difflib.SequenceMatcher(None, a, b, autojunk=len(b) > 400).get_grouped_opcodes(around):
         if group[0][1] or group[0][3]:
-            found.append(Line("gap", 0, 0, ""))
+            found.append(Line(LineKind.GAP, 0, 0, ""))
         for kind, a1, a2, b1, b2 in group:
             if kind == "equal":
-                found += [Line("same", a1 + n + 1, b1 + n + 1, text) for n, text in enumerate(a[a1:a2])]
+                found += [Line(LineKind.SAME, a1 + n + 1, b1 + n + 1, text) for n, text in enumerate(a[a1:a2])]
             else:
-                found += [Line("removed", a1 + n + 1, 0, text) for n, text in enumerate(a[a1:a2])]
-                found += [Line("added", 0, b1 + n + 1, text) for n, text in enumerate(b[b1:b2])]
+                found += [Line(LineKind.REMOVED, a1 + n + 1, 0, text) for n, text in enumerate(a[a1:a2])]
+                found += [Line(LineKind.ADDED, 0, b1 + n + 1, text) for n, text in enumerate(b[b1:b2])]
     return found

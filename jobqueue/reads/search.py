@@ -22,7 +22,7 @@ HITS = 50
 
 @dataclass
 class Found:
-    """jobs: newest first. read: how many jobs were looked at; further: look on before this id, None at the end."""
+    """jobs: newest first. read: how many jobs were read. further: the next search begins before this id; None at the end."""
 
     jobs: list[Job] = field(default_factory=list)
     read: int = 0
@@ -30,7 +30,7 @@ class Found:
 
 
 def players(project: Project, user: str, *, limit: int) -> list[Queue]:
-    """Queues whose player's id begins so, the exact one first."""
+    """Queues of players whose id starts with `user`, the exact one first."""
     namespaces = {row.pk: row for row in Namespace.objects.filter(project=project)}
     rows = Queue.objects.filter(namespace_id__in=list(namespaces))
     exact = list(rows.filter(user_id=user)[:limit])
@@ -41,7 +41,7 @@ def players(project: Project, user: str, *, limit: int) -> list[Queue]:
 
 
 def job_named(project: Project, text: str) -> Job | None:
-    """The job of that name, if the text is one."""
+    """The job whose name is the text; None when there is none."""
     try:
         name = UUID(text.strip())
     except ValueError:
@@ -53,7 +53,7 @@ def job_named(project: Project, text: str) -> Job | None:
 def jobs(project: Project, *, user: str = "", script: str = "", text: str = "", before: int | None = None) -> Found:
     """Jobs of that player, of that script, with that text in their arguments, read from the newest on, CHUNK at a time.
 
-    Ends at HITS jobs found, or when READ_S seconds have gone; `further` says where to go on.
+    Ends after HITS jobs, or after READ_S seconds; `further` says where to go on.
     """
     ends = time.monotonic() + READ_S
     rows = Job.objects.filter(queue__namespace__project=project)

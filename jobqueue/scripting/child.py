@@ -105,7 +105,7 @@ class Runner:
         self.lua = self._state()
         self.run_lua = self.lua.execute(self.setup, self.host, mode=b"b")
 
-    # ── the only door out of Lua ────────────────────────────────────────────────────────────────────────────
+    # ── the only way out of Lua ─────────────────────────────────────────────────────────────────────────────
     def host(self, operation, *given):
         """Called by sandbox.lua alone. Gets and returns texts and numbers; never raises into Lua."""
         if operation == LATE:

@@ -8,14 +8,15 @@ from queue import Empty, SimpleQueue
 
 from django.conf import settings
 
+from jobqueue.scripting.messages import Methods
 from jobqueue.scripting.outcome import Limits, Outcome, RunnerDied, RunnersBusy, failure
-from jobqueue.scripting.process import Call, Methods, NotStarted, RunnerProcess
+from jobqueue.scripting.process import Call, NotStarted, RunnerProcess
 
 # After so many scripts a runner is replaced, and also when its memory grew.
 SCRIPTS_PER_RUNNER = 50_000
 LOOK_EVERY = 500
 GROWN_KB = 96 * 1024
-# A script may start scripts (through gs2('script')), but not without end.
+# How deep scripts may run scripts through gs2('script').
 MAX_NESTED = 3
 NO_METHODS: Methods = {}
 
@@ -66,7 +67,7 @@ class Runner:
         source: Lua text. args: JSON text. call(service, method, params_json) -> (status, json_text): answers gs2()
         in this thread. tick: called at least every 0.5 s meanwhile and before each call; what it raises ends the
         script and is raised here. methods: service -> its method names, both in snake case; give the same object every
-        time, it is sent only when it changes. Likewise limits (default: the settings).
+        time, it is sent only when it changes. limits: the settings by default; the same object every time, too.
         Raises RunnerDied (the outcome is unknown), RunnersBusy (it was not started), and what `tick` or `call` raise.
         """
         depth = getattr(self._local, "depth", 0)

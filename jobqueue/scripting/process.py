@@ -9,11 +9,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-from jobqueue.scripting import frames
+from jobqueue.scripting import frames, messages
+from jobqueue.scripting.messages import CallOut, Methods
 from jobqueue.scripting.outcome import Limits, Outcome, RunnerDied, failure
 
 TICK_S = 0.25
@@ -27,7 +28,6 @@ TIMEOUT = "script.execution.timeout"
 _TICK = struct.pack("ll", 0, int(TICK_S * 1_000_000))
 
 Call = Callable[[str, str, str], tuple[int, str]]
-Methods = Mapping[str, object]
 
 
 class NotStarted(Exception):
@@ -172,107 +172,60 @@ class RunnerProcess:
         self.ready = True
 
     # ── scripts ─────────────────────────────────────────────────────────────────────────────────────────────
-    def _run_frame(
-        self, source: str, args: str, user_id: str | None, limits: Limits, methods: Methods, as_text: bool,
+    def _frames_of(
+        self, source: str, limits: Limits, methods: Methods, *, args: str, user_id: str | None, as_text: bool,
         random_status: dict | None,
-    ) -> list[bytes]:  # fmt: skip
-        out = []
+    ) -> bytes:  # fmt: skip
+        """What to send to run a script: limits and methods where they changed, and its text where the runner lacks it."""
+        out = b""
         if limits is not self.limits:
-            out.append(
-                frames.frame(
-                    frames.LIMITS,
-                    frames.LIMITS_HEAD.pack(
-                        limits.wall_s, limits.cpu_s, limits.memory_mb * 1024 * 1024,
-                        limits.output_bytes, limits.calls, limits.result_chars,
-                    ),
-                )
-            )  # fmt: skip
+            out += messages.limits_frame(limits)
             self.limits = limits
         if methods is not self.methods:
-            lines = [f"{service} {method}" for service, names in methods.items() for method in ("", *names)]
-            out.append(frames.frame(frames.METHODS, "\n".join(lines).encode()))
+            out += messages.methods_frame(methods)
             self.methods = methods
-        flags, seed, skip = 0, 0, 0
-        if as_text:
-            flags |= frames.AS_TEXT
-        if random_status and random_status.get("seed") is not None:
-            flags |= frames.HAS_SEED
-            seed = int(random_status["seed"]) & 0xFFFFFFFF
-            skip = sum(int(entry.get("used") or 0) for entry in random_status.get("used") or ()) & 0xFFFFFFFF
-        text = b""
-        slot = self.slots.get(source)
+        slot, flags, text = self.slots.get(source), 0, b""
         if slot is None:
             text = source.encode("utf-8", "surrogatepass")
-            flags |= frames.HAS_SOURCE
+            flags = frames.HAS_SOURCE
             self.slot_bytes += len(text) + 200
             if self.slot_bytes > SOURCES_BYTES:
                 flags |= frames.FORGET
                 self.slots.clear()
                 self.slot_bytes = len(text) + 200
             slot = self.slots[source] = len(self.slots)
-        user = None if user_id is None else user_id.encode("utf-8", "surrogatepass")
-        given = args.encode("utf-8", "surrogatepass")
-        head = frames.RUN_HEAD.pack(slot, flags, seed, skip, frames.NO_USER if user is None else len(user), len(given))
-        out.append(frames.frame(frames.RUN, head, user or b"", given, text))
-        return out
+        return out + messages.run_frame(
+            slot, flags, text, args=args, user_id=user_id, as_text=as_text, random_status=random_status
+        )
 
     def run(
         self, *, source: str, args: str, user_id: str | None, call: Call | None, tick: Callable[[], object] | None,
         methods: Methods, limits: Limits, disable_number_strings: bool, random_status: dict | None,
     ) -> Outcome:  # fmt: skip
-        """Run one script to its end. Raises RunnerDied, NotStarted, and whatever `tick` or `call` raise.
+        """Run one script to its end. Arguments: as pool.Runner.run.
 
-        After an exception the runner is gone.
+        Raises RunnerDied, NotStarted, and whatever `tick` or `call` raise. After an exception the runner is gone.
         """
         self.answered = False
         began = time.monotonic()
         try:
             if not self.ready:
                 self.start_up(tick)
-            out = self._run_frame(source, args, user_id, limits, methods, disable_number_strings, random_status)
+            out = self._frames_of(
+                source, limits, methods, args=args, user_id=user_id, as_text=disable_number_strings, random_status=random_status
+            )
             began = time.monotonic()
-            end = began + limits.wall_s + GRACE_S
-            # Its CPU clock runs on while it prepares the state for the next script, so it is read only while waiting.
-            cpu_end: float | None = None
-
-            def wait() -> None:
-                nonlocal cpu_end
-                if tick:
-                    tick()
-                used = self.cpu_s()
-                if cpu_end is None:
-                    cpu_end = used + limits.cpu_s + GRACE_S
-                if time.monotonic() > end:
-                    raise _Killed(failure(504, TIMEOUT, "the script took too long"))
-                if used > cpu_end:
-                    raise _Killed(failure(504, TIMEOUT, "the script used up its CPU time"))
-
-            self._send(out[0] if len(out) == 1 else b"".join(out), wait)
+            watch = _Watch(self, limits, tick)
+            self._send(out, watch.wait)
             cap = 4096 + limits.output_bytes * 2 + limits.result_chars * 4 + limits.memory_mb * 1024 * 1024
             while True:
-                data = self._receive(wait, cap)
-                kind = data[:1]
-                if kind == frames.DONE:
+                data = self._receive(watch.wait, cap)
+                if data[:1] == frames.DONE:
                     self.scripts += 1
-                    return self._outcome(data)
-                if kind != frames.CALL or call is None:
+                    return messages.outcome_of(data)
+                if data[:1] != frames.CALL or call is None:
                     raise RunnerDied("the script runner sent something unexpected")
-                service_size, method_size = frames.CALL_HEAD.unpack_from(data, 1)
-                at = 1 + frames.CALL_HEAD.size
-                service = data[at : at + service_size].decode()
-                at += service_size
-                method = data[at : at + method_size].decode()
-                if method not in methods.get(service, ()):
-                    raise RunnerDied("the script runner called a method that it was not given")
-                self.answered = True
-                # Whoever was stopped for a while may no longer act in the job's name, and learns of it here.
-                if tick:
-                    tick()
-                status, text = call(service, method, data[at + method_size :].decode())
-                if time.monotonic() > end:
-                    raise _Killed(failure(504, TIMEOUT, "the script took too long"))
-                head = frames.ANSWER_HEAD.pack(status)
-                self._send(frames.frame(frames.ANSWER, head, text.encode("utf-8", "surrogatepass")), wait)
+                self._answer(messages.call_of(data), call, methods, watch)
         except _Killed as killed:
             if self.alive:
                 self.kill()
@@ -283,23 +236,43 @@ class RunnerProcess:
                 self.kill()
             raise
 
-    @staticmethod
-    def _outcome(data: bytes) -> Outcome:
-        (
-            status, retry, execute_us, cpu_us, memory, seed, draws, lines, lines_size, moves_size,
-        ) = frames.DONE_HEAD.unpack_from(data, 1)  # fmt: skip
-        at = 1 + frames.DONE_HEAD.size
-        output: list[str] = []
-        if lines:
-            # A zero character fits no PostgreSQL text.
-            output = data[at : at + lines_size].decode("utf-8", "replace").replace("\0", "\ufffd").split("\n")
-        at += lines_size
-        transaction = None
-        if moves_size:
-            from uuid import uuid4
+    def _answer(self, asked: CallOut, call: Call, methods: Methods, watch: _Watch) -> None:
+        """Carry out a call of gs2() and send its answer."""
+        if asked.method not in methods.get(asked.service, ()):
+            raise RunnerDied("the script runner called a method that it was not given")
+        self.answered = True
+        # A worker that was stopped for a while may have lost its lease: tick raises then, before the call has effects.
+        watch.tick()
+        status, text = call(*asked)
+        watch.check_wall()
+        self._send(messages.answer_frame(status, text), watch.wait)
 
-            transaction = f'{{"transactionId":"{uuid4()}",' + data[at + 1 : at + moves_size].decode()
-        return Outcome(
-            status, data[at + moves_size :].decode(), bool(retry), output, execute_us / 1000, cpu_us / 1000, memory, transaction,
-            {"seed": seed, "used": [{"category": "math.random", "used": draws}] if draws else []},
-        )  # fmt: skip
+
+class _Watch:
+    """Ends a script that the runner itself cannot end: GRACE_S seconds after its limits of wall or CPU time."""
+
+    def __init__(self, process: RunnerProcess, limits: Limits, tick: Callable[[], object] | None) -> None:
+        self._process, self._limits, self._tick = process, limits, tick
+        self._end = time.monotonic() + limits.wall_s + GRACE_S
+        # The runner's CPU clock runs on while it prepares the state for the next script, so it is read only while waiting.
+        self._cpu_end: float | None = None
+
+    def tick(self) -> None:
+        """Call the caller's tick, if there is one. Raises what it raises."""
+        if self._tick:
+            self._tick()
+
+    def check_wall(self) -> None:
+        """Raises _Killed when the wall time is over."""
+        if time.monotonic() > self._end:
+            raise _Killed(failure(504, TIMEOUT, "the script took too long"))
+
+    def wait(self) -> None:
+        """Called about every TICK_S while nothing comes. Raises _Killed when a time is over, and what tick raises."""
+        self.tick()
+        used = self._process.cpu_s()
+        if self._cpu_end is None:
+            self._cpu_end = used + self._limits.cpu_s + GRACE_S
+        self.check_wall()
+        if used > self._cpu_end:
+            raise _Killed(failure(504, TIMEOUT, "the script used up its CPU time"))

@@ -1,4 +1,5 @@
-"""Every write of job queues and scripts: the one function behind each door."""
-from jobqueue.services.jobs import Entry, Ran, delete_job, push_jobs, replay_job, replay_jobs, run_next
+"""Changes of jobs, for every entry point: pages, GS2 methods, admin. Namespaces, scripts, runs by hand: modules beside it."""
+from jobqueue.services.attempts import Ran, run_next
+from jobqueue.services.jobs import Entry, delete_job, push_jobs, replay_job, replay_jobs
 
 __all__ = ["Entry", "Ran", "delete_job", "push_jobs", "replay_job", "replay_jobs", "run_next"]

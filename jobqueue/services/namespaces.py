@@ -1,4 +1,4 @@
-"""Writes of namespaces, of queues and of scripts."""
+"""Create, change and delete namespaces of queues and of scripts."""
 from __future__ import annotations
 
 from typing import Any
@@ -9,11 +9,10 @@ from django.db.models.functions import Now
 from gs2admin.errors import Invalid
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
-from gs2admin.identity.rights import require
 from gs2admin.namespaces import services as namespaces
 from gs2admin.namespaces.services import IN_REQUEST_S, Kind
-from jobqueue import notifications as notify
-from jobqueue.execution import scripts as found_scripts
+from jobqueue import notifications
+from jobqueue.execution import scripts
 from jobqueue.execution.drain import begin
 from jobqueue.models import GivenUp, Job, Namespace, Queue, Script, ScriptNamespace, Tally
 
@@ -24,7 +23,24 @@ FINISH_SCRIPTS = "jobqueue.chores.finish_script_namespace"
 
 
 _SHARED = ("description", "transaction_setting", "transaction_setting_v2", "log_setting")
-QUEUES = Kind(
+
+
+class _QueueKind(Kind):
+    """Checks the notification settings too."""
+
+    def known(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """As Kind.known. Raises Invalid for a gateway that a notification cannot name."""
+        for name in ("push_notification", "run_notification"):
+            if not notifications.fits(settings.get(name)):
+                raise Invalid(
+                    f"gatewayNamespaceId is text of at most {notifications.MAX_GATEWAY:,} characters.",
+                    component="notificationSetting",
+                    message="jobQueue.notificationSetting.gatewayNamespaceId.error.invalid", extra={"field": name},
+                )  # fmt: skip
+        return super().known(settings)
+
+
+QUEUES = _QueueKind(
     Namespace, "jobQueue", "queue_namespace", "queue.manage",
     (*_SHARED, "enable_auto_run", "push_notification", "run_notification"),
 )  # fmt: skip
@@ -36,18 +52,7 @@ SCRIPTS = Kind(ScriptNamespace, "script", "script_namespace", "script.edit", _SH
 
 def create_namespace(*, actor: Actor, project: Project, name: str, **settings: Any) -> Namespace:
     """Make a namespace. settings: any of QUEUES.settings. Raises NotFound, Denied, Invalid, Conflict (name taken)."""
-    require(actor, QUEUES.right, project)
-    _check_notifications(settings)
     return namespaces.create(QUEUES, actor=actor, project=project, name=name, settings=settings)
-
-
-def _check_notifications(settings: dict[str, Any]) -> None:
-    for name in ("push_notification", "run_notification"):
-        if not notify.fits(settings.get(name)):
-            raise Invalid(
-                f"gatewayNamespaceId is text of at most {notify.MAX_GATEWAY:,} characters.", component="notificationSetting",
-                message="jobQueue.notificationSetting.gatewayNamespaceId.error.invalid", extra={"field": name},
-            )  # fmt: skip
 
 
 def update_namespace(*, actor: Actor, namespace: Namespace, reason: str = "", **settings: Any) -> Namespace:
@@ -55,8 +60,6 @@ def update_namespace(*, actor: Actor, namespace: Namespace, reason: str = "", **
 
     Raises NotFound, Denied, Invalid, Conflict (it is being deleted).
     """
-    require(actor, QUEUES.right, namespace)
-    _check_notifications(settings)
     was_on = namespace.enable_auto_run
     row = namespaces.update(QUEUES, actor=actor, namespace=namespace, settings=settings, reason=reason)
     if row.enable_auto_run and ("enable_auto_run" in settings or not was_on):
@@ -68,7 +71,7 @@ def start_queues(namespace: Namespace) -> int:
     """Begin a drain for each queue with work that has none; returns how many.
 
     The first ones at once. Of a hundred thousand, the others are marked as due, a batch per statement, and the workers'
-    ticker rings for them: who turned the switch does not wait for that.
+    ticker wakes them: who turned the switch does not wait for that.
     """
     idle = Queue.objects.filter(namespace=namespace, waiting__gt=0, draining=False)
     started = sum(begin(pk) for pk in list(idle.order_by("pk").values_list("pk", flat=True)[:START_AT_ONCE]))
@@ -122,7 +125,7 @@ def delete_script_namespace(*, actor: Actor, namespace: ScriptNamespace, reason:
     """Remove it with its scripts; jobs that name them fail from then on. Raises NotFound, Denied."""
     namespaces.close(SCRIPTS, actor=actor, namespace=namespace, reason=reason, task=FINISH_SCRIPTS)
     finish_delete_scripts(namespace, seconds=IN_REQUEST_S)
-    found_scripts.forget()
+    scripts.forget()
     return namespace
 
 

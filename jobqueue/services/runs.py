@@ -1,4 +1,4 @@
-"""What people do with a player's queue by hand: run the next job, run all of them, wake a queue that waits for a retry."""
+"""What people do with a player's queue: run the next job, run all of them, let a failed job be tried at once."""
 from __future__ import annotations
 
 import time
@@ -15,7 +15,8 @@ from gs2admin.identity.actors import Actor
 from gs2admin.identity.rights import require
 from jobqueue.execution.drain import DRAIN
 from jobqueue.models import Job, Namespace, Queue
-from jobqueue.services.jobs import Ran, run_next
+from jobqueue.services.attempts import Ran, run_waiting
+from jobqueue.states import JobState
 
 BUDGET_S = 1.5
 MOST = 200
@@ -23,7 +24,7 @@ MOST = 200
 
 @dataclass(frozen=True)
 class RanMany:
-    """count: attempts made. failed: the last one's job if it failed. last: nothing waits any more."""
+    """count: attempts made. failed: the last attempt, if it failed. last: no job waits any more."""
 
     count: int
     failed: Ran | None
@@ -53,20 +54,20 @@ def run_one(*, actor: Actor, namespace: Namespace, user_id: str, reason: str = "
         record(actor=actor, action="job.run", obj=ran.job, project_id=namespace.project_id, player=user_id,
                after=_facts(ran, user_id), reason=reason)
 
-    return run_next(actor=actor, namespace=namespace, user_id=user_id, settled=settled)
+    return run_waiting(namespace, user_id, settled)
 
 
 def run_many(*, actor: Actor, namespace: Namespace, user_id: str, reason: str = "", budget_s: float = BUDGET_S) -> RanMany:
-    """Run the player's jobs in order for at most about budget_s, up to the first attempt that fails; call again to go on.
+    """Run the player's jobs in order for about budget_s seconds, up to the first attempt that fails; call again to go on.
 
-    One line in the activity log per call that ran something. Raises as run_one.
+    Writes one line in the activity log per call that ran something. Raises what run_one raises.
     """
     require(actor, "job.run", namespace)
     _by_hand(namespace)
     ends, count, failed, ran = time.monotonic() + budget_s, 0, None, None
     try:
         while count < MOST and time.monotonic() < ends and failed is None:
-            ran = run_next(actor=actor, namespace=namespace, user_id=user_id)
+            ran = run_waiting(namespace, user_id)
             if ran.job is None:
                 break
             count += 1
@@ -105,6 +106,6 @@ def wake(*, actor: Actor, namespace: Namespace, user_id: str, reason: str = "") 
 
 
 def left_of(namespace: Namespace, user_id: str) -> int:
-    """How many jobs of the player are not done yet; counted up to 10,000."""
-    rows = Job.objects.filter(queue__namespace=namespace, queue__user_id=user_id, state="waiting").order_by()
+    """How many jobs of the player wait; counted up to 10,000."""
+    rows = Job.objects.filter(queue__namespace=namespace, queue__user_id=user_id, state=JobState.WAITING).order_by()
     return rows.values("pk")[:10_000].count()

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from gs2admin.audit.services import record
 from gs2admin.errors import Conflict, NotFound
 from gs2admin.identity.actors import Actor
-from gs2admin.identity.models import Project
+from gs2admin.identity.models import Project, Role
 from gs2admin.identity.rights import require
 from gs2admin.names import check_name
 from gs2admin.namespaces.status import NamespaceStatus
@@ -92,7 +92,7 @@ def delete_script(*, actor: Actor, script: Script, reason: str = "") -> Script:
 
 
 def _keep_version(actor: Actor, row: Script) -> None:
-    ScriptVersion.objects.create(script=row, revision=row.revision, source=row.source, by=actor.name[:150])
+    ScriptVersion.objects.create(script=row, revision=row.revision, source=row.source, by=actor.name)
     transaction.on_commit(scripts.forget)
 
 
@@ -141,7 +141,7 @@ def invoke_script(
         raise _gone()
     if isinstance(found, scripts.BuiltIn):
         name = f"execute_{found.service}_{found.method}"
-        maker = Actor("script", "", name, {project.pk: "service"}, door="script", request_id=actor.request_id)
+        maker = Actor("script", "", name, {project.pk: Role.SERVICE}, door="script", request_id=actor.request_id)
         status, text = calls.call(maker, project, found.service, found.method, args)
         return Invoked(status, text)
     return _invoke(actor, project, found, user_id, args, random_status)

@@ -16,7 +16,7 @@ from jobqueue.states import JobState
 register = template.Library()
 _GRN = re.compile(r"grn:gs2:[^:]*:[^:]*:script:([^:]+):script:([^:]+)\Z")
 _MESSAGE = re.compile(r'"message"\s*:\s*"((?:[^"\\]|\\.){1,200})"')
-TONES = {"done": "ok", "running": "info", "waiting": "muted", "given_up": "bad"}
+TONES = {JobState.DONE: "ok", JobState.RUNNING: "info", JobState.WAITING: "muted", JobState.GIVEN_UP: "bad"}
 
 
 @register.simple_tag
@@ -58,7 +58,7 @@ def player_url(context: dict[str, Any], namespace: str, user_id: str, name: str 
 
 @register.filter
 def script_name(script_id: str) -> str:
-    """A script id as people say it: the script's name, with its namespace unless that is `default`."""
+    """A script id for people: the script's name, with its namespace unless that is `default`."""
     grn = _GRN.match(script_id)
     if grn is None:
         return script_id
@@ -98,7 +98,7 @@ def short_name(name: Any) -> str:
 
 @register.filter
 def gist(snippet: str) -> str:
-    """What a result says in a few words: of an error list the first message, else its beginning."""
+    """A result in at most 60 characters: the first message of an error list, else its beginning."""
     found = _MESSAGE.search(snippet) if snippet.lstrip().startswith("[") else None
     text = found[1].replace('\\"', '"') if found else " ".join(snippet.split())
     return text if len(text) <= 60 else f"{text[:60]}…"

@@ -1,1 +1,1 @@
-"""A player's data as a file: dump, clean and import, each all or nothing, each finished by a repeat after a kill."""
+"""Dump, clean and import of a player's data: each is all or nothing, and a repeat finishes it after a kill."""

@@ -1,7 +1,7 @@
-"""Opens a zip that nobody vouches for. Everything is checked before the first byte is unpacked.
+"""Opens a zip from outside. Everything is checked before the first byte is unpacked.
 
-CPython 3.11's zipfile takes entries that overlap (one run of bytes counted many times), so their places are read from
-the local headers here.
+CPython 3.11's zipfile accepts entries that overlap (the same bytes counted many times), so this module reads their places
+from the local headers.
 """
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from django.utils.text import Truncator
+
 from jobqueue.userdata.format import ENTRIES, MANIFEST, Refused
 
 MAX_UNPACKED = 4 * 1024**3
-# The writer stores what would compress better than this, so its own files always pass.
+# dumping.py stores without compression what would compress better than this, so its files always pass.
 MAX_RATIO = 100
 SMALL = 1024 * 1024
 # Arguments and results have 5 MiB of characters, output 16; few of them need more than one byte.
@@ -92,7 +94,7 @@ def _check_names(infos: list[zipfile.ZipInfo]) -> None:
         if name.startswith(("/", "\\")) or ":" in name or ".." in name.replace("\\", "/").split("/"):
             raise Refused("The file has an entry whose path leads out of it.")
         if name not in ENTRIES:
-            raise Refused(f"The file has an entry that no dump has: {name[:80]!r}.")
+            raise Refused(f"The file has an entry that no dump has: {Truncator(name).chars(80)!r}.")
     if len(set(names)) != len(names):
         raise Refused("The file has the same entry twice.")
     if missing := [name for name in ENTRIES if name not in names]:

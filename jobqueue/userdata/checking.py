@@ -1,4 +1,4 @@
-"""Reads a whole file and believes nothing of it, before one row is written."""
+"""Checks a whole file before one row is written."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from gs2admin.errors import Invalid
 from gs2admin.namespaces.status import NamespaceStatus
 from jobqueue.models import Namespace
 from jobqueue.services.jobs import check_args
+from jobqueue.states import JobState
 from jobqueue.userdata.archive import Archive
 from jobqueue.userdata.format import (
     GIVEN_UP,
@@ -22,7 +23,7 @@ from jobqueue.userdata.format import (
     ResultLine,
     parse,
 )
-from jobqueue.userdata.runs import Hold
+from jobqueue.userdata.runs import RunLease
 
 MAX_JOBS = 200_000
 MAX_RESULTS = 2_000_000
@@ -30,14 +31,14 @@ MAX_RESULTS = 2_000_000
 
 @dataclass
 class Content:
-    """What a good file holds. namespaces: those that its jobs are in, all of this project."""
+    """What a valid file holds. namespaces: of its jobs, by name; all of this project."""
 
     manifest: Manifest
     namespaces: dict[str, Namespace]
 
 
-def check(hold: Hold, archive: Archive) -> Content:
-    """Check every line and how they hang together. Raises Refused, LeaseLost."""
+def check(lease: RunLease, archive: Archive) -> Content:
+    """Check every line, and the lines against each other and the manifest. Raises Refused, LeaseLost."""
     manifest = _manifest(archive.manifest())
     if manifest.counts.jobs + manifest.counts.given_up > MAX_JOBS or manifest.counts.results > MAX_RESULTS:
         raise Refused(f"The file holds more than {MAX_JOBS:,} jobs or {MAX_RESULTS:,} results.")
@@ -54,7 +55,7 @@ def check(hold: Hold, archive: Archive) -> Content:
                 raise Refused(f"{where} has the name of another job.")
             tries[line.name] = line.try_count
             used.add(line.namespace)
-            hold.tick()
+            lease.tick()
     seen: dict[str, int] = {}
     for number, data in archive.lines(RESULTS):
         where = f"{RESULTS} line {number}"
@@ -68,15 +69,15 @@ def check(hold: Hold, archive: Archive) -> Content:
         if seen.get(line.job, 0) & bit:
             raise Refused(f"{where} is of an attempt that has a result already.")
         seen[line.job] = seen.get(line.job, 0) | bit
-        hold.tick()
+        lease.tick()
     counts = manifest.counts
     if (found[JOBS], found[GIVEN_UP], found[RESULTS]) != (counts.jobs, counts.given_up, counts.results):
         raise Refused("The file holds fewer lines than its manifest says.")
-    return Content(manifest, _namespaces(hold, used))
+    return Content(manifest, _namespaces(lease, used))
 
 
 def look(file: BinaryIO, size: int) -> Manifest:
-    """What a file says of itself; nothing else of it is read yet. Raises Refused."""
+    """The manifest of a file, without a check of the rest. size: of the file, in bytes. Raises Refused."""
     return _manifest(Archive(file, size).manifest())
 
 
@@ -88,15 +89,15 @@ def _manifest(data: bytes) -> Manifest:
 
 
 def _count(found: dict[str, int], name: str, manifest: Manifest) -> None:
-    """One line more; a file with more lines than it says is not read to its end."""
+    """Count one line. Raises Refused as soon as there are more than the manifest says."""
     found[name] += 1
-    said = {JOBS: manifest.counts.jobs, GIVEN_UP: manifest.counts.given_up, RESULTS: manifest.counts.results}[name]
-    if found[name] > said:
+    expected = {JOBS: manifest.counts.jobs, GIVEN_UP: manifest.counts.given_up, RESULTS: manifest.counts.results}[name]
+    if found[name] > expected:
         raise Refused(f"{name} holds more lines than the manifest says.")
 
 
 def _check_job(line: JobLine, where: str) -> None:
-    if line.try_count > line.max_try_count or line.state == "waiting" and line.try_count == line.max_try_count:
+    if line.try_count > line.max_try_count or line.state == JobState.WAITING and line.try_count == line.max_try_count:
         raise Refused(f"{where} is of a job with more attempts than it may have.")
     try:
         check_args(line.args)
@@ -104,9 +105,9 @@ def _check_job(line: JobLine, where: str) -> None:
         raise Refused(f"{where} has arguments that are not JSON.") from None
 
 
-def _namespaces(hold: Hold, used: set[str]) -> dict[str, Namespace]:
-    rows = Namespace.objects.filter(project=hold.run.project, name__in=used, status=NamespaceStatus.ACTIVE)
+def _namespaces(lease: RunLease, used: set[str]) -> dict[str, Namespace]:
+    rows = Namespace.objects.filter(project=lease.run.project, name__in=used, status=NamespaceStatus.ACTIVE)
     found = {row.name: row for row in rows}
     if missing := sorted(used - set(found)):
-        raise Refused(f"There is no queue namespace {missing[0]} in this project; make it first.")
+        raise Refused(f"There is no queue namespace {missing[0]} in this project; create it first.")
     return found

@@ -1,14 +1,15 @@
-"""Where the files are, and the signed links by which alone they are reached."""
+"""Where the files are, and the signed links to them; there is no other way to a file."""
 from __future__ import annotations
 
 import tempfile
+from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
 from django.conf import settings
 from django.core import signing
 from django.core.files import File
-from django.core.files.storage import storages
+from django.core.files.storage import Storage, storages
 from django.urls import reverse
 
 from jobqueue.models import UserDataRun
@@ -17,20 +18,26 @@ _SALT = "jobqueue.userdata.link"
 CHUNK = 64 * 1024
 
 
-def storage():
+class Link(StrEnum):
+    """What a link is for: download the file, read the log, upload (as the body, or as a form's file)."""
+
+    FILE, LOG, UPLOAD, FORM = "file", "log", "upload", "form"
+
+
+def storage() -> Storage:
     """The storage of these files."""
     return storages["user_data"]
 
 
 def scratch() -> tempfile.TemporaryDirectory:
-    """A directory beside the files, gone at the end of the `with`."""
+    """A temporary directory on the disk of the files, removed at the end of the `with`."""
     folder = Path(settings.DATA_DIR) / "tmp"
     folder.mkdir(parents=True, exist_ok=True)
     return tempfile.TemporaryDirectory(prefix="user-data-", dir=folder)
 
 
 def keep(name: str, file: BinaryIO) -> str:
-    """Store a file; returns the name under which it is."""
+    """Store a file; returns its name in the storage."""
     return storage().save(name, File(file))
 
 
@@ -40,14 +47,14 @@ def remove(name: str) -> None:
         storage().delete(name)
 
 
-def link(run: UserDataRun, what: str, base_url: str = "") -> str:
-    """A link that works for settings.USER_DATA_LINK_S seconds. what: file, log or upload."""
-    token = signing.dumps([run.pk, what], salt=_SALT, compress=False)
+def link(run: UserDataRun, what: Link, base_url: str = "") -> str:
+    """A signed address that works for settings.USER_DATA_LINK_S seconds. base_url: scheme and host; without it, a path."""
+    token = signing.dumps([run.pk, str(what)], salt=_SALT, compress=False)
     return base_url + reverse(f"user-data-{what}", args=[token])
 
 
-def run_of(token: str, what: str) -> UserDataRun | None:
-    """The run that a link leads to; None when it is not one of ours, for something else, or over."""
+def run_of(token: str, what: Link) -> UserDataRun | None:
+    """The run of a link; None when its signature is wrong, it is for something else, or its time is over."""
     try:
         found = signing.loads(token, salt=_SALT, max_age=settings.USER_DATA_LINK_S)
     except signing.BadSignature:

@@ -33,7 +33,7 @@ def to_ms(at: datetime) -> int:
 
 
 def from_ms(ms: int) -> datetime:
-    """The moment of Unix milliseconds; from_ms and to_ms undo each other."""
+    """The datetime of Unix milliseconds; the inverse of to_ms."""
     return _EPOCH + timedelta(milliseconds=ms)
 
 
@@ -120,7 +120,7 @@ class ResultLine(Line):
 
 
 def parse(kind: type[Line], data: bytes, where: str) -> Any:
-    """A line. Raises Refused with the place and the first thing that is wrong."""
+    """One line as an object of that kind. where: its place, for people. Raises Refused with the first thing that is wrong."""
 
     def no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)

@@ -1,4 +1,4 @@
-"""Working on a run: one worker at a time, by a lease; whoever lost it can write nothing more."""
+"""The lease of a run: one worker at a time works on it; a worker that lost its lease can write nothing more."""
 from __future__ import annotations
 
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ MAX_ATTEMPTS = 20
 PERFORM = "jobqueue.userdata.tasks.perform"
 
 
-class Hold:
+class RunLease:
     """The right to work on a run."""
 
     def __init__(self, run: UserDataRun) -> None:
@@ -30,35 +30,35 @@ class Hold:
 
     @property
     def rows(self):
-        """The run, if it is still ours."""
+        """The run's row, while this lease counts; else nothing."""
         return UserDataRun.objects.filter(pk=self.run.pk, fence=self.run.fence, state=UserDataState.RUNNING)
 
     def write(self, **values: Any) -> None:
-        """Change the run and renew the lease. Raises LeaseLost."""
+        """Change columns of the run, and renew the lease. Raises LeaseLost."""
         lease = Now() + timedelta(seconds=LEASE_S)
         if not self.rows.update(lease_until=lease, updated_at=Now(), **values):
             raise LeaseLost
         self._lease.restart()
 
     def tick(self, done: int | None = None) -> None:
-        """Call often; renews the lease and the progress about once a second. Raises LeaseLost."""
+        """Call it often: writes the progress and renews the lease about once a second. done: lines or rows. Raises LeaseLost."""
         if self._lease.due:
             self.write(**({} if done is None else {"done": done}))
             engine.beat("user data")
 
     def note(self, sentence: str, **values: Any) -> None:
-        """A line in the log. Raises LeaseLost."""
+        """Add a line to the log and change columns. Raises LeaseLost."""
         self.write(log=Concat(F("log"), Value(line(sentence))), **values)
 
     @contextmanager
     def step(self):
-        """A transaction that holds only if the run is still ours at its beginning; the run's row stays locked."""
+        """A transaction that keeps the run's row locked. Raises LeaseLost at its beginning when the lease is lost."""
         with transaction.atomic():
             self.write()
             yield
 
     def end(self, state: UserDataState, sentence: str, **values: Any) -> None:
-        """The run is over. Raises LeaseLost."""
+        """End the run, with a last line in the log. Raises LeaseLost."""
         self.note(sentence, state=state, **values)
 
 
@@ -67,8 +67,8 @@ def line(sentence: str) -> str:
     return f"{timezone.now():%Y-%m-%d %H:%M:%S}Z {sentence}\n"
 
 
-def take(run_id: int) -> Hold | None:
-    """Begin or go on with a run; None while somebody else does, and when it is over."""
+def take(run_id: int) -> RunLease | None:
+    """Lease a run for LEASE_S seconds; None while another worker has a lease, and when the run is over."""
     free = Q(lease_until=None) | Q(lease_until__lt=Now())
     live = UserDataRun.objects.filter(free, pk=run_id, state__in=sorted(LIVE))
     lease = Now() + timedelta(seconds=LEASE_S)
@@ -76,15 +76,4 @@ def take(run_id: int) -> Hold | None:
         taken = live.update(
             state=UserDataState.RUNNING, lease_until=lease, fence=F("fence") + 1, attempts=F("attempts") + 1, updated_at=Now()
         )
-        return Hold(UserDataRun.objects.select_related("project").get(pk=run_id)) if taken else None
-
-
-@engine.sweeper
-def wake_runs() -> int:
-    """Ring for runs that nobody works on."""
-    lost = Q(lease_until__lt=Now()) | Q(lease_until=None, updated_at__lt=Now() - timedelta(seconds=5))
-    woken = 0
-    for pk in list(UserDataRun.objects.filter(lost, state__in=sorted(LIVE)).values_list("pk", flat=True)[:100]):
-        engine.wake(PERFORM, pk)
-        woken += 1
-    return woken
+        return RunLease(UserDataRun.objects.select_related("project").get(pk=run_id)) if taken else None

@@ -1,4 +1,4 @@
-"""Starting dumps, cleans and imports of players' data, and looking after them. Workers do the work."""
+"""Begin dumps, cleans and imports of players' data, and find them. Workers carry them out (tasks.py)."""
 from __future__ import annotations
 
 from typing import BinaryIO
@@ -35,11 +35,11 @@ def start_clean(*, actor: Actor, project: Project, user_id: str, reason: str = "
 
 
 def prepare_import(*, actor: Actor, project: Project, user_id: str) -> UserDataRun:
-    """A place for a file that is to become this player's data. Raises NotFound, Denied."""
+    """Create an import that waits for its file. Raises NotFound, Denied."""
     require(actor, RIGHT, project)
     return UserDataRun.objects.create(
         project=project, user_id=user_id, kind=UserDataKind.IMPORT, state=UserDataState.PREPARED,
-        requested_by=actor.name[:150], log=line(f"Prepared by {actor.name}."),
+        requested_by=actor.name, log=line(f"Prepared by {actor.name}."),
     )  # fmt: skip
 
 
@@ -51,9 +51,9 @@ def check_length(length: int) -> None:
 
 
 def receive_upload(*, run: UserDataRun, stream: BinaryIO, length: int | None) -> None:
-    """Store what a prepared import is to read. length: None when it is not known beforehand.
+    """Store the file of a prepared import. length: in bytes; None when it is not known before. The caller has checked the link.
 
-    Raises Invalid (too large, nothing, cut off), Conflict (the import has begun). Whoever calls has checked the link.
+    Raises Invalid (too large, empty, cut off), Conflict (the import has begun).
     """
     if length is not None:
         check_length(length)
@@ -83,12 +83,11 @@ def receive_upload(*, run: UserDataRun, stream: BinaryIO, length: int | None) ->
 
 
 def start_import(*, actor: Actor, project: Project, user_id: str, token: str, reason: str = "") -> UserDataRun:
-    """Replace a player's data by what was uploaded; asked again, the same import.
+    """Replace a player's data by the uploaded file; a second call for it returns the same import.
 
     Raises NotFound, Denied, Invalid (nothing was uploaded), Conflict (something else is under way for this player).
     """
-    require(actor, RIGHT, project)
-    run = find_import(project=project, user_id=user_id, token=token)
+    run = find_import(actor=actor, project=project, user_id=user_id, token=token)
     if run.state == UserDataState.PREPARED:
         raise Invalid("Upload the file first.", component="userData", message=f"{WORD}.file.error.require")
     if run.state != UserDataState.UPLOADED:
@@ -124,8 +123,9 @@ def run_of(*, actor: Actor, project: Project, user_id: str, pk: int) -> UserData
     return run
 
 
-def find_import(*, project: Project, user_id: str, token: str) -> UserDataRun:
-    """The import that a token names. Raises NotFound."""
+def find_import(*, actor: Actor, project: Project, user_id: str, token: str) -> UserDataRun:
+    """The import that a token names. Raises NotFound, Denied."""
+    require(actor, RIGHT, project)
     try:
         key = UUID(token)
     except ValueError:
@@ -141,8 +141,8 @@ def _start(actor: Actor, project: Project, user_id: str, kind: UserDataKind, rea
     try:
         with transaction.atomic():
             run = UserDataRun.objects.create(
-                project=project, user_id=user_id, kind=kind, requested_by=actor.name[:150],
-                log=line(f"Asked for by {actor.name}."),
+                project=project, user_id=user_id, kind=kind, requested_by=actor.name,
+                log=line(f"Requested by {actor.name}."),
             )  # fmt: skip
             record(actor=actor, action=f"user_data.{kind}", obj=run, after={"user": user_id}, reason=reason)
             engine.wake(PERFORM, run.pk)

@@ -87,13 +87,13 @@ def describe_mutexes(call: Call, request: OwnMutexesRequest | MutexesRequest) ->
 
 
 def _method(
-    function: str, verb: str, path: str, request: Any, result: Any, handler: Any, summary: str, *, avoider: bool = False
+    function: str, verb: str, path: str, request: Any, result: Any, handler: Any, summary: str, *, idempotent: bool = False
 ) -> Method:
     me = "/user/me/" in path
     return Method(
         service="lock", component="mutex", function=function, verb=verb, path=path, request=request, result=result,
         handler=handler, summary=summary, auth=Auth.ACCESS if me else Auth.PROJECT, writes=verb != "GET",
-        takes_duplication_avoider=avoider, takes_time_offset=not me,
+        takes_duplication_avoider=idempotent, takes_time_offset=not me,
     )  # fmt: skip
 
 
@@ -101,16 +101,16 @@ _MINE = "/{namespaceName}/user/me/mutex"
 _HIS = "/{namespaceName}/user/{userId}/mutex"
 _ONE = "/{+propertyId}"
 METHODS = [
-    _method("lock", "POST", f"{_MINE}{_ONE}/lock", OwnLockRequest, MutexResult, lock, "Lock one's own", avoider=True),
+    _method("lock", "POST", f"{_MINE}{_ONE}/lock", OwnLockRequest, MutexResult, lock, "Lock one's own", idempotent=True),
     _method(
-        "lockByUserId", "POST", f"{_HIS}{_ONE}/lock", LockRequest, MutexResult, lock, "Lock", avoider=True
+        "lockByUserId", "POST", f"{_HIS}{_ONE}/lock", LockRequest, MutexResult, lock, "Lock", idempotent=True
     ),
     _method(
-        "unlock", "POST", f"{_MINE}{_ONE}/unlock", OwnUnlockRequest, MutexResult, unlock, "Unlock one's own", avoider=True
+        "unlock", "POST", f"{_MINE}{_ONE}/unlock", OwnUnlockRequest, MutexResult, unlock, "Unlock one's own", idempotent=True
     ),
     _method(
         "unlockByUserId", "POST", f"{_HIS}{_ONE}/unlock", UnlockRequest, MutexResult, unlock, "Unlock",
-        avoider=True,
+        idempotent=True,
     ),
     _method("getMutex", "GET", _MINE + _ONE, OwnMutexRequest, MutexResult, get_mutex, "One's own mutex, while it is held"),
     _method(
@@ -118,7 +118,7 @@ METHODS = [
     ),
     _method(
         "deleteMutexByUserId", "DELETE", _HIS + _ONE, MutexRequest, MutexResult, delete_mutex, "Release, whoever holds it",
-        avoider=True,
+        idempotent=True,
     ),
     _method("describeMutexes", "GET", _MINE, OwnMutexesRequest, MutexesResult, describe_mutexes, "What one holds"),
     _method(

@@ -1,4 +1,4 @@
-"""The seven namespace methods of GS2-Lock, and a quick way to the namespace of a mutex."""
+"""The seven namespace methods of GS2-Lock, and the cached namespace of a mutex."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -15,8 +15,8 @@ from locks.models import LockNamespace
 from locks.services import namespaces as services
 
 T = TypeVar("T")
-KEEP_S = 30.0
-_kept: Cache[tuple[int, str], LockNamespace] = Cache(ttl_s=KEEP_S, entries=2_000)
+CACHE_S = 30.0
+_cached: Cache[tuple[int, str], LockNamespace] = Cache(ttl_s=CACHE_S, entries=2_000)
 
 
 class LockNamespaceModel(NamespaceModel):
@@ -45,27 +45,27 @@ METHODS = NAMESPACES.methods()
 
 
 def within(call: Call, name: str, act: Callable[[LockNamespace], T]) -> T:
-    """act(namespace), without asking for the namespace each time.
+    """Returns act(namespace), without a query for the namespace each time.
 
-    One that is remembered decides nothing: the statement that moves a mutex looks at the namespace's row itself, and what
-    is not found is looked for again in the namespace that has the name now. So `act` must raise NotFound where the
-    namespace may be another one by now. Raises NotFound, and what `act` raises.
+    A cached namespace decides nothing: the statement that changes a mutex reads the namespace's row itself, and after a
+    NotFound `act` is tried again with the namespace that has the name now. So `act` must raise NotFound where the namespace
+    may be another one by now. Raises NotFound, and what `act` raises.
     """
-    require(call.actor, "project.view", call.project)
     key = call.project.pk, name
-    kept = _kept.get(key)
-    if kept is None:
+    cached = _cached.get(key)
+    if cached is None:
         return act(_find(call, name))
-    kept.project = call.project
+    require(call.actor, "project.view", call.project)  # as _find does
+    cached.project = call.project
     try:
-        return act(kept)
+        return act(cached)
     except NotFound:
-        _kept.pop(key)
+        _cached.pop(key)
         fresh = _find(call, name)
-        if fresh.pk == kept.pk:
+        if fresh.pk == cached.pk:
             raise
         return act(fresh)
 
 
 def _find(call: Call, name: str) -> LockNamespace:
-    return _kept.put((call.project.pk, name), NAMESPACES.find(call, name))
+    return _cached.put((call.project.pk, name), NAMESPACES.find(call, name))

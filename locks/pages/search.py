@@ -20,7 +20,7 @@ def players(project: Project, start: str, after: str, limit: int) -> list[Known]
 
 @searcher("mutex")
 def mutexes(project: Project, text: str, limit: int) -> list[Hit]:
-    """Mutexes, held or free, whose property begins so."""
+    """Mutexes, held or free, whose property starts with the text."""
     rows, now_ms = reads.by_property(project, text, limit=limit), reads.now_ms()
     found = []
     for row in rows:

@@ -1,5 +1,5 @@
-"""Every write of locks: the one function behind each door."""
-from locks.services.holding import Held, holding
+"""Changes of mutexes, for every entry point: pages, GS2 methods, admin. Those of namespaces: services/namespaces.py."""
+from locks.services.locked import Lease, locked
 from locks.services.mutexes import delete_mutex, force_release, lock, no_mutex, unlock
 
-__all__ = ["Held", "delete_mutex", "force_release", "holding", "lock", "no_mutex", "unlock"]
+__all__ = ["Lease", "delete_mutex", "force_release", "lock", "locked", "no_mutex", "unlock"]

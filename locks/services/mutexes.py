@@ -1,4 +1,4 @@
-"""Writes of mutexes: lock, unlock, delete, release by force. Each is decided by one statement (locks/sql.py)."""
+"""Lock, unlock, delete and release mutexes. One statement decides each (locks/sql.py)."""
 from __future__ import annotations
 
 from functools import partial
@@ -162,7 +162,7 @@ def force_release(*, actor: Actor, namespace: LockNamespace, mutex: Mutex, revis
                       message="lock.mutex.reason.error.require", extra={"field": "reason"})  # fmt: skip
     key = bytes(mutex.key)
     with transaction.atomic():
-        state = sql.free(key, Ended.FORCED, by=actor.name[:150], revision=revision)
+        state = sql.free(key, Ended.FORCED, by=actor.name, revision=revision)
         if state is None:
             seen = sql.read(key)
             if seen is None or not seen.held:

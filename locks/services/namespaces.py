@@ -1,4 +1,4 @@
-"""Writes of lock namespaces."""
+"""Create, change and delete lock namespaces."""
 from __future__ import annotations
 
 import time
@@ -22,7 +22,7 @@ SERVER = "system"
 
 
 def create_namespace(*, actor: Actor, project: Project, name: str, **settings: Any) -> LockNamespace:
-    """Make a namespace. settings: any of LOCKS.settings. Raises NotFound, Denied, Invalid (name), Conflict (name taken)."""
+    """Create a namespace. settings: any of LOCKS.settings. Raises NotFound, Denied, Invalid (name), Conflict (name taken)."""
     with transaction.atomic():
         row = namespaces.create(LOCKS, actor=actor, project=project, name=name, settings=settings)
         # Read when the old one of that name, if there was one, is gone with its rows: its revisions are counted in then.

@@ -1,7 +1,7 @@
 """Entry points for programs: GS2-Freeze, our own JSON API, and the published protocols of SourceDeploy and ASM.
 
 - freeze.py has GS2-Freeze's six methods; own/ the JSON API below /api/v1; sourcedeploy/ and asm/ one protocol each.
-- find.py finds the rows that a path names, and asks for `project.view` before a handler that only reads.
+- find/ finds the rows that a path names, and asks for `project.view` before a handler that only reads.
 
 A handler turns fields into arguments and rows into JSON. What a caller may do is asked by the service that a handler calls,
 and by `viewing` for handlers that call none. No other room imports this one.

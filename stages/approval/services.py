@@ -28,7 +28,7 @@ from stages.core.words import phrase_of
 from stages.gates.reads import blocking, closed, refusal
 from stages.models import Rollout, Stage
 from stages.models.governance import Approval, ApprovalRule, Vote
-from stages.states import BY_ID, Kind, RolloutState, StepState
+from stages.states import BY_ID, Cause, Kind, RolloutState, StepState
 
 RUN = "stages.worker.tasks.run_rollout"
 
@@ -109,7 +109,7 @@ def reject_rollout(*, actor: Actor, rollout: Rollout, reason: str = "") -> Rollo
     with transaction.atomic():
         now = _waiting(rollout)
         _check_voter(actor, now)
-        _end(now, "A2", f"Rejected by {actor.name}" + (f": {why}" if why else "."), cause="user")
+        _end(now, "A2", f"Rejected by {actor.name}" + (f": {why}" if why else "."), cause=Cause.USER)
         record(actor=actor, action="rollout.reject", obj=now, before={"state": now.state},
                after={"stage": now.stage.name, "state": RolloutState.REJECTED}, reason=why)
     return Rollout.objects.select_related("stage").get(pk=rollout.pk)
@@ -175,7 +175,7 @@ def resolve(rollout: Rollout) -> Decision | None:
                 _touch(now)
                 engine.wake(RUN, now.pk)
         case Void(sentence=sentence):
-            _end(now, "A3", sentence, cause="system")
+            _end(now, "A3", sentence, cause=Cause.SYSTEM)
             record(actor=SYSTEM, action="rollout.void", obj=now, after={"stage": now.stage.name, "because": sentence})
         case Wait(sentence=sentence):
             if _set_sentence(now, sentence):

@@ -1,46 +1,51 @@
-"""When a canary's clocks ring, and what its reports add up to: pure, tested as tables."""
+"""When something is due for a canary, and what its reports add up to: functions of their arguments alone."""
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from stages.core.scenarios import CanaryPlan
-from stages.models.scenarios import Analysis
+from stages.states import Analysis, RolloutState
 
 
 def next_wake(*moments: datetime | None) -> datetime | None:
-    """The earliest of what is due; None when nothing is."""
+    """The earliest of the moments; None when there is none."""
     return min((moment for moment in moments if moment is not None), default=None)
 
 
 def ends_at(plan: CanaryPlan, began: datetime, number: int) -> datetime:
-    """When the interval with this number, from 1, is over; the last ends with the analysis."""
+    """The end of the interval with this number, from 1; the last one ends with the analysis.
+
+    began: RolloutCanary.analysis_began_at.
+    """
     return began + timedelta(seconds=plan.delay_s + min(number * plan.interval_s, max(plan.duration_s, plan.interval_s)))
 
 
 def next_look(plan: CanaryPlan, began: datetime, reports: int, now: datetime) -> datetime:
-    """When the next report can be made: `reports` are there already."""
+    """When the next report can be made, `now` at the earliest; reports: how many there are."""
     return max(now, ends_at(plan, began, reports + 1))
 
 
 def last_call(plan: CanaryPlan, began: datetime) -> datetime:
-    """When missing data is no longer waited for: metrics arrive a little late, so one more interval, at most a minute."""
+    """Until when missing data is waited for: metrics arrive late, so one interval longer than the analysis, at most a minute."""
     return ends_at(plan, began, plan.reports) + timedelta(seconds=min(60, plan.interval_s))
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The end of an analysis: passed by the score, failed by it."""
+    """The result of an analysis. score: 0 to 100."""
 
     passed: bool
     score: float
 
 
 def verdict(plan: CanaryPlan, scores: Sequence[float]) -> Verdict | None:
-    """What the reports so far say: None while the end is open.
+    """The result that the reports so far give; None while it is open.
 
-    It fails early when even full marks from now on would not reach the score: every minute less for bad versions.
+    scores: one per report, 0 to 100. It fails before the last report when even 100 for each of the rest would not reach
+    the score that passes, so that players have bad versions for a shorter time.
     """
     total = sum(scores)
     left = plan.reports - len(scores)
@@ -51,25 +56,28 @@ def verdict(plan: CanaryPlan, scores: Sequence[float]) -> Verdict | None:
     return Verdict(False, round(best, 1)) if best < plan.pass_score else None
 
 
-@dataclass(frozen=True)
-class Due:
-    """What the clock has brought. action: canary_expire, advance, canary_accept or look."""
+class Due(StrEnum):
+    """What is to be done with a canary now: withdraw it, go to the next weight, accept it, or look at it again."""
 
-    action: str
+    EXPIRE = "canary_expire"
+    ADVANCE = "advance"
+    ACCEPT = "canary_accept"
+    LOOK = "look"
 
 
 def due(
     plan: CanaryPlan, state: str, now: datetime, *, hold_until: datetime | None, weight_until: datetime | None, weight_index: int
 ) -> Due:
-    """The one thing to do now; the next look finds the next one.
+    """The one thing to do now; called again, it names the next one.
 
-    A time limit beats everything. Where nobody judges (analysis none), the end of the last pause accepts.
+    state: of the rollout. The times and weight_index are those of RolloutCanary. A time limit comes before everything
+    else. Where nobody decides (Analysis.NONE), the end of the last pause accepts.
     """
     if hold_until is not None and hold_until <= now:
-        return Due("canary_expire")
+        return Due.EXPIRE
     if weight_until is not None and weight_until <= now:
         if weight_index + 1 < len(plan.weights):
-            return Due("advance")
-        if state == "canary_hold" and plan.analysis == Analysis.NONE:
-            return Due("canary_accept")
-    return Due("look")
+            return Due.ADVANCE
+        if state == RolloutState.CANARY_HOLD and plan.analysis == Analysis.NONE:
+            return Due.ACCEPT
+    return Due.LOOK

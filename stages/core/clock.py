@@ -1,4 +1,4 @@
-"""The database's clock, which decides what is due, so that hosts whose clocks differ agree."""
+"""The database's clock. It decides what is due, so that hosts whose clocks differ agree."""
 from __future__ import annotations
 
 from datetime import datetime
@@ -10,6 +10,6 @@ from stages.models import Rollout
 
 
 def clock_of(rollout: Rollout) -> datetime:
-    """What time it is, asked of the database with the rollout's row."""
+    """The database's time, read with the rollout's row; one query."""
     rows = Rollout.objects.filter(pk=rollout.pk).annotate(clock=Now(output_field=DateTimeField()))
     return rows.values_list("clock", flat=True).get()

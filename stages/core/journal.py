@@ -1,36 +1,37 @@
-"""What a worker writes about a rollout, each write fenced by the attempt it claimed.
+"""The writes of a worker about a rollout, fenced by the attempt that the worker claimed.
 
-A worker that was frozen, lost its lease and comes back matches no row and gets LeaseLost: it can write nothing.
+Each write first updates the rollout's row where it still has that attempt. A worker that lost its lease and comes back
+matches no row, gets LeaseLost and has written nothing. Writes by people and by the clock use `append` and `end_canary`
+under the project's lock.
 """
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
 from gs2admin.transitions import apply
 from stages.core import ledger
-from stages.models import Output, Rollout, RolloutTarget, Stage, Step
-from stages.models.scenarios import Strategy
-from stages.states import BY_ID, FINAL, WORKABLE, RolloutState, StepState
+from stages.models import Output, Rollout, RolloutCanary, RolloutTarget, Stage, Step
+from stages.states import BY_ID, FINAL, WORKABLE, Leg, Protocol, RolloutState, StepState, Strategy
 from stages.steps.base import LeaseLost
 
-HELD = WORKABLE | {RolloutState.CANARY_ANALYZING}
-
+# The states in which a worker may have a lease.
+LEASED = WORKABLE | {RolloutState.CANARY_ANALYZING}
+# The contract's limit on the text of one output. characters.
 MAX_TEXT = 1_048_576
-# What a rollout has when no clock moves it.
-NO_CLOCK: dict[str, Any] = {"wake_at": None, "weight_until": None, "hold_until": None}
 
 
 @dataclass(frozen=True)
 class Line:
-    """One piece of output. stream: note (ours), stdout or stderr."""
+    """One piece of output. stream: "note" (gs2admin's own), "stdout" or "stderr"; step_position None: of no step."""
 
     text: str
     microservice: str = ""
@@ -40,7 +41,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to write about one rollout, until somebody claims it again."""
+    """The right to write about one rollout. It ends when another worker claims the rollout, which raises the attempt."""
 
     rollout_id: int
     project_id: int
@@ -48,36 +49,39 @@ class Claim:
     attempt: int
 
     @property
-    def rows(self):
-        """The rollout, if the claim still holds."""
+    def rows(self) -> QuerySet[Rollout]:
+        """The rollout's row as a queryset: one row while this claim is the newest, none afterwards."""
         return Rollout.objects.filter(pk=self.rollout_id, attempt=self.attempt)
 
 
 class MoveRefused(Exception):
-    """The rollout is still ours, but somebody moved it meanwhile (a cancel): look at it again and decide anew."""
+    """The claim still holds, but the rollout has another state now, such as canceling. Read it again and decide again."""
 
 
-def refuse(claim: Claim) -> None:
-    """Somebody moved the rollout. Raises MoveRefused, or LeaseLost when it is no longer ours."""
+def raise_moved(claim: Claim) -> NoReturn:
+    """For a move that changed no row. Raises MoveRefused where the claim still holds, else LeaseLost."""
     state(claim)
     raise MoveRefused
 
 
-def _lease():
+def _lease_end() -> CombinedExpression:
     return Now() + timedelta(seconds=settings.LEASE_S)
 
 
 def claim(rollout_id: int, worker: str) -> Claim | None:
-    """Take a rollout that needs a worker and has none; None when it is held, ended or waits for a person.
+    """Take a rollout that needs a worker and has none; None when it is leased, has ended or waits for a person.
 
-    The attempt is counted here, before any work. The database's clock decides whether a lease ran out.
+    worker: the label of this process (engine.worker_label). The attempt is counted here, before any work. The database's
+    clock decides whether a lease has run out.
     """
     free = Q(lease_until=None) | Q(lease_until__lt=Now())
-    due = Q(state__in=sorted(WORKABLE)) | Q(state=RolloutState.CANARY_ANALYZING, wake_at__lte=Now())
+    # A subquery and no join: with a join the UPDATE would name rows that were free when it began, and two could claim one.
+    look = Exists(RolloutCanary.objects.filter(rollout=OuterRef("pk"), wake_at__lte=Now()))
+    due = Q(state__in=sorted(WORKABLE)) | (Q(state=RolloutState.CANARY_ANALYZING) & look)
     with transaction.atomic():
         taken = (
             Rollout.objects.filter(free, due, pk=rollout_id, waiting=False)
-            .update(attempt=F("attempt") + 1, lease_until=_lease(), leased_by=worker[:200], revision=F("revision") + 1)
+            .update(attempt=F("attempt") + 1, lease_until=_lease_end(), leased_by=worker, revision=F("revision") + 1)
         )
         if not taken:
             return None
@@ -86,14 +90,14 @@ def claim(rollout_id: int, worker: str) -> Claim | None:
 
 
 def renew(claim: Claim) -> str:
-    """Hold the rollout for another lease; returns its state, which a person may have changed to canceling."""
-    if not claim.rows.filter(state__in=sorted(HELD)).update(lease_until=_lease()):
+    """Extend the lease; returns the rollout's state, which a person may have changed to canceling. Raises LeaseLost."""
+    if not claim.rows.filter(state__in=sorted(LEASED)).update(lease_until=_lease_end()):
         raise LeaseLost
     return state(claim)
 
 
 def state(claim: Claim) -> str:
-    """The rollout's state now; LeaseLost when somebody else holds it."""
+    """The rollout's state now. Raises LeaseLost when another worker has claimed it."""
     found = claim.rows.values_list("state", flat=True).first()
     if found is None:
         raise LeaseLost
@@ -101,97 +105,117 @@ def state(claim: Claim) -> str:
 
 
 def release(claim: Claim) -> None:
-    """Give an unfinished rollout back, so that another worker may take it at once."""
-    claim.rows.exclude(state__in=sorted(FINAL)).update(lease_until=None, leased_by="", rung_at=None)
+    """Give up the lease of a rollout that has not ended, so that another worker may claim it at once."""
+    claim.rows.exclude(state__in=sorted(FINAL)).update(lease_until=None, leased_by="", woken_at=None)
 
 
 def write(claim: Claim, lines: Iterable[Line]) -> None:
-    """Append output, numbered without gaps; one transaction."""
+    """Append output in a transaction of its own. Raises LeaseLost."""
     with transaction.atomic():
-        add(claim, lines)
+        append_claimed(claim, lines)
 
 
 def start_step(claim: Claim, step: Step, lines: Iterable[Line]) -> None:
-    """Mark the step running before anything of it happens, so that a crash is seen. Refused while canceling.
+    """Mark the step running before it does anything, so that a crash in the middle is seen.
 
-    The row is written first, so that a cancel that was answered before this is seen, and one after it waits.
+    The rollout's row is written first, so that a cancel is either seen here or waits until this has ended.
+    Raises MoveRefused when steps may not run any more (a cancel), LeaseLost.
     """
     running = [RolloutState.RUNNING, RolloutState.ROLLING_BACK, RolloutState.CANARY_REJECTING]
     with transaction.atomic():
         if not claim.rows.filter(state__in=running).update(revision=F("revision") + 1):
-            refuse(claim)
-        add(claim, lines)
+            raise_moved(claim)
+        append_claimed(claim, lines)
         Step.objects.filter(pk=step.pk).update(
             state=StepState.RUNNING, attempt=F("attempt") + 1, started_at=step.started_at or Now()
         )
 
 
 def remember(claim: Claim, step: Step, memo: dict[str, Any]) -> None:
-    """Keep what another attempt at the step needs to know."""
+    """Store what another attempt at the step needs to know. Raises LeaseLost."""
     with transaction.atomic():
-        _hold(claim)
+        _lock_rollout(claim)
         Step.objects.filter(pk=step.pk).update(memo=memo)
 
 
 def finish_step(claim: Claim, step: Step, to: StepState, summary: str, lines: Iterable[Line]) -> None:
-    """Close a running step with its last lines; the progress of the rollout and the board move with it."""
+    """Write the end of a running step and its last lines; the rollout's count of steps done changes with it.
+
+    to: a final state. Raises LeaseLost.
+    """
     with transaction.atomic():
         ledger.lock(claim.project_id)
-        add(claim, lines)
+        append_claimed(claim, lines)
         moved = Step.objects.filter(pk=step.pk, state=StepState.RUNNING).update(
-            state=to, summary=summary[:4000], ended_at=Now()
+            state=to, summary=summary, ended_at=Now()
         )
         if moved and to == StepState.SUCCEEDED:
             claim.rows.update(steps_done=F("steps_done") + 1)
 
 
 def finish(claim: Claim, move_id: str, *, error: str, consistent: bool, lines: Iterable[Line]) -> None:
-    """Make the final move. On success the stage's pins move with it, in the same transaction, all together."""
+    """Make the move that ends the rollout. On success the stage's pins move in the same transaction.
+
+    move_id: of the table of moves (states.MOVES). error: what the page shows as the reason, "" for none. consistent:
+    whether all targets run what is pinned now. Raises MoveRefused, LeaseLost.
+    """
     move = BY_ID[move_id]
     with transaction.atomic():
         ledger.lock(claim.project_id)
-        add(claim, lines)
+        append_claimed(claim, lines)
         Step.objects.filter(rollout_id=claim.rollout_id, state=StepState.RUNNING).update(
             state=StepState.CANCELED if move.target == RolloutState.CANCELED else StepState.FAILED, ended_at=Now()
         )
         Step.objects.filter(rollout_id=claim.rollout_id, state=StepState.PENDING).update(state=StepState.NO_PROGRESS)
-        ended = {"ended_at": Now(), "lease_until": None, **NO_CLOCK}
-        if not apply(claim.rows, move, error=error, consistent=consistent, **ended):
-            refuse(claim)
+        if not apply(claim.rows, move, error=error, consistent=consistent, ended_at=Now(), lease_until=None):
+            raise_moved(claim)
+        end_canary(claim.rollout_id)
         if move_id in {"B1", "J1", "J2"}:
-            RolloutTarget.objects.filter(rollout_id=claim.rollout_id, name__in=_undone(claim)).update(undone=True)
+            RolloutTarget.objects.filter(rollout_id=claim.rollout_id, name__in=_undone_targets(claim)).update(undone=True)
         changes: dict[str, Any] = {"revision": F("revision") + 1, "updated_at": Now()}
         if move.target == RolloutState.SUCCEEDED:
             changes["current_set"] = claim.rows.values("to_set")[:1]
-            if coloured(claim).exists():
+            if blue_green(claim).exists():
                 changes |= {"colour": claim.rows.values("colour")[:1], "idle_set": claim.rows.values("from_set")[:1]}
         Stage.objects.filter(pk=claim.stage_id).update(**changes)
 
 
-def coloured(claim: Claim):
-    """The rollout, if it is blue/green; a mesh release of that type has no colours, only a weight."""
-    return claim.rows.filter(strategy=Strategy.BLUE_GREEN).exclude(family="asm")
+def end_canary(rollout_id: int, **changes: Any) -> None:
+    """Stop the clocks of the rollout's canary, if it has one, within the caller's transaction, which wrote the rollout first.
+
+    changes: further columns of RolloutCanary.
+    """
+    stopped = {"wake_at": None, "weight_until": None, "hold_until": None}
+    RolloutCanary.objects.filter(pk=rollout_id).update(**stopped, **changes)
 
 
-def _undone(claim: Claim):
-    """The targets on which something was taken back."""
-    return Step.objects.filter(rollout_id=claim.rollout_id, leg="undo").values("target_name")
+def blue_green(claim: Claim) -> QuerySet[Rollout]:
+    """The rollout's row if its stage has colours: blue/green, but no mesh release, which has only a weight. Else no row."""
+    return claim.rows.filter(strategy=Strategy.BLUE_GREEN).exclude(protocol=Protocol.ASM)
 
 
-def _hold(claim: Claim) -> None:
-    """Lock the rollout's row and make sure that it is still ours."""
+def _undone_targets(claim: Claim) -> QuerySet[Step]:
+    """The names of the targets on which something was taken back."""
+    return Step.objects.filter(rollout_id=claim.rollout_id, leg=Leg.UNDO).values("target_name")
+
+
+def _lock_rollout(claim: Claim) -> None:
+    """Lock the rollout's row until the end of the transaction. Raises LeaseLost."""
     if not claim.rows.update(revision=F("revision") + 1):
         raise LeaseLost
 
 
-def add(claim: Claim, lines: Iterable[Line]) -> None:
+def append_claimed(claim: Claim, lines: Iterable[Line]) -> None:
     """Append output within the caller's transaction. Raises LeaseLost."""
     if not append(claim.rollout_id, claim.stage_id, lines, attempt=claim.attempt):
         raise LeaseLost
 
 
 def append(rollout_id: int, stage_id: int, lines: Iterable[Line], **fence: Any) -> bool:
-    """Number and insert output within the caller's transaction; False when the fence no longer matches the rollout."""
+    """Append output, numbered without gaps, within the caller's transaction.
+
+    fence: conditions on the rollout's row. False, and nothing written, when the row does not meet them.
+    """
     pieces = [piece for line in lines for piece in split(line)]
     rows = Rollout.objects.filter(pk=rollout_id, **fence)
     if not rows.update(last_seq=F("last_seq") + len(pieces), revision=F("revision") + 1):
@@ -214,7 +238,7 @@ def append(rollout_id: int, stage_id: int, lines: Iterable[Line], **fence: Any) 
 
 
 def split(line: Line) -> list[Line]:
-    """One line as pieces that fit the contract's limit on an output's text: split, never cut."""
+    """The line as pieces of at most MAX_TEXT characters; nothing of it is lost."""
     if len(line.text) <= MAX_TEXT:
         return [line]
     return [

@@ -1,4 +1,4 @@
-"""Numbers and revisions of a project, and its version sets."""
+"""The counters of a project, its lock, and its version sets."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -13,7 +13,8 @@ from stages.models import Ledger, VersionSet
 def lock(project_id: int, **steps: int) -> Ledger:
     """Take the project's lock until the end of the transaction, raise its revision, and return its counters.
 
-    steps: counters to raise as well, such as rollouts_count=1. Call it first in a transaction (Ledger says why).
+    steps: how much to add to further counters, such as rollouts_count=1. It has to be the first lock of a transaction, so
+    that no two transactions wait for each other (models.Ledger).
     """
     raises = {"revision": F("revision") + 1} | {name: F(name) + by for name, by in steps.items()}
     if not Ledger.objects.filter(pk=project_id).update(**raises):
@@ -27,12 +28,15 @@ def lock(project_id: int, **steps: int) -> Ledger:
 
 
 def revision(project_id: int) -> int:
-    """The board's cursor: 0 before anything happened."""
+    """The project's revision, 0 before the first change; the board polls it."""
     return Ledger.objects.filter(pk=project_id).values_list("revision", flat=True).first() or 0
 
 
 def frozen(project_id: int, versions: Mapping[str, str]) -> VersionSet:
-    """The set of exactly these versions, made and numbered when it is new. The project's lock must be held."""
+    """The set of exactly these versions ({microservice: version}), made and numbered when it is new.
+
+    The caller holds the project's lock.
+    """
     content = dict(sorted(versions.items()))
     key = digest(content)
     found = VersionSet.objects.filter(project_id=project_id, digest=key).first()

@@ -1,19 +1,20 @@
-"""What a scenario says, as plain values: the canary plan, the copy that a rollout keeps, and sentences for people."""
+"""A scenario as plain values: the canary plan, the copy that a rollout keeps, and sentences for people."""
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stages.models.scenarios import Analysis, Scenario, Strategy
+from stages.models.scenarios import Scenario
+from stages.states import Analysis, Strategy
 
-# A rollback with a canary would leave players on the bad version for longer, so it goes straight.
+# A rollback with a canary would leave players on the bad version for longer, so it takes the normal strategy.
 STRAIGHT = {Strategy.CANARY: Strategy.NORMAL}
 
 
 @dataclass(frozen=True)
 class Weight:
-    """Percent of the players, and for how long; pause_s None: until somebody advances."""
+    """Percent of the players, and for how many seconds; pause_s None: until a person advances."""
 
     percent: int
     pause_s: int | None = None
@@ -21,9 +22,9 @@ class Weight:
 
 @dataclass(frozen=True)
 class Metric:
-    """A query and what its value must be. better: "lower" (at most threshold) or "higher" (at least).
+    """A query and the limit of its value. better: "lower" (at most threshold) or "higher" (at least).
 
-    base: a second query; then the value may be worse than that one's by at most threshold percent.
+    base: a second query; then the value may be worse than that of base by at most threshold percent.
     """
 
     name: str
@@ -38,8 +39,8 @@ class Metric:
 class CanaryPlan:
     """How a canary proceeds; times in seconds. Stored as Scenario.canary by `stored`, read by `plan_of`.
 
-    time_limit_s: the longest wait for a decision, None: for ever. The metrics are looked at every interval_s, from
-    delay_s after the gray part is up, for duration_s; step_s is the resolution of the queries.
+    time_limit_s: the longest wait for a decision, None for no limit. The metrics are read every interval_s, from delay_s
+    after the gray part is up, for duration_s; step_s is the resolution of the queries. pass_score: 0 to 100.
     """
 
     weights: tuple[Weight, ...] = (Weight(5),)
@@ -60,7 +61,7 @@ class CanaryPlan:
 
 
 def plan_of(stored: Mapping[str, Any]) -> CanaryPlan:
-    """The plan of a stored object; what is missing has its default."""
+    """The plan of a stored object; a field that is missing has its default."""
     values = {name: value for name, value in stored.items() if name in CanaryPlan.__dataclass_fields__}
     if "weights" in values:
         values["weights"] = tuple(Weight(**each) for each in values["weights"])
@@ -70,7 +71,7 @@ def plan_of(stored: Mapping[str, Any]) -> CanaryPlan:
 
 
 def stored(plan: CanaryPlan) -> dict[str, Any]:
-    """The plan as plain JSON."""
+    """The plan as plain JSON, as plan_of reads it."""
     found = {name: getattr(plan, name) for name in CanaryPlan.__dataclass_fields__}
     found["weights"] = [{"percent": each.percent, "pause_s": each.pause_s} for each in plan.weights]
     found["metrics"] = [{name: getattr(each, name) for name in Metric.__dataclass_fields__} for each in plan.metrics]
@@ -95,7 +96,7 @@ class Way:
 
     @property
     def analysis(self) -> str:
-        """none where there is no canary."""
+        """Who decides on the canary; Analysis.NONE where there is no canary."""
         return self.canary.analysis if self.strategy == Strategy.CANARY else Analysis.NONE
 
 
@@ -135,7 +136,7 @@ def way_of(copy: Mapping[str, Any]) -> Way:
 
 
 def sentences(way: Way, targets: int) -> list[str]:
-    """What a rollout that proceeds so does, for the preview and the scenario's page. targets: how many there are."""
+    """How a rollout of that way proceeds, for the preview and the scenario's page. targets: how many there are."""
     if way.plain:
         return ["One microservice after the other, each on all targets.", "If a step fails it stops there; nothing is undone."]
     found = [_spread(way, targets)]

@@ -39,14 +39,14 @@ def order_key(version: str) -> tuple | None:
 
 
 def is_downgrade(old: str, new: str) -> bool:
-    """Whether `new` is surely lower than `old`; versions without an order never are."""
+    """Whether `new` is lower than `old`; False for versions without an order."""
     before, after = order_key(old), order_key(new)
     return before is not None and after is not None and after < before
 
 
 @dataclass(frozen=True)
 class Change:
-    """What happens to one microservice. kind: added, removed, changed, downgraded, redeployed or same.
+    """The change of one microservice. kind: added, removed, changed, downgraded, redeployed or same.
 
     old and new are versions; empty where there is none.
     """
@@ -65,8 +65,8 @@ class Change:
 def differences(old: Mapping[str, str], new: Mapping[str, str], unsure: Iterable[str] = ()) -> list[Change]:
     """One Change per microservice of either side, ordered by name.
 
-    unsure: microservices that an unfinished rollout may have left on another version than the pinned one; where
-    the pin does not change they are deployed again.
+    old, new: {microservice: version}. unsure: microservices that an unfinished rollout may have left on another version
+    than the pinned one; where the pin does not change they are deployed again (redeployed).
     """
     left = set(unsure)
     found = []

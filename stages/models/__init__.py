@@ -12,11 +12,11 @@ from stages.models.delivery import (
     VersionSet,
 )
 from stages.models.governance import Approval, ApprovalRule, AutoPromotion, FreezeWindow, Stop, Vote
-from stages.models.scenarios import CanaryReport, Release, RolloutTarget, Scenario, StageType
+from stages.models.scenarios import CanaryReport, Release, RolloutCanary, RolloutTarget, Scenario
 from stages.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "VERSION", "Approval", "ApprovalRule", "AutoPromotion", "CanaryReport", "FreezeWindow", "Ledger", "Microservice",
-    "Output", "Release", "Rollout", "RolloutTarget", "Scenario", "Stage", "StageType", "Step", "Stop", "Target", "Version",
+    "Output", "Release", "Rollout", "RolloutCanary", "RolloutTarget", "Scenario", "Stage", "Step", "Stop", "Target", "Version",
     "VersionSet", "Vote", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
 ]

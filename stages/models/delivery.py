@@ -1,4 +1,4 @@
-"""Tables and constraints of stages, versions and rollouts; nothing else. The database refuses the impossible."""
+"""Tables and constraints of stages, versions and rollouts."""
 from __future__ import annotations
 
 import uuid
@@ -11,17 +11,30 @@ from django.db.models.functions import Now
 from gs2admin.identity.models import Project
 from gs2admin.names import NAME
 from stages.models import querysets
-from stages.models.scenarios import Scenario, StageType
-from stages.states import FINAL, LIVE, Kind, RolloutState, StepState
+from stages.models.scenarios import Scenario
+from stages.states import (
+    FINAL,
+    LIVE,
+    Cause,
+    Kind,
+    Leg,
+    Origin,
+    Phase,
+    Protocol,
+    RolloutState,
+    StageType,
+    StepState,
+    Strategy,
+)
 
 VERSION = r"^[^\s\x00-\x1f\x7f]{1,32}\Z"
 
 
 class Ledger(models.Model):
-    """One row per project: its counters, and the lock that orders changes of its structure.
+    """One row per project: its counters, and the lock that orders the changes of its stages and rollouts.
 
-    Every transaction that takes more than one lock in a project updates this row first, so that none can wait in a
-    circle. revision rises with every change that the board shows.
+    A transaction that takes further locks in a project updates this row first, so that no two wait for each other.
+    revision rises with each change that the board shows.
     """
 
     project = models.OneToOneField(Project, models.CASCADE, primary_key=True, related_name="ledger")
@@ -164,26 +177,26 @@ class Target(models.Model):
 
 
 class Rollout(models.Model):
-    """One run of promote or rollback. This row is the truth; the queue only wakes a worker to look at it.
+    """One run of promote, rollback, deploy or release. This row is the truth; the queue only wakes a worker to look at it.
 
-    attempt counts claims and fences writes: who finishes must still hold the attempt it claimed. revision rises
-    with every change that a page shows. last_seq numbers the output.
+    attempt counts claims and is the fence: a worker's write succeeds only while the attempt that it claimed is the newest.
+    lease_until: until when that worker has the rollout. revision rises with each change that a page shows. last_seq: the
+    number of the last output.
 
-    scenario_copy: the scenario as it was at the click (stages.scenarios.frozen). waiting: queued behind another live
-    rollout of the stage; only SourceDeploy's deploy may. gray_weight: percent of the players who get the new versions
-    while a canary is up. wake_at: when a canary has something due (the earliest of weight_until, hold_until, and the
-    next look at the metrics). colour: the one that this rollout deploys to.
+    protocol: the one it was requested through. leg: the part that it is in. cause: why it left its way, where it did.
+    scenario_copy: the scenario as it was at the click (stages.core.scenarios.frozen). waiting: queued behind another live
+    rollout of the stage; only SourceDeploy's deploy may. colour: the one that this rollout deploys to. woken_at: when a
+    worker was last woken for it. A rollout with a canary has a RolloutCanary.
     """
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="rollouts")
     stage = models.ForeignKey(Stage, models.PROTECT, related_name="rollouts")
     number = models.PositiveIntegerField()
-    family = models.CharField(max_length=16, default="freeze")
+    protocol = models.CharField(max_length=16, choices=Protocol.choices, default=Protocol.FREEZE)
     kind = models.CharField(max_length=16, choices=Kind.choices)
-    strategy = models.CharField(max_length=16, default="normal")
-    analysis = models.CharField(max_length=16, default="none")
-    leg = models.CharField(max_length=16, default="base")
-    cause = models.CharField(max_length=16, blank=True)
+    strategy = models.CharField(max_length=16, choices=Strategy.choices, default=Strategy.NORMAL)
+    leg = models.CharField(max_length=16, choices=Leg.choices, default=Leg.BASE)
+    cause = models.CharField(max_length=16, choices=Cause.choices, blank=True)
     state = models.CharField(max_length=24, choices=RolloutState.choices, default=RolloutState.QUEUED)
     from_set = models.ForeignKey(VersionSet, models.PROTECT, null=True, related_name="+")
     to_set = models.ForeignKey(VersionSet, models.PROTECT, related_name="+")
@@ -203,7 +216,7 @@ class Rollout(models.Model):
     attempt = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
     leased_by = models.CharField(max_length=200, blank=True)
-    rung_at = models.DateTimeField(null=True)
+    woken_at = models.DateTimeField(null=True)
     revision = models.BigIntegerField(default=0)
     last_seq = models.PositiveIntegerField(default=0)
     steps_total = models.PositiveIntegerField(default=0)
@@ -216,12 +229,6 @@ class Rollout(models.Model):
     sequence = models.BooleanField(default=True)
     rollback = models.BooleanField(default=False)
     waiting = models.BooleanField(default=False)
-    gray_weight = models.PositiveSmallIntegerField(default=0)
-    weight_index = models.PositiveSmallIntegerField(default=0)
-    weight_until = models.DateTimeField(null=True)
-    hold_until = models.DateTimeField(null=True)
-    analysis_began_at = models.DateTimeField(null=True)
-    wake_at = models.DateTimeField(null=True)
     colour = models.CharField(max_length=8, blank=True)
 
     objects = querysets.RolloutQuerySet.as_manager()
@@ -243,7 +250,6 @@ class Rollout(models.Model):
                 condition=Q(state__in=sorted(LIVE)) | Q(lease_until=None), name="rollout_lease_only_while_live"
             ),
             models.CheckConstraint(condition=Q(steps_done__lte=models.F("steps_total")), name="rollout_steps_done_fits"),
-            models.CheckConstraint(condition=Q(gray_weight__lte=100), name="rollout_gray_weight_0_100"),
             models.CheckConstraint(
                 condition=Q(waiting=False) | Q(state__in=[RolloutState.QUEUED, RolloutState.CANCELED]),
                 name="rollout_waits_only_in_the_queue",
@@ -255,20 +261,25 @@ class Rollout(models.Model):
             models.Index(fields=["stage", "-id"], name="rollout_of_stage"),
             models.Index(fields=["stage", "-id"], condition=Q(started_at__isnull=False), name="rollout_ran_on_stage"),
             models.Index(fields=["lease_until"], condition=Q(state__in=sorted(LIVE)), name="rollout_live_lease"),
-            models.Index(fields=["wake_at"], condition=Q(wake_at__isnull=False), name="rollout_wakes"),
             models.Index(fields=["stage", "id"], condition=Q(waiting=True), name="rollout_waits"),
         ]
 
     def __str__(self) -> str:
         return f"rollout {self.number}"
 
+    @property
+    def gray_weight(self) -> int:
+        """Percent of the players who get the new versions now; 0 without a canary. A query, unless `canary` was selected."""
+        canary = getattr(self, "canary", None)
+        return canary.weight if canary else 0
+
 
 class Step(models.Model):
     """One phase of one microservice on one target, with its configuration as it was at the click.
 
-    Steps of a wave run before those of the next; lanes of a wave run at the same time, steps of a lane in order. leg:
-    base, canary, full, or undo: then `undoes` is the step that is taken back. origin: empty where this rollout runs it;
-    carried: the rollout that is retried has done it; skipped: somebody had it left out, summary says why.
+    Steps of a wave run before those of the next; lanes of a wave run at the same time, steps of a lane in order. undoes:
+    the step that an undo takes back. origin: why it counts as done without being run; of
+    Origin.SKIPPED, summary says why it was left out. memo: what another attempt needs to know.
     """
 
     rollout = models.ForeignKey(Rollout, models.CASCADE, related_name="steps")
@@ -277,7 +288,7 @@ class Step(models.Model):
     old_version = models.CharField(max_length=32, blank=True)
     new_version = models.CharField(max_length=32, blank=True)
     target_name = models.CharField(max_length=128, blank=True)
-    phase = models.CharField(max_length=8)
+    phase = models.CharField(max_length=8, choices=Phase.choices)
     kind = models.CharField(max_length=16)
     config = models.JSONField(default=dict)
     memo = models.JSONField(default=dict)
@@ -286,10 +297,10 @@ class Step(models.Model):
     summary = models.TextField(blank=True)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
-    leg = models.CharField(max_length=8, default="base")
+    leg = models.CharField(max_length=8, choices=Leg.choices, default=Leg.BASE)
     wave = models.PositiveSmallIntegerField(default=0)
     lane = models.PositiveSmallIntegerField(default=0)
-    origin = models.CharField(max_length=8, blank=True)
+    origin = models.CharField(max_length=8, choices=Origin.choices, blank=True)
     undoes = models.ForeignKey("self", models.CASCADE, null=True, related_name="undone_by")
 
     class Meta:
@@ -335,4 +346,3 @@ class Output(models.Model):
         return f"output {self.seq} of rollout {self.rollout_id}"
 
 
-# The tables of what governs rollouts have a file of their own; Django looks for all of an app's here.

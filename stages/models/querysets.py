@@ -1,4 +1,4 @@
-"""Every read of stages, versions and rollouts, as chainable queryset methods. No rights here: callers hold a project."""
+"""Reads of stages, versions and rollouts that several rooms share, as queryset methods. They do not look at rights."""
 from __future__ import annotations
 
 from datetime import timedelta
@@ -78,19 +78,19 @@ class RolloutQuerySet(models.QuerySet):
         return self.filter(project_id=project_id).order_by("-id")
 
     def live(self) -> RolloutQuerySet:
-        """Past approval and not final; at most one per stage."""
+        """Past approval and not final; of a stage at most one that does not wait for its turn."""
         return self.filter(state__in=sorted(LIVE))
 
     def lost(self) -> RolloutQuerySet:
-        """Rollouts that a worker should hold and none does: the lease ran out, or nobody came for a while."""
-        waited = Q(rung_at=None, created_at__lt=Now() - timedelta(seconds=5)) | Q(rung_at__lt=Now() - timedelta(seconds=10))
+        """Rollouts that need a worker and have none, and for which none was woken just now."""
+        waited = Q(woken_at=None, created_at__lt=Now() - timedelta(seconds=5)) | Q(woken_at__lt=Now() - timedelta(seconds=10))
         rows = self.filter(waited, state__in=sorted(WORKABLE), waiting=False)
         return rows.filter(Q(lease_until=None) | Q(lease_until__lt=Now()))
 
     def undoable(self, stage_id: int) -> RolloutQuerySet:
-        """Succeeded rollouts forward that changed something, replaced something, and were not rolled back since; newest first.
+        """Succeeded rollouts that replaced versions by others and were not rolled back since, newest first; no rollbacks.
 
-        The first is what a rollback undoes: rolling back twice goes two steps back, and promoting is the redo.
+        The first is what a rollback undoes; so rolling back twice goes two rollouts back.
         """
         undone = self.model.objects.filter(undoes=OuterRef("pk"), state=RolloutState.SUCCEEDED)
         return (
@@ -106,5 +106,5 @@ class OutputQuerySet(models.QuerySet):
     """Reads of output."""
 
     def kept(self) -> OutputQuerySet:
-        """Output that clients may still see: older pieces vanish, even before the cleaner comes."""
+        """Output that clients may still see: nothing older than OUTPUT_KEEP_DAYS, also before the cleaner has removed it."""
         return self.filter(at__gt=Now() - timedelta(days=settings.OUTPUT_KEEP_DAYS))

@@ -1,4 +1,4 @@
-"""Tables of how a rollout proceeds: scenarios, what a rollout froze of its targets, canary reports, mesh releases."""
+"""Tables of how a rollout proceeds: scenarios, a rollout's copy of its targets, its canary and reports, mesh releases."""
 from __future__ import annotations
 
 import uuid
@@ -9,40 +9,15 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from gs2admin.names import NAME
-
-
-class StageType(models.TextChoices):
-    """What a stage deploys to; the values are SourceDeploy's words."""
-
-    SERVER = "Server", "Servers"
-    AUTO_SCALING = "AutoScalingGroup", "Auto scaling group"
-    KUBERNETES = "KubernetesService", "Kubernetes"
-    OBJECT_STORAGE = "ObjectStorage", "Object storage"
-
-
-class Strategy(models.TextChoices):
-    """How the new version comes to all targets; the values are SourceDeploy's words."""
-
-    NORMAL = "normal", "Normal"
-    ROLLING = "rolling", "Rolling"
-    BLUE_GREEN = "blueGreen", "Blue/green"
-    CANARY = "canary", "Canary"
-
-
-class Analysis(models.TextChoices):
-    """Who says whether a canary is good."""
-
-    NONE = "none", "Nobody: it goes on when its pauses are over"
-    MANUAL = "manual", "A person"
-    AUTO = "auto", "Metrics"
+from stages.states import Analysis, Strategy
 
 
 class Scenario(models.Model):
     """How rollouts of a stage proceed. A rollout keeps a copy of it as it was at the click (Rollout.scenario_copy).
 
     The primary key is the numeric id that SourceDeploy clients know. commands: {phase: [{"kind", "config"}, …]}; a
-    phase that is named here replaces what the targets have for it. canary: see stages.scenarios.CanaryPlan.
-    config: SourceDeploy's own object as it was sent, canaryConfig included; empty for scenarios made here.
+    phase that is named here replaces what the targets have for it. canary: see stages.core.scenarios.CanaryPlan.
+    config: the object that SourceDeploy's client sent, canaryConfig included; empty for scenarios made here.
     approvers: {"roles": [role, …], "people": [user name, …]}; empty lists mean whoever may promote.
     """
 
@@ -103,8 +78,39 @@ class RolloutTarget(models.Model):
         return self.name
 
 
+class RolloutCanary(models.Model):
+    """Where the canary of a rollout stands. One row per rollout whose plan has a canary, made with the rollout.
+
+    analysis: who decides. weight: percent of the players who get the new versions now. weight_index: the position of
+    that weight in the scenario's plan, from 0. weight_until: the end of this weight's pause. hold_until: when the canary
+    is withdrawn unless somebody decides. analysis_began_at: when the metrics count from. wake_at: the earliest moment at
+    which something is due. The times are None where they do not apply.
+
+    Writers change the rollout's row first and this one in the same transaction: the rollout's attempt is the fence.
+    """
+
+    rollout = models.OneToOneField("stages.Rollout", models.CASCADE, primary_key=True, related_name="canary")
+    analysis = models.CharField(max_length=16, choices=Analysis.choices, default=Analysis.NONE)
+    weight = models.PositiveSmallIntegerField(default=0)
+    weight_index = models.PositiveSmallIntegerField(default=0)
+    weight_until = models.DateTimeField(null=True)
+    hold_until = models.DateTimeField(null=True)
+    analysis_began_at = models.DateTimeField(null=True)
+    wake_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(weight__lte=100), name="rollout_canary_weight_0_100"),
+            models.CheckConstraint(condition=Q(analysis__in=sorted(Analysis)), name="rollout_canary_analysis_known"),
+        ]
+        indexes = [models.Index(fields=["wake_at"], condition=Q(wake_at__isnull=False), name="rollout_canary_wakes")]
+
+    def __str__(self) -> str:
+        return f"canary of rollout {self.rollout_id}"
+
+
 class CanaryReport(models.Model):
-    """What the metrics said about one interval of a canary. Scores are 0 to 100.
+    """What the metrics gave for one interval of a canary. Scores are 0 to 100, times are of the metrics, step_s seconds.
 
     metrics: [{"id", "name", "weight", "passed", "value", "threshold", "deviation", "base": {…} or null,
     "canary": {"count", "avg", "max", "min"}}].
@@ -129,7 +135,7 @@ class CanaryReport(models.Model):
 
 
 class Release(models.Model):
-    """What a mesh release (ASM) has beside its rollout: the weight is Rollout.gray_weight, the phase its state.
+    """What a mesh release (ASM) has beside its rollout: its weight is RolloutCanary.weight, its phase Rollout.state.
 
     spec: the object as it was sent and later changed. gray_deployments: what was really created, bare Deployments.
     """

@@ -16,7 +16,7 @@ from stages.gates.reads import Gate
 from stages.models import Rollout
 from stages.models.governance import AutoPromotion
 from stages.pages.board import Board, Card
-from stages.states import RolloutState
+from stages.states import Analysis, RolloutState
 
 MOST_HELD = 20
 
@@ -92,7 +92,7 @@ def _card(card: Card, project: Project, now: datetime) -> Line | None:
         reason = words.reason or ("" if last.consistent else "its targets have different versions")
         small = f"{reason}; {started_by}" if reason else started_by
         return Line("bad", "alert-triangle", words.phrase, small, _page(last, project), "Look", last.number, card.stage.name)
-    if last.state == RolloutState.CANARY_HOLD and last.analysis != "none":
+    if last.state == RolloutState.CANARY_HOLD and last.canary.analysis != Analysis.NONE:
         return Line(
             "warn", "users", f"gives its versions to {last.gray_weight} % of the players and waits for a decision",
             started_by, _page(last, project), "Decide", last.number, card.stage.name,

@@ -125,10 +125,9 @@ def read_board(project: Project) -> Board:
     """The board of a project; at most nine queries."""
     revision = ledger.revision(project.pk)
     stages = list(Stage.objects.existing(project.pk).with_last_rollout())
-    rollouts = {
-        row.pk: row
-        for row in Rollout.objects.filter(pk__in=[s.last_rollout_id for s in stages if s.last_rollout_id]).defer("error")
-    } if stages else {}
+    wanted = [stage.last_rollout_id for stage in stages if stage.last_rollout_id]
+    last = Rollout.objects.filter(pk__in=wanted).select_related("canary").defer("error")
+    rollouts = {row.pk: row for row in last} if stages else {}
     sets = _sets(stages, rollouts.values())
     latest = _latest(project) if any(stage.source_id is None for stage in stages) else EMPTY
     live = [row.stage_id for row in rollouts.values() if row.state not in FINAL]

@@ -170,7 +170,9 @@ class Watch:
         known = self._parts.get(rights)
         if known and known.revision == now.revision:
             return known.by_name
-        rows = Rollout.objects.select_related("stage", "project", "from_set", "to_set", "retry_of", "undoes", "approval")
+        rows = Rollout.objects.select_related(
+            "stage", "project", "from_set", "to_set", "retry_of", "undoes", "approval", "canary"
+        )
         row = rows.get(pk=self.pk)
         context = parts_context(row, rights) | {"project": row.project, "oob": True}
         self._say = f"{label_of(row.state)}. {context['sentence']}"

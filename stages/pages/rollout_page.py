@@ -14,13 +14,24 @@ from stages.approval import voters
 from stages.core.actions import actions_of
 from stages.core.scenarios import span, way_of
 from stages.models import Output, Rollout, Step
-from stages.models.scenarios import Strategy
 from stages.pages.rollout_sentence import current_sentence
 from stages.pages.typical_duration import typical_seconds
 from stages.plan.previews import failing_step
 from stages.plan.redo import Chances, chances
 from stages.plan.steps import EVERYTHING
-from stages.states import ALL_PHASES, FINAL, LIVE, PHASES, TIMED, RolloutState, StepState
+from stages.states import (
+    ALL_PHASES,
+    FINAL,
+    LIVE,
+    PHASES,
+    TIMED,
+    Analysis,
+    Leg,
+    Protocol,
+    RolloutState,
+    StepState,
+    Strategy,
+)
 
 PARTS = ("head", "progress", "steps", "details")
 RIGHTS = (
@@ -99,7 +110,7 @@ def matrix(steps: Iterable[Step]) -> list[Row]:
     phases = tuple(phase for phase in ALL_PHASES if phase in PHASES or phase in there)
     rows: dict[tuple[str, str, bool], Row] = {}
     for step in wanted:
-        undo = step.leg == "undo"
+        undo = step.leg == Leg.UNDO
         key = (step.microservice, step.target_name, undo)
         if key not in rows:
             rows[key] = Row(step.microservice, step.old_version, step.new_version, step.target_name, phases, undo)
@@ -121,11 +132,11 @@ def buttons(rollout: Rollout, rights: tuple[str, ...], *, newest: bool, again: C
 
     if "canary.decide" in rights:
         decide = lambda action: reverse("rollout-canary", kwargs={**at, "action": action})  # noqa: E731
-        if "canary_accept" in actions and rollout.family != "asm":
+        if "canary_accept" in actions and rollout.protocol != Protocol.ASM:
             add("accept", "Accept…", "check", "btn btn-primary", decide("accept"))
-        if "advance" in actions and rollout.weight_index + 1 < len(way_of(rollout.scenario_copy).canary.weights):
+        if "advance" in actions and rollout.canary.weight_index + 1 < len(way_of(rollout.scenario_copy).canary.weights):
             add("advance", "Next weight…", "arrow-right", "btn", decide("advance"))
-        if "canary_reject" in actions and rollout.family != "asm":
+        if "canary_reject" in actions and rollout.protocol != Protocol.ASM:
             add("reject", "Withdraw…", "arrow-back-up", "btn", decide("reject"))
     if "approve" in actions and "rollout.approve" in rights:
         add("approve", "Approve…", "shield-check", "btn btn-primary", reverse("rollout-approve", kwargs=at))
@@ -190,15 +201,16 @@ def canary_of(rollout: Rollout) -> dict[str, Any]:
     """The progress of the canary: its weights, its times, and the reports of the metrics so far."""
     plan = way_of(rollout.scenario_copy).canary
     up = rollout.state in TIMED
-    weights = []
+    weights, now = [], rollout.canary.weight_index
     for index, weight in enumerate(plan.weights):
-        past = rollout.leg != "canary" or index < rollout.weight_index
-        css = "is-now" if up and index == rollout.weight_index else "is-past" if past and (up or rollout.leg == "full") else ""
+        past = rollout.leg != Leg.CANARY or index < now
+        css = "is-now" if up and index == now else "is-past" if past and (up or rollout.leg == Leg.FULL) else ""
         pause = f" for {span(weight.pause_s)}" if weight.pause_s is not None else ""
         weights.append((f"{weight.percent} %{pause}", css))
+    reports = list(rollout.reports.all()) if plan.analysis == Analysis.AUTO else []
     return {
-        "up": up, "weights": weights, "plan": plan, "reports": list(rollout.reports.all()) if plan.analysis == "auto" else [],
-        "accepts_itself": plan.analysis == "none", "pass_score": plan.pass_score, "of": plan.reports,
+        "up": up, "weights": weights, "plan": plan, "reports": reports,
+        "accepts_itself": plan.analysis == Analysis.NONE, "pass_score": plan.pass_score, "of": plan.reports,
     }
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 from stages.core.words import words_of
 from stages.models import Rollout, Step
 from stages.plan.steps import EVERYTHING
-from stages.states import FINAL, TIMED, RolloutState, StepState
+from stages.states import FINAL, TIMED, Phase, RolloutState, StepState
 
 S = RolloutState
 VERBS = {
-    "pre": "Preparing", "canary": "Making the canary of", "deploy": "Deploying", "switch": "Switching", "post": "Checking",
+    Phase.PRE: "Preparing", Phase.CANARY: "Making the canary of", Phase.DEPLOY: "Deploying", Phase.SWITCH: "Switching",
+    Phase.POST: "Checking",
 }
 
 

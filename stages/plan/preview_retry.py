@@ -1,20 +1,19 @@
-"""The preview of a rollout that exists already: of one that waits for approval, and of another try at one that failed."""
+"""Previews of a rollout that exists already: of one that waits for approval, and of the retry of one that failed."""
 from __future__ import annotations
 
 from dataclasses import replace
 
 from gs2admin.errors import Invalid
 from stages.models import Rollout, Stage
-from stages.models.scenarios import Strategy
 from stages.plan.previews import Preview, preview_of, preview_promote, preview_rollback, versions_of
 from stages.plan.redo import ALL, FAILED, SKIP, chances, redo, still_lacking
-from stages.states import Kind
+from stages.states import Kind, Leg, Strategy
 
 
 def preview_again(rollout: Rollout, redo: str = "") -> Preview:
-    """What that rollout would be if it were asked for now; its digest tells whether anything moved since.
+    """The preview of that rollout as if it were requested now; its digest shows whether anything has changed since.
 
-    redo: how it repeats the one it retries (preview_retry). Raises Invalid when it could not be asked for any more.
+    redo: how it repeats the one it retries (plan.redo). Raises Invalid when it could not be requested any more.
     """
     if rollout.retry_of_id:
         return preview_retry(rollout.stage, rollout.retry_of, redo)
@@ -26,7 +25,7 @@ def preview_again(rollout: Rollout, redo: str = "") -> Preview:
 
 
 def preview_retry(stage: Stage, rollout: Rollout, how: str = ALL) -> Preview:
-    """What trying that rollout once more would do now, how: stages.plan.redo.
+    """The preview of a retry of that rollout now. how: ALL, FAILED or SKIP of stages.plan.redo.
 
     Raises Invalid when there is nothing to go back to, or when it cannot go on from its failed step.
     """
@@ -47,7 +46,7 @@ def _going_on(preview: Preview, rollout: Rollout, how: str) -> Preview:
         raise _invalid(found.whole)
     if how == SKIP and found.failed is None:
         raise _invalid("None of its steps failed, so there is none to leave out.")
-    if moved := _moved(preview, rollout, judged=found.judged):
+    if moved := _moved(preview, rollout, accepted=found.accepted):
         raise _invalid(moved)
     plan = preview.steps
     if preview.way.strategy == Strategy.BLUE_GREEN:
@@ -57,19 +56,19 @@ def _going_on(preview: Preview, rollout: Rollout, how: str) -> Preview:
     except LookupError:
         gone = "The step that failed is no longer part of the plan: its target was changed. Retry it as a whole."
         raise _invalid(gone) from None
-    if found.judged and any(step.leg == "canary" and not step.origin for step in steps):
+    if found.accepted and any(step.leg == Leg.CANARY and not step.origin for step in steps):
         raise _invalid("What its canary was made of was changed since it was accepted, so it is tried again as a whole.")
-    return replace(preview, steps=steps, judged=found.judged)
+    return replace(preview, steps=steps, accepted=found.accepted)
 
 
-def _moved(preview: Preview, rollout: Rollout, *, judged: bool) -> str:
-    """Why what the rollout has done proves nothing for this preview, as a sentence; empty when it does."""
+def _moved(preview: Preview, rollout: Rollout, *, accepted: bool) -> str:
+    """Why the steps that the rollout has done do not count for this preview, as a sentence; empty when they do."""
     name = preview.stage.name
     if preview.way.strategy != rollout.strategy:
         return f"{name} proceeds in another way now, so it is tried again as a whole."
     if preview.colour != rollout.colour or dict(preview.to_versions) != versions_of(rollout.to_set):
         return f"{name} goes elsewhere now, so it is tried again as a whole."
-    if judged and preview.scenario_copy.get("canary") != rollout.scenario_copy.get("canary"):
+    if accepted and preview.scenario_copy.get("canary") != rollout.scenario_copy.get("canary"):
         return "Its canary was accepted by another plan than the present one, so it is tried again as a whole."
     return ""
 

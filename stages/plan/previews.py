@@ -1,4 +1,4 @@
-"""What a promote or rollback would do, read at one moment: the preview and the rollout come from the same function."""
+"""What a promote or rollback would do, read at one moment. The rollout is made from the same preview that people confirm."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -9,9 +9,8 @@ from gs2admin.errors import Invalid
 from stages.core.scenarios import Way, frozen, sentences, way_of
 from stages.core.versions import Change, differences, digest, effective
 from stages.models import Rollout, Scenario, Stage, Step, Version, VersionSet
-from stages.models.scenarios import Strategy
 from stages.plan.steps import StepPlan, TargetPlan, steps_of
-from stages.states import STEP_FINAL, Kind, RolloutState, StepState
+from stages.states import STEP_FINAL, Kind, Leg, Phase, RolloutState, StepState, Strategy
 
 # "The stage's own scenario", where None means: without one.
 STAGE_S_OWN: Any = object()
@@ -20,12 +19,12 @@ COLOURS = {"blue": "green", "green": "blue"}
 
 @dataclass(frozen=True)
 class Preview:
-    """Everything that confirming would start.
+    """All that a rollout will be when somebody confirms it.
 
-    changes: one per microservice, also those that stay the same. digest covers both sides and the plan, so that
-    whoever confirms it confirms exactly this. undoes: the rollout that a rollback takes back. scenario_copy: what the
-    rollout will keep of the scenario. colour: the one it deploys to, where the stage has colours. judged: it goes on
-    from a rollout (retry_of) whose canary was accepted, so it begins where everybody gets the new versions.
+    from_versions, to_versions: {microservice: version}. changes: one per microservice, those that stay the same included.
+    undoes: the rollout that a rollback takes back. scenario_copy: what the rollout will keep of the scenario. colour: the
+    one it deploys to, where the stage has colours. accepted: it goes on from a rollout (retry_of) whose canary was
+    accepted, so it begins with the leg in which everybody gets the new versions.
     """
 
     stage: Stage
@@ -43,7 +42,7 @@ class Preview:
     scenario: Scenario | None = None
     scenario_copy: dict[str, Any] = field(default_factory=dict)
     colour: str = ""
-    judged: bool = False
+    accepted: bool = False
 
     @property
     def effective(self) -> list[Change]:
@@ -56,29 +55,29 @@ class Preview:
         return way_of(self.scenario_copy)
 
     @property
-    def said(self) -> list[str]:
+    def summary(self) -> list[str]:
         """How it will proceed, in sentences."""
         if self.instant:
             return [f"The {self.colour} colour still runs these versions: players are switched over at once."]
-        if self.judged:
+        if self.accepted:
             return [f"The canary was accepted in rollout {self.retry_of.number}: everybody gets the new versions from here on."]
         return sentences(self.way, len(self.targets))
 
     @property
     def leg(self) -> str:
-        """The leg that it begins in."""
-        if self.judged:
-            return "full"
-        return "canary" if any(step.leg == "canary" for step in self.steps) else "base"
+        """The leg that it begins with."""
+        if self.accepted:
+            return Leg.FULL
+        return Leg.CANARY if any(step.leg == Leg.CANARY for step in self.steps) else Leg.BASE
 
     @property
     def instant(self) -> bool:
         """Blue/green, and the other colour has everything already: only the switch is left."""
-        return bool(self.steps) and self.way.strategy == Strategy.BLUE_GREEN and all(s.phase == "switch" for s in self.steps)
+        return bool(self.steps) and self.way.strategy == Strategy.BLUE_GREEN and all(s.phase == Phase.SWITCH for s in self.steps)
 
     @property
     def digest(self) -> str:
-        """64 hexadecimal digits over everything above that matters."""
+        """64 hexadecimal digits over both sides and the plan: who confirms a digest confirms exactly this."""
         return digest(
             [
                 self.stage.pk,
@@ -101,18 +100,18 @@ def versions_of(found: VersionSet | None) -> dict[str, str]:
 
 
 def source_versions(stage: Stage) -> dict[str, str]:
-    """What the next promote would apply: the source stage's pins, or the latest versions when there is no source."""
+    """What the next promote would apply, {microservice: version}: the source stage's pins, or the latest versions without one."""
     if stage.source_id is None:
         return Version.objects.latest(stage.project_id)
     return versions_of(stage.source.current_set)
 
 
 def unsure_services(stage: Stage) -> set[str]:
-    """Microservices whose targets may not run what is pinned: deployed by rollouts that ended badly since the last success."""
+    """Microservices whose targets may not run what is pinned, because a rollout since the last success failed."""
     last = Rollout.objects.filter(stage=stage, state=RolloutState.SUCCEEDED).order_by("-id").values_list("id", flat=True)
     bad = Rollout.objects.filter(stage=stage, consistent=False, id__gt=last.first() or 0)
     return set(
-        Step.objects.filter(rollout__in=bad, phase__in=["deploy", "canary"], started_at__isnull=False)
+        Step.objects.filter(rollout__in=bad, phase__in=[Phase.DEPLOY, Phase.CANARY], started_at__isnull=False)
         .exclude(kind="pin")
         .values_list("microservice", flat=True)
     )
@@ -130,9 +129,10 @@ def _targets(stage: Stage) -> list[TargetPlan]:
 def preview_of(
     stage: Stage, kind: str, to_versions: Mapping[str, str], source_name: str, *, scenario: Any = STAGE_S_OWN, **more
 ) -> Preview:
-    """What bringing the stage to these versions would do now; the callers below decide which versions.
+    """The preview of bringing the stage to these versions now, {microservice: version}.
 
-    scenario: one of the stage, None for the plain way; the stage's own by default.
+    source_name: where they come from, "" without. scenario: one of the stage, None for the plain way; the stage's own by
+    default. more: further fields of Preview.
     """
     from_versions = versions_of(stage.current_set)
     targets = _targets(stage)
@@ -183,9 +183,9 @@ def _steps(
 
 
 def preview_promote(stage: Stage, *, retry_of: Rollout | None = None, scenario: Any = STAGE_S_OWN) -> Preview:
-    """What promoting the stage would do now.
+    """The preview of promoting the stage now.
 
-    Raises Invalid when the source stage has never been deployed while this one has: that would remove everything.
+    Raises Invalid when the source stage has no versions while this one has: that would remove everything.
     """
     stage = _fresh(stage)
     to_versions = source_versions(stage)
@@ -202,9 +202,9 @@ def preview_promote(stage: Stage, *, retry_of: Rollout | None = None, scenario: 
 
 
 def preview_rollback(stage: Stage, *, to: str = "previous", retry_of: Rollout | None = None) -> Preview:
-    """What rolling the stage back would do now.
+    """The preview of rolling the stage back now.
 
-    to="previous": the versions before the last succeeded rollout that was not rolled back yet, like undo.
+    to="previous": the versions before the last succeeded rollout that was not rolled back yet.
     to="pinned": what is pinned, deployed again where an unfinished rollout left something else.
     Raises Invalid when there is nothing to go back to.
     """
@@ -233,6 +233,6 @@ def preview_rollback(stage: Stage, *, to: str = "previous", retry_of: Rollout | 
 
 
 def failing_step(rollout: Rollout) -> Step | None:
-    """The step that ended a failed rollout, or the one that was under way when it errored."""
+    """The step that ended a failed rollout, or the one that ran when gs2admin broke; None when there is neither."""
     steps = rollout.steps.exclude(state__in=[StepState.SUCCEEDED, StepState.PENDING, StepState.NO_PROGRESS])
     return steps.filter(state__in=STEP_FINAL).order_by("position").first() or steps.order_by("position").first()

@@ -1,7 +1,7 @@
-"""What another try at a failed rollout can build on: pure, so that the preview, the page and the rollout agree.
+"""What the retry of a failed rollout need not do again: functions of their arguments alone, for preview, page and rollout.
 
-Nothing ran on the stage since (services.rollouts sees to that), so what the failed rollout did still stands, unless its
-own undo took it back. What stands is not done again; what is gone, or was configured anew, is.
+No other rollout has run on the stage since (rollouts.services makes sure), so the effect of the failed one is still there,
+unless its own undo took it back. A step with an effect that is still there and the same configuration is not run again.
 """
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from stages.core.versions import canonical
-from stages.models.scenarios import Strategy
 from stages.plan.steps import EVERYTHING, StepPlan
-from stages.states import StepState
+from stages.states import Leg, Origin, Phase, Protocol, StepState, Strategy
 
 # How a rollout is tried again: everything anew, from the failed step on, or past the failed step.
 ALL, FAILED, SKIP = "", "failed", "skip"
-CARRIED, SKIPPED = "carried", "skipped"
 BROKEN = {StepState.FAILED, StepState.CANCELED}
 
 
@@ -25,41 +23,42 @@ BROKEN = {StepState.FAILED, StepState.CANCELED}
 class Chances:
     """How a rollout can be tried again.
 
-    whole: empty when a try can go on from where it broke; else why it has to begin anew, as a sentence. failed: the step
-    that it broke at, which may be left out; None when no step did, or none may be. judged: its canary was accepted, so a
-    try that goes on neither makes nor judges it again. held: no step broke, the canary was up and was not judged.
+    whole: empty when a retry can go on from the step that failed; else a sentence why it has to begin anew. failed: the
+    step that failed, which may be left out; None when no step did, or none may be left out. accepted: its canary was
+    accepted, so a retry that goes on neither makes nor analyzes it again. held: no step failed, the canary was up and
+    nobody had decided on it.
     """
 
     whole: str = ""
     failed: Any = None
-    judged: bool = False
+    accepted: bool = False
     held: bool = False
 
 
 def chances(rollout: Any, steps: Iterable[Any]) -> Chances:
-    """rollout: its strategy, leg and family are read. steps: in the order of their positions."""
+    """How that rollout can be tried again, by its strategy, leg and protocol, and its steps in the order of positions."""
     rows = list(steps)
-    if rollout.family == "asm":
+    if rollout.protocol == Protocol.ASM:
         return Chances("A mesh release is tried again as a whole.")
-    failed = next((step for step in rows if step.leg != "undo" and step.state in BROKEN), None)
+    failed = next((step for step in rows if step.leg != Leg.UNDO and step.state in BROKEN), None)
     if failed is None:
-        gray = [step for step in rows if step.leg == "canary"]
-        if rollout.leg == "canary" and gray and all(step.state == StepState.SUCCEEDED for step in gray):
+        gray = [step for step in rows if step.leg == Leg.CANARY]
+        if rollout.leg == Leg.CANARY and gray and all(step.state == StepState.SUCCEEDED for step in gray):
             return Chances(held=True)
         return Chances("None of its steps failed, so there is none to go on from.")
-    if rollout.strategy != Strategy.BLUE_GREEN and any(step.leg == "undo" for step in rows):
+    if rollout.strategy != Strategy.BLUE_GREEN and any(step.leg == Leg.UNDO for step in rows):
         return Chances("What it had done was put back, so it is tried again as a whole.", failed)
-    return Chances(failed=failed, judged=rollout.leg == "full")
+    return Chances(failed=failed, accepted=rollout.leg == Leg.FULL)
 
 
 def _standing(old: Sequence[Any], found: Chances) -> list[Any]:
     """The steps of the old rollout whose effect is still there."""
     if found.whole:
         return []
-    done = [step for step in old if step.leg != "undo" and step.state == StepState.SUCCEEDED]
-    if any(step.leg == "undo" for step in old):
+    done = [step for step in old if step.leg != Leg.UNDO and step.state == StepState.SUCCEEDED]
+    if any(step.leg == Leg.UNDO for step in old):
         # Blue/green's undo takes back the switch alone: the other colour is complete, but nobody has looked at it in use.
-        return [step for step in done if step.phase in {"pre", "deploy"}]
+        return [step for step in done if step.phase in {Phase.PRE, Phase.DEPLOY}]
     return done
 
 
@@ -68,10 +67,11 @@ def _key(step: Any) -> tuple[str, ...]:
 
 
 def redo(plan: Sequence[StepPlan], old: Sequence[Any], how: str, number: int, found: Chances) -> list[StepPlan]:
-    """The plan with what the old rollout (its steps, its number) has done marked as done. found: what `chances` said.
+    """The plan, with those steps marked as done that the old rollout has done: origin, note and memo are set.
 
-    A step counts as the same when microservice, target, phase, version and configuration are: what was configured anew
-    runs anew. Raises LookupError when the step to leave out is no longer part of the plan.
+    old, number: the steps and the number of the old rollout. how: ALL, FAILED or SKIP. found: the result of `chances`.
+    Two steps are the same when microservice, target, phase, kind, version and configuration are equal.
+    Raises LookupError when the step to leave out is no longer part of the plan.
     """
     if how == ALL:
         return list(plan)
@@ -84,11 +84,11 @@ def redo(plan: Sequence[StepPlan], old: Sequence[Any], how: str, number: int, fo
         same = done[_key(step)]
         if same:
             before = same.pop(0)
-            note = before.summary if before.origin == SKIPPED else f"done by rollout {number}"
-            origin = SKIPPED if before.origin == SKIPPED else CARRIED
+            note = before.summary if before.origin == Origin.SKIPPED else f"done by rollout {number}"
+            origin = Origin.SKIPPED if before.origin == Origin.SKIPPED else Origin.CARRIED
             marked.append(replace(step, origin=origin, note=note, memo=dict(before.memo)))
         elif _key(step) == left_out:
-            marked.append(replace(step, origin=SKIPPED, note="skipped"))
+            marked.append(replace(step, origin=Origin.SKIPPED, note="skipped"))
             left_out = None
         else:
             marked.append(step)
@@ -100,13 +100,13 @@ def redo(plan: Sequence[StepPlan], old: Sequence[Any], how: str, number: int, fo
 def still_lacking(plan: Sequence[StepPlan], old: Sequence[Any]) -> list[StepPlan]:
     """The plan of blue/green without what the other colour had before the old rollout (its steps) began.
 
-    That one began by forgetting what the other colour has, as it was about to change it; but its own plan was what the
-    colour lacked. So what it left alone on a target is there, unless the target deploys in another way now.
+    That rollout cleared Stage.idle_set when it began, so the present plan deploys everything. Its own plan was what the
+    colour lacked: what it did not touch on a target is there, unless the target deploys in another way now.
     """
     known = {(step.microservice, step.target_name) for step in old}
-    ways = {_way(step) for step in old if step.phase == "deploy"}
+    ways = {_way(step) for step in old if step.phase == Phase.DEPLOY}
     anew = {
-        (step.microservice, step.target_name) for step in plan if step.phase == "deploy" and _way(step) not in ways
+        (step.microservice, step.target_name) for step in plan if step.phase == Phase.DEPLOY and _way(step) not in ways
     }
     return [
         step for step in plan

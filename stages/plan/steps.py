@@ -1,4 +1,4 @@
-"""Which steps a rollout takes: pure, so that the preview and the rollout cannot differ."""
+"""The steps of a rollout: functions of their arguments alone, so that the preview and the rollout are the same."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -7,16 +7,16 @@ from typing import Any
 
 from stages.core.scenarios import Way
 from stages.core.versions import Change
-from stages.models.scenarios import Strategy
-from stages.states import PHASES
+from stages.states import PHASES, Leg, Origin, Phase, StepState, Strategy
 
+NOT_BEGUN = {StepState.PENDING, StepState.NO_PROGRESS}
 # The microservice of a step that concerns all of them: the switch of blue/green.
 EVERYTHING = "*"
 
 
 @dataclass(frozen=True)
 class TargetPlan:
-    """A target as the plan needs it; config maps a phase to its configuration or None."""
+    """A target, for the plan. config: {phase: configuration or None}; uid, rotation: of its signing key; pk: of its row."""
 
     name: str
     kind: str
@@ -30,7 +30,7 @@ class TargetPlan:
 class StepPlan:
     """One phase of one microservice on one target. wave, lane, leg and origin: see models.Step.
 
-    note: why it need not run. memo: what the step that did it remembers.
+    note: why it is not run; memo: of the step that did it, where origin is set.
     """
 
     microservice: str
@@ -40,10 +40,10 @@ class StepPlan:
     phase: str
     kind: str
     config: dict[str, Any] = field(default_factory=dict)
-    leg: str = "base"
+    leg: str = Leg.BASE
     wave: int = 0
     lane: int = 0
-    origin: str = ""
+    origin: str = Origin.RUN
     note: str = ""
     memo: dict[str, Any] = field(default_factory=dict)
 
@@ -59,23 +59,24 @@ def steps_of(
 
     Without a scenario: per microservice, per target, pre, deploy, post. With one: targets in batches; on each target
     a phase for all microservices before the next phase, so that a target is in one phase at a time.
-    switch: of blue/green, what the switch step is told ({"from", "to", "services"}). No target means pins only.
+    switch: of blue/green, the facts of the switch step: {"from": colour, "to": colour, "services": [name, …]}.
+    Without targets there are steps of kind pin alone.
     """
     wanted, places = list(changes), list(targets) or [NO_TARGET]
     if way.plain:
         return [step for change in wanted for place in places for phase in PHASES for step in _phase(change, place, phase, way)]
     if way.strategy == Strategy.CANARY:
-        first = list(_waves(wanted, places, way, ("pre", "canary"), leg="canary", wave=0))
+        first = list(_waves(wanted, places, way, (Phase.PRE, Phase.CANARY), leg=Leg.CANARY, wave=0))
         wave = first[-1].wave + 1 if first else 0
-        return first + list(_waves(wanted, places, way, ("deploy", "post"), leg="full", wave=wave))
+        return first + list(_waves(wanted, places, way, (Phase.DEPLOY, Phase.POST), leg=Leg.FULL, wave=wave))
     if way.strategy == Strategy.BLUE_GREEN and switch is not None:
-        found = list(_waves(wanted, places, way, ("pre", "deploy"), wave=0))
+        found = list(_waves(wanted, places, way, (Phase.PRE, Phase.DEPLOY), wave=0))
         wave = found[-1].wave + 1 if found else 0
         whole = Change(EVERYTHING, switch["from"], switch["to"], "changed")
         for lane, place in enumerate(places):
-            found += _placed(_phase(whole, place, "switch", way, services=switch["services"]), wave, lane)
+            found += _placed(_phase(whole, place, Phase.SWITCH, way, services=switch["services"]), wave, lane)
         # When the other colour had everything already there is nothing new to check.
-        return found + list(_waves(wanted, places, way, ("post",), wave=wave + 1))
+        return found + list(_waves(wanted, places, way, (Phase.POST,), wave=wave + 1))
     return list(_waves(wanted, places, way, PHASES, wave=0))
 
 
@@ -87,7 +88,7 @@ def batches_of(count: int, way: Way) -> list[int]:
 
 
 def _waves(
-    changes: Sequence[Change], places: Sequence[TargetPlan], way: Way, phases: Sequence[str], *, wave: int, leg: str = "base"
+    changes: Sequence[Change], places: Sequence[TargetPlan], way: Way, phases: Sequence[str], *, wave: int, leg: str = Leg.BASE
 ) -> Iterator[StepPlan]:
     batches = batches_of(len(places), way)
     for index, (place, batch) in enumerate(zip(places, batches, strict=True)):
@@ -97,7 +98,7 @@ def _waves(
                 yield from _placed(_phase(change, place, phase, way), wave + batch, lane, leg)
 
 
-def _placed(steps: Iterable[StepPlan], wave: int, lane: int, leg: str = "base") -> list[StepPlan]:
+def _placed(steps: Iterable[StepPlan], wave: int, lane: int, leg: str = Leg.BASE) -> list[StepPlan]:
     return [StepPlan(**{**vars(step), "wave": wave, "lane": lane, "leg": leg}) for step in steps]
 
 
@@ -119,14 +120,14 @@ def _phase(change: Change, place: TargetPlan, phase: str, way: Way, **more: Any)
 
 
 def undo_of(steps: Iterable[Any], *, strategy: str, only_leg: str = "") -> list[Any]:
-    """The steps that an undo takes back, last first: those that may have changed something outside.
+    """The steps that an undo takes back, last first: those that were begun and may have changed something outside.
 
-    Of blue/green that is the switch alone: the other colour is not in use. only_leg: of that leg only.
+    Of blue/green that is the switch alone: the other colour is not in use. only_leg: of that leg alone.
     """
-    phases = {"switch"} if strategy == Strategy.BLUE_GREEN else {"canary", "deploy", "switch"}
+    phases = {Phase.SWITCH} if strategy == Strategy.BLUE_GREEN else {Phase.CANARY, Phase.DEPLOY, Phase.SWITCH}
     found = [
         step for step in steps
-        if step.phase in phases and step.kind != "pin" and step.leg != "undo" and step.state not in {"pending", "no_progress"}
+        if step.phase in phases and step.kind != "pin" and step.leg != Leg.UNDO and step.state not in NOT_BEGUN
         and (not only_leg or step.leg == only_leg)
     ]
     return sorted(found, key=lambda step: step.position, reverse=True)

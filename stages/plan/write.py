@@ -1,15 +1,18 @@
-"""Writes down what a rollout is going to do: its steps and its targets, from a preview."""
+"""Writes the rows of what a rollout will do, from a preview: its steps, its targets, its canary."""
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from stages.models import Rollout, RolloutTarget, Step
+from stages.models import Rollout, RolloutCanary, RolloutTarget, Step
 from stages.plan.previews import Preview
 from stages.plan.steps import StepPlan, batches_of
+from stages.states import Strategy
 
 
 def write_plan(rollout: Rollout, preview: Preview, finish: Callable[[Step, StepPlan], None] | None = None) -> None:
-    """Make the rows of a rollout that has none yet. finish: what is still to be said of a step before it is written."""
+    """Make the rows of a rollout that has none yet. finish(step, plan): called for each step before it is written."""
+    if preview.way.strategy == Strategy.CANARY:
+        RolloutCanary.objects.create(rollout=rollout, analysis=preview.way.analysis)
     rows = []
     for position, plan in enumerate(preview.steps, start=1):
         row = Step(

@@ -17,10 +17,10 @@ from stages.core import journal, ledger
 from stages.models import Rollout, Stage, Step
 from stages.models.governance import AutoPromotion
 from stages.plan.previews import Preview
-from stages.plan.redo import ALL, CARRIED, SKIP
+from stages.plan.redo import ALL, SKIP
 from stages.plan.steps import StepPlan
 from stages.plan.write import write_plan
-from stages.states import Kind, RolloutState, StepState
+from stages.states import Kind, Origin, Protocol, RolloutState, StepState
 from stages.webhooks.outbox import rollout_created
 
 RUN = "stages.worker.tasks.run_rollout"
@@ -37,7 +37,7 @@ class RolloutRequest:
     request_key: str | None = None
     override: bool = False
     ask: bool = False
-    family: str = "freeze"
+    protocol: str = Protocol.FREEZE
     redo: str = ALL
     queue: bool = False
 
@@ -90,12 +90,11 @@ def _write_row(actor: Actor, preview: Preview, number: int, request: RolloutRequ
         project_id=stage.project_id,
         stage=stage,
         number=number,
-        family=request.family,
+        protocol=request.protocol,
         kind=preview.kind,
         state=RolloutState.AWAITING_APPROVAL if admission.needs else RolloutState.QUEUED,
         waiting=admission.ahead is not None and not admission.needs,
         strategy=way.strategy,
-        analysis=way.analysis,
         leg=preview.leg,
         sequence=way.sequence,
         rollback=way.rollback,
@@ -154,10 +153,10 @@ def _skipped(preview: Preview, request: RolloutRequest) -> str:
 
 def _lines_of_retry(rollout: Rollout, preview: Preview, actor: Actor, request: RolloutRequest) -> list[journal.Line]:
     """The first output of a rollout that goes on from another one's failed step."""
-    done = sum(plan.origin == CARRIED for plan in preview.steps)
+    done = sum(plan.origin == Origin.CARRIED for plan in preview.steps)
     steps = f"{done} step{' was' if done == 1 else 's were'} done there and {'is' if done == 1 else 'are'} not run again"
     found = [journal.Line(f"Goes on from rollout {rollout.retry_of.number}: {steps}.")]
-    if preview.judged:
+    if preview.accepted:
         found.append(journal.Line("Its canary was accepted there, so it is not made again."))
     if what := _skipped(preview, request):
         found.append(journal.Line(f"{actor.name} skips {what}: {request.reason.strip()}"))

@@ -18,10 +18,10 @@ from stages.approval.reads import lost_right, requirements_of
 from stages.approval.voters import roles_of
 from stages.core import journal, ledger
 from stages.gates.reads import blocking, closed
-from stages.models import Rollout, Stage
+from stages.models import Rollout, RolloutCanary, Stage
 from stages.plan.previews import preview_of, versions_of
 from stages.plan.write import write_plan
-from stages.states import BY_ID, StepState
+from stages.states import BY_ID, Cause, StepState
 
 # rollouts that wait on one stage
 MOST = 10
@@ -90,14 +90,14 @@ def _begin(row: Rollout) -> None:
     way = preview.way
     row.steps.all().delete()
     row.targets.all().delete()
+    RolloutCanary.objects.filter(pk=row.pk).delete()
     write_plan(row, preview)
     Rollout.objects.filter(pk=row.pk).update(
         waiting=False,
         from_set=preview.from_set,
         scenario_copy=preview.scenario_copy,
         strategy=way.strategy,
-        analysis=way.analysis,
-        leg="canary" if any(step.leg == "canary" for step in preview.steps) else "base",
+        leg=preview.leg,
         sequence=way.sequence,
         rollback=way.rollback,
         colour=preview.colour,
@@ -113,7 +113,7 @@ def _begin(row: Rollout) -> None:
 
 def _cancel(row: Rollout, why: str) -> None:
     """End the rollout before it began, for that reason."""
-    if not apply(Rollout.objects.filter(pk=row.pk), BY_ID["Q2"], ended_at=Now(), waiting=False, cause="system", error=why,
+    if not apply(Rollout.objects.filter(pk=row.pk), BY_ID["Q2"], ended_at=Now(), waiting=False, cause=Cause.SYSTEM, error=why,
                  steps_done=0, revision=F("revision") + 1):
         return
     row.steps.update(state=StepState.NO_PROGRESS)

@@ -24,7 +24,7 @@ from stages.plan.previews import STAGE_S_OWN, Preview, preview_promote, preview_
 from stages.plan.redo import ALL, FAILED, SKIP
 from stages.rollouts.create import RUN, RolloutRequest
 from stages.rollouts.start import start
-from stages.states import RolloutState, StepState, move_for
+from stages.states import Cause, Protocol, RolloutState, StepState, move_for
 
 
 def promote_stage(
@@ -37,13 +37,13 @@ def promote_stage(
     override: bool = False,
     ask: bool = False,
     scenario: Scenario | None = STAGE_S_OWN,
-    family: str = "freeze",
+    protocol: str = Protocol.FREEZE,
     queue: bool = False,
 ) -> Rollout:
     """Start copying the source's versions onto the stage. Returns at once; a worker runs the queued rollout.
 
     Where a rule needs it, or with ask=True, the rollout waits for approval first (stages.approval). scenario: another one
-    of the stage than its own, or None for the plain way. family: the protocol that it comes through. queue: wait for its
+    of the stage than its own, or None for the plain way. protocol: the one that it comes through. queue: wait for its
     turn while another rollout of the stage is live (stages.rollouts.queue).
 
     preview_digest: of the preview that the person saw; if anything moved since, nothing starts. request_key: a second
@@ -53,7 +53,7 @@ def promote_stage(
     number; the preview changed; a stop or a freeze window blocks it).
     """
     require(actor, "stage.promote", stage)
-    request = RolloutRequest(reason, preview_digest, request_key, override, ask, family, queue=queue)
+    request = RolloutRequest(reason, preview_digest, request_key, override, ask, protocol, queue=queue)
     return start(actor, "stage.promote", stage, request, lambda row: preview_promote(row, scenario=scenario))
 
 
@@ -111,7 +111,7 @@ def retry_rollout(
         _refuse_if_newer(row, rollout, request_key)
         return preview_retry(row, rollout, how)
 
-    request = RolloutRequest(reason, None, request_key, override, family=rollout.family, redo=how)
+    request = RolloutRequest(reason, None, request_key, override, protocol=rollout.protocol, redo=how)
     return start(actor, "rollout.retry", rollout.stage, request, look)
 
 
@@ -147,11 +147,9 @@ def cancel_rollout(*, actor: Actor, rollout: Rollout, reason: str = "") -> Rollo
         if move is None or "cancel" not in actions_of(now):
             raise _not_cancelable(f"Rollout {now.number} {phrase_of(now.state)}; it cannot be canceled.")
         changes: dict[str, Any] = {
-            "cause": "user",
+            "cause": Cause.USER,
             "cancel_requested_by": actor.name,
             "cancel_requested_at": Now(),
-            "gray_weight": 0,
-            **journal.NO_CLOCK,
             "revision": F("revision") + 1,
         }
         if move.target == RolloutState.CANCELED:
@@ -159,6 +157,7 @@ def cancel_rollout(*, actor: Actor, rollout: Rollout, reason: str = "") -> Rollo
             changes |= {"ended_at": Now(), "lease_until": None, "waiting": False, "steps_done": 0}
         if not apply(Rollout.objects.filter(pk=now.pk), move, **changes):
             raise _not_cancelable(f"Rollout {now.number} ended just now.")
+        journal.end_canary(now.pk, weight=0)
         if move.target == RolloutState.CANCELED:
             now.steps.update(state=StepState.NO_PROGRESS)
             close_request(now, f"Canceled by {actor.name}.")

@@ -17,6 +17,7 @@ from stages.models import Rollout, Stage
 from stages.plan.previews import Preview
 from stages.rollouts.create import Admission, RolloutRequest, create
 from stages.rollouts.queue import last_ahead
+from stages.states import Protocol
 
 
 def start(actor: Actor, action: str, stage: Stage, request: RolloutRequest, look: Callable[[Stage], Preview]) -> Rollout:
@@ -66,7 +67,7 @@ def _admit(
         )
     overridden = _pass_gates(actor, stage, preview.kind, request)
     needs = requirements_of(stage, preview.kind, preview.scenario, asked=request.ask)
-    if needs and request.family == "asm":
+    if needs and request.protocol == Protocol.ASM:
         raise cannot_wait(stage)
     if needs:
         refuse_second_request(stage)

@@ -7,7 +7,7 @@ from typing import Any
 
 from gs2admin.errors import Invalid
 from stages.core.scenarios import CanaryPlan, Metric, Weight, stored
-from stages.models.scenarios import Analysis
+from stages.states import Analysis
 from stages.steps.urls import parse
 
 DAY_S = 86_400

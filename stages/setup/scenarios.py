@@ -17,10 +17,9 @@ from gs2admin.names import check_name
 from stages.core import ledger
 from stages.core.redact import redacted
 from stages.models import Scenario, Stage
-from stages.models.scenarios import Strategy
 from stages.setup.canary_plans import check_plan
 from stages.setup.stages import KEEP
-from stages.states import ALL_PHASES
+from stages.states import ALL_PHASES, Strategy
 from stages.steps import KINDS
 
 # scenarios of a stage

@@ -13,8 +13,9 @@ from gs2admin.errors import Invalid, NotFound
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
 from stages.core import ledger
-from stages.models import Stage, StageType, Target
+from stages.models import Stage, Target
 from stages.setup.stages import KEEP, create_stage, update_stage, write_targets
+from stages.states import StageType
 
 
 def _set_type(actor: Actor, stage: Stage, type: str, config: dict[str, Any]) -> Stage:

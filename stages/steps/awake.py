@@ -9,16 +9,16 @@ from .base import StepContext
 
 T = TypeVar("T")
 TURN_S = 0.1
-# How long a call gets to notice that nobody waits for it any more. Lanes wait a little longer for the whole step.
+# How long an abandoned call gets to end. s. Lanes wait a little longer for the whole step (worker.lanes.STOP_S).
 STOP_S = 8.0
 
 
 class GivenUp(Exception):
-    """Whoever waited for this call has gone."""
+    """The step has stopped waiting for this call."""
 
 
 class Gate:
-    """A file that another thread reads; once it is shut every read fails, and so does the upload that reads."""
+    """A file that another thread reads; once it is shut each read raises GivenUp, which ends the upload that reads."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -31,7 +31,7 @@ class Gate:
         return self._file.read(size)
 
     def shut(self) -> None:
-        """Let nothing more through."""
+        """Make each further read raise GivenUp."""
         self._shut.set()
 
     def __getattr__(self, name: str) -> Any:
@@ -39,8 +39,10 @@ class Gate:
 
 
 def awake(ctx: StepContext, call: Callable[[], T], *, stop: Callable[[], None] = lambda: None) -> T:
-    """What `call()` returns or raises. Meanwhile the step's own thread ticks; when that says to stop, `stop` is called, the
-    call gets STOP_S to end, and what the tick raised goes on its way."""
+    """Run `call` in a thread of its own while the step's thread ticks; returns or raises what `call` does.
+
+    When a tick raises, `stop` is called, the call gets STOP_S to end, and what the tick raised is raised.
+    """
     answer: list[T] = []
     problem: list[Exception] = []
 

@@ -1,8 +1,8 @@
-"""What a step kind is, what it is given, and the four ways in which it can end.
+"""What a step kind is, what it is given, and the four ways in which a step can end.
 
-A step ends well (``run`` returns a one-line summary), *failed* (the business said no: exit code, 4xx/5xx,
-time is up), *broken* (technical: the executable is missing or no longer allowed), or it is told to stop
-through ``StepCanceled`` or ``LeaseLost``, which ``tick`` raises.
+A step ends well (``run`` returns a one-line summary), *failed* (the target refused: exit code, 4xx/5xx,
+time is up), *broken* (technical: the executable is missing or no longer allowed), or it is stopped by
+``StepCanceled`` or ``LeaseLost``, which ``tick`` raises.
 """
 
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from gs2admin.lease import LeaseLost
 
 __all__ = ["NOTE", "LeaseLost", "StepBroken", "StepCanceled", "StepContext", "StepFailed", "StepKind"]
 
-#: The stream of what a step says itself, beside stdout and stderr of its command.
+#: The stream of a step's own lines, beside stdout and stderr of its command.
 NOTE = "note"
 
 
 class StepFailed(Exception):
-    """The step was carried out and said no. ``str()`` is a sentence for people. The rollout ends *failed*."""
+    """The step was carried out and failed. ``str()`` is a sentence for people. The rollout ends *failed*."""
 
 
 class StepBroken(Exception):
@@ -25,11 +25,11 @@ class StepBroken(Exception):
 
 
 class StepCanceled(BaseException):
-    """Somebody asked for the rollout to stop. A BaseException, so that no ``except Exception`` swallows it."""
+    """A person canceled the rollout. A BaseException, so that no ``except Exception`` swallows it."""
 
 
 class StepContext(Protocol):
-    """What the executor gives to a running step."""
+    """What a running step knows and can do; worker.context.Context is the one of a real rollout."""
 
     project: str
     rollout_number: int

@@ -1,4 +1,4 @@
-"""The few calls of the Kubernetes API that steps need, by the official client; the step stays awake while they hang."""
+"""The calls of the Kubernetes API that steps need, by the official client; the step goes on ticking while they hang."""
 from __future__ import annotations
 
 import importlib
@@ -8,14 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 from .base import StepBroken
-from .text import clean_line
+from .text import clean_line, shortened
 
 TURN_S = 0.1
 TIMES_S = (5, 20)  # to connect, to answer
 
 
 class Refused(Exception):
-    """The API server said no; str() is a sentence."""
+    """The API server refused or did not answer; str() is a sentence."""
 
 
 class Cluster:
@@ -32,12 +32,12 @@ class Cluster:
         try:
             self._api = config.new_client_from_config(config_file=kubeconfig)
         except Exception as problem:  # noqa: BLE001  files, keys and plug-ins, each with errors of its own
-            raise StepBroken(f"The kubeconfig can not be used: {clean_line(str(problem))[:300]}.") from None
+            raise StepBroken(f"The kubeconfig can not be used: {shortened(clean_line(str(problem)), 300)}.") from None
         self._apps, self._core = client.AppsV1Api(self._api), client.CoreV1Api(self._api)
         self._namespace, self._tick = namespace, tick
 
     def deployment(self, name: str) -> dict[str, Any] | None:
-        """The Deployment, None when there is none."""
+        """The Deployment, None when there is none. Raises Refused."""
         return self._call(self._apps.read_namespaced_deployment, name, self._namespace, absent=True)
 
     def create_deployment(self, body: dict[str, Any]) -> None:
@@ -49,7 +49,7 @@ class Cluster:
         self._call(self._apps.patch_namespaced_deployment, name, self._namespace, body)
 
     def delete_deployment(self, name: str) -> bool:
-        """Whether it was there. Raises Refused."""
+        """Delete it; returns whether it was there. Raises Refused."""
         body = {"propagationPolicy": "Background"}
         return self._call(self._apps.delete_namespaced_deployment, name, self._namespace, body=body, absent=True) is not None
 
@@ -79,13 +79,13 @@ class Cluster:
         if isinstance(answer, self._refusals):
             if absent and answer.status == 404:
                 return None
-            raise Refused(f"Kubernetes answered {answer.status}: {_said(answer)}")
-        raise Refused(f"Kubernetes did not answer: {clean_line(str(answer))[:300]}")
+            raise Refused(f"Kubernetes answered {answer.status}: {_message(answer)}")
+        raise Refused(f"Kubernetes did not answer: {shortened(clean_line(str(answer)), 300)}")
 
 
-def _said(refusal: Any) -> str:
+def _message(refusal: Any) -> str:
     """The message of the Status object that comes with a refusal, else its reason."""
     try:
-        return clean_line(json.loads(refusal.body)["message"])[:500]
+        return shortened(clean_line(json.loads(refusal.body)["message"]), 500)
     except (ValueError, KeyError, TypeError):
         return clean_line(str(refusal.reason or "no reason was given"))

@@ -48,11 +48,14 @@ class Command:
         }
 
     def repeatable(self, config: Mapping[str, Any], memo: Mapping[str, Any]) -> bool:
-        """As its owner said."""
+        """As its configuration says."""
         return bool(config.get("repeatable", False))
 
     def run(self, ctx: StepContext) -> str:
-        """Run it; its output lines are emitted meanwhile. Raises StepFailed (exit code, signal, time) or StepBroken."""
+        """Run it and emit its output; returns a sentence with the time it took.
+
+        Raises StepFailed (exit code, signal, time) or StepBroken.
+        """
         name = str(ctx.config["command"])
         path = settings.STEP_COMMANDS.get(name)
         if path is None:
@@ -67,7 +70,7 @@ class Command:
             timed_out = _follow(ctx, process, name=name, timeout_s=float(ctx.config["timeout_s"]))
         finally:
             process.close()
-        _judge(process, name=name, timed_out=timed_out, timeout_s=ctx.config["timeout_s"])
+        _raise_unless_well(process, name=name, timed_out=timed_out, timeout_s=ctx.config["timeout_s"])
         return f"The command {name} ended well after {time.monotonic() - began:.1f} s."
 
 
@@ -83,12 +86,12 @@ def _unusable(name: str, path: str) -> str:
 
 
 def _environment(ctx: StepContext) -> dict[str, str]:
-    """All that the command knows: made from nothing, so no secret of this server can be in it."""
+    """The whole environment of the command. It does not begin with the server's own, so it holds no secret of it."""
     try:
         home = pwd.getpwuid(os.geteuid()).pw_dir
     except KeyError:
         home = "/"
-    told = {
+    facts = {
         "PROJECT": ctx.project,
         "STAGE": ctx.stage,
         "SERVICE": ctx.microservice,
@@ -108,11 +111,11 @@ def _environment(ctx: StepContext) -> dict[str, str]:
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "LANG": "C.UTF-8",
         "HOME": home,
-    } | {f"GS2ADMIN_{name}": "" if value is None else str(value).replace("\0", "") for name, value in told.items()}
+    } | {f"GS2ADMIN_{name}": "" if value is None else str(value).replace("\0", "") for name, value in facts.items()}
 
 
 def _follow(ctx: StepContext, process: CommandProcess, *, name: str, timeout_s: float) -> bool:
-    """Emit what it prints until nothing of it is left; True when its time was up. Any exception kills it."""
+    """Emit what it prints until none of its processes is left; True when its time was up. Raises what tick raises."""
     output = StepOutput(ctx.emit)
     deadline = time.monotonic() + timeout_s
     timed_out = False
@@ -136,10 +139,10 @@ def _follow(ctx: StepContext, process: CommandProcess, *, name: str, timeout_s: 
 
 
 def _stop_politely(process: CommandProcess, output: StepOutput) -> None:
-    """SIGTERM, the grace time, SIGKILL; what it says meanwhile is still emitted."""
+    """SIGTERM, the grace time, SIGKILL; what it prints meanwhile is still emitted."""
     process.stop()
     deadline = time.monotonic() + process.grace_s + 2
-    with contextlib.suppress(Exception):  # what its last words run into must not hide that it was cancelled
+    with contextlib.suppress(Exception):  # an error of its last output must not hide the cancel
         while not process.finished and not process.stuck and time.monotonic() < deadline:
             for stream, data in process.read(TURN_S):
                 output.feed(stream, data)
@@ -147,8 +150,8 @@ def _stop_politely(process: CommandProcess, output: StepOutput) -> None:
         output.close()
 
 
-def _judge(process: CommandProcess, *, name: str, timed_out: bool, timeout_s: int) -> None:
-    """Nothing when it ended well; else the real reason as StepFailed or StepBroken."""
+def _raise_unless_well(process: CommandProcess, *, name: str, timed_out: bool, timeout_s: int) -> None:
+    """Raises StepFailed or StepBroken with the reason, unless the command ended well."""
     if process.broken_errno is not None:
         raise StepBroken(f"The command {name} can not be run: {os.strerror(process.broken_errno)}.")
     if timed_out:

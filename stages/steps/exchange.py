@@ -1,4 +1,4 @@
-"""One HTTP request and its answer in a helper thread, so that the worker stays awake while it hangs."""
+"""One HTTP request and its answer in a thread of its own, so that the step can tick while the request hangs."""
 
 import http.client
 import socket
@@ -12,7 +12,7 @@ from typing import Any
 from .addresses import AddressRefused, resolve
 from .urls import Url
 
-#: More of an answer is not read. Bytes.
+#: So much of an answer is read at most. Bytes.
 MAX_BODY_BYTES = 64 * 1024
 
 
@@ -27,8 +27,10 @@ class Answer:
 
 
 class _Whole(http.client.HTTPResponse):
-    """An answer whose header block has its end. The standard one takes a connection that closes within the headers for
-    their end, and would make a success of what a dying server (or our own hanging up) left of a 200."""
+    """An answer that is refused when the connection closes within its headers.
+
+    The standard class takes that for the end of the headers, so that a 200 of a server that died would be a success.
+    """
 
     def begin(self) -> None:
         stream = self.fp
@@ -67,7 +69,7 @@ class Exchange:
         allow: Iterable[str],
         timeout_s: float,
     ) -> None:
-        """``timeout_s`` bounds each single wait of the thread; whoever waits for the whole uses ``abort``."""
+        """``timeout_s`` bounds each single wait of the thread; ``abort`` ends the whole."""
         self.answer: Answer | None = None
         self.error: Exception | None = None
         self.began = time.monotonic()
@@ -85,12 +87,12 @@ class Exchange:
         return self._done.wait(seconds)
 
     def abort(self) -> None:
-        """Hang up, wherever it is; the thread ends by itself."""
+        """Close the connection in whatever state it is; the thread ends by itself."""
         with self._lock:
             self._aborted = True
             if self._socket is not None:
                 try:
-                    # The base class's: SSLSocket.shutdown would pull the rug from under the reading thread.
+                    # The base class's: SSLSocket.shutdown would break the thread that reads.
                     socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
                 except OSError:
                     pass
@@ -100,7 +102,7 @@ class Exchange:
             self._talk(*self._request)
         except Exception as error:  # noqa: BLE001 - handed to the thread that waits
             with self._lock:
-                # What our own hanging up brings about is no fault of the other side.
+                # An error that abort caused is no fault of the other side.
                 if self.answer is None and not self._aborted:
                     self.error = error
         finally:
@@ -121,7 +123,7 @@ class Exchange:
             while len(answer.body) < MAX_BODY_BYTES:
                 data = response.read1(MAX_BODY_BYTES - len(answer.body))
                 if not data:
-                    # Hanging up ends the stream too, and an answer without a length would look whole.
+                    # abort ends the stream too, and an answer without a length would look complete.
                     answer.complete = not response.length and not self._aborted
                     return
                 answer.body += data

@@ -14,7 +14,7 @@ from .addresses import AddressRefused, check
 from .base import NOTE, StepBroken, StepContext, StepFailed
 from .options import known_fields, refuse, text, whole_number, yes_or_no
 from .signing import signature, signing_key
-from .text import clean_line
+from .text import clean_line, shortened
 from .urls import LONGEST, Url, follow, parse
 
 #: How long one turn of a wait loop may take. s.
@@ -23,7 +23,7 @@ _FIELDS = ("url", "timeout_s", "request_timeout_s", "poll_interval_s", "repeatab
 
 
 class Http:
-    """Calls a URL of the team's own deployment service; the answer's status decides."""
+    """Calls a URL of the team's own deployment service; the status of the answer decides how the step ends."""
 
     name = "http"
     label = "HTTP call"
@@ -52,7 +52,7 @@ class Http:
         }
 
     def repeatable(self, config: Mapping[str, Any], memo: Mapping[str, Any]) -> bool:
-        """As its owner said; and always once there is a Location, because then it is only asked again."""
+        """As its configuration says; always once there is a Location, because then only the Location is requested again."""
         return bool(config.get("repeatable", False)) or bool(memo.get("location"))
 
     def run(self, ctx: StepContext) -> str:
@@ -86,7 +86,7 @@ class _Call:
             answer, problem = self._request("POST", self.url, self._body())
             if answer is None:
                 raise StepFailed(f"POST {self.url.shown} failed: {problem}.")
-            place = self._judge("POST", self.url, answer)
+            place = self._next("POST", self.url, answer)
             if place is not None:
                 self._pause()
         problem = ""
@@ -98,7 +98,7 @@ class _Call:
                 )
             answer, problem = self._request("GET", place, b"")
             if answer is not None:
-                place = self._judge("GET", place, answer)
+                place = self._next("GET", place, answer)
             if place is not None:
                 self._pause()
         return f"{self.url.shown} was done after {time.monotonic() - self.began:.1f} s."
@@ -134,8 +134,8 @@ class _Call:
         self.ctx.emit(f"{method} {url.shown} -> {problem} after {seconds:.1f} s", NOTE)
         return None, problem
 
-    def _judge(self, method: str, url: Url, answer: exchange.Answer) -> Url | None:
-        """None when it is done, the place to ask when it is still going on; else StepFailed with the real reason."""
+    def _next(self, method: str, url: Url, answer: exchange.Answer) -> Url | None:
+        """None when the call is done, the URL to poll while it goes on. Raises StepFailed with the reason."""
         what = f"{method} {url.shown} answered {answer.status}"
         if answer.status == 202 and (answer.location or method == "GET"):
             place = self._location(url, answer.location) if answer.location else url
@@ -148,8 +148,8 @@ class _Call:
             return None
         if 300 <= answer.status < 400:
             raise StepFailed(f"{what}, a redirect, which is not followed: set the final URL.")
-        said = _first_lines(answer.body)
-        raise StepFailed(f"{what}: {said}" if said else f"{what}.")
+        text = _first_lines(answer.body)
+        raise StepFailed(f"{what}: {text}" if text else f"{what}.")
 
     def _location(self, base: Url, location: str) -> Url:
         try:
@@ -220,8 +220,7 @@ def _first_lines(body: bytes, *, lines: int = 3, longest: int = 400) -> str:
             found.append(line)
             if len(found) == lines:
                 break
-    joined = " / ".join(found)
-    return joined if len(joined) <= longest else joined[: longest - 1] + "…"
+    return shortened(" / ".join(found), longest)
 
 
 KIND = Http()

@@ -1,4 +1,4 @@
-"""The step that deploys to Kubernetes: sets a Deployment's image and waits for its rollout; makes and removes the gray one.
+"""The step that deploys to Kubernetes: it sets a Deployment's image and waits; for a canary it makes a gray Deployment.
 
 Needs the official Python client (requirements/kubernetes.txt), which is imported when a step runs.
 """
@@ -12,12 +12,14 @@ from typing import Any
 
 from django.conf import settings
 
+from stages.states import Phase
+
 from .base import NOTE, StepBroken, StepContext, StepFailed
 from .cluster import Cluster, Refused
 from .options import known_fields, refuse, text, whole_number
 from .places import check_pattern, filled
 
-#: How often a Deployment that is on its way is looked at. s.
+#: The pause between two looks at a Deployment that is not ready. s.
 LOOK_S = 1.0
 _FIELDS = ("kubeconfig", "namespace", "deployment", "container", "image", "gray_replicas", "service", "timeout_s")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -28,8 +30,8 @@ COLOUR = "gs2admin.io/colour"
 
 
 class Kubernetes:
-    """What is done follows from the phase: pre looks, canary makes the gray Deployment, deploy sets the image, post looks
-    again, switch turns the Services to the other colour; an undo takes exactly that back."""
+    """The phase decides what is done: pre and post wait until the Deployment is ready, canary makes the gray Deployment,
+    deploy sets the image, switch points the Services to the other colour. An undo takes exactly that back."""
 
     name = "kubernetes"
     label = "Kubernetes"
@@ -74,7 +76,7 @@ class Kubernetes:
             raise refuse(field, str(error)) from None
 
     def repeatable(self, config: Mapping[str, Any], memo: Mapping[str, Any]) -> bool:
-        """Always: every call says what shall be, not what shall be done; what was there is remembered before."""
+        """Always: each call names the wanted state, and what was there before is stored first."""
         return True
 
     def run(self, ctx: StepContext) -> str:
@@ -97,19 +99,19 @@ class _Work:
         self.deadline = time.monotonic() + float(ctx.config["timeout_s"])
         words = {"service": ctx.microservice, "stage": ctx.stage, "project": ctx.project, "colour": ctx.colour or "blue"}
         self.words = words
-        if ctx.phase != "switch":
+        if ctx.phase != Phase.SWITCH:
             self.name, self.container = (filled(ctx.config[field], words) for field in ("deployment", "container"))
             self.image = f"{filled(ctx.config['image'], words)}:{ctx.new_version}"
 
     def phase(self) -> str:
         ctx = self.ctx
-        if ctx.phase == "switch":
+        if ctx.phase == Phase.SWITCH:
             return self._switch()
-        if ctx.phase == "canary":
+        if ctx.phase == Phase.CANARY:
             return self._remove_gray() if ctx.undo else self._make_gray()
-        if ctx.phase == "deploy":
+        if ctx.phase == Phase.DEPLOY:
             return self._put_back() if ctx.undo else self._deploy()
-        if ctx.phase == "pre" and not ctx.old_version and self.cluster.deployment(self.name) is None:
+        if ctx.phase == Phase.PRE and not ctx.old_version and self.cluster.deployment(self.name) is None:
             raise StepFailed(f"There is no Deployment {self.name}: it has to be made before its first version can go there.")
         return self._wait(self.name)
 
@@ -121,10 +123,10 @@ class _Work:
             self.cluster.patch_deployment(self.name, {"spec": {"replicas": 0}})
             return f"{self._wait(self.name)} It is scaled to 0; the Deployment itself stays."
         self._set_image(self.name, self.image)
-        said = self._wait(self.name)
+        summary = self._wait(self.name)
         if self.cluster.delete_deployment(self.name + GRAY):
             self.ctx.emit(f"The gray Deployment {self.name}{GRAY} is removed: everybody has its version now.", NOTE)
-        return said
+        return summary
 
     def _put_back(self) -> str:
         done = self.ctx.memo.get("done", {})
@@ -185,14 +187,14 @@ class _Work:
 
     def _wait(self, name: str) -> str:
         """Until every replica is the new one and available. Raises StepFailed when the cluster gives up, or time is up."""
-        said = ""
+        before = ""
         while True:
             now = self._existing(name)
             ready, why = progress(now)
             if ready:
                 return f"Deployment {name} has {why}."
-            if why != said:
-                said = why
+            if why != before:
+                before = why
                 self.ctx.emit(f"Deployment {name}: {why}.", NOTE)
             self._pause(f"Deployment {name} was not ready: {why}")
 
@@ -206,7 +208,7 @@ class _Work:
 
 
 def progress(deployment: Mapping[str, Any]) -> tuple[bool, str]:
-    """(whether it is as it shall be, how far it is). Raises StepFailed when the cluster has given up."""
+    """(whether it is ready, how far it is, in words). Raises StepFailed when the cluster has given up."""
     spec, status = deployment["spec"], deployment.get("status") or {}
     if (status.get("observedGeneration") or 0) < deployment["metadata"].get("generation", 0):
         return False, "the cluster has not seen the change yet"

@@ -72,6 +72,12 @@ def descendants(root: int) -> list[tuple[int, str, str]]:
     return found
 
 
+def named(found: list[tuple[int, str, str]]) -> str:
+    """What `descendants` found, for people: the first ten, and how many more there are."""
+    more = f" and {len(found) - 10} more" if len(found) > 10 else ""
+    return ", ".join(f"{name} ({pid})" for pid, name, _ in found[:10]) + more
+
+
 def send(pid: int, started: str, signals: tuple[int, ...]) -> bool:
     """Signal exactly the process that was seen, never one that got its pid since. False: not permitted."""
     try:
@@ -108,7 +114,7 @@ def started_at(pid: int) -> str:
 
 
 def clock() -> float:
-    """Seconds, going on while the machine sleeps: leases do so too."""
+    """Seconds since boot, sleep of the machine included, because leases run on in it too."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
@@ -156,14 +162,14 @@ class Launcher:
         self.reported_stuck = False
 
     def say(self, line: str) -> None:
-        """Tell the worker, if there still is one."""
+        """Send a status line to the worker, if it still exists."""
         try:
             os.write(self.status, line.encode("utf-8", "replace") + b"\n")
         except OSError:
             pass
 
     def run(self, path: str) -> None:
-        """Start the command and come back when it and everything it started is gone."""
+        """Start the command; returns when it and everything it started has ended."""
         self.command, code = start_command(path)
         for fd in (0, 1, 2):  # so that the worker sees the end of the output
             os.dup2(os.open(os.devnull, os.O_RDWR), fd)
@@ -197,18 +203,18 @@ class Launcher:
         self.say("done")
 
     def listen(self, poll: select.poll) -> None:
-        """What the worker says; the end of the pipe says that there is no worker any more."""
-        said = os.read(self.control, 4096)
+        """Read the worker's control bytes; the end of the pipe means that the worker is gone."""
+        received = os.read(self.control, 4096)
         self.last_sign = clock()
-        if not said:
+        if not received:
             poll.unregister(self.control)
-        if not said or b"K" in said:
+        if not received or b"K" in received:
             self.kill_now()
-        elif b"T" in said:
+        elif b"T" in received:
             self.stop()
 
     def decide(self, now: float) -> None:
-        """What the clock says."""
+        """Begin to stop or kill where a time is up."""
         if self.killing_since is None:
             if os.getppid() != self.worker:
                 self.kill_now()
@@ -222,7 +228,7 @@ class Launcher:
         if self.ended_at is not None and not ending and now - self.ended_at >= self.linger_s:
             left = descendants(os.getpid())
             if left:
-                self.say("left " + ", ".join(f"{name} ({pid})" for pid, name, _ in left[:10]))
+                self.say(f"left {named(left)}")
             self.stop()
 
     def reap(self) -> bool:
@@ -254,17 +260,17 @@ class Launcher:
             self.killing_since = clock()
 
     def kill(self, now: float) -> None:
-        """One round: what forks meanwhile is found in the next one."""
+        """One round of SIGKILL; what is forked meanwhile is found in the next one."""
         left = descendants(os.getpid())
         for pid, _, started in left:
             send(pid, started, (signal.SIGKILL,))
         if left and not self.reported_stuck and now - self.killing_since > STUCK_AFTER_S:
             self.reported_stuck = True
-            self.say("stuck " + ", ".join(f"{name} ({pid})" for pid, name, _ in left[:10]))
+            self.say(f"stuck {named(left)}")
 
 
 def main(arguments: list[str]) -> int:
-    """See the module's docstring; answers the exit code."""
+    """Run the launcher (see the module's docstring); returns the exit code."""
     control, status = int(arguments[0]), int(arguments[1])
     for fd in (control, status):
         os.set_inheritable(fd, False)

@@ -1,11 +1,11 @@
-"""What a step prints, as emitted lines, with an end to how much of it is kept."""
+"""What a step prints, as emitted lines, up to a limit."""
 
 from collections.abc import Callable
 
 from .base import NOTE
 from .text import LineSplitter, clean_line
 
-#: What one step may print; afterwards output is dropped, and said so. Bytes and lines (empty lines cost rows too).
+#: What one step may print, in bytes and lines; what follows is dropped, and a note says so. Empty lines cost rows too.
 MAX_BYTES = 20_000_000
 MAX_LINES = 100_000
 

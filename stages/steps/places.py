@@ -1,4 +1,4 @@
-"""The file stores that a step may read and write: what the administrator named in GS2ADMIN_STORAGES."""
+"""The file stores that a step may read and write: those of GS2ADMIN_STORAGES."""
 from __future__ import annotations
 
 import os
@@ -73,7 +73,7 @@ def put(store: FileSystemStorage, path: str, file: BinaryIO) -> None:
 
 
 def send(store: Storage, path: str, file: BinaryIO) -> None:
-    """The same for a store that is no file system; most replace an object in one request. `file` can be sought.
+    """As `put`, for a store that is no file system; most replace an object in one request. `file` has to be seekable.
 
     Raises OSError, and what the store's library raises.
     """

@@ -1,4 +1,4 @@
-"""The worker's side of a running command: start it below its launcher, read it, and end it for certain."""
+"""The worker's side of a running command: it starts the command below its launcher, reads its output, and ends it."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ from .base import StepBroken
 
 #: Between SIGTERM and SIGKILL. s.
 GRACE_S = 3.0
-#: What is left when the command has ended gets so long to end by itself. s.
+#: How long processes that are left when the command has ended get to end by themselves. s.
 LINGER_S = 0.5
 #: How long ending everything may take before the worker stops waiting for it (the launcher goes on). s.
 END_S = 10.0
@@ -24,10 +24,10 @@ MARK = "GS2ADMIN_RUN_MARK"
 
 
 class CommandProcess:
-    """One executable with everything it starts. Close it, whatever happens; nothing is left running afterwards."""
+    """One executable with everything it starts. After `close`, which has to be called in any case, nothing of it runs."""
 
     def __init__(self, path: str, env: Mapping[str, str], *, patience_s: float, grace_s: float = GRACE_S) -> None:
-        """Start it. ``patience_s``: without ``beat`` for so long, everything is killed. Raises StepBroken."""
+        """Start it. patience_s: when ``beat`` was not called for so long, everything is killed. Raises StepBroken."""
         self.grace_s = grace_s
         self.mark = uuid.uuid4().hex
         self.pid = 0
@@ -37,7 +37,7 @@ class CommandProcess:
         self.stuck = ""
         self.silent = False
         self.broken_errno: int | None = None
-        self._clean = False  # the launcher has said that nothing is left
+        self._clean = False  # the launcher has reported that nothing is left
         self._status_rest = b""
         self._last_beat = 0.0
         self._selector = selectors.DefaultSelector()
@@ -101,7 +101,7 @@ class CommandProcess:
             elif data is not None:
                 self._selector.unregister(key.fileobj)
         if not ready and not self._launcher_open:
-            # Nobody of ours can write any more; a stranger who was handed the pipe does not hold us up.
+            # None of its processes can write any more; another process that has the pipe is not waited for.
             for stream in list(self._streams()):
                 self._selector.unregister(stream)
 
@@ -110,15 +110,15 @@ class CommandProcess:
         now = time.monotonic()
         if now - self._last_beat >= 0.5:
             self._last_beat = now
-            self._tell(b".")
+            self._send(b".")
 
     def stop(self) -> None:
         """SIGTERM for everything; SIGKILL after the grace time."""
-        self._tell(b"T")
+        self._send(b"T")
 
     def kill(self) -> None:
         """SIGKILL for everything, now."""
-        self._tell(b"K")
+        self._send(b"K")
 
     def close(self) -> None:
         """Kill what is left, wait until it is gone (at most END_S) and free every file descriptor."""
@@ -147,7 +147,7 @@ class CommandProcess:
         except BlockingIOError:
             return None
 
-    def _tell(self, byte: bytes) -> None:
+    def _send(self, byte: bytes) -> None:
         with contextlib.suppress(BrokenPipeError, BlockingIOError):
             os.write(self._control, byte)
 

@@ -1,4 +1,4 @@
-"""A store in a bucket of S3, or of whatever speaks like it. Needs requirements/s3.txt."""
+"""A store in a bucket of S3 or of a server with the same API. Needs requirements/s3.txt."""
 from __future__ import annotations
 
 import mimetypes
@@ -21,7 +21,7 @@ from botocore.exceptions import (
 )
 from storages.backends.s3 import S3Storage
 
-from .text import clean_line
+from .text import clean_line, shortened
 
 _NO_KEYS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError, ProfileNotFound)
 _WRONG_KEYS = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "TokenRefreshRequired"}
@@ -34,7 +34,7 @@ _IN_MEMORY = 16 * 1024 * 1024
 
 
 class Bucket(S3Storage):
-    """django-storages' bucket, for steps: it gives up in time, says why, and puts a file's bytes as they are."""
+    """django-storages' bucket, for steps: with time limits, with sentences for errors, and without content encodings."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -47,7 +47,7 @@ class Bucket(S3Storage):
         return found | {"client_config": Config(**_PATIENCE), "max_memory_size": _IN_MEMORY}
 
     def get_object_parameters(self, name: str) -> dict[str, Any]:
-        """The content type, and no content encoding: a client that is told of one unpacks a game.tar.gz on its way."""
+        """The content type, and no content encoding: with one, clients would unpack a game.tar.gz while they load it."""
         kind, packed = mimetypes.guess_type(name)
         kind = _PACKED.get(packed, "application/octet-stream") if packed else kind
         return {"ContentType": kind or "application/octet-stream"} | super().get_object_parameters(name)
@@ -55,8 +55,8 @@ class Bucket(S3Storage):
     def exists(self, name: str) -> bool:
         """Whether the object is there. Raises ClientError with a code that says why not, where S3 refuses.
 
-        The answer to HEAD has no words: a missing key looks like a missing bucket, a wrong key like a missing right. So what
-        is refused is asked for once more by GET.
+        The answer to HEAD has no body: a missing key looks like a missing bucket, a wrong key like a missing right. So a HEAD
+        that is refused is followed by a GET.
         """
         key, client = self._normalize_name(name), self.connection.meta.client
         try:
@@ -74,7 +74,7 @@ class Bucket(S3Storage):
             raise
 
     def explain(self, problem: Exception) -> str:
-        """Why it could not be used, to follow its name in a sentence. Never the library's words: they may hold a key."""
+        """Why it could not be used; follows its name in a sentence. Without the library's message, which may hold a key."""
         if isinstance(problem, _NO_KEYS):
             return "cannot be used: the AWS libraries find no keys in this server's environment"
         if isinstance(problem, ClientError):
@@ -114,4 +114,4 @@ def _status(refusal: ClientError) -> int:
 
 
 def _code(refusal: ClientError) -> str:
-    return clean_line(str(refusal.response.get("Error", {}).get("Code") or "no code"))[:80]
+    return shortened(clean_line(str(refusal.response.get("Error", {}).get("Code") or "no code")), 80)

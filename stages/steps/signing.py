@@ -1,4 +1,4 @@
-"""How a step's HTTP request proves where it comes from. Nothing secret is stored: the key is derived."""
+"""The signature of a step's HTTP request. No key is stored: each is derived from the server's SECRET_KEY."""
 
 import hashlib
 import hmac
@@ -12,7 +12,7 @@ from django.conf import settings
 def signing_key(target_uid: str, rotation: int) -> str:
     """The text ``whsec_…`` that the receiver keeps; another one for every target and every rotation number.
 
-    HKDF (RFC 5869) with HMAC-SHA256 over the server's SECRET_KEY: whoever has one key learns nothing of the others.
+    HKDF (RFC 5869) with HMAC-SHA256 over the server's SECRET_KEY: one key tells nothing about the others.
     """
     extracted = hmac.digest(b"gs2admin/step-signing/v1", settings.SECRET_KEY.encode(), hashlib.sha256)
     info = json.dumps([str(target_uid), int(rotation)]).encode()
@@ -20,9 +20,9 @@ def signing_key(target_uid: str, rotation: int) -> str:
 
 
 def with_signing(config: Mapping[str, Any], *, target_uid: str, rotation: int) -> dict[str, Any]:
-    """A validated http config plus the reference to its key, for the moment in which a step is created.
+    """A validated http config with the reference to its key, as a step of it is stored.
 
-    Never taken from users: ``validate`` refuses it, or one target could sign as another.
+    Users cannot set it: ``validate`` refuses the field, so that no target signs as another.
     """
     return {**config, "signing": {"target_uid": str(target_uid), "rotation": int(rotation)}}
 

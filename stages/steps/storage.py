@@ -1,4 +1,4 @@
-"""The step that puts a version's file where players load it from, and keeps what was there."""
+"""The step that copies a version's file to where players load it from, and keeps a copy of what was there."""
 from __future__ import annotations
 
 import hashlib
@@ -14,7 +14,7 @@ from .awake import Gate, awake
 from .base import NOTE, StepContext, StepFailed
 from .options import known_fields, refuse, text
 from .places import SuspiciousOperation, check_pattern, chunks, filled, place, put, send
-from .text import clean_line
+from .text import clean_line, shortened
 
 _FIELDS = ("source_store", "source", "store", "path")
 
@@ -50,7 +50,7 @@ class StorageKind:
         return found
 
     def repeatable(self, config: Mapping[str, Any], memo: Mapping[str, Any]) -> bool:
-        """Always: what was there is remembered before anything changes, and the same file put twice is the same file."""
+        """Always: what was there is stored before anything changes, and a file that is put twice is the same file."""
         return True
 
     def run(self, ctx: StepContext) -> str:
@@ -93,7 +93,7 @@ class StorageKind:
 
 
 class _Store:
-    """A store by its name, as a step uses it: it stays awake meanwhile, and says which store refused, and why."""
+    """A store by its name, for a step: the step goes on ticking, and a refusal names the store and the reason."""
 
     def __init__(self, ctx: StepContext, name: str) -> None:
         self._ctx, self.name = ctx, name
@@ -112,11 +112,11 @@ class _Store:
         with origin._opened(path) as file:
             read = _Watched(self._ctx, file)
             if isinstance(self._store, FileSystemStorage):
-                with self._said():
+                with self._explained():
                     put(self._store, to, read)
                 return read.size, read.digest.hexdigest()
-            # Their libraries read as often as they like and in threads of their own, so it is counted before.
-            with origin._said():
+            # The libraries of remote stores may read more than once and in their own threads, so it is counted before.
+            with origin._explained():
                 for _ in chunks(read):
                     pass
                 file.seek(0)
@@ -133,7 +133,7 @@ class _Store:
             return opened[0]
 
         def close() -> None:
-            # What is still being fetched has no place to go then, and ends.
+            # A fetch that still runs fails then, and ends.
             for file in opened:
                 file.close()
 
@@ -144,11 +144,11 @@ class _Store:
             raise
 
     def _ask(self, call: Callable[[], Any], stop: Callable[[], None] = lambda: None) -> Any:
-        with self._said():
+        with self._explained():
             return awake(self._ctx, call, stop=stop)
 
     @contextmanager
-    def _said(self) -> Iterator[None]:
+    def _explained(self) -> Iterator[None]:
         try:
             yield
         except Exception as problem:  # noqa: BLE001  each store's library has errors of its own
@@ -157,11 +157,12 @@ class _Store:
                 raise StepFailed(f"The store {self.name} {clean_line(explain(problem))}.") from None
             if isinstance(problem, (OSError, SuspiciousOperation, ValueError)):
                 raise StepFailed(f"The file could not be put: {problem}.") from None
-            raise StepFailed(f"The store {self.name} did not take it: {type(problem).__name__}: {str(problem)[:300]}.") from None
+            why = f"{type(problem).__name__}: {shortened(str(problem), 300)}"
+            raise StepFailed(f"The store {self.name} did not take it: {why}.") from None
 
 
 class _Watched:
-    """A file that is being read in pieces, counted and hashed; the step stays awake meanwhile."""
+    """A file that is counted and hashed while it is read; each read ticks."""
 
     def __init__(self, ctx: StepContext, file: BinaryIO) -> None:
         self._ctx, self._file = ctx, file

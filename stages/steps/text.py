@@ -1,4 +1,4 @@
-"""From the bytes of a stranger to lines that are safe to store and to show as text."""
+"""Makes bytes of others into lines of text that are safe to store and to show."""
 
 import re
 from collections.abc import Iterator
@@ -36,6 +36,11 @@ def clean_line(raw: bytes | str) -> str:
     line = _SEQUENCES.sub("", line)
     line = _LINE_BREAKS.sub(" ", line)
     return _CONTROLS.sub("", line)
+
+
+def shortened(text: str, longest: int) -> str:
+    """At most `longest` characters; a longer text ends with "…". For what others wrote and is quoted within a sentence."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 class LineSplitter:

@@ -1,4 +1,4 @@
-"""The URLs that a step may call, taken apart once and for all."""
+"""Parses and checks the URLs that a step may call."""
 
 import re
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Url:
 
     @property
     def origin(self) -> tuple[str, str, int]:
-        """What must stay the same in a Location."""
+        """Scheme, host and port; a Location must have the same."""
         return self.scheme, self.host, self.port
 
     @property
@@ -32,7 +32,7 @@ class Url:
 
     @property
     def shown(self) -> str:
-        """For people: without the query, where tokens like to live."""
+        """For people: without the query, which may hold a token."""
         return f"{self.scheme}://{self.host_header}{self.target.partition('?')[0]}"
 
 

@@ -1,1 +1,1 @@
-"""How a rollout is carried out: begin, orchestrate, execute, and what runs by itself."""
+"""How a rollout is carried out: begin, orchestrate, execute; and the chores that run by themselves."""

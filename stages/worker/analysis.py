@@ -1,63 +1,61 @@
-"""The worker's part of an automatic canary: one report per interval, then the move that the score makes."""
+"""The analysis of an automatic canary: one report per interval, then the move that the score decides."""
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from datetime import timedelta
 
-from django.conf import settings
 from django.db import transaction
 
-from gs2admin.lease import Renewer
-from stages.canary import moves as passages
+from stages.canary import moves
 from stages.canary.clocks import ends_at, last_call, verdict
-from stages.core import journal, ledger
+from stages.core import ledger
 from stages.core.clock import clock_of
 from stages.core.journal import Claim, MoveRefused
 from stages.core.scenarios import CanaryPlan, way_of
 from stages.models import CanaryReport, Rollout
-from stages.states import BY_ID, RolloutState
+from stages.states import BY_ID, Cause, RolloutState
 from stages.worker import metrics
-from stages.worker.context import LOOK_S, patiently
+from stages.worker.context import Watch, patiently
 
-# Missing data is asked for again after so long, at most an interval.
+# Missing data is requested again after so long, at most an interval. s.
 AGAIN_S = 10
 
 
-def judge(claim: Claim, rollout: Rollout) -> str:
-    """Make every report that is due, and move when the verdict is there; otherwise let go until the next one.
+def analyze(claim: Claim, rollout: Rollout) -> str:
+    """Make each report that is due and move the rollout when its score is decided; else give up the lease until the next.
 
-    Returns a sentence when the metrics cannot be read (then the rollout errs: N4). Raises MoveRefused when somebody
-    canceled meanwhile, LeaseLost when another worker has taken over.
+    rollout: with its canary. Returns a sentence when the metrics cannot be read, which ends the rollout as errored (N4),
+    else "". Raises MoveRefused when somebody canceled meanwhile, LeaseLost.
     """
-    plan, began = way_of(rollout.scenario_copy).canary, rollout.analysis_began_at
-    watch = _Watch(claim)
+    plan, began = way_of(rollout.scenario_copy).canary, rollout.canary.analysis_began_at
+    tick = _tick_of(claim)
     while True:
         reports = dict(CanaryReport.objects.filter(rollout=rollout).order_by("number").values_list("number", "score"))
         scores = list(reports.values())
         end = verdict(plan, scores)
         if end is not None:
-            told = f"The canary's score is {end.score:g}, {plan.pass_score} is needed"
+            summary = f"The canary's score is {end.score:g}, {plan.pass_score} is needed"
             if end.passed:
-                _move(claim, rollout, "N1", f"{told}: everybody gets the new versions.", cause="score")
+                _move(claim, rollout, "N1", f"{summary}: everybody gets the new versions.", cause=Cause.SCORE)
             else:
-                _move(claim, rollout, "N2", f"{told}: it is withdrawn.", cause="score")
+                _move(claim, rollout, "N2", f"{summary}: it is withdrawn.", cause=Cause.SCORE)
             return ""
         # The first one that is missing: a number that is there is not written again.
         number = next(number for number in range(1, len(reports) + 2) if number not in reports)
         first = ends_at(plan, began, number - 1) if number > 1 else began + timedelta(seconds=plan.delay_s)
         last, now = ends_at(plan, began, number), clock_of(rollout)
         if now < last:
-            passages.sleep(claim, last)
+            moves.sleep(claim, last)
             return ""
         try:
-            found = metrics.measure(plan, first, last, watch.tick)
+            found = metrics.measure(plan, first, last, tick)
         except metrics.Unreachable as problem:
             return f"The metrics can not be read: {problem}."
         if found is None:
             if now >= last_call(plan, began):
-                _move(claim, rollout, "N2", "The metrics were never complete: the canary is withdrawn.", cause="timeout")
+                _move(claim, rollout, "N2", "The metrics were never complete: the canary is withdrawn.", cause=Cause.TIMEOUT)
             else:
-                passages.sleep(claim, now + timedelta(seconds=min(AGAIN_S, plan.interval_s)))
+                moves.sleep(claim, now + timedelta(seconds=min(AGAIN_S, plan.interval_s)))
             return ""
         _report(claim, plan, number, found, first, last)
 
@@ -69,29 +67,22 @@ def _report(claim: Claim, plan: CanaryPlan, number: int, found: dict, first, las
         "pass_score": plan.pass_score, "step_s": plan.step_s, "metrics": found["metrics"],
     }
     line = f"Report {number} of {plan.reports}: score {found['score']:g}" + (f"; not good: {bad}." if bad else ".")
-    patiently(lambda: passages.report(claim, number, values, line))
+    patiently(lambda: moves.write_report(claim, number, values, line))
 
 
 def _move(claim: Claim, rollout: Rollout, move_id: str, line: str, *, cause: str) -> None:
     with transaction.atomic():
         ledger.lock(claim.project_id)
-        if not passages.move_on(claim.rows, rollout, BY_ID[move_id], line=line, cause=cause):
+        if not moves.leave_canary(claim.rows, rollout, BY_ID[move_id], line=line, cause=cause):
             raise MoveRefused
 
 
-class _Watch:
-    """Holds the rollout while the metrics are asked, and sees a cancel."""
+def _tick_of(claim: Claim) -> Callable[[], None]:
+    """What metrics.measure calls while it waits: renews the lease. Raises MoveRefused on a cancel, LeaseLost."""
+    watch = Watch(claim)
 
-    def __init__(self, claim: Claim) -> None:
-        self._claim = claim
-        self._looked = time.monotonic()
-        self._lease = Renewer(settings.LEASE_S / 4, lambda: patiently(lambda: journal.renew(claim)))
-
-    def tick(self) -> None:
-        now = time.monotonic()
-        if now - self._looked < LOOK_S:
-            return
-        self._looked = now
-        state = self._lease.tick() or patiently(lambda: journal.state(self._claim))
-        if state != RolloutState.CANARY_ANALYZING:
+    def tick() -> None:
+        if watch.look() not in {None, RolloutState.CANARY_ANALYZING}:
             raise MoveRefused
+
+    return tick

@@ -1,4 +1,4 @@
-"""Wakes rollouts that lost their worker, and cleans what is older than it may become."""
+"""Chores that run by themselves: wake what has lost its worker or has come due, and remove what is too old."""
 from __future__ import annotations
 
 import logging
@@ -13,11 +13,11 @@ from django.db.models.functions import Now
 from gs2admin import engine
 from stages.approval.services import resolve_waiting
 from stages.auto_promotion.services import promote_due
-from stages.canary import services as canary
-from stages.models import Output, Rollout
+from stages.canary.services import tick
+from stages.models import Output, Rollout, RolloutCanary
 from stages.models.governance import AutoPromotion
 from stages.models.webhooks import DeliveryState, WebhookDelivery
-from stages.rollouts.queue import free_stages, start_next
+from stages.rollouts import queue
 from stages.rollouts.services import RUN
 from stages.states import TIMED, RolloutState
 from stages.worker import counts
@@ -26,14 +26,14 @@ log = logging.getLogger(__name__)
 BATCH = 2_000
 # At most so many rows per sweep and kind.
 MOST = 500
-# Where this process's last sweep of a kind ended.
+# The last row of this process's last sweep of a kind.
 _place: dict[str, int] = {}
 
 
 def _each(kind: str, rows: QuerySet, act: Callable[[int], bool]) -> int:
-    """Do it for MOST rows, going on behind those of the last sweep, so that none is left out for ever.
+    """Act on at most MOST rows, after those of the last sweep, so that each gets its turn; returns how many acted.
 
-    A row that goes wrong is logged and does not keep the others waiting.
+    A row whose act raises is logged, and the others go on; an error of the database passes.
     """
     ids = list(rows.filter(pk__gt=_place.get(kind, 0)).order_by("pk").values_list("pk", flat=True)[:MOST])
     _place[kind] = ids[-1] if len(ids) == MOST else 0
@@ -50,11 +50,11 @@ def _each(kind: str, rows: QuerySet, act: Callable[[int], bool]) -> int:
 
 @engine.sweeper
 def wake_lost_rollouts() -> int:
-    """Ring for each rollout that should move and has no worker; several hosts may sweep at once."""
+    """Wake a worker for each rollout that needs one and has none; several hosts may sweep at once."""
     woken = 0
     for pk in list(Rollout.objects.lost().values_list("pk", flat=True)[:200]):
         with transaction.atomic():
-            if Rollout.objects.lost().filter(pk=pk).update(rung_at=Now()):
+            if Rollout.objects.lost().filter(pk=pk).update(woken_at=Now()):
                 engine.wake(RUN, pk)
                 woken += 1
     return woken
@@ -62,29 +62,29 @@ def wake_lost_rollouts() -> int:
 
 @engine.sweeper
 def settle_requests() -> int:
-    """Start, void or explain anew what waits for approval: rules, roles, windows and sources change by themselves."""
+    """Start or end what waits for approval, or say why it waits: rules, roles, windows and sources change meanwhile."""
     rows = Rollout.objects.filter(state=RolloutState.AWAITING_APPROVAL, approval__isnull=False)
     return _each("approvals", rows, resolve_waiting)
 
 
 @engine.sweeper
 def promote_by_themselves() -> int:
-    """Start what follows its source, when that has been Active for long enough."""
+    """Promote the stages that follow their source, when that has been Active for long enough."""
     rows = AutoPromotion.objects.filter(enabled=True, held_at=None, stage__deleted_at=None)
     return _each("auto-promotions", rows, promote_due)
 
 
 @engine.ticker
 def move_canaries() -> int:
-    """What the clock brings for canaries: the next weight, the end of the time limit, the next look at the metrics."""
-    due = Rollout.objects.filter(wake_at__lte=Now(), state__in=sorted(TIMED)).values_list("pk", flat=True)
-    return sum(canary.tick(pk) for pk in list(due[:100]))
+    """Move the canaries for which something is due: the next weight, the end of the time limit, the next report."""
+    due = RolloutCanary.objects.filter(wake_at__lte=Now(), rollout__state__in=sorted(TIMED)).values_list("pk", flat=True)
+    return sum(tick(pk) for pk in list(due[:100]))
 
 
 @engine.ticker
 def start_queued() -> int:
-    """Let those begin that wait for their turn, where the one before has ended."""
-    return sum(start_next(stage_id) for stage_id in free_stages())
+    """Start the rollouts that wait for their turn, where the one before has ended."""
+    return sum(queue.start_next(stage_id) for stage_id in queue.free_stages())
 
 
 @engine.cleaner(every_s=300)
@@ -96,7 +96,7 @@ def mend_numbers() -> int:
 
 @engine.cleaner(every_s=3600)
 def remove_old_deliveries() -> int:
-    """Messages of webhooks that ended long ago, in small batches."""
+    """Remove messages of webhooks that ended OUTPUT_KEEP_DAYS ago, in small batches."""
     old = WebhookDelivery.objects.filter(created_at__lt=Now() - timedelta(days=settings.OUTPUT_KEEP_DAYS)).exclude(
         state=DeliveryState.PENDING)
     removed = 0
@@ -107,12 +107,12 @@ def remove_old_deliveries() -> int:
 
 @engine.on_worker_lost
 def free_rollouts_of(label: str) -> int:
-    """A worker is dead together with all it had started: its rollouts need not wait for their leases to end."""
+    """End the leases of a worker that is dead, with all that it had started, and wake others for its rollouts."""
     freed = 0
     for pk in list(Rollout.objects.live().filter(leased_by=label).values_list("pk", flat=True)):
         with transaction.atomic():
             held = Rollout.objects.live().filter(pk=pk, leased_by=label, lease_until__isnull=False)
-            if held.update(lease_until=None, rung_at=Now()):
+            if held.update(lease_until=None, woken_at=Now()):
                 engine.wake(RUN, pk)
                 freed += 1
     return freed
@@ -120,7 +120,7 @@ def free_rollouts_of(label: str) -> int:
 
 @engine.cleaner(every_s=3600)
 def remove_old_output() -> int:
-    """Remove output older than it is kept, in small batches, so that nobody waits for the cleaner."""
+    """Remove output older than OUTPUT_KEEP_DAYS, in small batches, so that no write waits for long."""
     removed = 0
     while True:
         old = Output.objects.filter(at__lt=Now() - timedelta(days=settings.OUTPUT_KEEP_DAYS)).order_by("at")

@@ -19,9 +19,8 @@ from stages.canary.clocks import ends_at, next_wake
 from stages.core import ledger
 from stages.core.clock import clock_of
 from stages.core.scenarios import way_of
-from stages.models import Ledger, Output, Rollout, Step, VersionSet
-from stages.models.scenarios import Analysis
-from stages.states import TIMED, RolloutState, StepState
+from stages.models import Ledger, Output, Rollout, RolloutCanary, Step, VersionSet
+from stages.states import TIMED, Analysis, RolloutState, StepState
 from stages.worker.analysis import AGAIN_S
 
 log = logging.getLogger(__name__)
@@ -80,7 +79,7 @@ def _suspects(rows: QuerySet) -> set[int]:
     wrong = ~Q(steps_total=F("total")) | ~Q(steps_done=F("done")) | Q(last_seq__lt=F("last")) | Q(last_seq__gt=F("last"))
     wrong |= Q(last=None, last_seq__gt=0, created_at__gt=_kept_since())
     found = set(seen.filter(wrong).values_list("pk", flat=True))
-    timed = rows.filter(state__in=sorted(TIMED)).order_by()
+    timed = rows.filter(state__in=sorted(TIMED), canary__isnull=False).select_related("canary").order_by()
     return found | {row.pk for row in timed if _late(row, timezone.now())}
 
 
@@ -91,15 +90,18 @@ def _mend(pk: int) -> bool:
             return False
         # Whoever writes steps holds the project's lock; whoever writes output, the rollout's row.
         ledger.lock(row.project_id)
-        row = Rollout.objects.select_for_update().get(pk=pk)
+        row = Rollout.objects.select_for_update(of=("self",)).select_related("canary").get(pk=pk)
         right = {name: value for name, value in _numbers(row).items() if value != getattr(row, name)}
-        if not right:
+        wakes = _wakes(row)
+        if not right and not wakes:
             transaction.set_rollback(True)  # nothing changed, also not for those who watch the board
             return False
-        was = {name: getattr(row, name) for name in right}
+        was = {name: getattr(row, name) for name in right} | {name: getattr(row.canary, name) for name in wakes}
         Rollout.objects.filter(pk=pk).update(**right, revision=F("revision") + 1)
+        if wakes:
+            RolloutCanary.objects.filter(pk=pk).update(**wakes)
     log.warning("numbers of a rollout did not equal its rows and were put right",
-                extra={"rollout_id": pk, "rollout": row.number, "was": _told(was), "now": _told(right)})
+                extra={"rollout_id": pk, "rollout": row.number, "was": _plain(was), "now": _plain(right | wakes)})
     return True
 
 
@@ -110,10 +112,15 @@ def _numbers(row: Rollout) -> dict[str, Any]:
     last = row.outputs.order_by("-seq").values_list("seq", flat=True).first()
     if last is not None or row.created_at > _kept_since():
         found["last_seq"] = last or 0
-    now = clock_of(row)
-    if row.state in TIMED and _late(row, now):
-        found["wake_at"] = now
     return found
+
+
+def _wakes(row: Rollout) -> dict[str, datetime]:
+    """What is to be changed of the clock of the rollout's canary; {} when it is right or there is none."""
+    if row.state not in TIMED or not hasattr(row, "canary"):
+        return {}
+    now = clock_of(row)
+    return {"wake_at": now} if _late(row, now) else {}
 
 
 def _late(row: Rollout, now: datetime) -> bool:
@@ -122,15 +129,16 @@ def _late(row: Rollout, now: datetime) -> bool:
     It is woken at once then; what is due is found by the clock itself, which also sets the next time.
     """
     plan = way_of(row.scenario_copy).canary
-    moments = [row.hold_until]
-    more = row.weight_index + 1 < len(plan.weights)
+    canary = row.canary
+    moments = [canary.hold_until]
+    more = canary.weight_index + 1 < len(plan.weights)
     if more or (row.state == RolloutState.CANARY_HOLD and plan.analysis == Analysis.NONE):
-        moments.append(row.weight_until)
+        moments.append(canary.weight_until)
     if row.state == RolloutState.CANARY_ANALYZING:
-        report = ends_at(plan, row.analysis_began_at or now, row.reports.count() + 1)
+        report = ends_at(plan, canary.analysis_began_at or now, row.reports.count() + 1)
         moments.append(max(report, now + timedelta(seconds=AGAIN_S)))
     latest = next_wake(*moments)
-    return latest is not None and (row.wake_at is None or row.wake_at > latest + SLACK)
+    return latest is not None and (canary.wake_at is None or canary.wake_at > latest + SLACK)
 
 
 def _kept_since() -> datetime:
@@ -138,5 +146,5 @@ def _kept_since() -> datetime:
     return timezone.now() - timedelta(days=settings.OUTPUT_KEEP_DAYS - 1)
 
 
-def _told(values: dict[str, Any]) -> dict[str, Any]:
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
     return {name: str(value) if isinstance(value, datetime) else value for name, value in values.items()}

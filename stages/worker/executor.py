@@ -1,109 +1,120 @@
-"""Carries a rollout as far as it goes: claim, decide, act, until it ends, waits, is taken away, or the worker must stop."""
+"""Carries a rollout on: claim, decide, act, until it ends or waits, another worker has claimed it, or this one must stop."""
 from __future__ import annotations
 
 import logging
-import time
 
 from django.db import InterfaceError, OperationalError
 
 from gs2admin import engine
-from stages.canary import moves as passages
+from stages.canary import moves
 from stages.core import journal
 from stages.core.journal import Claim, Line
 from stages.core.scenarios import way_of
 from stages.core.versions import differences, effective
 from stages.models import Rollout, Step
-from stages.models.scenarios import Strategy
-from stages.states import RolloutState, StepState
+from stages.rollouts.services import RUN
+from stages.states import Leg, RolloutState, StepState, Strategy
 from stages.steps import KINDS
 from stages.steps.base import LeaseLost
-from stages.worker import analysis as judging
-from stages.worker import begin
-from stages.worker.context import Context, patiently
+from stages.worker import analysis, begin
+from stages.worker.context import patiently
 from stages.worker.lanes import run_lanes
-from stages.worker.orchestrator import Begin, CanaryUp, Course, Finish, Judge, RunLanes, RunStep, Undo, decide, errored
-from stages.worker.outcome import carry_out, closing_line, opening_line
+from stages.worker.orchestrator import Analyze, Begin, CanaryUp, Course, Decision, Finish, RunLanes, Undo, decide, errored
 
 log = logging.getLogger(__name__)
 
 
 def run(rollout_id: int) -> None:
-    """Claim the rollout and carry it on; returns at once when there is nothing to do here."""
+    """Claim the rollout and carry it on; returns at once when no worker is needed or another one has it.
+
+    Raises OperationalError or InterfaceError when the database is away for too long; the lease then runs out.
+    """
     claim = journal.claim(rollout_id, engine.worker_label())
     if claim is None:
         return
     try:
-        _carry(claim)
+        _Carrier(claim).run()
     except LeaseLost:
         log.warning("rollout taken over by another worker", extra={"rollout_id": rollout_id, "attempt": claim.attempt})
 
 
-def _carry(claim: Claim) -> None:
-    rollout, steps, course = _read(claim)
-    if claim.attempt > 1 and _interrupted(rollout, steps):
-        journal.write(claim, [Line(f"Taken over by another worker (attempt {claim.attempt}).")])
-    fault = ""
-    while True:
-        state = patiently(lambda: journal.renew(claim))
-        try:
-            # Only what runs can err, so a queued one begins first.
-            ending = fault and state != RolloutState.QUEUED
-            decision = errored(fault, steps, state, course) if ending else decide(state, steps, _repeatable, course)
-            match decision:
-                case Begin():
-                    lines = [] if fault else _opening(rollout)
-                    patiently(lambda lines=lines: begin.start(claim, lines))
-                case RunStep(index=index, again=again):
-                    fault = _run_step(claim, rollout, steps[index], again)
-                    leaving = not fault and engine.beat()
-                    if leaving:
-                        _hand_over(claim)
-                        return
-                case RunLanes(lanes=lanes):
-                    fault, leaving = run_lanes(claim, rollout, [[steps[index] for index in lane] for lane in lanes])
-                    if leaving and not fault:
-                        _hand_over(claim)
-                        return
-                case Undo(sentence=sentence, error=error):
-                    patiently(lambda s=sentence, e=error: passages.begin_undo(claim, sentence=s, error=e))
-                    rollout, steps, course = _read(claim)
-                case CanaryUp(move=move):
-                    patiently(lambda move=move: passages.canary_up(claim, move))
+class _Carrier:
+    """Carries one claimed rollout on: the rows as they were read last, and the fault of the system, if there is one."""
+
+    def __init__(self, claim: Claim) -> None:
+        self.claim, self.fault = claim, ""
+        self.read()
+
+    def read(self) -> None:
+        rows = Rollout.objects.select_related("stage", "project", "from_set", "to_set", "canary")
+        self.rollout = rollout = rows.get(pk=self.claim.rollout_id)
+        self.steps = list(rollout.steps.select_related("undoes").order_by("position"))
+        way = way_of(rollout.scenario_copy)
+        self.course = Course(rollout.leg, way.strategy, way.analysis, rollout.rollback, rollout.cause)
+
+    def run(self) -> None:
+        """Decide and act until there is nothing more to do here."""
+        if self.claim.attempt > 1 and _interrupted(self.rollout, self.steps):
+            journal.write(self.claim, [Line(f"Taken over by another worker (attempt {self.claim.attempt}).")])
+        while True:
+            state = patiently(lambda: journal.renew(self.claim))
+            try:
+                if not self.act(self.decide(state)):
                     return
-                case Judge():
-                    fault = judging.judge(claim, rollout)
-                    if not fault:
-                        rollout, steps, course = _read(claim)
-                        if rollout.state == RolloutState.CANARY_ANALYZING:
-                            return
-                case Finish():
-                    _finish(claim, decision)
+            except journal.MoveRefused:
+                self.read()
+                if self.rollout.lease_until is None:  # it waits for a person or the clock now
                     return
-        except journal.MoveRefused:
-            rollout, steps, course = _read(claim)
-            if rollout.lease_until is None:  # it waits for a person or a clock now, who has let go for us
-                return
-        except (LeaseLost, OperationalError, InterfaceError):
-            raise
-        except Exception:
-            if fault:
+            except (LeaseLost, OperationalError, InterfaceError):
                 raise
-            log.exception("rollout hit an internal fault", extra={"rollout_id": claim.rollout_id})
-            fault = f"gs2admin hit an internal fault; its log names rollout {rollout.number}."
+            except Exception:
+                if self.fault:
+                    raise
+                log.exception("rollout hit an internal fault", extra={"rollout_id": self.claim.rollout_id})
+                self.fault = f"gs2admin hit an internal fault; its log names rollout {self.rollout.number}."
 
+    def decide(self, state: str) -> Decision:
+        # A queued rollout has no move to errored, so it begins first.
+        if self.fault and state != RolloutState.QUEUED:
+            return errored(self.fault, self.steps, state, self.course)
+        return decide(state, self.steps, _repeatable, self.course)
 
-def _read(claim: Claim) -> tuple[Rollout, list[Step], Course]:
-    rollout = Rollout.objects.select_related("stage", "project", "from_set", "to_set").get(pk=claim.rollout_id)
-    way = way_of(rollout.scenario_copy)
-    course = Course(rollout.leg, way.strategy, way.analysis, rollout.rollback, rollout.cause)
-    return rollout, list(rollout.steps.select_related("undoes").order_by("position")), course
+    def act(self, decision: Decision) -> bool:
+        """Do it; False when this worker is done with the rollout. Raises MoveRefused, LeaseLost."""
+        claim = self.claim
+        match decision:
+            case Begin():
+                lines = [] if self.fault else _opening(self.rollout)
+                patiently(lambda: begin.start(claim, lines))
+            case RunLanes(lanes=lanes):
+                chosen = [[self.steps[index] for index in lane] for lane in lanes]
+                self.fault, leaving = run_lanes(claim, self.rollout, chosen)
+                if leaving and not self.fault:
+                    _hand_over(claim)
+                    return False
+            case Undo(sentence=sentence, error=error):
+                patiently(lambda: moves.begin_undo(claim, sentence=sentence, error=error))
+                self.read()
+            case CanaryUp(move=move):
+                patiently(lambda: moves.canary_up(claim, move))
+                return False
+            case Analyze():
+                self.fault = analysis.analyze(claim, self.rollout)
+                if not self.fault:
+                    self.read()
+                    return self.rollout.state != RolloutState.CANARY_ANALYZING
+            case Finish(move=move, sentence=sentence, error=error, consistent=consistent):
+                end = [Line(sentence)]
+                patiently(lambda: journal.finish(claim, move, error=error, consistent=consistent, lines=end))
+                return False
+        return True
 
 
 def _interrupted(rollout: Rollout, steps: list[Step]) -> bool:
-    """Whether another worker was at it; coming back after a canary's wait is no such case."""
+    """Whether another worker was in the middle of it. A canary that goes on after its wait was not interrupted."""
     if rollout.state in {RolloutState.QUEUED, RolloutState.CANARY_ANALYZING}:
         return False
-    waits = any(step.leg == "canary" for step in steps)
+    waits = any(step.leg == Leg.CANARY for step in steps)
     return not waits or any(step.state == StepState.RUNNING for step in steps)
 
 
@@ -125,35 +136,7 @@ def _repeatable(step: Step) -> bool:
     return KINDS[step.kind].repeatable(step.config, step.memo)
 
 
-def _finish(claim: Claim, end: Finish) -> None:
-    patiently(
-        lambda: journal.finish(
-            claim, end.move, error=end.error, consistent=end.consistent, lines=[Line(end.sentence)]
-        )
-    )
-
-
 def _hand_over(claim: Claim) -> None:
     journal.write(claim, [Line("This worker is stopping; another one goes on.")])
     journal.release(claim)
-    engine.wake("stages.worker.tasks.run_rollout", claim.rollout_id)
-
-
-def _run_step(claim: Claim, rollout: Rollout, step: Step, again: bool) -> str:
-    """Run one step and write down how it ended; `step` is kept true in memory, as this worker is its only writer.
-
-    Returns a sentence where the system is at fault and the rollout cannot go on, else an empty text.
-    """
-    patiently(lambda: journal.start_step(claim, step, [opening_line(step, again)]))
-    step.state = StepState.RUNNING
-    step.attempt += 1
-    began = time.monotonic()
-    context = Context(claim, rollout, step)
-    outcome = carry_out(step, context, guard=False)
-    context.flush()
-    if outcome.state is None:
-        return outcome.fault
-    end = closing_line(step, outcome, time.monotonic() - began)
-    patiently(lambda: journal.finish_step(claim, step, outcome.state, outcome.summary, [end]))
-    step.state, step.summary = outcome.state, outcome.summary
-    return ""
+    engine.wake(RUN, claim.rollout_id)

@@ -1,4 +1,4 @@
-"""Asks a Prometheus-compatible server for a query's values over an interval. No database; the address rules of http steps.
+"""Reads the values of queries over an interval from a Prometheus-compatible server. The address rules are those of http steps.
 
 The server's API: GET {url}/api/v1/query_range?query&start&end&step, answered with {"status", "data": {"resultType":
 "matrix", "result": [{"metric", "values": [[seconds, "text"], …]}]}} (prometheus.io, HTTP API).
@@ -18,7 +18,7 @@ from django.conf import settings
 
 from stages.core.scenarios import CanaryPlan, Metric
 from stages.steps import exchange
-from stages.steps.text import clean_line
+from stages.steps.text import clean_line, shortened
 from stages.steps.urls import Url, parse
 
 TURN_S = 0.1
@@ -42,9 +42,10 @@ class Series:
 
 
 def measure(plan: CanaryPlan, began: datetime, ended: datetime, tick: Callable[[], None]) -> dict[str, Any] | None:
-    """What every metric says about an interval: {"score", "passed", "metrics"}; None while some of them has no data.
+    """The result of the metrics for one interval; None while one of them has no data.
 
-    tick is called several times a second while it waits, and may raise. Raises Unreachable after TRIES.
+    Returns {"score": 0 to 100, "passed": bool, "metrics": as in models.CanaryReport}. tick is called several times a second
+    while it waits, and may raise. Raises Unreachable after TRIES.
     """
     found = []
     for number, metric in enumerate(plan.metrics, start=1):
@@ -52,13 +53,13 @@ def measure(plan: CanaryPlan, began: datetime, ended: datetime, tick: Callable[[
         base = _series(plan, metric.base, began, ended, tick) if metric.base else None
         if canary is None or (metric.base and base is None):
             return None
-        found.append(_judged(number, metric, canary, base))
+        found.append(_compared(number, metric, canary, base))
     total = sum(each["weight"] for each in found) or 1
     score = round(100 * sum(each["weight"] for each in found if each["passed"]) / total, 1)
     return {"score": score, "passed": score >= plan.pass_score, "metrics": found}
 
 
-def _judged(number: int, metric: Metric, canary: Series, base: Series | None) -> dict[str, Any]:
+def _compared(number: int, metric: Metric, canary: Series, base: Series | None) -> dict[str, Any]:
     deviation = 0.0
     if base is not None:
         deviation = 0.0 if canary.avg == base.avg else 100.0 if not base.avg else 100 * (canary.avg - base.avg) / abs(base.avg)
@@ -105,8 +106,8 @@ def _ask(url: Url, tick: Callable[[], None]) -> bytes:
         why = exchange.explain(call.error, url) if call.error else f"no answer within {REQUEST_S:g} s"
         raise Unreachable(f"{url.shown}: {clean_line(why)}")
     if answer.status != 200:
-        said = clean_line(answer.body[:300])
-        raise Unreachable(f"{url.shown} answered {answer.status}{': ' + said if said else ''}")
+        text = shortened(clean_line(answer.body), 300)
+        raise Unreachable(f"{url.shown} answered {answer.status}{': ' + text if text else ''}")
     if not answer.complete or len(answer.body) >= exchange.MAX_BODY_BYTES:
         raise Unreachable(f"{url.shown} answered too much or not to the end; aggregate the query, such as with sum()")
     return answer.body

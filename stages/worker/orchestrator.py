@@ -1,7 +1,7 @@
-"""What a rollout does next: a pure function of its rows. Acting on it is the executor's matter.
+"""What a rollout does next: a function of its rows alone, which reads and changes nothing. The executor acts on it.
 
-Drives everything that needs a worker: the legs base, canary and full, the undo of a failure, the withdrawal of a
-canary, and the ends. What waits for a person or a clock is moved by services.canary.
+It decides all that a worker does: the legs base, canary and full, the undo of a failure, the withdrawal of a canary, and
+the ends. What waits for a person or a clock is moved by canary.services.
 """
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from stages.models.scenarios import Analysis, Strategy
-from stages.states import RolloutState, StepState
+from stages.states import Analysis, Cause, Leg, Phase, RolloutState, StepState, Strategy
 
-# A step that takes its worker down each time must not take one down for ever.
+# A step whose worker is lost this many times is not tried again: it may be what ends the workers.
 MAX_STEP_ATTEMPTS = 5
-TOUCHING = {"canary", "deploy", "switch"}
+TOUCHING = {Phase.CANARY, Phase.DEPLOY, Phase.SWITCH}
 
 
 class StepRow(Protocol):
@@ -35,13 +34,13 @@ class StepRow(Protocol):
 
 @dataclass(frozen=True)
 class Course:
-    """What is read of the rollout beside its state; cause: why a canary is withdrawn."""
+    """The facts of the rollout that a decision needs beside its state. cause: why a canary is withdrawn."""
 
-    leg: str = "base"
+    leg: str = Leg.BASE
     strategy: str = Strategy.NORMAL
     analysis: str = Analysis.NONE
     rollback: bool = False
-    cause: str = ""
+    cause: str = Cause.NONE
 
 
 @dataclass(frozen=True)
@@ -50,23 +49,18 @@ class Begin:
 
 
 @dataclass(frozen=True)
-class RunStep:
-    """Run the step with this index in the list; again: an earlier attempt was interrupted."""
-
-    index: int
-    again: bool = False
-
-
-@dataclass(frozen=True)
 class RunLanes:
-    """Run these lanes at the same time, each its steps (indexes in the list) one after the other, until all stand."""
+    """Run these lanes at the same time, of each its steps one after the other.
+
+    lanes: of each lane the indexes in the list of steps. The first step of a lane may be one whose worker was lost.
+    """
 
     lanes: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True)
 class Undo:
-    """Move to rolling_back (R3) and take back what was done. error: why."""
+    """Move to rolling_back (R3) and take back what was done. sentence: the line of output; error: what the page shows."""
 
     sentence: str
     error: str
@@ -74,19 +68,23 @@ class Undo:
 
 @dataclass(frozen=True)
 class CanaryUp:
-    """The gray part is up: move to canary_analyzing (R6) or canary_hold (R7)."""
+    """The gray part is up: make this move, R6 to canary_analyzing or R7 to canary_hold."""
 
     move: str
 
 
 @dataclass(frozen=True)
-class Judge:
-    """Look at the metrics, when it is time."""
+class Analyze:
+    """Read the metrics that are due."""
 
 
 @dataclass(frozen=True)
 class Finish:
-    """End the rollout by this move of the table. sentence: the last line; error: what the page shows, if anything."""
+    """End the rollout by this move of the table.
+
+    sentence: the last line of output. error: what the page shows as the reason, "" for none. consistent: whether all
+    targets run what is pinned.
+    """
 
     move: str
     sentence: str
@@ -94,16 +92,17 @@ class Finish:
     consistent: bool = True
 
 
-Decision = Begin | RunStep | RunLanes | Undo | CanaryUp | Judge | Finish
+Decision = Begin | RunLanes | Undo | CanaryUp | Analyze | Finish
 PLAIN = Course()
 
 
 def decide(
     state: str, steps: Sequence[StepRow], repeatable: Callable[[StepRow], bool], course: Course = PLAIN
 ) -> Decision:
-    """The next thing to do. repeatable: whether an interrupted step may be run again.
+    """The next thing to do.
 
-    state: one that a worker drives; anything else is a ValueError, because no worker has business there.
+    steps: all of the rollout, by position. repeatable(step): whether an interrupted step may be run again.
+    Raises ValueError for a state in which a worker has nothing to do.
     """
     match state:
         case RolloutState.QUEUED:
@@ -111,7 +110,7 @@ def decide(
         case RolloutState.RUNNING:
             return _running(steps, repeatable, course)
         case RolloutState.CANARY_ANALYZING:
-            return Judge()
+            return Analyze()
         case RolloutState.ROLLING_BACK:
             return _undoing(steps, repeatable, course)
         case RolloutState.CANARY_REJECTING:
@@ -124,7 +123,7 @@ def decide(
 def _running(steps: Sequence[StepRow], repeatable: Callable[[StepRow], bool], course: Course) -> Decision:
     mine = [(index, step) for index, step in enumerate(steps) if step.leg == course.leg]
     for wave in sorted({step.wave for _, step in mine}):
-        found = _wave([pair for pair in mine if pair[1].wave == wave], repeatable)
+        found = _wave([(index, step) for index, step in mine if step.wave == wave], repeatable)
         if isinstance(found, str):
             return _errored(found, steps, course)
         if found is not None:
@@ -136,20 +135,20 @@ def _running(steps: Sequence[StepRow], repeatable: Callable[[StepRow], bool], co
             if course.rollback:
                 return Undo(f"{sentence} What was changed is put back.", error)
             return Finish("R2", sentence, error=error, consistent=not _touched(steps, course))
-    if course.leg == "canary":
+    if course.leg == Leg.CANARY:
         return CanaryUp("R6" if course.analysis == Analysis.AUTO else "R7")
     return Finish("R1", "Succeeded: every step is done and the versions are pinned.")
 
 
 def _wave(pairs: Sequence[tuple[int, StepRow]], repeatable: Callable[[StepRow], bool]) -> Decision | str | None:
-    """What is to be run of one wave; a sentence when the system is at fault; None when nothing of it moves any more."""
+    """What is to be run of one wave; a sentence where the system is at fault; None when all its lanes have ended."""
     lanes = []
     for lane in sorted({step.lane for _, step in pairs}):
         rows = [(index, step) for index, step in pairs if step.lane == lane]
         left = [(index, step) for index, step in rows if step.state != StepState.SUCCEEDED]
-        if not left or left[0][1].state not in {StepState.PENDING, StepState.RUNNING}:
+        step = next((step for _, step in left), None)
+        if step is None or step.state not in {StepState.PENDING, StepState.RUNNING}:
             continue
-        step = left[0][1]
         if step.state == StepState.RUNNING:
             if step.attempt >= MAX_STEP_ATTEMPTS:
                 return f"{_name(step)} lost its worker {step.attempt} times, so it is not tried again."
@@ -161,17 +160,14 @@ def _wave(pairs: Sequence[tuple[int, StepRow]], repeatable: Callable[[StepRow], 
         lanes.append(left)
     if not lanes:
         return None
-    if len(lanes) == 1:
-        index, step = lanes[0][0]
-        return RunStep(index, again=step.state == StepState.RUNNING)
     return RunLanes(tuple(tuple(index for index, _ in left) for left in lanes))
 
 
 def _undoing(
     steps: Sequence[StepRow], repeatable: Callable[[StepRow], bool], course: Course, *, withdrawing: bool = False
 ) -> Decision:
-    mine = [(index, step) for index, step in enumerate(steps) if step.leg == "undo"]
-    found = _wave([(index, step) for index, step in mine], repeatable)
+    mine = [(index, step) for index, step in enumerate(steps) if step.leg == Leg.UNDO]
+    found = _wave(mine, repeatable)
     state = RolloutState.CANARY_REJECTING if withdrawing else RolloutState.ROLLING_BACK
     if isinstance(found, str):
         return errored(found, steps, state, course)
@@ -182,18 +178,21 @@ def _undoing(
         what = "Withdrawing the canary" if withdrawing else "The undo"
         return errored(f"{what} broke: {_name(bad)}: {bad.summary}", steps, state, course)
     if withdrawing:
-        move = "J2" if course.cause == "timeout" else "J1"
+        move = "J2" if course.cause == Cause.TIMEOUT else "J1"
         return Finish(move, f"The canary is withdrawn: {WHY.get(course.cause, 'it was rejected')}. The pins did not move.")
-    broke = next((s for s in steps if s.leg != "undo" and s.state in {StepState.FAILED, StepState.CANCELED}), None)
+    broke = next((s for s in steps if s.leg != Leg.UNDO and s.state in {StepState.FAILED, StepState.CANCELED}), None)
     error = f"{_name(broke)} failed: {broke.summary}" if broke else ""
     return Finish("B1", "Failed, and what was changed is put back. The pins did not move.", error=error)
 
 
-WHY = {"user": "somebody rejected it", "score": "its score was too low", "timeout": "its time ran out"}
+WHY = {Cause.USER: "somebody rejected it", Cause.SCORE: "its score was too low", Cause.TIMEOUT: "its time ran out"}
 
 
 def errored(sentence: str, steps: Sequence[StepRow], state: str, course: Course = PLAIN) -> Finish:
-    """The end for a fault of the system in a state that a worker drives: R4, B2, N4, J3 or X2."""
+    """The end of a rollout where the system is at fault: by R4, B2, N4, J3 or X2, as its state allows.
+
+    sentence: what went wrong.
+    """
     moves = {
         RolloutState.CANCELING: "X2", RolloutState.ROLLING_BACK: "B2", RolloutState.CANARY_ANALYZING: "N4",
         RolloutState.CANARY_REJECTING: "J3",
@@ -203,22 +202,23 @@ def errored(sentence: str, steps: Sequence[StepRow], state: str, course: Course 
 
 
 def _errored(sentence: str, steps: Sequence[StepRow], course: Course) -> Finish:
-    return Finish("R4", f"Errored. {sentence}" + _left(steps), error=sentence, consistent=not _touched(steps, course))
+    line = f"Failed: gs2admin or a worker broke. {sentence}" + _left(steps)
+    return Finish("R4", line, error=sentence, consistent=not _touched(steps, course))
 
 
 def _name(step: StepRow) -> str:
     where = f" on {step.target_name}" if step.target_name else ""
-    undo = "undo of " if step.leg == "undo" else ""
+    undo = "undo of " if step.leg == Leg.UNDO else ""
     what = "all services" if step.microservice == "*" else step.microservice
     return f"{undo}{step.phase} of {what}{where}"
 
 
 def _touched(steps: Sequence[StepRow], course: Course) -> bool:
-    """Whether some target may run something else than what is pinned: a real deploy was begun and the pins do not move.
+    """Whether some target may run something else than what is pinned, because a real deploy was begun.
 
     Of blue/green only the switch counts: what was deployed is the colour that nobody uses.
     """
-    phases = {"switch"} if course.strategy == Strategy.BLUE_GREEN else TOUCHING
+    phases = {Phase.SWITCH} if course.strategy == Strategy.BLUE_GREEN else TOUCHING
     return any(step.phase in phases and step.kind != "pin" and step.state != StepState.PENDING for step in steps)
 
 

@@ -1,15 +1,14 @@
-"""How one step ends, as a value, and what its first and last lines say. The same for steps that run alone and in lanes."""
+"""How one step ends, as a value, and the lines of output that open and close it."""
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Any
 
 from stages.core.journal import Line
 from stages.models import Step
-from stages.states import StepState
+from stages.states import Leg, StepState
 from stages.steps import KINDS
-from stages.steps.base import LeaseLost, StepBroken, StepCanceled, StepFailed
+from stages.steps.base import LeaseLost, StepBroken, StepCanceled, StepContext, StepFailed
 
 log = logging.getLogger(__name__)
 WORDS = {StepState.SUCCEEDED: "done", StepState.FAILED: "failed", StepState.CANCELED: "stopped"}
@@ -17,18 +16,15 @@ WORDS = {StepState.SUCCEEDED: "done", StepState.FAILED: "failed", StepState.CANC
 
 @dataclass(frozen=True)
 class Outcome:
-    """state None: the system is at fault, and `fault` is the sentence."""
+    """state: final, with its summary; None where the system is at fault, then `fault` is a sentence about it."""
 
     state: StepState | None
     summary: str = ""
     fault: str = ""
 
 
-def carry_out(step: Step, context: Any, *, guard: bool = True) -> Outcome:
-    """Run the step's kind; every way of ending becomes an Outcome.
-
-    guard: an unexpected exception and a lost lease too, for a thread whose exceptions nobody sees; otherwise they pass.
-    """
+def carry_out(step: Step, context: StepContext) -> Outcome:
+    """Run the step by its kind; each way in which it can end becomes an Outcome, unexpected exceptions included."""
     name = f"{step.phase} of {step.microservice}{where(step)}"
     try:
         if step.kind not in KINDS:
@@ -41,12 +37,8 @@ def carry_out(step: Step, context: Any, *, guard: bool = True) -> Outcome:
     except StepBroken as fault:
         return Outcome(None, fault=f"{name}: {fault}")
     except LeaseLost:
-        if not guard:
-            raise
         return Outcome(None, fault=f"{name}: this worker lost the rollout.")
     except Exception:
-        if not guard:
-            raise
         log.exception("a step hit an internal fault", extra={"step": step.pk})
         return Outcome(None, fault=f"{name}: gs2admin hit an internal fault; its log has the details.")
 
@@ -58,7 +50,7 @@ def where(step: Step) -> str:
 
 def verb(step: Step) -> str:
     """What the step's phase is called in the output."""
-    return f"undo of {step.phase}" if step.leg == "undo" else step.phase
+    return f"undo of {step.phase}" if step.leg == Leg.UNDO else step.phase
 
 
 def opening_line(step: Step, again: bool) -> Line:

@@ -1,9 +1,9 @@
-"""What the queue calls. A task carries an id and nothing else; a lost, doubled or late one changes nothing."""
+"""The tasks that the queue calls. A task carries an id alone; the rows decide, so a lost, doubled or late one does no harm."""
 from __future__ import annotations
 
 from stages.worker import executor
 
 
 def run_rollout(rollout_id: int) -> None:
-    """Carry a rollout on, if it needs a worker and has none."""
+    """Carry a rollout on if it needs a worker and has none; else return at once."""
     executor.run(rollout_id)

@@ -37,7 +37,7 @@ def scripts(monkeypatch):
         def __init__(self) -> None:
             self.on, self.ran, self.tick = {}, [], None
 
-        def perform(self, *, namespace, project, user_id, script_id, args, tick) -> Ended:
+        def perform(self, *, project, user_id, script_id, args, tick) -> Ended:
             self.ran.append((user_id, script_id, args))
             self.tick = tick
             act = self.on.get(script_id)

@@ -8,14 +8,16 @@ from django.db.models import Sum
 from django.db.models.functions import Coalesce
 
 from gs2admin.identity.actors import SYSTEM
-from jobqueue import sql
+from jobqueue import notifications, sql
 from jobqueue.chores import drift
 from jobqueue.chores.queues import free_queues_of, start_left_queues, wake_due_queues, wake_lost_queues
 from jobqueue.execution import drain as drains
-from jobqueue.execution import hold
+from jobqueue.execution import lease as leases
+from jobqueue.execution.lease import QueueLease
 from jobqueue.models import GivenUp, Job, JobResult, Notification, Queue, Tally
 from jobqueue.services import delete_job, run_next
 from jobqueue.services.namespaces import update_namespace
+from jobqueue.sql import run
 from jobqueue.states import QUEUED, JobState
 
 pytestmark = pytest.mark.django_db
@@ -63,7 +65,7 @@ def nothing_is_woken(rings) -> None:
 
 def test_a_worker_that_dies_between_its_last_job_and_letting_go(auto, push, scripts, kill, rings, forget_holder):
     job = push(auto)
-    kill(hold, "let_go")
+    kill(QueueLease, "release")
     with pytest.raises(Killed):
         drains.drain(job.queue_id)
     assert Job.objects.get(pk=job.pk).state == JobState.DONE and Queue.objects.get().waiting == 1
@@ -78,13 +80,13 @@ def test_a_worker_that_dies_between_its_last_job_and_letting_go(auto, push, scri
 def test_a_worker_that_dies_so_while_more_jobs_wait(auto, push, scripts, kill, monkeypatch, rings, forget_holder):
     monkeypatch.setattr(drains, "SLICE_S", 0.0)
     jobs = [push(auto) for _ in range(3)]
-    kill(hold, "let_go")
+    kill(QueueLease, "release")
     with pytest.raises(Killed):
         drains.drain(jobs[0].queue_id)
     forget_holder(jobs[0].queue)
-    held = hold.take(jobs[0].queue_id)
+    lease = QueueLease.take(jobs[0].queue_id)
     numbers_are_those_of_the_jobs()
-    assert hold.let_go(held, finished=0)
+    assert lease.release(finished=0)
     for _ in range(2):
         drains.drain(jobs[0].queue_id)
     numbers_are_those_of_the_jobs()
@@ -95,7 +97,7 @@ def test_an_undertaker_frees_a_queue_and_its_numbers_are_put_right_all_the_same(
     from gs2admin import engine
 
     job = push(auto)
-    kill(hold, "let_go")
+    kill(QueueLease, "release")
     with pytest.raises(Killed):
         drains.drain(job.queue_id)
     assert free_queues_of(engine.worker_label()) == 1
@@ -106,12 +108,12 @@ def test_an_undertaker_frees_a_queue_and_its_numbers_are_put_right_all_the_same(
 
 def test_whoever_takes_over_may_die_too(auto, push, scripts, kill, rings, forget_holder):
     job = push(auto)
-    kill(hold, "let_go")
+    kill(QueueLease, "release")
     with pytest.raises(Killed):
         drains.drain(job.queue_id)
     for _ in range(2):
         forget_holder(job.queue)
-        kill(hold, "recount")
+        kill(leases, "recount")
         with pytest.raises(Killed):
             drains.drain(job.queue_id)
     forget_holder(job.queue)
@@ -122,8 +124,8 @@ def test_whoever_takes_over_may_die_too(auto, push, scripts, kill, rings, forget
 
 def test_whoever_was_stopped_while_taking_over_does_not_write_off_the_next_holders_attempt(auto, push, monkeypatch, forget_holder):
     job = push(auto)
-    held = hold.take(job.queue_id)
-    assert sql.claim_first(job.queue_id, held.fence)
+    lease = QueueLease.take(job.queue_id)
+    assert sql.claim_first(job.queue_id, lease.fence)
     forget_holder(job.queue)
     real = sql.take
 
@@ -131,12 +133,12 @@ def test_whoever_was_stopped_while_taking_over_does_not_write_off_the_next_holde
         found = real(*given)
         monkeypatch.setattr(sql, "take", real)
         forget_holder(job.queue)  # stopped here for longer than its lease
-        third = hold.take(job.queue_id)
+        third = QueueLease.take(job.queue_id)
         assert sql.claim_first(job.queue_id, third.fence)
         return found
 
     monkeypatch.setattr(sql, "take", slow)
-    assert hold.take(job.queue_id) is None
+    assert QueueLease.take(job.queue_id) is None
     row = Job.objects.get(pk=job.pk)
     assert (row.state, row.try_count) == (JobState.RUNNING, 2) and JobResult.objects.count() == 1
 
@@ -146,7 +148,7 @@ def test_a_run_by_hand_that_dies_before_it_lets_go_is_found_by_the_chore(tail, m
     job = push(manual)
     for _ in range(tail):
         push(manual)
-    kill(hold, "let_go")
+    kill(QueueLease, "release")
     with pytest.raises(Killed):
         run_next(actor=SYSTEM, namespace=manual, user_id="u")
     assert Queue.objects.get().waiting == 1 + tail
@@ -205,7 +207,7 @@ def test_a_holder_that_was_too_slow_has_its_finished_jobs_counted_out_by_the_nex
     def frozen(args):
         if len(scripts.ran) == 2:
             forget_holder(jobs[0].queue)
-            assert hold.take(jobs[0].queue_id)
+            assert QueueLease.take(jobs[0].queue_id)
         return 200
 
     scripts.on["s"] = frozen
@@ -247,13 +249,13 @@ def test_the_chore_looks_at_every_queue_and_leaves_right_ones_alone(batch, manua
 
 def test_the_chore_makes_a_holder_that_comes_back_subtract_nothing(manual, push, scripts, forget_holder):
     job = push(manual)
-    held = hold.take(job.queue_id)
+    lease = QueueLease.take(job.queue_id)
     assert sql.claim_job(job.pk)
     assert sql.settle(job_id=job.pk, tries=1, to=JobState.DONE, status_code=200, result="{}", output="", took_ms=1,
                       namespace_id=manual.pk, script="s")[0]
     forget_holder(job.queue)
     assert drift.mend_queues() == 1
-    assert not hold.let_go(held, finished=1)
+    assert not lease.release(finished=1)
     assert Queue.objects.get().waiting == 0
 
 
@@ -264,7 +266,7 @@ def test_an_attempts_line_and_notification_come_with_its_end_or_not_at_all(write
     auto.refresh_from_db()
     scripts.on["bad"] = lambda args: 500
     job = push(auto, "bad", tries=1)
-    kill(*{"finished": (drains, "notify_finished"), "_gave_up": (sql, "note_given_up")}[write], late)
+    kill(*{"finished": (notifications, "finished"), "_gave_up": (run, "note_given_up")}[write], late)
     with pytest.raises(Killed):
         drains.drain(job.queue_id)
     assert not GivenUp.objects.exists() and not Notification.objects.exists() and not JobResult.objects.exists()

@@ -1,11 +1,12 @@
-"""The fences of a queue: whoever lost the hold claims nothing, and an attempt that was written off settles nothing."""
+"""The fences of a queue: a worker that lost its lease claims nothing, and an attempt that was written off settles nothing."""
 from __future__ import annotations
 
 import pytest
 
 from jobqueue import sql
 from jobqueue.execution import drain as drains
-from jobqueue.execution import hold, namespaces
+from jobqueue.execution import namespaces
+from jobqueue.execution.lease import QueueLease
 from jobqueue.models import Job, JobResult
 from jobqueue.states import JobState
 
@@ -13,7 +14,8 @@ pytestmark = pytest.mark.django_db
 
 
 def settle(job, tries=1, to=JobState.DONE, **more) -> tuple[bool, bool]:
-    return sql.settle(job_id=job.pk, tries=tries, to=to, status_code=200, result="{}", output="", took_ms=1, **more)
+    return sql.settle(job_id=job.pk, tries=tries, to=to, status_code=200, result="{}", output="", took_ms=1,
+                      namespace_id=job.queue.namespace_id, script=job.script_id, **more)
 
 
 def states(*jobs) -> list[tuple[str, int]]:
@@ -22,18 +24,18 @@ def states(*jobs) -> list[tuple[str, int]]:
 
 @pytest.fixture
 def take_over(forget_holder):
-    """take_over(queue) lets the lease end, and somebody else takes the queue; returns that hold."""
+    """take_over(queue) lets the lease end, and somebody else takes the queue; returns that lease."""
 
-    def act(queue) -> hold.Hold:
+    def act(queue) -> QueueLease:
         forget_holder(queue)
-        found = hold.take(queue.pk)
+        found = QueueLease.take(queue.pk)
         assert found is not None
         return found
 
     return act
 
 
-def test_a_drain_that_lost_its_hold_before_its_first_job_runs_nothing(auto, push, scripts, take_over, monkeypatch):
+def test_a_drain_that_lost_its_lease_before_its_first_job_runs_nothing(auto, push, scripts, take_over, monkeypatch):
     job, real = push(auto), namespaces.current
 
     def frozen(namespace_id):
@@ -46,15 +48,15 @@ def test_a_drain_that_lost_its_hold_before_its_first_job_runs_nothing(auto, push
     assert scripts.ran == [] and states(job) == [("waiting", 0)]
 
 
-def test_a_settled_attempt_claims_the_next_job_only_while_the_hold_lasts(auto, push, forget_holder):
+def test_a_settled_attempt_claims_the_next_job_only_while_the_lease_lasts(auto, push, forget_holder):
     first, second, third = push(auto), push(auto), push(auto)
-    held = hold.take(first.queue_id)
-    assert sql.claim_first(held.queue_id, held.fence)
-    assert settle(first, next_id=second.pk, fence=held.fence) == (True, True)
+    lease = QueueLease.take(first.queue_id)
+    assert sql.claim_first(lease.queue_id, lease.fence)
+    assert settle(first, next_id=second.pk, fence=lease.fence) == (True, True)
     # Another worker takes the queue, and has not looked yet at the job that is running.
     forget_holder(first.queue)
-    assert sql.take(held.queue_id, 60, "another")
-    assert settle(second, next_id=third.pk, fence=held.fence) == (True, False)
+    assert sql.take(lease.queue_id, 60, "another")
+    assert settle(second, next_id=third.pk, fence=lease.fence) == (True, False)
     assert states(first, second, third) == [("done", 1), ("done", 1), ("waiting", 0)]
 
 
@@ -62,8 +64,8 @@ def test_an_attempt_that_was_written_off_does_not_settle_the_next_attempt(auto, 
     job = push(auto)
 
     def frozen(args):
-        held = take_over(job.queue)
-        assert sql.claim_first(held.queue_id, held.fence)
+        lease = take_over(job.queue)
+        assert sql.claim_first(lease.queue_id, lease.fence)
         assert states(job) == [("running", 2)], "the second attempt is under way"
         return 200
 

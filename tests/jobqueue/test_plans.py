@@ -6,11 +6,11 @@ from django.db import connection
 
 from gs2admin.db.raw import raw_cursor
 from gs2admin.identity.actors import SYSTEM
-from jobqueue import sql as statements
 from jobqueue.models import Job, Queue
-from jobqueue.reads import overview, players, search
-from jobqueue.reads import queues as querysets
+from jobqueue.reads import overview, player_jobs, players, search
 from jobqueue.services.namespaces import create_namespace
+from jobqueue.sql import run
+from jobqueue.sql.text import raw_text
 from jobqueue.states import JobState
 
 pytestmark = pytest.mark.django_db
@@ -62,7 +62,7 @@ def test_what_runs_is_found_by_the_index_of_what_runs(asked):
 def test_a_players_jobs_are_read_in_the_order_of_their_index(asked, rewards):
     queue = Queue.objects.get()
     for call in (
-        lambda: list(querysets.queued_after(rewards, "u-1", after=None, limit=30)),
+        lambda: list(player_jobs.queued_after(rewards, "u-1", after=None, limit=30)),
         lambda: players.waiting(queue, after=1, limit=30), lambda: players.running(queue),
         lambda: players.past(queue, before=9, limit=30),
     ):  # fmt: skip
@@ -84,9 +84,9 @@ def test_removing_a_queue_does_not_walk_through_all_jobs(asked):
     assert "job_of_queue" in plan or "one_running" in plan, plan
 
 
-def test_numbers_come_from_indexes(asked, rewards):
+def test_counters_come_from_indexes(asked, rewards):
     overview.forget()
-    for sql, plan in asked(lambda: overview.numbers([rewards.pk])):
+    for sql, plan in asked(lambda: overview.counters([rewards.pk])):
         for line in plan.split(" / "):
             assert not any(f"{walk}{name}" in line for name in ("jobqueue_queue", "jobqueue_job", "jobqueue_givenup")
                            for walk in ("SCAN ", "Seq Scan on ")), (sql, plan)  # fmt: skip
@@ -111,7 +111,7 @@ def test_what_ends_is_found_by_its_id_though_the_index_of_what_runs_looks_smalle
             FROM jobqueue_job job, generate_series(1, 2000) number WHERE job.id = (SELECT MIN(id) FROM jobqueue_job)
         """)
         cursor.execute("ANALYZE copy")
-    settle = statements._raw_text(statements._SETTLE).replace("jobqueue_job", "copy")
+    settle = raw_text(run._SETTLE).replace("jobqueue_job", "copy")
     with raw_cursor() as cursor:
         rows = cursor.execute(f"EXPLAIN {settle}", ("done", 1000, 1)).fetchall()
     plan = " / ".join(str(row[-1]) for row in rows)

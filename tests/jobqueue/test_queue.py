@@ -8,8 +8,8 @@ from gs2admin.errors import Conflict, Denied, Invalid, NotFound
 from gs2admin.identity.actors import SYSTEM
 from jobqueue.chores.queues import free_queues_of, start_left_queues, wake_due_queues, wake_lost_queues
 from jobqueue.execution import drain as drains
-from jobqueue.execution import hold
 from jobqueue.execution.attempt import Ended
+from jobqueue.execution.lease import QueueLease
 from jobqueue.models import Job, JobResult, Namespace, Notification, Queue
 from jobqueue.services import Entry, delete_job, namespaces, push_jobs, replay_job, run_next
 from jobqueue.services.namespaces import delete_namespace, update_namespace
@@ -120,7 +120,7 @@ def test_run_by_hand_tries_a_failed_job_at_once_and_it_is_not_the_last(manual, p
 
 def test_run_while_another_run_of_that_player_goes_on_is_refused(manual, push, scripts):
     job = push(manual)
-    assert hold.take(job.queue_id)
+    assert QueueLease.take(job.queue_id)
     with pytest.raises(Conflict) as refusal:
         run_next(actor=SYSTEM, namespace=manual, user_id="u")
     assert refusal.value.code == "jobQueue.execution.conflict"
@@ -171,7 +171,7 @@ def test_a_holder_that_comes_back_is_stopped_before_its_script_does_more(auto, p
 
     def frozen(args):
         forget_holder(job.queue)
-        assert hold.take(job.queue_id), "somebody else goes on"
+        assert QueueLease.take(job.queue_id), "somebody else goes on"
         scripts.tick()
         effects.append("too late")
         return 200
@@ -248,14 +248,14 @@ def test_turned_on_again_just_before_the_drain_that_saw_it_off_has_ended(auto, p
     job = push(auto)
     update_namespace(actor=SYSTEM, namespace=auto, enable_auto_run=False)
     rings.clear()
-    real = hold.let_go
+    real = QueueLease.release
 
-    def let_go(*given, **how):
+    def release(*given, **how):
         update_namespace(actor=SYSTEM, namespace=auto, enable_auto_run=True)
         assert rings == [], "it found the queue draining"
         return real(*given, **how)
 
-    monkeypatch.setattr(hold, "let_go", let_go)
+    monkeypatch.setattr(QueueLease, "release", release)
     drains.drain(job.queue_id)
     assert rings == [(TASK, job.queue_id)] and queue_of(job).draining
 
@@ -332,7 +332,7 @@ def test_rights(manual, push, viewer, stranger, actor_of):
 def test_the_queue_of_a_dead_worker_is_free_at_once_and_of_a_living_one_not(auto, push, scripts, rings):
     mine, other = push(auto), push(auto, user="v")
     rings.clear()
-    assert hold.take(mine.queue_id) and hold.take(other.queue_id)
+    assert QueueLease.take(mine.queue_id) and QueueLease.take(other.queue_id)
     Queue.objects.filter(pk=other.queue_id).update(leased_by="elsewhere:1")
     assert free_queues_of(engine.worker_label()) == 1 and rings == [(TASK, mine.queue_id)]
     assert queue_of(mine).lease_until is None and queue_of(other).lease_until is not None

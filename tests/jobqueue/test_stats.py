@@ -8,11 +8,12 @@ from django.db.models import Sum
 
 from gs2admin.identity.actors import SYSTEM
 from jobqueue import stats
+from jobqueue.chores import tallies
 from jobqueue.execution.attempt import Ended
 from jobqueue.models import GivenUp, Queue, Tally
 from jobqueue.services import delete_job, replay_job, run_next
 from jobqueue.services.namespaces import delete_namespace
-from locks.services import holding
+from locks.services import locked
 
 pytestmark = pytest.mark.django_db
 
@@ -38,13 +39,13 @@ def test_a_job_run_by_hand_is_counted_too(manual, push, scripts):
 
 def test_a_lost_attempt_counts_as_a_failure(manual, push, scripts, forget_holder):
     from jobqueue import sql
-    from jobqueue.execution import hold
+    from jobqueue.execution.lease import QueueLease
 
     job = push(manual, tries=1)
-    hold.take(job.queue_id)
+    QueueLease.take(job.queue_id)
     sql.claim_job(job.pk)
     forget_holder(Queue.objects.get(pk=job.queue_id))
-    hold.take(job.queue_id)
+    QueueLease.take(job.queue_id)
     assert totals() == (0, 1, 1, 0)
     assert GivenUp.objects.get(job=job).status_code == 500
 
@@ -87,19 +88,19 @@ def test_minutes_become_spans_of_ten_and_old_spans_go(manual):
     Tally.objects.create(namespace=manual, at=old, span_s=600, script="s", ok=100)
     Tally.objects.create(namespace=manual, at=now - timedelta(days=9), span_s=600, script="s", ok=5)
     fresh = Tally.objects.create(namespace=manual, at=stats.bucket(now, 60), script="s", ok=1)
-    stats.roll_up()
+    tallies.roll_up()
     rows = Tally.objects.exclude(pk=fresh.pk)
     assert [(row.at, row.span_s, row.ok, row.failed) for row in rows] == [(old, 600, 160, 20)]
-    assert stats.roll_up() == 0
+    assert tallies.roll_up() == 0
 
 
 def test_one_host_rolls_up_at_a_time(manual):
     old = stats.bucket(datetime.now(UTC) - timedelta(hours=5), 600)
     Tally.objects.create(namespace=manual, at=old, script="s", ok=3)
-    with holding(stats.ROLLING):
-        assert stats.roll_up() == 0, "another host is at it"
+    with locked(tallies.ROLLING):
+        assert tallies.roll_up() == 0, "another host is at it"
         assert Tally.objects.get().span_s == 60
-    assert stats.roll_up() == 1 and Tally.objects.get().span_s == 600
+    assert tallies.roll_up() == 1 and Tally.objects.get().span_s == 600
 
 
 def test_counts_go_with_their_namespace(manual, push, scripts):

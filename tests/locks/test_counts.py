@@ -105,11 +105,11 @@ def test_refused_tries_of_a_killed_process_are_counted(mutexes, web, killed_chil
     killed_child("lock('a'); refused(50); lock('a', 'q'); refused(7, 'q'); die()")
     assert total(mutexes.namespace) == (0, 0, 0) and mutexes.row().denied == 0 and len(files()) == 1
     with caplog.at_level(logging.WARNING):
-        assert stats.adopt_left_counts() == 59
+        assert chores.adopt_left_counts() == 59
     assert total(mutexes.namespace) == (2, 57, 0) and (mutexes.row().denied, mutexes.row("q").denied) == (50, 7)
     said = caplog.records[-1]
     assert (said.acquired, said.denied) == (2, 57) and "of a process that died" in said.message
-    assert files() == [] and stats.adopt_left_counts() == 0 and not LockBatch.objects.exists()
+    assert files() == [] and chores.adopt_left_counts() == 0 and not LockBatch.objects.exists()
     assert total(mutexes.namespace) == (2, 57, 0)
 
 
@@ -124,16 +124,16 @@ def test_a_process_that_is_killed_while_it_writes_counts_nothing_twice(mutexes, 
     many = stats.FEW + 5
     code = f"for n in range({many}): lock('a', str(n)); refused(2, str(n))\n"
     killed_child(f"{code}first = min(stats._counts._batch.mutexes)\n{died_at}\nstats.flush()")
-    stats.adopt_left_counts()
+    chores.adopt_left_counts()
     assert total(mutexes.namespace) == (many, 2 * many, 0)
     assert list(Mutex.objects.values_list("denied", flat=True)) == [2] * many
-    assert files() == [] and stats.adopt_left_counts() == 0
+    assert files() == [] and chores.adopt_left_counts() == 0
 
 
 def test_the_counts_of_a_living_process_are_its_own(mutexes, web):
     mutexes.lock("a")
     assert mutexes.lock("b") == LOCKED and len(files()) == 1
-    assert stats.adopt_left_counts() == 0 and mutexes.row().denied == 0
+    assert chores.adopt_left_counts() == 0 and mutexes.row().denied == 0
     stats.flush()
     assert mutexes.row().denied == 1 and files() == [] and not LockBatch.objects.exists()
 
@@ -189,15 +189,15 @@ def test_what_is_left_for_longer_than_counts_are_kept_goes(mutexes, web, killed_
     old = (datetime.now(UTC) - stats.KEEP - timedelta(days=1)).timestamp()
     path = next(countfile.folder().iterdir())
     os.utime(path, (old, old))
-    assert stats.adopt_left_counts() == 0 and files() == [] and mutexes.row().denied == 0
+    assert chores.adopt_left_counts() == 0 and files() == [] and mutexes.row().denied == 0
     LockBatch.objects.create(pk=countfile.uuid4(), parts=1, at=datetime.now(UTC) - stats.KEEP - timedelta(days=1))
-    assert stats.roll_up() == 1 and not LockBatch.objects.exists()
+    assert chores.roll_up() == 1 and not LockBatch.objects.exists()
 
 
 def test_of_an_acquired_mutex_the_chart_alone_can_lose_one(mutexes, web, killed_child):
     """The bound that stats.py names: between the commit and the file."""
     killed_child("stats._counts.add = die\nlock('a')")
-    stats.adopt_left_counts()
+    chores.adopt_left_counts()
     assert mutexes.row().revision == 1 and mutexes.row().counter == 1
     assert total(mutexes.namespace)[0] == 0
 
@@ -222,9 +222,9 @@ def test_old_minutes_and_the_span_that_they_become(mutexes, monkeypatch):
         patch.setattr(stats.LockTally.objects._queryset_class, "delete",
                       lambda rows: real(rows) if rows.model is LockBatch else (_ for _ in ()).throw(Killed()))
         with pytest.raises(Killed):
-            stats.roll_up()  # the span has the minutes' numbers, and the minutes are still there
+            chores.roll_up()  # the span has the minutes' numbers, and the minutes are still there
     assert total_since(mutexes.namespace, old) == (3, 6)
-    stats.roll_up()
+    chores.roll_up()
     assert total_since(mutexes.namespace, old) == (3, 6) and LockTally.objects.count() == 1
 
 

@@ -191,7 +191,7 @@ def test_lists_show_what_is_held_and_nothing_else(mutexes):
     seen, after = [], None
     while page := reads.held(mutexes.namespace, after=after, limit=2):
         seen += [row.property_id for row in page]
-        after = (page[-1].acquired_ms, page[-1].pk)
+        after = reads.Place(page[-1].acquired_ms, page[-1].pk)
     assert seen == names
     assert [row.property_id for row in reads.held(mutexes.namespace, user_id="u-0", limit=9)] == ["grn:4", "grn:6"]
     assert [row.property_id for row in reads.held(mutexes.namespace, property_prefix="grn:3", limit=9)] == ["grn:3"]
@@ -201,7 +201,7 @@ def test_lists_show_what_is_held_and_nothing_else(mutexes):
     assert [row.property_id for row in reads.of_player(project, "u-0", held=True, limit=9)] == ["grn:4", "grn:6"]
     free = reads.of_player(project, "u-0", held=False, limit=9)
     assert [(row.property_id, row.namespace.name) for row in free] == [("grn:0", "trades"), ("grn:2", "trades")]
-    assert reads.numbers([mutexes.namespace.pk])[mutexes.namespace.pk].held == 5
+    assert reads.counters([mutexes.namespace.pk])[mutexes.namespace.pk].held == 5
 
 
 def test_invalid_kinds_are_errors_of_the_domain(mutexes):

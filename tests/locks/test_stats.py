@@ -57,9 +57,9 @@ def test_a_refused_try_writes_nothing_itself(mutexes, monkeypatch, django_assert
 def test_what_is_held_is_noted_for_the_chart_and_old_minutes_become_spans(mutexes):
     for number in range(4):
         mutexes.lock("a", of=str(number))
-    stats.note_held()
+    chores.note_held()
     mutexes.unlock("a", of="0")
-    stats.note_held()
+    chores.note_held()
     (row,) = stats.sums(mutexes.namespace.pk, since=datetime.now(UTC) - timedelta(hours=1))
     assert (row["acquired"], row["held"]) == (4, 4), "the most of a minute"
     old = stats.bucket(datetime.now(UTC) - timedelta(hours=5), 600)
@@ -69,10 +69,10 @@ def test_what_is_held_is_noted_for_the_chart_and_old_minutes_become_spans(mutexe
             LockTally.objects.create(namespace=mutexes.namespace, at=old + timedelta(minutes=minute), shard=shard, acquired=1,
                                      denied=2, expired=3, held=minute)  # fmt: skip
     LockTally.objects.create(namespace=mutexes.namespace, at=old - timedelta(days=9), acquired=1)
-    assert stats.roll_up() == 21
+    assert chores.roll_up() == 21
     (row,) = stats.sums(mutexes.namespace.pk, since=old)
     assert (row["at"], row["span_s"], row["acquired"], row["denied"], row["expired"], row["held"]) == (old, 600, 20, 40, 60, 9)
-    assert stats.roll_up() == 0
+    assert chores.roll_up() == 0
 
 
 def test_those_who_wait_are_counted_by_the_waits_that_they_were_told(monkeypatch):

@@ -27,7 +27,7 @@ class ScriptedAttempts:
     def __init__(self) -> None:
         self.on, self.ran = {}, []
 
-    def perform(self, *, namespace, project, user_id, script_id, args, tick) -> Ended:
+    def perform(self, *, project, user_id, script_id, args, tick) -> Ended:
         self.ran.append((user_id, script_id, args))
         found = self.on.get(script_id, 200)
         if isinstance(found, Ended):

@@ -8,7 +8,7 @@ from django.test import TestCase
 
 from gs2admin.errors import Conflict
 from gs2admin.identity.actors import SYSTEM
-from locks import stats
+from locks import chores, stats
 from locks.models import Mutex
 from locks.services import lock, unlock
 from locks.services.namespaces import create_namespace
@@ -48,6 +48,6 @@ def lock_world(project):
     gone = run_out(hold(namespace, GRN, "tx-2"))
     free = hold(namespace, "gate", "tx-3")
     let_go(namespace, "gate", "tx-3")
-    stats.flush(), stats.note_held()
+    stats.flush(), chores.note_held()
     mutex.refresh_from_db(), free.refresh_from_db()
     return SimpleNamespace(namespace=namespace, mutex=mutex, gone=gone, free=free)

@@ -18,6 +18,7 @@ from jobqueue.pages.views import namespaces as namespace_views
 from jobqueue.pages.views import player as player_views
 from jobqueue.services import run_next
 from jobqueue.services.namespaces import create_namespace
+from jobqueue.sql.run import SHARDS
 from jobqueue.states import JobState
 from tests.pages.jobs import ARGS
 from tests.pages.queue_pages import at, of_job, page, text_of
@@ -64,8 +65,8 @@ def test_the_chart_adds_up_minutes_and_rolled_spans(desk, rewards, owner):
     Tally.objects.all().delete()
     old = stats.bucket(now - timedelta(hours=5), 600)
     Tally.objects.create(namespace=rewards, at=old, span_s=600, script="s", ok=70, failed=7)
-    Tally.objects.create(namespace=rewards, at=stats.bucket(now, 60), script="s", shard=stats.SHARDS, ok=20)
-    Tally.objects.create(namespace=rewards, at=stats.bucket(now, 60), script="s", shard=stats.SHARDS + 1, ok=3)
+    Tally.objects.create(namespace=rewards, at=stats.bucket(now, 60), script="s", shard=SHARDS, ok=20)
+    Tally.objects.create(namespace=rewards, at=stats.bucket(now, 60), script="s", shard=SHARDS + 1, ok=3)
     assert "Attempts per minute: 23 in all, 0 failed" in page(desk, at("queues-namespace", rewards))
     assert "Attempts per half hour: 100 in all, 7 failed" in page(desk, at("queues-namespace", rewards), span="24h")
     assert "Attempts per three hours: 100 in all" in page(desk, at("queues-namespace", rewards), span="7d")
@@ -184,9 +185,9 @@ def test_where_the_server_runs_the_jobs_nobody_runs_them_by_hand(desk, project, 
 
 
 def test_a_player_whose_job_is_running_cannot_be_run_twice(desk, job_world, rewards):
-    from jobqueue.execution import hold
+    from jobqueue.execution.lease import QueueLease
 
-    hold.take(job_world.head.queue_id)
+    QueueLease.take(job_world.head.queue_id)
     answer = desk.post(at("queues-run", rewards, "u-1"), {})
     assert answer.status_code == 409 and "running already" in answer.content.decode()
 

@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from stages.core.versions import digest
 from stages.core.words import FILTERS, ROLLOUT, STEP, words_of
-from stages.models import Rollout, Stage, Step, VersionSet
+from stages.models import Rollout, RolloutCanary, Stage, Step, VersionSet
 from stages.models.governance import Approval
-from stages.states import FINAL, LIVE, RolloutState, StageStatus, StepState, stage_status
+from stages.states import FINAL, LIVE, TIMED, RolloutState, StageStatus, StepState, stage_status
 
 pytestmark = pytest.mark.django_db
 S = RolloutState
@@ -34,6 +34,8 @@ def rollouts(project) -> dict[RolloutState, Rollout]:
             requested_by="system", started_at=began, ended_at=now if state in FINAL else None,
             consistent=state != S.CANCELED, revision=1, error="it broke" if state in BAD else "",
         )
+        if state in TIMED:
+            RolloutCanary.objects.create(rollout=found[state])
     Approval.objects.create(rollout=found[S.AWAITING_APPROVAL], digest="0" * 64, sentence="It needs one more approval.")
     return found
 

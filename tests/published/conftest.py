@@ -22,7 +22,7 @@ from gs2admin.wire.protocol import Protocol
 from stages.api.protocols import PROTOCOLS
 from stages.api.sourcedeploy.signature import sign
 from stages.core import ledger
-from stages.models import Rollout, RolloutTarget, Stage, Step
+from stages.models import Rollout, RolloutCanary, RolloutTarget, Stage, Step
 from stages.setup.stages import create_stage
 from stages.setup.versions import register_version
 
@@ -148,7 +148,7 @@ def record():
     Step k began k seconds after T0 and took half a second; steps that were never begun have no times.
     """
 
-    def act(stage: Stage, state: str = "succeeded", steps=(), **more: Any) -> Rollout:
+    def act(stage: Stage, state: str = "succeeded", steps=(), weight: int = 0, **more: Any) -> Rollout:
         final = state in {"rejected", "canary_rejected", "canary_timeout", "canceled", "succeeded", "failed", "errored"}
         counters = ledger.lock(stage.project_id, rollouts_count=1)
         before, after = ledger.frozen(stage.project_id, {}), ledger.frozen(stage.project_id, {"auth": "1.2.0"})
@@ -160,6 +160,8 @@ def record():
         row = Rollout.objects.create(
             project_id=stage.project_id, stage=stage, number=counters.rollouts_count, state=state, **(facts | more)
         )
+        if row.strategy == "canary":
+            RolloutCanary.objects.create(rollout=row, analysis="manual", weight=weight)
         for position, (target, service, phase, how, *leg) in enumerate(steps, start=1):
             began = T0 + timedelta(seconds=position) if how not in {"pending", "no_progress"} else None
             Step.objects.create(

@@ -7,7 +7,7 @@ import pytest
 
 from gs2admin.audit.models import Activity
 from gs2admin.identity.actors import SYSTEM
-from stages.models import Release, Rollout
+from stages.models import Release, Rollout, RolloutCanary
 from stages.rollouts.services import promote_stage
 from stages.setup.versions import register_version
 from stages.states import FINAL, RolloutState, move_for, user_actions
@@ -39,28 +39,28 @@ SPEC = {
 
 def snapshot() -> tuple:
     return (
-        list(Rollout.objects.order_by("pk").values()), list(Release.objects.values()), Activity.objects.count(),
+        list(Rollout.objects.order_by("pk").values()), list(RolloutCanary.objects.order_by("pk").values()), list(Release.objects.values()), Activity.objects.count(),
         list(Rollout.objects.values_list("steps__state", "steps__position")),
     )  # fmt: skip
 
 
 @pytest.fixture
 def made(record, stage):
-    """made(state, family, leg) is a canary rollout in that state; of family asm with its release."""
+    """made(state, protocol, leg) is a canary rollout in that state; of protocol asm with its release."""
 
-    def act(state: str, family: str = "sourcedeploy", leg: str = "canary", weight: int = 0, **more) -> Rollout:
-        if (state, family) == ("awaiting_approval", "sourcedeploy"):
+    def act(state: str, protocol: str = "sourcedeploy", leg: str = "canary", weight: int = 0, **more) -> Rollout:
+        if (state, protocol) == ("awaiting_approval", "sourcedeploy"):
             register_version(actor=SYSTEM, project=stage.project, microservice="auth", version="1.2.0")
-            return promote_stage(actor=SYSTEM, stage=stage, ask=True, family=family)
+            return promote_stage(actor=SYSTEM, stage=stage, ask=True, protocol=protocol)
         steps = CANARY if state not in {"awaiting_approval", "queued", "rejected"} else []
         row = record(
-            stage, state, steps, strategy="canary", analysis="manual", leg=leg, family=family, gray_weight=weight,
+            stage, state, steps, strategy="canary", leg=leg, protocol=protocol, weight=weight,
             scenario_copy={
                 "name": "release", "strategy": "canary", "sequence": True, "batch_size": 1, "rollback": True, "commands": {},
                 "canary": {"analysis": "manual"}, "config": {}, "stage_type": "Server", "approvals_required": 0, "approvers": {},
             }, **more,
         )  # fmt: skip
-        if family == "asm":
+        if protocol == "asm":
             Release.objects.create(rollout=row, namespace="live", name="auth-next", service_name="auth", spec=SPEC)
         return Rollout.objects.get(pk=row.pk)
 
@@ -75,14 +75,14 @@ STATES = LEGS + [(state, "canary") for state in sorted(RolloutState) if state !=
 @pytest.mark.parametrize("state, leg", STATES)
 def test_sourcedeploy(caller, made, action, state, leg):
     row = made(state, leg=leg)
-    allowed = action in user_actions(state, strategy="canary", leg=leg, family="sourcedeploy")
+    allowed = action in user_actions(state, strategy="canary", leg=leg, protocol="sourcedeploy")
     verb, path = SD[action]
     admin, before = caller("admin"), snapshot()
     answer = admin.sd(verb, f"/project/{row.project_id}/history/{row.number}{path}")
     now = Rollout.objects.get(pk=row.pk)
     if allowed:
         assert (answer.status_code, answer.content) == (200, b'{"result":true}')
-        assert now.state == move_for(state, action).target and Activity.objects.count() > before[2]
+        assert now.state == move_for(state, action).target and Activity.objects.count() > before[3]
     else:
         assert f"ollout {row.number} is" in sd_error(answer, 400, "100")
         assert snapshot() == before
@@ -93,7 +93,7 @@ def test_sourcedeploy(caller, made, action, state, leg):
 def test_asm_delete(caller, made, action, state, leg):
     weight = 100 if action == "canary_accept" else 0
     row = made(state, "asm", leg, weight)
-    allowed = action in user_actions(state, strategy="canary", leg=leg, family="asm")
+    allowed = action in user_actions(state, strategy="canary", leg=leg, protocol="asm")
     admin, before = caller("admin"), snapshot()
     answer = admin.asm("DELETE", f"/isles/namespaces/live/releases/{row.release.uid}?action={ASM[action]}")
     now = Rollout.objects.get(pk=row.pk)
@@ -110,7 +110,7 @@ def test_asm_delete(caller, made, action, state, leg):
 def test_asm_update_and_weight(caller, made, what, state, leg):
     row = made(state, "asm", leg)
     action = "release_update" if what == "PUT" else "set_weight"
-    allowed = action in user_actions(state, strategy="canary", leg=leg, family="asm")
+    allowed = action in user_actions(state, strategy="canary", leg=leg, protocol="asm")
     path = f"/isles/namespaces/live/releases/{row.release.uid}"
     admin, before = caller("admin"), snapshot()
     if what == "PUT":

@@ -67,7 +67,7 @@ def test_a_release_from_its_creation_to_its_end(caller, live):
     assert status["deployment"]["kind"] == "Deployment" and status["deployment"]["metadata"]["name"] == "auth"
 
     row = Rollout.objects.get(release__uid=uid)
-    assert (row.family, row.kind, row.strategy, row.stage, row.requested_by) == ("asm", "release", "canary", live, "as-service")
+    assert (row.protocol, row.kind, row.strategy, row.stage, row.requested_by) == ("asm", "release", "canary", live, "as-service")
     assert Version.objects.filter(microservice__name="auth", version="1.2.0").exists()
     executor.run(row.pk)
     read = lambda: json.loads(admin.asm("GET", f"{ONE}/{uid}").content)  # noqa: E731

@@ -35,7 +35,7 @@ BODIES = {
 def world(stage, record):
     """A canary that waits for a person, made as a release, and a scenario: what the calls below name."""
     Microservice.objects.create(project=stage.project, name="auth")
-    row = record(stage, "canary_hold", CANARY, strategy="canary", family="asm")
+    row = record(stage, "canary_hold", CANARY, strategy="canary", protocol="asm")
     release = Release.objects.create(rollout=row, namespace="live", name="auth-1", service_name="auth", spec=SPEC)
     scenario = create_scenario(actor=SYSTEM, stage=stage, name="usual")
     return row, release, scenario

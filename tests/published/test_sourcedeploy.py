@@ -23,7 +23,7 @@ def test_a_deployment_from_its_start_to_its_end(admin, base, ready):
     history = f"{base}/history/{started['historyId']}"
     assert ok(admin.sd("GET", history))["status"] == "waiting"
     row = Rollout.objects.get(number=started["historyId"])
-    assert (row.family, row.scenario.name, row.rollback) == ("sourcedeploy", "usual", True)
+    assert (row.protocol, row.scenario.name, row.rollback) == ("sourcedeploy", "usual", True)
     executor.run(row.pk)
     found = ok(admin.sd("GET", history))
     assert (found["status"], found["scenario"]["name"], found["executor"]) == ("success", "usual", "as-admin")

@@ -11,8 +11,9 @@ from django.db import connection, transaction
 from gs2admin import engine
 from gs2admin.identity.actors import SYSTEM
 from jobqueue import sql
-from jobqueue.execution import attempt, hold
+from jobqueue.execution import attempt
 from jobqueue.execution.attempt import Ended
+from jobqueue.execution.lease import QueueLease
 from jobqueue.models import Job, Namespace, Queue
 from jobqueue.services import Entry, delete_job, push_jobs, replay_jobs, run_next
 from jobqueue.services.namespaces import create_namespace, delete_namespace, finish_delete
@@ -36,10 +37,10 @@ def _somebody_waits_for_us() -> bool:
 def _while_an_attempt_ends(namespace, act) -> Job:
     """act(job) in another thread, which looks before the end of that job's attempt is committed, and writes after it.
 
-    Returns the job; its queue is let go. Raises what `act` raised.
+    Returns the job; its queue is released. Raises what `act` raised.
     """
     (first, *_), _ = push_jobs(actor=SYSTEM, namespace=namespace, user_id="u", entries=[Entry("s"), Entry("s")])
-    held = hold.take(first.queue_id)
+    lease = QueueLease.take(first.queue_id)
     assert sql.claim_job(first.pk)
     row = Job.objects.select_related("queue").get(pk=first.pk)
     problems: list[BaseException] = []
@@ -63,7 +64,7 @@ def _while_an_attempt_ends(namespace, act) -> Job:
             assert time.monotonic() < deadline and other.is_alive(), "it does not wait for the attempt"
     other.join(20)
     assert not other.is_alive()
-    hold.let_go(held, finished=1)
+    lease.release(finished=1)
     if problems:
         raise problems[0]
     return row

@@ -40,14 +40,14 @@ def test_no_history_contradicts_one_mutex_while_web_workers_are_killed(serve, pr
 def test_of_many_processes_one_holds_at_a_time(in_processes, project, transactional_db):
     """Each does its work in the block and writes what it saw; two at once would see each other."""
     code = f"""
-from locks.services import holding
+from locks.services import locked
 from locks.models import LockNamespace
 from gs2admin.identity.models import Project
 for _ in range(10):
-    with holding("work", ttl_s=20, wait_s=50) as held:
-        Project.objects.filter(pk={project.pk}).update(region="busy-" + str(held.fence))
+    with locked("work", ttl_s=20, wait_s=50) as lease:
+        Project.objects.filter(pk={project.pk}).update(region="busy-" + str(lease.fence))
         seen = {{Project.objects.values_list("region", flat=True).get(pk={project.pk}) for _ in range(5)}}
-        print(held.fence, int(seen == {{"busy-" + str(held.fence)}}))
+        print(lease.fence, int(seen == {{"busy-" + str(lease.fence)}}))
 """
     lines = [line.split() for text in in_processes(code, count=4) for line in text.split("\n") if line]
     assert len(lines) == 40 and {alone for _, alone in lines} == {"1"}, json.dumps(lines)[:2000]

@@ -28,7 +28,7 @@ def stage(project, monkeypatch):
 
 
 def deploy(stage):
-    return promote_stage(actor=SYSTEM, stage=stage, family="sourcedeploy", queue=True)
+    return promote_stage(actor=SYSTEM, stage=stage, protocol="sourcedeploy", queue=True)
 
 
 def live(stage) -> list[Rollout]:

@@ -1,7 +1,7 @@
 """The wake-up race: pushes fall between a drain's last look at its queue and the moment in which it lets the queue go.
 
 On PostgreSQL neither sees the other's uncommitted rows. Unless the drain locks the queue's row before its closing look
-(execution/hold.let_go), a push finds the queue draining and rings for nobody, the drain finds no job and stops, and the
+(execution/lease.py, release), a push finds the queue draining and wakes nobody, the drain finds no job and stops, and the
 job waits for ever. On SQLite writers stand in line anyway.
 """
 from __future__ import annotations
@@ -190,5 +190,5 @@ def test_auto_run_is_switched_to_and_fro_while_eight_producers_push(auto, bells)
     both_ways = [lambda on=on: update_namespace(actor=SYSTEM, namespace=auto, enable_auto_run=on) for on in (True, False)]
     together(*both_ways)
     update_namespace(actor=SYSTEM, namespace=auto, enable_auto_run=True)
-    # A queue that was let go while the switch was turned is marked as due, and the workers' ticker rings for it.
+    # A queue that was released while auto-run was turned on is marked as due, and the workers' ticker wakes it.
     assert_all_ran(PRODUCERS * ROUNDS, tick=wake_due_queues)

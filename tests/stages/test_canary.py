@@ -4,6 +4,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db.models import F
 from django.db.models.functions import Now
 
 from gs2admin.errors import Conflict, Denied, Invalid, NotFound
@@ -11,11 +12,10 @@ from gs2admin.identity.actors import SYSTEM
 from stages.api.sourcedeploy.target_states import target_states
 from stages.canary.services import accept_canary, advance_canary, reject_canary, set_weight
 from stages.core.status import status_of
-from stages.models import CanaryReport, Rollout, Stage
+from stages.models import CanaryReport, Rollout, RolloutCanary, Stage
 from stages.rollouts.services import cancel_rollout, promote_stage
 from stages.setup.scenarios import create_scenario
-from stages.worker import analysis as judging
-from stages.worker import metrics
+from stages.worker import context, metrics
 from stages.worker.chores import move_canaries, wake_lost_rollouts
 from tests.stages.kinds import breaks, fails, scenario
 from tests.stages.prometheus import Prometheus
@@ -46,10 +46,11 @@ def up(stage, run):
 
 def pass_time(rollout: Rollout, seconds: float) -> None:
     """Let the rollout's clocks be `seconds` later."""
-    row = Rollout.objects.get(pk=rollout.pk)
     back = timedelta(seconds=seconds)
-    fields = ("wake_at", "weight_until", "hold_until", "analysis_began_at", "rung_at")
-    Rollout.objects.filter(pk=row.pk).update(**{name: getattr(row, name) - back for name in fields if getattr(row, name)})
+    Rollout.objects.filter(pk=rollout.pk).update(woken_at=F("woken_at") - back)
+    RolloutCanary.objects.filter(pk=rollout.pk).update(
+        **{name: F(name) - back for name in ("wake_at", "weight_until", "hold_until", "analysis_began_at")}
+    )
 
 
 def now(rollout: Rollout) -> Rollout:
@@ -66,7 +67,7 @@ def test_a_canary_that_a_person_judges_waits_without_a_worker(stage, kind, up, p
     assert (rollout.state, rollout.leg, rollout.gray_weight, rollout.lease_until) == ("canary_hold", "canary", 5, None)
     assert kind.ran == ["pre auth a", "pre chat a", "canary auth a", "canary chat a"]
     assert status_of(stage) == "Updating" and pins(stage) == {} and status(rollout) == "pre"
-    Rollout.objects.update(created_at=Now() - timedelta(hours=1), rung_at=None)
+    Rollout.objects.update(created_at=Now() - timedelta(hours=1), woken_at=None)
     assert wake_lost_rollouts() == 0 and move_canaries() == 0, "nothing is due"
 
 
@@ -136,7 +137,7 @@ def test_a_cancel_while_it_waits_leaves_what_is_there(stage, kind, up, run):
 def test_weights_go_on_by_their_pauses_and_by_hand(stage, up, rings):
     rollout = up(weights=[{"percent": 5, "pause_s": 60}, {"percent": 20}, {"percent": 50, "pause_s": 60}])
     pass_time(rollout, 61)
-    assert move_canaries() == 1 and (now(rollout).gray_weight, now(rollout).wake_at) == (20, None)
+    assert move_canaries() == 1 and (now(rollout).gray_weight, now(rollout).canary.wake_at) == (20, None)
     assert move_canaries() == 0, "this one waits for somebody"
     with pytest.raises(Conflict, match="at 20 % already"):
         advance_canary(actor=SYSTEM, rollout=rollout, seen=5)
@@ -146,7 +147,7 @@ def test_weights_go_on_by_their_pauses_and_by_hand(stage, up, rings):
         advance_canary(actor=SYSTEM, rollout=rollout)
     pass_time(rollout, 61)
     assert move_canaries() == 0 and now(rollout).state == "canary_hold", "a person judges"
-    assert now(rollout).wake_at is None and move_canaries() == 0
+    assert now(rollout).canary.wake_at is None and move_canaries() == 0
 
 
 def test_where_nobody_judges_the_end_of_the_last_pause_accepts(stage, up, run, pins):
@@ -173,7 +174,7 @@ def test_good_metrics_give_one_report_per_interval_and_accept(stage, kind, up, r
     prometheus.values["errors"] = [0.0, 0.004, 0.005]
     rollout = up(**auto(prometheus))
     assert (rollout.state, rollout.lease_until) == ("canary_analyzing", None)
-    began = rollout.analysis_began_at
+    began = rollout.canary.analysis_began_at
     assert move_canaries() == 0 and run(rollout).state == "canary_analyzing" and not prometheus.asked, "not yet"
     for count in (1, 2):
         rings.clear()
@@ -219,7 +220,7 @@ def test_data_that_never_comes_withdraws_by_time(stage, up, run, prometheus):
     rollout = up(**auto(prometheus))
     pass_time(rollout, 91)
     assert run(rollout).state == "canary_analyzing", "it may come late"
-    assert now(rollout).wake_at > now(rollout).analysis_began_at and not CanaryReport.objects.exists()
+    assert now(rollout).canary.wake_at > now(rollout).canary.analysis_began_at and not CanaryReport.objects.exists()
     pass_time(rollout, 120)
     ended = run(rollout)
     assert (ended.state, ended.cause) == ("canary_timeout", "timeout")
@@ -245,7 +246,7 @@ def test_metrics_that_cannot_be_read_err(stage, up, run, prometheus, how, settin
 def test_a_cancel_while_the_metrics_are_asked(stage, up, run, prometheus, monkeypatch):
     rollout = up(**auto(prometheus))
     pass_time(rollout, 91)
-    monkeypatch.setattr(judging, "LOOK_S", 0.0)
+    monkeypatch.setattr(context, "LOOK_S", 0.0)
     real = metrics._ask
 
     def ask(url, tick):
@@ -272,7 +273,7 @@ def test_weights_move_while_the_metrics_decide(stage, up, prometheus, rings):
     rings.clear()
     assert move_canaries() == 1 and now(rollout).gray_weight == 20 and not rings
     row = now(rollout)
-    assert row.wake_at == row.analysis_began_at + timedelta(seconds=90)
+    assert row.canary.wake_at == row.canary.analysis_began_at + timedelta(seconds=90)
 
 
 def test_a_failed_gray_part_is_taken_back_or_left(stage, kind, up, run):
@@ -312,7 +313,7 @@ def test_weights_are_set_freely_by_mesh_releases_only(stage, up):
     rollout = up()
     with pytest.raises(Conflict):
         set_weight(actor=SYSTEM, rollout=rollout, weight=30)
-    Rollout.objects.filter(pk=rollout.pk).update(family="asm")
+    Rollout.objects.filter(pk=rollout.pk).update(protocol="asm")
     assert set_weight(actor=SYSTEM, rollout=rollout, weight=30).gray_weight == 30
     with pytest.raises(Conflict, match="does not have all the traffic"):
         accept_canary(actor=SYSTEM, rollout=rollout)

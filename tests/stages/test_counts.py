@@ -19,18 +19,17 @@ from stages.approval import services as approval
 from stages.approval.services import approve_rollout, reject_rollout
 from stages.auto_promotion import services as auto
 from stages.auto_promotion.services import save_auto_promotion
-from stages.canary import moves as passages
+from stages.canary import moves
 from stages.canary import services as canary
 from stages.core import journal
 from stages.gates.services import stop_promotions
-from stages.models import CanaryReport, Ledger, Output, Rollout, RolloutTarget, Stage, Step, VersionSet
+from stages.models import CanaryReport, Ledger, Output, Rollout, RolloutCanary, RolloutTarget, Stage, Step, VersionSet
 from stages.models.governance import AutoPromotion, Vote
 from stages.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from stages.rollouts import create
 from stages.rollouts.services import cancel_rollout, promote_stage, retry_rollout, rollback_stage
 from stages.webhooks import deliver as delivery
-from stages.worker import chores as sweep
-from stages.worker import executor
+from stages.worker import chores, executor
 from tests.engine.conftest import database_url
 from tests.stages.kinds import fails, scenario
 from tests.stages.test_canary import auto as metric_plan
@@ -67,7 +66,7 @@ def killed_at(monkeypatch):
 
 def equal(rollout: Rollout) -> Rollout:
     """The rollout; its numbers equal its rows."""
-    row = Rollout.objects.get(pk=rollout.pk)
+    row = Rollout.objects.select_related("canary").get(pk=rollout.pk)
     assert row.steps_total == row.steps.count()
     assert row.steps_done == row.steps.filter(state="succeeded").count()
     assert list(row.outputs.order_by("seq").values_list("seq", flat=True)) == list(range(1, row.last_seq + 1))
@@ -82,14 +81,14 @@ def taken_over(rollout: Rollout) -> Rollout:
     Rollout.objects.filter(pk=rollout.pk, lease_until__isnull=False).update(lease_until=Now() - timedelta(seconds=1))
     executor.run(rollout.pk)
     row = equal(rollout)
-    assert sweep.mend_numbers() == 0
+    assert chores.mend_numbers() == 0
     return row
 
 
 @pytest.mark.parametrize("place, name, after", [
     (journal.Output.objects, "bulk_create", False),  # the number of the last line is there, the lines are not
     (journal.Output.objects, "bulk_create", True),
-    (journal, "add", True),
+    (journal, "append_claimed", True),
 ])
 def test_lines_and_the_number_of_the_last_one(stage, killed_at, place, name, after):
     rollout = promote_stage(actor=SYSTEM, stage=stage)
@@ -122,7 +121,7 @@ def test_the_steps_of_an_undo_and_the_number_of_steps(stage, kind, killed_at):
     kind.acts["chat", "deploy"] = fails
     scenario(stage, rollback=True)
     rollout = promote_stage(actor=SYSTEM, stage=stage)
-    killed_at(passages.Step.objects, "bulk_create", lambda: executor.run(rollout.pk), after=True)
+    killed_at(moves.Step.objects, "bulk_create", lambda: executor.run(rollout.pk), after=True)
     assert equal(rollout).steps_total == 6
     ended = taken_over(rollout)
     assert ended.state == "failed" and ended.steps_total > 6
@@ -138,7 +137,7 @@ def test_a_rollout_that_is_made_and_the_counters_of_its_project(stage, killed_at
 
 def test_the_end_and_what_the_stage_pins(stage, run, pins, killed_at):
     rollout = promote_stage(actor=SYSTEM, stage=stage)
-    killed_at(journal, "coloured", lambda: executor.run(rollout.pk))  # at the end: no step of it is a deploy of a colour
+    killed_at(journal, "blue_green", lambda: executor.run(rollout.pk))  # at the end: no step of it is a deploy of a colour
     assert pins(stage) == {} and equal(rollout).ended_at is None
     assert taken_over(rollout).state == "succeeded" and pins(stage) == {"auth": "1", "chat": "1"}
 
@@ -147,7 +146,7 @@ def test_targets_that_were_undone(stage, kind, killed_at):
     kind.acts["chat", "deploy"] = fails
     scenario(stage, rollback=True)
     rollout = promote_stage(actor=SYSTEM, stage=stage)
-    killed_at(journal, "_undone", lambda: executor.run(rollout.pk))
+    killed_at(journal, "_undone_targets", lambda: executor.run(rollout.pk))
     assert not RolloutTarget.objects.filter(undone=True).exists() and equal(rollout).state == "rolling_back"
     assert taken_over(rollout).state == "failed" and RolloutTarget.objects.get(rollout=rollout).undone
 
@@ -177,10 +176,10 @@ def test_the_weight_of_a_canary_and_when_it_wakes(stage, up, killed_at):  # noqa
     rollout = up(weights=[{"percent": 5, "pause_s": 10}, {"percent": 20}])
     pass_time(rollout, 11)
     before = equal(rollout)
-    killed_at(canary.journal, "append", lambda: sweep.move_canaries())
+    killed_at(canary.journal, "append", lambda: chores.move_canaries())
     row = equal(rollout)
-    assert (row.gray_weight, row.weight_index, row.wake_at) == (5, 0, before.wake_at)
-    assert sweep.move_canaries() == 1 and equal(rollout).gray_weight == 20
+    assert (row.gray_weight, row.canary.weight_index, row.canary.wake_at) == (5, 0, before.canary.wake_at)
+    assert chores.move_canaries() == 1 and equal(rollout).gray_weight == 20
 
 
 def test_a_report_and_its_line(stage, up, run, prometheus, killed_at):  # noqa: F811
@@ -188,7 +187,7 @@ def test_a_report_and_its_line(stage, up, run, prometheus, killed_at):  # noqa: 
     rollout = up(**metric_plan(prometheus))
     pass_time(rollout, 91)
     lines = equal(rollout).last_seq
-    killed_at(passages.CanaryReport.objects, "get_or_create", lambda: executor.run(rollout.pk))
+    killed_at(moves.CanaryReport.objects, "get_or_create", lambda: executor.run(rollout.pk))
     assert equal(rollout).last_seq == lines and not rollout.reports.exists()
     taken_over(rollout)
     assert list(rollout.reports.values_list("number", flat=True)) == [1]
@@ -202,7 +201,7 @@ def test_a_report_that_is_missing_is_made_and_none_is_made_for_ever(stage, up, p
     executor.run(rollout.pk)
     assert rollout.reports.count() == 2
     CanaryReport.objects.filter(number=1).delete()
-    Rollout.objects.filter(pk=rollout.pk).update(wake_at=Now())
+    RolloutCanary.objects.filter(pk=rollout.pk).update(wake_at=Now())
     asked = len(prometheus.asked)
     executor.run(rollout.pk)
     assert set(rollout.reports.values_list("number", flat=True)) == {1, 2} and len(prometheus.asked) == asked + 1
@@ -211,14 +210,14 @@ def test_a_report_that_is_missing_is_made_and_none_is_made_for_ever(stage, up, p
 @pytest.mark.parametrize("wrong", [None, timedelta(days=3)])
 def test_a_canary_that_would_never_wake_is_woken(stage, up, wrong, caplog):  # noqa: F811
     rollout = up(weights=[{"percent": 5}], time_limit_s=60)
-    right = equal(rollout)
-    assert right.wake_at == right.hold_until and sweep.mend_numbers() == 0
-    Rollout.objects.filter(pk=rollout.pk).update(wake_at=wrong and right.wake_at + wrong)
-    assert sweep.mend_numbers() == 1 and "did not equal its rows" in caplog.text
-    assert sweep.move_canaries() == 0
-    assert equal(rollout).wake_at == right.hold_until, "the clock has found the right time by itself"
+    right = equal(rollout).canary
+    assert right.wake_at == right.hold_until and chores.mend_numbers() == 0
+    RolloutCanary.objects.filter(pk=rollout.pk).update(wake_at=wrong and right.wake_at + wrong)
+    assert chores.mend_numbers() == 1 and "did not equal its rows" in caplog.text
+    assert chores.move_canaries() == 0
+    assert equal(rollout).canary.wake_at == right.hold_until, "the clock has found the right time by itself"
     pass_time(rollout, 61)
-    assert sweep.move_canaries() == 1 and equal(rollout).state == "canary_rejecting"
+    assert chores.move_canaries() == 1 and equal(rollout).state == "canary_rejecting"
 
 
 def test_an_approval_and_what_is_said_of_it(stage, owner, producer, actor_of, killed_at):
@@ -226,8 +225,8 @@ def test_an_approval_and_what_is_said_of_it(stage, owner, producer, actor_of, ki
     rollout = promote_stage(actor=mika, stage=stage, ask=True)
     killed_at(approval, "resolve", lambda: approve_rollout(actor=olga, rollout=rollout))
     assert not Vote.objects.exists() and equal(rollout).state == "awaiting_approval"
-    approval.Approval.objects.update(sentence="It has 7 of 9 approval.")
-    assert sweep.settle_requests() == 1
+    approval.Approval.objects.update(sentence="It has 7 of 9 approvals.")
+    assert chores.settle_requests() == 1
     assert approval.Approval.objects.get().sentence.startswith("It needs 1 approval")
     approve_rollout(actor=olga, rollout=rollout)
     assert equal(rollout).state == "queued"
@@ -239,9 +238,9 @@ def test_what_follows_its_source_is_started_and_noted_together(dev, stg, registe
     save_auto_promotion(actor=SYSTEM, stage=stg, enabled=True)
     register(auth="2")
     source = promote(dev)
-    killed_at(auto, "_acted", sweep.promote_by_themselves)
+    killed_at(auto, "_acted", chores.promote_by_themselves)
     assert not Rollout.objects.filter(stage=stg).exists(), "it was started, and that it was is not noted"
-    assert sweep.promote_by_themselves() == 1
+    assert chores.promote_by_themselves() == 1
     made = run(Rollout.objects.get(stage=stg))
     noted = AutoPromotion.objects.get(stage=stg)
     assert (noted.seen_id, made.state) == (source.pk, "succeeded") and f"Started rollout {made.number}" in noted.sentence
@@ -278,38 +277,38 @@ def test_an_attempt_that_was_counted_and_came_to_no_end(hook, dev, register, kil
 def test_numbers_that_were_changed_by_hand_are_mended_and_the_log_says_so(stage, run, caplog, project):
     rollout = run(promote_stage(actor=SYSTEM, stage=stage))
     right = equal(rollout)
-    assert sweep.mend_numbers() == 0 and not caplog.records
+    assert chores.mend_numbers() == 0 and not caplog.records
     board = Ledger.objects.get().revision
-    assert sweep.mend_numbers() == 0 and Ledger.objects.get().revision == board, "a look changes nothing"
+    assert chores.mend_numbers() == 0 and Ledger.objects.get().revision == board, "a look changes nothing"
     Rollout.objects.update(steps_done=1, steps_total=9, last_seq=right.last_seq - 1)
     Ledger.objects.update(rollouts_count=0, sets_count=0)
     with caplog.at_level(logging.WARNING):
-        assert sweep.mend_numbers() == 3
+        assert chores.mend_numbers() == 3
     now = equal(rollout)
     assert now.revision > right.revision and Ledger.objects.get().revision > board, "who watches sees it"
     said = next(record for record in caplog.records if hasattr(record, "rollout_id"))
     assert said.was == {"steps_total": 9, "steps_done": 1, "last_seq": right.last_seq - 1}
     assert said.now == {"steps_total": right.steps_total, "steps_done": right.steps_done, "last_seq": right.last_seq}
     assert {record.number for record in caplog.records if hasattr(record, "number")} == {"rollouts_count", "sets_count"}
-    assert sweep.mend_numbers() == 0
+    assert chores.mend_numbers() == 0
     Output.objects.filter(seq=right.last_seq).delete()
-    assert sweep.mend_numbers() == 1 and equal(rollout).last_seq == right.last_seq - 1
+    assert chores.mend_numbers() == 1 and equal(rollout).last_seq == right.last_seq - 1
 
 
 def test_output_that_was_removed_by_its_age_is_no_drift(stage, run):
     rollout = run(promote_stage(actor=SYSTEM, stage=stage))
     Rollout.objects.update(created_at=Now() - timedelta(days=settings.OUTPUT_KEEP_DAYS))
     Output.objects.all().delete()
-    assert sweep.mend_numbers() == 0 and Rollout.objects.get().last_seq == rollout.last_seq
+    assert chores.mend_numbers() == 0 and Rollout.objects.get().last_seq == rollout.last_seq
 
 
 def test_the_chore_goes_through_all_rollouts_a_slice_at_a_time(stage, run, monkeypatch):
     monkeypatch.setattr("stages.worker.counts.SLICE", 2)
     third = [run(promote_stage(actor=SYSTEM, stage=stage)) for _ in range(5)][2]  # neither of the first slice nor of the newest
-    sweep._place.pop("numbers", None)
-    assert [sweep.mend_numbers() for _ in range(2)] == [0, 0]
+    chores._place.pop("numbers", None)
+    assert [chores.mend_numbers() for _ in range(2)] == [0, 0]
     Rollout.objects.filter(pk=third.pk).update(steps_total=99)
-    assert sum(sweep.mend_numbers() for _ in range(4)) == 1
+    assert sum(chores.mend_numbers() for _ in range(4)) == 1
 
 
 CHILD = """

@@ -14,15 +14,15 @@ from django.urls import reverse
 
 from gs2admin.errors import Conflict
 from gs2admin.identity.actors import SYSTEM
-from stages.canary import moves as passages
+from stages.canary import moves as canary_moves
 from stages.canary import services as canary_service
 from stages.canary.services import accept_canary, advance_canary, reject_canary, remake_canary, set_weight
 from stages.core import journal
-from stages.models import Rollout
+from stages.models import Rollout, RolloutCanary
 from stages.rollouts import services as rollout_service
 from stages.rollouts.services import cancel_rollout, promote_stage, retry_rollout, rollback_stage
 from stages.setup.versions import register_version
-from stages.states import CREATIONS, FINAL, MOVES, RolloutState, user_actions
+from stages.states import CREATIONS, FINAL, MOVES, TIMED, RolloutState, user_actions
 from stages.steps import KINDS
 from stages.worker import begin, metrics
 from stages.worker.chores import move_canaries
@@ -38,7 +38,7 @@ class Moves:
 
     def __init__(self, monkeypatch) -> None:
         self.made: list[str] = []
-        for module in (begin, journal, passages, rollout_service, canary_service):
+        for module in (begin, journal, canary_moves, rollout_service, canary_service):
             monkeypatch.setattr(module, "apply", self._watch(module.apply))
 
     def _watch(self, real):
@@ -74,9 +74,9 @@ class World:
 
     @staticmethod
     def later(rollout: Rollout, seconds: int) -> None:
-        row = Rollout.objects.get(pk=rollout.pk)
+        row = RolloutCanary.objects.get(pk=rollout.pk)
         names = [name for name in ("wake_at", "hold_until", "weight_until", "analysis_began_at") if getattr(row, name)]
-        Rollout.objects.filter(pk=row.pk).update(
+        RolloutCanary.objects.filter(pk=row.pk).update(
             **{name: getattr(row, name) - timedelta(seconds=seconds) for name in names}
         )
 
@@ -132,7 +132,7 @@ def undo_flow(w, how=None):
 
 def mesh(w) -> Rollout:
     rollout = w.up()
-    Rollout.objects.filter(pk=rollout.pk).update(family="asm")
+    Rollout.objects.filter(pk=rollout.pk).update(protocol="asm")
     return rollout
 
 
@@ -174,7 +174,7 @@ def canceled_here(rollout, w):
 
 # move -> (what brings it about, the state that the rollout ends or rests in)
 FLOWS = {
-    "C2": (lambda w: promote_stage(actor=SYSTEM, stage=w.stage, family="sourcedeploy"), "queued"),
+    "C2": (lambda w: promote_stage(actor=SYSTEM, stage=w.stage, protocol="sourcedeploy"), "queued"),
     "C3": (lambda w: w.start(), "queued"),
     "C4": (rollback_flow, "succeeded"),
     "Q1": (lambda w: w.run(w.start()), "succeeded"),
@@ -216,12 +216,12 @@ def test_every_move_happens(move, world, moves):
     rollout = Rollout.objects.get(pk=flow(world).pk)
     assert rollout.state == ends
     if move[0] == "C":
-        family, kind = {"C2": ("sourcedeploy", "promote"), "C3": ("freeze", "promote"), "C4": ("freeze", "rollback")}[move]
-        assert (rollout.family, rollout.kind) == (family, kind)
+        protocol, kind = {"C2": ("sourcedeploy", "promote"), "C3": ("freeze", "promote"), "C4": ("freeze", "rollback")}[move]
+        assert (rollout.protocol, rollout.kind) == (protocol, kind)
     else:
         assert move in moves.made
     assert (rollout.ended_at is not None) == (rollout.state in FINAL)
-    assert rollout.wake_at is None or rollout.state in {"canary_hold", "canary_analyzing"}
+    assert not RolloutCanary.objects.filter(pk=rollout.pk, wake_at__isnull=False).exclude(rollout__state__in=TIMED).exists()
 
 
 def test_a_new_version_of_a_mesh_release_is_made_from_the_beginning(world, moves):

@@ -128,12 +128,12 @@ def test_a_retry_is_a_new_rollout_to_the_same_versions(stage, kind, run, registe
     assert retry_rollout(actor=SYSTEM, rollout=failed, request_key="r") == retried
 
 
-def test_cancel_is_seen_inside_a_running_step(stage, kind, run, pins):
+def test_cancel_is_seen_inside_a_running_step(stage, kind, run, pins, monkeypatch):
+    monkeypatch.setattr(context, "LOOK_S", 0.0)
     rollout = promote_stage(actor=SYSTEM, stage=stage)
 
     def act(ctx):
         cancel_rollout(actor=SYSTEM, rollout=rollout)
-        ctx._looked = 0
         ctx.tick()
 
     kind.acts["auth", "deploy"] = act
@@ -157,8 +157,7 @@ class Killed(BaseException):
 
 
 def die(ctx):
-    ctx.emit("half a line")
-    ctx.flush()
+    ctx.emit("half a line " * 6_000)  # a full buffer is written at once
     raise Killed
 
 
@@ -241,7 +240,7 @@ def test_the_sweep_wakes_what_lost_its_worker_once(stage, kind, rings):
     assert wake_lost_rollouts() == 1 and wake_lost_rollouts() == 0
     assert rings == [("stages.worker.tasks.run_rollout", rollout.pk)]
     journal.claim(rollout.pk, "worker")
-    Rollout.objects.update(rung_at=Now() - timedelta(minutes=1))
+    Rollout.objects.update(woken_at=Now() - timedelta(minutes=1))
     assert wake_lost_rollouts() == 0, "somebody holds it"
     Rollout.objects.update(lease_until=Now() - timedelta(seconds=1))
     assert wake_lost_rollouts() == 1
@@ -258,14 +257,14 @@ def test_a_worker_known_to_be_dead_is_replaced_without_waiting_for_its_lease(sta
 
 
 def test_a_passing_database_fault_does_not_end_a_step(stage, kind, run, monkeypatch):
-    real, faults = journal.write, iter([1, 1])
+    real, faults = journal.finish_step, iter([1, 1])
 
-    def flaky(claim, lines):
+    def flaky(*facts):
         if next(faults, None):
             raise OperationalError("server closed the connection")
-        return real(claim, lines)
+        return real(*facts)
 
-    monkeypatch.setattr(journal, "write", flaky)
+    monkeypatch.setattr(journal, "finish_step", flaky)
     monkeypatch.setattr(context, "connection", type("C", (), {"in_atomic_block": False, "close": staticmethod(lambda: None)}))
     kind.acts["auth", "pre"] = lambda ctx: ctx.emit("one") or ctx.emit("two")
     ended = run(promote_stage(actor=SYSTEM, stage=stage))

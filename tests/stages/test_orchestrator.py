@@ -7,13 +7,12 @@ import pytest
 
 from stages.worker.orchestrator import (
     MAX_STEP_ATTEMPTS,
+    Analyze,
     Begin,
     CanaryUp,
     Course,
     Finish,
-    Judge,
     RunLanes,
-    RunStep,
     Undo,
     decide,
     errored,
@@ -53,9 +52,9 @@ def no(_):
     ("state", "steps", "expected"),
     [
         ("queued", "pp", Begin()),
-        ("running", "pp", RunStep(0)),
-        ("running", "sp", RunStep(1)),
-        ("running", "srp", RunStep(1, again=True)),
+        ("running", "pp", RunLanes(((0, 1),))),
+        ("running", "sp", RunLanes(((1,),))),
+        ("running", "srp", RunLanes(((1, 2),))),
     ],
 )
 def test_it_goes_on_with_the_first_step_that_is_not_done(state, steps, expected):
@@ -124,14 +123,14 @@ def test_lanes_of_a_wave_run_together_and_the_next_wave_waits():
     found = lane_rows("pp", "pp")
     assert decide("running", found, yes) == RunLanes(((0, 1), (2, 3)))
     found = lane_rows("sp", "ss")
-    assert decide("running", found, yes) == RunStep(1)
+    assert decide("running", found, yes) == RunLanes(((1,),))
     later = Row("pending", wave=1)
-    assert decide("running", [*lane_rows("s", "r"), later], yes) == RunStep(1, again=True)
-    assert decide("running", [*lane_rows("s", "s"), later], yes) == RunStep(2)
+    assert decide("running", [*lane_rows("s", "r"), later], yes) == RunLanes(((1,),))
+    assert decide("running", [*lane_rows("s", "s"), later], yes) == RunLanes(((2,),))
 
 
 def test_a_wave_with_a_failure_is_judged_when_its_other_lanes_stand():
-    assert decide("running", lane_rows("fp", "sp"), yes) == RunStep(3)
+    assert decide("running", lane_rows("fp", "sp"), yes) == RunLanes(((3,),))
     assert decide("running", [*lane_rows("f", "s"), Row("pending", wave=1)], yes).move == "R2"
     assert decide("running", lane_rows("r", "p"), no).move == "R4"
 
@@ -144,11 +143,11 @@ def test_a_wave_with_a_failure_is_judged_when_its_other_lanes_stand():
         ("running", "s", Course(leg="canary", strategy="canary", analysis="none"), CanaryUp("R7")),
         ("running", "s", Course(leg="canary", strategy="canary", analysis="auto"), CanaryUp("R6")),
         ("running", "s", Course(leg="full", strategy="canary"), "R1"),
-        ("canary_analyzing", "s", Course(leg="canary", strategy="canary", analysis="auto"), Judge()),
+        ("canary_analyzing", "s", Course(leg="canary", strategy="canary", analysis="auto"), Analyze()),
         ("rolling_back", "s", Course(leg="undo"), "B1"),
         ("rolling_back", "", Course(leg="undo"), "B1"),
         ("rolling_back", "sf", Course(leg="undo"), "B2"),
-        ("rolling_back", "sp", Course(leg="undo"), RunStep(1)),
+        ("rolling_back", "sp", Course(leg="undo"), RunLanes(((1,),))),
         ("canary_rejecting", "s", Course(cause="user"), "J1"),
         ("canary_rejecting", "s", Course(cause="score"), "J1"),
         ("canary_rejecting", "s", Course(cause="timeout"), "J2"),

@@ -5,8 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from stages.plan.redo import ALL, CARRIED, FAILED, SKIP, SKIPPED, Chances, chances, redo, still_lacking
+from stages.plan.redo import ALL, FAILED, SKIP, Chances, chances, redo, still_lacking
 from stages.plan.steps import EVERYTHING, StepPlan
+from stages.states import Origin
+
+CARRIED, SKIPPED = Origin.CARRIED, Origin.SKIPPED
 
 
 def step(state="succeeded", service="auth", target="a", phase="deploy", kind="command", version="2", leg="base", **more):
@@ -19,15 +22,15 @@ def planned(service="auth", target="a", phase="deploy", kind="command", version=
     return StepPlan(service, "1", version, target, phase, kind, config)
 
 
-def rollout(strategy="normal", leg="base", family="freeze"):
-    return SimpleNamespace(strategy=strategy, leg=leg, family=family)
+def rollout(strategy="normal", leg="base", protocol="freeze"):
+    return SimpleNamespace(strategy=strategy, leg=leg, protocol=protocol)
 
 
 BAD, UNDO = step("failed", phase="post"), step(leg="undo")
 
 
 @pytest.mark.parametrize(("row", "steps", "expected"), [
-    (rollout(family="asm"), [BAD], Chances("A mesh release is tried again as a whole.")),
+    (rollout(protocol="asm"), [BAD], Chances("A mesh release is tried again as a whole.")),
     (rollout(), [step()], Chances("None of its steps failed, so there is none to go on from.")),
     (rollout(), [], Chances("None of its steps failed, so there is none to go on from.")),
     (rollout(), [step(), BAD], Chances(failed=BAD)),

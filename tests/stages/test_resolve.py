@@ -135,7 +135,7 @@ def test_the_page_says_which_versions_and_why(dev, canary, client, viewer, proje
     assert "below 5: the player has the new versions" in page and f"Rollout {canary.number}" in page and "new versions" in page
     old = next(f"u{n}" for n in range(500) if place_of(f"{project.pk}/{canary.number}", f"u{n}") >= 500)
     assert "not below 5: the player has the old versions" in client.get(url, {"userId": old}).content.decode()
-    Rollout.objects.filter(pk=canary.pk).update(state="canary_rejecting", gray_weight=0)
+    Rollout.objects.filter(pk=canary.pk).update(state="canary_rejecting")
     assert "No canary is up" in client.get(url, {"userId": new}).content.decode()
     assert "&lt;b&gt;" in client.get(url, {"userId": "<b>"}).content.decode()
 

@@ -265,8 +265,8 @@ def test_a_program_goes_on_with_a_canary_too(half_out, project):
 
 # --- who else is asked ---
 
-@pytest.mark.parametrize(("rollout", "steps", "whole", "held", "judged"), [
-    ({"family": "asm"}, ["canary failed"], "mesh release", False, False),
+@pytest.mark.parametrize(("rollout", "steps", "whole", "held", "accepted"), [
+    ({"protocol": "asm"}, ["canary failed"], "mesh release", False, False),
     ({"leg": "base", "strategy": "normal"}, ["base succeeded", "base failed"], "", False, False),
     ({"leg": "base", "strategy": "normal"}, ["base pending"], "None of its steps failed", False, False),
     ({"leg": "canary"}, ["canary succeeded", "full no_progress"], "", True, False),
@@ -276,8 +276,8 @@ def test_a_program_goes_on_with_a_canary_too(half_out, project):
     ({"leg": "undo"}, ["canary failed", "undo succeeded"], "put back", False, False),
     ({"leg": "undo", "strategy": "blueGreen"}, ["base failed", "undo failed"], "", False, False),
 ])
-def test_how_it_can_be_tried_again(rollout, steps, whole, held, judged):
-    row = SimpleNamespace(**{"family": "freeze", "strategy": "canary", "leg": "canary"} | rollout)
+def test_how_it_can_be_tried_again(rollout, steps, whole, held, accepted):
+    row = SimpleNamespace(**{"protocol": "freeze", "strategy": "canary", "leg": "canary"} | rollout)
     found = chances(row, [SimpleNamespace(leg=leg, state=state) for leg, _, state in (step.partition(" ") for step in steps)])
     assert whole in found.whole and bool(whole) == bool(found.whole)
-    assert (found.held, found.judged) == (held, judged)
+    assert (found.held, found.accepted) == (held, accepted)

@@ -72,13 +72,13 @@ def test_buttons_are_those_of_the_contract(state):
 
 
 def test_mesh_releases_alone_have_weights():
-    assert {"set_weight", "release_update"} <= set(user_actions("canary_hold", family="asm"))
-    assert "advance" not in user_actions("canary_hold", family="asm")
+    assert {"set_weight", "release_update"} <= set(user_actions("canary_hold", protocol="asm"))
+    assert "advance" not in user_actions("canary_hold", protocol="asm")
 
 
 def test_what_cannot_be_stopped_has_no_cancel():
     assert "cancel" not in user_actions("running", strategy="canary", leg="full")
-    on_kubernetes = {"family": "sourcedeploy", "stage_type": "KubernetesService"}
+    on_kubernetes = {"protocol": "sourcedeploy", "stage_type": "KubernetesService"}
     for strategy, may in {"normal": True, "canary": True, "rolling": False, "blueGreen": False}.items():
         assert ("cancel" in user_actions("running", strategy=strategy, **on_kubernetes)) == may
     assert "cancel" in user_actions("queued", strategy="rolling", **on_kubernetes)

@@ -14,7 +14,7 @@ from stages.plan.previews import preview_promote, preview_rollback
 from stages.rollouts.services import cancel_rollout, promote_stage, rollback_stage
 from stages.setup.scenarios import update_scenario
 from stages.steps.base import LeaseLost
-from stages.worker import lanes
+from stages.worker import context, lanes
 from tests.stages.kinds import breaks, fails, scenario
 
 pytestmark = pytest.mark.django_db
@@ -182,7 +182,7 @@ def test_lanes_stop_when_another_worker_has_the_rollout(stage, kind, run, monkey
 def test_a_stopping_worker_lets_the_running_steps_end_and_hands_over(stage, kind, run, monkeypatch):
     scenario(stage, targets=("a", "b"), sequence=False)
     rollout = promote_stage(actor=SYSTEM, stage=stage)
-    monkeypatch.setattr(lanes, "LOOK_S", 0.0)
+    monkeypatch.setattr(context, "LOOK_S", 0.0)
     monkeypatch.setattr(engine, "beat", lambda *_: True)
     assert run(rollout).lease_until is None
     monkeypatch.setattr(engine, "beat", lambda *_: False)
@@ -216,7 +216,7 @@ def test_going_back_to_the_old_colour_is_one_switch(stage, kind, go, run, regist
     go()
     kind.ran.clear()
     back = preview_rollback(stage)
-    assert back.instant and "switched over at once" in back.said[0]
+    assert back.instant and "switched over at once" in back.summary[0]
     rollout = run(rollback_stage(actor=SYSTEM, stage=stage, preview_digest=back.digest))
     assert rollout.state == "succeeded" and kind.ran == ["switch * a"]
     assert pins(stage) == {"auth": "1", "chat": "1"} and stage.colour == "green"

@@ -23,7 +23,7 @@ from stages.steps.signing import signature, signing_key
 from stages.webhooks import deliver as delivery
 from stages.webhooks.outbox import MOST_BYTES, body_of
 from stages.webhooks.services import remove_webhook, replay_delivery, rotate_webhook_key, save_webhook, send_test
-from stages.worker import chores as sweep
+from stages.worker import chores
 from tests.steps.conftest import receiver  # noqa: F401
 
 pytestmark = pytest.mark.django_db
@@ -88,7 +88,7 @@ def test_whoever_moves_a_rollout_is_heard(hook, dev, register):
     assert not transitions.apply(rows, BY_ID["H1"]) and len(told(endpoint)) == 1, "a refused move is no news"
     assert transitions.apply(rows, BY_ID["Q1"], started_at=Now())
     assert transitions.apply(rows, BY_ID["R7"], leg="canary")
-    assert transitions.apply(rows, BY_ID["H5"], gray_weight=20)
+    assert transitions.apply(rows, BY_ID["H5"])
     assert told(endpoint)[1:] == [("rollout.running", "queued"), ("rollout.canary_hold", "running")]
 
 
@@ -265,7 +265,7 @@ def test_old_messages_are_removed_and_those_that_wait_are_kept(hook, dev, regist
     first, second = WebhookDelivery.objects.order_by("id")
     WebhookDelivery.objects.update(created_at=Now() - timedelta(days=40))
     WebhookDelivery.objects.filter(pk=first.pk).update(state="delivered", ended_at=Now())
-    assert sweep.remove_old_deliveries() == 1 and WebhookDelivery.objects.get() == second
+    assert chores.remove_old_deliveries() == 1 and WebhookDelivery.objects.get() == second
 
 
 def test_an_endpoint_of_another_project_is_not_changed_by_a_right_in_this_one(project, other_project):

@@ -14,10 +14,10 @@ from tests.upgrade.rules import refusals
 
 BAD = {
     "remove a field": (migrations.RemoveField("stage", "colour"), "stages.stage.colour: the release before still reads"),
-    "delete a model": (migrations.DeleteModel("Halt"), "stages.halt: the release before still reads"),
+    "delete a model": (migrations.DeleteModel("Stop"), "stages.stop: the release before still reads"),
     "rename a field": (migrations.RenameField("stage", "colour", "color"), "stages.stage.colour: "),
-    "rename a model": (migrations.RenameModel("Halt", "Stop"), "stages.halt: "),
-    "another table": (migrations.AlterModelTable("Halt", "stops"), "stages.halt: "),
+    "rename a model": (migrations.RenameModel("Stop", "Halt"), "stages.stop: "),
+    "another table": (migrations.AlterModelTable("Stop", "stops"), "stages.stop: "),
     "a field without a default in the database": (
         migrations.AddField("stage", "owner", models.CharField(max_length=9, default="")), "stages.stage.owner: .*db_default"),
     "fewer characters": (migrations.AlterField("stage", "name", models.CharField(max_length=64)), "more than 64 characters"),

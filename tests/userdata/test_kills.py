@@ -6,6 +6,7 @@ import pytest
 
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.lease import LeaseLost
+from jobqueue.chores.userdata import wake_runs
 from jobqueue.models import GivenUp, Job, Queue, UserDataRun
 from jobqueue.services import Entry, push_jobs
 from jobqueue.userdata import clearing, importing, runs
@@ -136,13 +137,13 @@ def test_a_worker_that_was_frozen_writes_nothing_more(project, player, dump, upl
 def test_lost_runs_are_woken_and_hopeless_ones_end(project, player, rings):
     run = user_data.start_dump(actor=SYSTEM, project=project, user_id=player)
     rings.clear()
-    assert runs.wake_runs() == 0
+    assert wake_runs() == 0
     from datetime import timedelta
 
     from django.db.models.functions import Now
 
     UserDataRun.objects.update(updated_at=Now() - timedelta(minutes=1))
-    assert runs.wake_runs() == 1 and rings == [(runs.PERFORM, run.pk)]
+    assert wake_runs() == 1 and rings == [(runs.PERFORM, run.pk)]
     UserDataRun.objects.update(attempts=runs.MAX_ATTEMPTS)
     perform(run.pk)
     run.refresh_from_db()

@@ -10,8 +10,9 @@ from gs2admin.audit.models import Activity
 from gs2admin.errors import Conflict, Denied, Invalid, NotFound
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.lease import LeaseLost
-from jobqueue.execution import hold as queue_hold
+from jobqueue.chores.userdata import remove_old_files
 from jobqueue.execution.drain import DRAIN
+from jobqueue.execution.lease import QueueLease
 from jobqueue.models import GivenUp, Job, JobResult, Notification, Queue, UserDataRun
 from jobqueue.services import push_jobs
 from jobqueue.services.jobs import Entry
@@ -19,7 +20,7 @@ from jobqueue.services.namespaces import update_namespace
 from jobqueue.userdata import files
 from jobqueue.userdata import services as user_data
 from jobqueue.userdata.runs import PERFORM
-from jobqueue.userdata.tasks import perform, remove_old_files
+from jobqueue.userdata.tasks import perform
 from tests.userdata.conftest import picture
 
 pytestmark = pytest.mark.django_db
@@ -94,15 +95,15 @@ def test_a_job_that_runs_is_dumped_as_waiting_and_cannot_write_after_a_clean(
     project, player, namespaces, dump, entries
 ):
     queue = Queue.objects.get(user_id=player, namespace=namespaces[0])
-    held = queue_hold.take(queue.pk)
+    lease = QueueLease.take(queue.pk)
     job = Job.objects.filter(queue=queue, state="waiting").first()
     Job.objects.filter(pk=job.pk).update(state="running", try_count=1)
     line = next(line for line in entries(dump(player))["jobs.jsonl"].decode().split("\n") if str(job.name) in line)
     assert (json.loads(line)["state"], json.loads(line)["tryCount"]) == ("waiting", 0)
     clean(project, player)
     with pytest.raises(LeaseLost):
-        queue_hold.renew(held)
-    assert not Job.objects.filter(queue__user_id=player).exists() and not queue_hold.let_go(held, finished=1)
+        lease.renew()
+    assert not Job.objects.filter(queue__user_id=player).exists() and not lease.release(finished=1)
 
 
 def test_clean_forgets_notifications_and_remembered_answers(project, player):

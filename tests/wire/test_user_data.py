@@ -123,9 +123,9 @@ from unittest import mock
 from django.conf import settings
 from jobqueue.userdata import files
 token = {url.rpartition("/")[2]!r}
-print(files.run_of(token, "upload") is not None)
+print(files.run_of(token, files.Link.UPLOAD) is not None)
 with mock.patch("time.time", lambda real=time.time: real() + settings.USER_DATA_LINK_S + 2):
-    print(files.run_of(token, "upload") is not None)
+    print(files.run_of(token, files.Link.UPLOAD) is not None)
 """
     assert server.python(code).split() == ["True", "False"]
 

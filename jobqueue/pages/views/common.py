@@ -31,7 +31,7 @@ def namespace_of(project: Project, name: str) -> Namespace:
 
 def player_of(request: HttpRequest) -> str:
     """The player's id in ?id=, exactly as it was pushed."""
-    return without_nul(request.GET.get("id", ""))[:128]
+    return without_nul(request.GET.get("id", ""))
 
 
 def queue_of(namespace: Namespace, user_id: str) -> Queue:

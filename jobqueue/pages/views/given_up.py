@@ -31,7 +31,7 @@ def _filter(request: HttpRequest) -> GivenUpFilter:
     return GivenUpFilter(data)
 
 
-def _kept(form: GivenUpFilter) -> dict[str, str]:
+def _filters_of(form: GivenUpFilter) -> dict[str, str]:
     return {name: form.data.get(name, "") for name in form.fields}
 
 
@@ -48,14 +48,14 @@ def given_up(request: HttpRequest, project: Project, namespace: str) -> HttpResp
         if before is not None:
             rows = rows.filter(pk__lt=before)
         found = list(rows.select_related("job").defer("job__args")[: PAGE + 1])
-    kept = _kept(form)
+    filters = _filters_of(form)
     results = last_results([line.job for line in found[:PAGE]])
     return render(request, "jobqueue/given_up.html", {
-        "namespace": row, "form": form, "filtered": any(kept.values()),
+        "namespace": row, "form": form, "filtered": any(filters.values()),
         "rows": [(line, results.get(line.job_id)) for line in found[:PAGE]],
-        "older": link(**kept, before=found[PAGE - 1].pk) if len(found) > PAGE else "",
-        "newer": link(**kept) if before is not None else "",
-        "replay": f"{at('queues-replay', row)}{link(**{**kept, 'replayed': ''})}",
+        "older": link(**filters, before=found[PAGE - 1].pk) if len(found) > PAGE else "",
+        "newer": link(**filters) if before is not None else "",
+        "replay": f"{at('queues-replay', row)}{link(**{**filters, 'replayed': ''})}",
         "any_left": any(line.replayed_at is None for line in found),
         **rights(request, project, "job.replay"),
     }, status=200 if form.is_valid() else 400)
@@ -77,13 +77,13 @@ def replay(request: HttpRequest, project: Project, namespace: str) -> HttpRespon
             each = "1 job is" if done == 1 else f"{done:,} jobs are"
             how = "The server runs them now." if row.enable_auto_run else "They wait for somebody to run them."
             messages.success(request, f"{each} pushed again. {how}")
-            return redirect(f"{at('queues-given-up', row)}{link(**_kept(words))}")
+            return redirect(f"{at('queues-given-up', row)}{link(**_filters_of(words))}")
     lines = list(reads.matching(row, facts)[: reads.MOST + 1])
     asked = ReplayForm(initial={
         "upto": lines[0].pk if lines else 0, "count": len(lines), "reason": without_nul(request.POST.get("reason", "")),
     })
     refusals = [text for texts in form.errors.values() for text in texts] if form.is_bound else []
-    back = f"{at('queues-given-up', row)}{link(**_kept(words))}"
+    back = f"{at('queues-given-up', row)}{link(**_filters_of(words))}"
     return render(request, "jobqueue/replay.html", {
         "namespace": row, "form": asked, "refusals": refusals,
         "count": len(lines), "too_many": len(lines) > reads.MOST, "most": reads.MOST, "back": back,

@@ -28,10 +28,10 @@ PAGE = 30
 @require_GET
 @project_page()
 def queues(request: HttpRequest, project: Project) -> HttpResponse:
-    """All namespaces by name, with their numbers."""
+    """All namespaces by name, with their counters."""
     after = text_of(request, "after")
     rows = overview.page(project.pk, after=after, limit=PAGE + 1)
-    found = overview.numbers([row.pk for row in rows[:PAGE]])
+    found = overview.counters([row.pk for row in rows[:PAGE]])
     return render(request, "jobqueue/queues.html", {
         "rows": [(row, found[row.pk], _spark(found[row.pk].per_minute)) for row in rows[:PAGE]],
         "next": link(after=rows[PAGE - 1].name) if len(rows) > PAGE else "",
@@ -53,41 +53,41 @@ def _spark(minutes: list[tuple[int, int]]) -> list[Bar]:
     return bars
 
 
-def _top(request: HttpRequest, row: Namespace, held: list[int]) -> dict[str, Any]:
-    """The parts that move: numbers, chart, failing scripts. held: the queues of which a job runs."""
+def _top(request: HttpRequest, row: Namespace, running: list[int]) -> dict[str, Any]:
+    """The parts that move: counters, chart, failing scripts. running: the queues of which a job runs."""
     key = request.GET.get("span", "1h")
     drawn = chart(row, key if key in SPANS else "1h")
     minutes = {row.pk: drawn.per_minute} if drawn.per_minute else None
-    numbers = overview.numbers([row.pk], held=held, minutes=minutes)[row.pk]
+    counters = overview.counters([row.pk], busy=running, minutes=minutes)[row.pk]
     urls = script_urls(row.project, [line.script for line in drawn.scripts])
-    busy = numbers.busy or (row.enable_auto_run and numbers.waiting)
+    busy = counters.busy or (row.enable_auto_run and counters.waiting)
     return {
-        "namespace": row, "numbers": numbers, "chart": drawn, "spans": SPANS.values(), "every": BUSY_MS if busy else CALM_MS,
+        "namespace": row, "numbers": counters, "chart": drawn, "spans": SPANS.values(), "every": BUSY_MS if busy else CALM_MS,
         "live_url": f"{at('queues-live', row)}{link(span=drawn.span.key)}",
         "failing": [(line, urls.get(line.script, "")) for line in drawn.scripts],
-        "cursor": cursor_of(row.revision, numbers, drawn), "still": not (numbers.running or numbers.waiting),
+        "cursor": cursor_of(row.revision, counters, drawn), "still": not (counters.running or counters.waiting),
     }
 
 
 @require_GET
 @project_page()
 def namespace(request: HttpRequest, project: Project, namespace: str) -> HttpResponse:
-    """One namespace: its numbers, what its scripts did, and the players with work."""
+    """One namespace: its counters, what its scripts did, and the players with work."""
     row = namespace_of(project, namespace)
     # The filter is taken as it is: a player's id may begin or end with a blank.
-    user = without_nul(request.GET.get("user", ""))[:128]
+    user = without_nul(request.GET.get("user", ""))
     state = request.GET.get("state", "")
-    state = state if state in dict(players.STATES) else ""
-    after, after_user = _place(request), without_nul(request.GET.get("after_user", ""))[:128]
-    held = overview.running_queues()
-    found = players.with_work(row, held=held, user=user, state=state, after=after, after_user=after_user, limit=PAGE + 1)
-    kept = {"user": user, "state": state, "span": request.GET.get("span", "")}
+    state = state if state in players.Shown.values else players.Shown.ANY.value
+    after, after_user = _place(request), without_nul(request.GET.get("after_user", ""))
+    running = overview.running_queues()
+    found = players.with_work(row, busy=running, user=user, state=state, after=after, after_user=after_user, limit=PAGE + 1)
+    filters = {"user": user, "state": state, "span": request.GET.get("span", "")}
     return render(request, "jobqueue/namespace.html", {
-        **_top(request, row, held),
-        "players": players.rows_of(row, found[:PAGE], held), "player_url": f"{at('queues-user', row)}?id=",
-        "user": user, "state": state, "states": players.STATES,
-        "next": link(**kept, **_beyond(found[PAGE - 1], user)) if len(found) > PAGE else "",
-        "first": link(**kept) if after or after_user else "",
+        **_top(request, row, running),
+        "players": players.rows_of(row, found[:PAGE], running), "player_url": f"{at('queues-user', row)}?id=",
+        "user": user, "state": state, "states": players.Shown.choices,
+        "next": link(**filters, **_beyond(found[PAGE - 1], user)) if len(found) > PAGE else "",
+        "first": link(**filters) if after or after_user else "",
         **rights(request, project, "queue.manage", "job.push"),
     })
 
@@ -96,13 +96,13 @@ def _beyond(row: Queue, user: str) -> dict[str, str]:
     return {"after_user": row.user_id} if user else {"after": f"{row.place or ''}~{row.pk}"}
 
 
-def _place(request: HttpRequest) -> tuple[str, int] | None:
+def _place(request: HttpRequest) -> players.Place | None:
     text, _, pk = request.GET.get("after", "").partition("~")
     try:
         moment = parse_datetime(text)
     except ValueError:
         return None
-    return (text, int(pk)) if moment and text.isascii() and pk.isascii() and pk.isdigit() and len(pk) < 19 else None
+    return players.Place(text, int(pk)) if moment and text.isascii() and pk.isascii() and pk.isdigit() and len(pk) < 19 else None
 
 
 @require_GET
@@ -115,10 +115,10 @@ def live(request: HttpRequest, project: Project, namespace: str) -> HttpResponse
 
 
 def _lost(row: Namespace) -> list[str]:
-    numbers = overview.numbers([row.pk])[row.pk]
-    waits = "No job waits in it." if not numbers.waiting else (
-        f"{numbers.waiting:,} job{'s' if numbers.waiting != 1 else ''} of {numbers.players:,}"
-        f" player{'s' if numbers.players != 1 else ''} wait in it and will never run."
+    counters = overview.counters([row.pk])[row.pk]
+    waits = "No job waits in it." if not counters.waiting else (
+        f"{counters.waiting:,} job{'s' if counters.waiting != 1 else ''} of {counters.players:,}"
+        f" player{'s' if counters.players != 1 else ''} wait in it and will never run."
     )
     return [
         waits,

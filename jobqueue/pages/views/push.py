@@ -27,7 +27,7 @@ NAMES = 200
 def push(request: HttpRequest, project: Project, namespace: str) -> HttpResponse:
     """The form; ?job=… begins with what that job has, ?id=… with a player."""
     row = namespace_of(project, namespace)
-    start = {"user_id": without_nul(request.GET.get("id", ""))[:128], "script_id": without_nul(request.GET.get("script", ""))}
+    start = {"user_id": without_nul(request.GET.get("id", "")), "script_id": without_nul(request.GET.get("script", ""))}
     like = _like(request, project)
     if like is not None:
         start = {"user_id": like.queue.user_id, "script_id": like.script_id, "args": like.args,

@@ -1,4 +1,4 @@
-"""Finding a player or a job anywhere in the project."""
+"""Search for a player or a job in the whole project."""
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
@@ -34,11 +34,11 @@ def search(request: HttpRequest, project: Project) -> HttpResponse:
     before = number_of(request)
     found = reads.jobs(project, user=q, script=script, text=text, before=before) if (script or text) else None
     results = last_results(found.jobs) if found else {}
-    kept = {"q": q, "script": script, "text": text}
+    filters = {"q": q, "script": script, "text": text}
     return render(request, "jobqueue/search.html", {
         "form": form, "q": q, "asked": bool(q or script or text),
         "players": players[:PLAYERS], "more_players": len(players) > PLAYERS,
         "found": found, "jobs": [(job, results.get(job.pk)) for job in found.jobs] if found else [],
-        "further": link(**kept, before=found.further) if found and found.further else "", "again": before is not None,
-        "first": link(**kept) if before is not None else "",
+        "further": link(**filters, before=found.further) if found and found.further else "", "again": before is not None,
+        "first": link(**filters) if before is not None else "",
     }, status=400 if form.errors else 200)

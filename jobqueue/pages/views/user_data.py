@@ -120,6 +120,7 @@ def _cursor(run: UserDataRun) -> str:
 def _shown(request: HttpRequest, project: Project, run: UserDataRun) -> dict[str, Any]:
     open_ = run.state in services.OPEN
     manifest, refused = _manifest(run) if run.state == UserDataState.UPLOADED else (None, "")
+    dumped = run.kind == UserDataKind.DUMP and run.state == UserDataState.DONE
     ends = timezone.now() + timedelta(seconds=settings.USER_DATA_LINK_S)
     where = lambda name: address(project, run.user_id, name, pk=run.pk)  # noqa: E731
     return {
@@ -127,9 +128,9 @@ def _shown(request: HttpRequest, project: Project, run: UserDataRun) -> dict[str
         "title": f"{TITLES[UserDataKind(run.kind)]} {'for' if run.kind == UserDataKind.IMPORT else 'of'} {run.user_id}",
         "moves": run.state in LIVE, "still": run.state not in LIVE, "manifest": manifest, "refused": refused,
         "dumped_at": from_ms(manifest.created_at) if manifest else None,
-        "upload": files.link(run, "form") if open_ else "", "start": where("player-run-start") if manifest else "",
-        "file": files.link(run, "file") if run.kind == UserDataKind.DUMP and run.state == UserDataState.DONE and run.file else "",
-        "log": files.link(run, "log"), "ends": ends, "most": settings.USER_DATA_MAX_UPLOAD // 1024**2,
+        "upload": files.link(run, files.Link.FORM) if open_ else "", "start": where("player-run-start") if manifest else "",
+        "file": files.link(run, files.Link.FILE) if dumped and run.file else "",
+        "log": files.link(run, files.Link.LOG), "ends": ends, "most": settings.USER_DATA_MAX_UPLOAD // 1024**2,
         "here": address(project, run.user_id), "live_url": where("player-run-live"), "every": BUSY_MS, "cursor": _cursor(run),
     }
 

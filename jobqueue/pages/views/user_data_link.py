@@ -1,4 +1,4 @@
-"""Files by signed, expiring links: whoever has the link has the file, until it ends."""
+"""Files by signed links that expire: a link needs no session, and gives the file to everybody who has it."""
 from __future__ import annotations
 
 from django.contrib import messages
@@ -32,7 +32,7 @@ def _closed(response: HttpResponse) -> HttpResponse:
 @require_GET
 def file(request: HttpRequest, token: str) -> HttpResponse:
     """The zip of a dump."""
-    run = files.run_of(token, "file")
+    run = files.run_of(token, files.Link.FILE)
     if run is None or not run.file:
         return _plain(_OVER, 404)
     try:
@@ -46,7 +46,7 @@ def file(request: HttpRequest, token: str) -> HttpResponse:
 @require_GET
 def log(request: HttpRequest, token: str) -> HttpResponse:
     """What a run did, line by line."""
-    run = files.run_of(token, "log")
+    run = files.run_of(token, files.Link.LOG)
     return _plain(_OVER, 404) if run is None else _plain(run.log.rstrip("\n"))
 
 
@@ -54,7 +54,7 @@ def log(request: HttpRequest, token: str) -> HttpResponse:
 @require_http_methods(["PUT", "POST"])
 def upload(request: HttpRequest, token: str) -> HttpResponse:
     """The zip to import, as the body itself; it is written away as it comes."""
-    run = files.run_of(token, "upload")
+    run = files.run_of(token, files.Link.UPLOAD)
     if run is None:
         return _plain(_OVER, 404)
     chunked = "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower()
@@ -74,9 +74,9 @@ def upload(request: HttpRequest, token: str) -> HttpResponse:
 def form(request: HttpRequest, token: str) -> HttpResponse:
     """The zip to import, as the file of a form; ends at the page of the import, with what went wrong.
 
-    No token against forgery is asked for: the address itself is the secret, and asking would read the whole body first.
+    There is no CSRF token: the address itself is the secret, and a check would read the whole body first.
     """
-    run = files.run_of(token, "form")
+    run = files.run_of(token, files.Link.FORM)
     if run is None:
         return _plain(_OVER, 404)
     try:

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.text import Truncator
 from django.views.decorators.http import require_GET
 
 from gs2admin.audit.models import Activity
@@ -28,7 +29,7 @@ STAFF = 10
 
 def _crumbs(row: Mutex, *more: tuple[str, str]) -> list[tuple[str, str]]:
     namespace: LockNamespace = row.namespace
-    name = row.property_id if len(row.property_id) <= 60 else f"{row.property_id[:60]}…"
+    name = Truncator(row.property_id).chars(61)
     here = at("locks-mutex", namespace, pk=row.pk) if more else ""
     return crumbs(namespace.project, (namespace.name, at("locks-namespace", namespace)), (name, here), *more)
 

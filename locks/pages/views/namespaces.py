@@ -28,10 +28,10 @@ PAGE = 50
 @require_GET
 @project_page()
 def locks(request: HttpRequest, project: Project) -> HttpResponse:
-    """All namespaces by name, with their numbers."""
+    """All namespaces by name, with their counters."""
     after = text_of(request, "after")
     rows = reads.namespaces(project, after=after, limit=PAGE + 1)
-    found = reads.numbers([row.pk for row in rows[:PAGE]])
+    found = reads.counters([row.pk for row in rows[:PAGE]])
     return render(request, "locks/locks.html", {
         "rows": [(row, found[row.pk]) for row in rows[:PAGE]],
         "next": link(after=rows[PAGE - 1].name) if len(rows) > PAGE else "", "first": "?" if after else "",
@@ -39,34 +39,34 @@ def locks(request: HttpRequest, project: Project) -> HttpResponse:
     })
 
 
-def _place(request: HttpRequest) -> tuple[int, int] | None:
-    """(acquired_ms, id) of the last row of the page before, from ?place=; None when it is absent or nonsense."""
+def _place(request: HttpRequest) -> reads.Place | None:
+    """The place of the last row of the page before, from ?place=; None when it is absent or invalid."""
     ms, _, pk = request.GET.get("place", "").partition("~")
     fits = all(part.isascii() and part.isdigit() and len(part) < 19 for part in (ms, pk))
-    return (int(ms), int(pk)) if fits else None
+    return reads.Place(int(ms), int(pk)) if fits else None
 
 
 def _held(request: HttpRequest, row: LockNamespace) -> dict[str, Any]:
     """The list: filters and place are in the address. Ids are taken as they are: they may begin or end with a blank."""
-    user = without_nul(request.GET.get("user", ""))[:128]
-    front = without_nul(request.GET.get("property", ""))[:1024]
+    user = without_nul(request.GET.get("user", ""))
+    front = without_nul(request.GET.get("property", ""))
     place = _place(request)
     found = reads.held(row, user_id=user, property_prefix=front, after=place, limit=PAGE + 1)
-    kept = {"user": user, "property": front, "span": request.GET.get("span", "") if request.GET.get("span") in SPANS else ""}
+    filters = {"user": user, "property": front, "span": request.GET.get("span", "") if request.GET.get("span") in SPANS else ""}
     last: Mutex | None = found[PAGE - 1] if len(found) > PAGE else None
     return {
-        "held": found[:PAGE], "user": user, "front": front, "now_ms": reads.now_ms(), "kept": kept,
-        "next": link(**kept, place=f"{last.acquired_ms}~{last.pk}") if last else "", "first": link(**kept) if place else "",
-        "live_url": f"{at('locks-live', row)}{link(**kept, place=request.GET.get('place', '') if place else '')}",
+        "held": found[:PAGE], "user": user, "front": front, "now_ms": reads.now_ms(), "kept": filters,
+        "next": link(**filters, place=f"{last.acquired_ms}~{last.pk}") if last else "", "first": link(**filters) if place else "",
+        "live_url": f"{at('locks-live', row)}{link(**filters, place=request.GET.get('place', '') if place else '')}",
     }
 
 
 def _moving(request: HttpRequest, row: LockNamespace) -> dict[str, Any]:
-    """What is held, the numbers, and the cursor, which changes with them and with the minute, when the charts move on."""
-    numbers, listed = reads.numbers([row.pk])[row.pk], _held(request, row)
+    """What is held, the counters, and the cursor, which changes with them and with the minute, when the charts move on."""
+    counters, listed = reads.counters([row.pk])[row.pk], _held(request, row)
     facts = [(mutex.pk, mutex.revision, mutex.counter, mutex.until_ms, mutex.denied) for mutex in listed["held"]]
     minute = listed["now_ms"] // 60_000
-    return {**listed, "numbers": numbers, "cursor": cursor_of(row.revision, row.status, numbers, facts, minute)}
+    return {**listed, "numbers": counters, "cursor": cursor_of(row.revision, row.status, counters, facts, minute)}
 
 
 def _shown(request: HttpRequest, project: Project, row: LockNamespace, moving: dict[str, Any]) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def _shown(request: HttpRequest, project: Project, row: LockNamespace, moving: d
 @require_GET
 @project_page()
 def namespace(request: HttpRequest, project: Project, namespace: str) -> HttpResponse:
-    """One namespace: its numbers, its charts, and what is held now, the longest first."""
+    """One namespace: its counters, its charts, and what is held now, the longest first."""
     row = namespace_of(project, namespace)
     shown = _shown(request, project, row, _moving(request, row))
     return render(request, "locks/namespace.html", {**shown, "crumbs": crumbs(project, (row.name, ""))})
@@ -102,7 +102,7 @@ def live(request: HttpRequest, project: Project, namespace: str) -> HttpResponse
 
 
 def _lost(row: LockNamespace) -> list[str]:
-    held = reads.numbers([row.pk])[row.pk].held
+    held = reads.counters([row.pk])[row.pk].held
     many = "1 mutex is" if held == 1 else f"{'More than ' if held > reads.MANY else ''}{min(held, reads.MANY):,} mutexes are"
     return [
         f"{many} held in it and released by this; their holders' unlocks are refused." if held else "Nothing is held in it.",

@@ -14,7 +14,7 @@ from gs2admin.identity.models import Project
 from stages.api.asm import shapes
 from stages.core.versions import Change, differences, effective
 from stages.models import Output, Rollout, Step
-from stages.states import RolloutState, StepState
+from stages.states import Leg, Phase, RolloutState, StepState, Strategy
 
 # The published list has no pages; what ended long ago is in the history.
 LISTED = 200
@@ -28,11 +28,11 @@ def releases(project: Project) -> QuerySet[Rollout]:
 
     output_at: when the last line of output was written. gray_steps: those that have made a gray Deployment.
     """
-    gray = Step.objects.filter(phase="canary", leg="canary", kind="kubernetes", state=StepState.SUCCEEDED)
+    gray = Step.objects.filter(phase=Phase.CANARY, leg=Leg.CANARY, kind="kubernetes", state=StepState.SUCCEEDED)
     last = Output.objects.filter(rollout=OuterRef("pk")).order_by("-seq").values("at")[:1]
     return (
         Rollout.objects.of_project(project.pk)
-        .filter(Q(release__isnull=False) | Q(strategy="canary"))
+        .filter(Q(release__isnull=False) | Q(strategy=Strategy.CANARY))
         .select_related("release", "stage", "from_set", "to_set")
         .prefetch_related(Prefetch("steps", gray, to_attr="gray_steps"))
         .annotate(output_at=Subquery(last))

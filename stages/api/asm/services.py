@@ -18,12 +18,11 @@ from stages.core.actions import actions_of
 from stages.core.scenarios import CanaryPlan, Weight, stored
 from stages.core.words import phrase_of
 from stages.models import Microservice, Release, Rollout, Scenario, Stage, Target
-from stages.models.scenarios import Analysis, Strategy
 from stages.plan.previews import Preview, preview_of, versions_of
 from stages.rollouts.create import RolloutRequest
 from stages.rollouts.start import start
 from stages.setup.versions import register_version
-from stages.states import FINAL, Kind
+from stages.states import FINAL, Analysis, Kind, Leg, Phase, Protocol, Strategy
 
 # No player gets the gray version before somebody sets a weight, and no timer runs.
 PLAN = stored(CanaryPlan(weights=(Weight(5),), analysis=Analysis.MANUAL, time_limit_s=None))
@@ -50,7 +49,7 @@ def create_release(
         if taken.exclude(rollout__state__in=sorted(FINAL)).exists():
             raise Conflict(f"There is a release called {name} in {namespace} already.", component="stage",
                            message="freeze.stage.stage.error.conflict", code="freeze.release.nameTaken")
-        request = RolloutRequest(reason, family="asm")
+        request = RolloutRequest(reason, protocol=Protocol.ASM)
         rollout = start(actor, "stage.promote", stage, request, lambda row: _preview(row, service, version))
         if spec["type"] == Strategy.BLUE_GREEN:
             Rollout.objects.filter(pk=rollout.pk).update(strategy=Strategy.BLUE_GREEN)
@@ -65,7 +64,7 @@ def _replicas(rollout: Rollout, spec: dict[str, Any]) -> None:
     wanted = spec["grayDeployments"][0]["template"].get("spec", {}).get("replicas")
     if isinstance(wanted, bool) or not isinstance(wanted, int) or not 1 <= wanted <= 100:
         return
-    for step in rollout.steps.filter(leg="canary", phase="canary", kind="kubernetes"):
+    for step in rollout.steps.filter(leg=Leg.CANARY, phase=Phase.CANARY, kind="kubernetes"):
         step.config["gray_replicas"] = wanted
         step.save(update_fields=["config"])
 

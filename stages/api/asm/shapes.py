@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from stages.states import RolloutState
+from stages.states import Leg, RolloutState
 
 S = RolloutState
 KIND, API_VERSION = "Release", "asm/v2"
@@ -30,7 +30,7 @@ PHASE: dict[str, str] = {
 
 def phase(state: str, leg: str) -> str:
     """Where the task stands; running is Creating while the gray version is made, Finishing after it was accepted."""
-    return "Finishing" if state == S.RUNNING and leg == "full" else PHASE[state]
+    return "Finishing" if state == S.RUNNING and leg == Leg.FULL else PHASE[state]
 
 
 def time(at: datetime) -> str:

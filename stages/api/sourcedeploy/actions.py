@@ -7,6 +7,7 @@ from stages.api.sourcedeploy.find import rollout_of, scenario_of
 from stages.approval.services import approve_rollout, reject_rollout
 from stages.canary.services import accept_canary, reject_canary
 from stages.rollouts.services import cancel_rollout, promote_stage
+from stages.states import Protocol
 
 DONE = {"result": True}
 
@@ -27,7 +28,9 @@ def ask(request: Request) -> Reply:
 
 def _started(request: Request, *, ask: bool) -> Reply:
     stage, scenario = scenario_of(request)
-    rollout = promote_stage(actor=request.actor, stage=stage, scenario=scenario, family="sourcedeploy", ask=ask, queue=True)
+    rollout = promote_stage(
+        actor=request.actor, stage=stage, scenario=scenario, protocol=Protocol.SOURCE_DEPLOY, ask=ask, queue=True
+    )
     return Reply({"historyId": rollout.number})
 
 

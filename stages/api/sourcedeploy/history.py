@@ -11,8 +11,8 @@ from stages.api.find import viewing
 from stages.api.sourcedeploy import shapes
 from stages.api.sourcedeploy.find import number_of, page_of, project_of, rollout_of
 from stages.api.sourcedeploy.target_states import TargetState, target_states
-from stages.models import Rollout, StageType
-from stages.states import FINAL
+from stages.models import Rollout
+from stages.states import FINAL, StageType
 
 # A rollout of a stage without a scenario; no scenario has this id.
 NO_SCENARIO = {"id": 0, "name": "default"}

@@ -13,7 +13,8 @@ from gs2admin.errors import Invalid
 from gs2admin.wire.reading import plain, read
 from stages.api.sourcedeploy.bodies import CanaryConfig, CanaryMetric, ScenarioConfig
 from stages.core.scenarios import CanaryPlan, Metric, Weight, plan_of, stored
-from stages.models.scenarios import Analysis, Scenario, StageType
+from stages.models.scenarios import Scenario
+from stages.states import Analysis, StageType, Strategy
 
 STRATEGIES = {
     StageType.SERVER: ("normal",),
@@ -57,10 +58,10 @@ def wanted(stage_type: str, sent: dict[str, Any]) -> Wanted:
         raise Invalid("config.rollback: say true or false.")
     if stage_type != StageType.KUBERNETES:
         _check_file(body)
-    if strategy == "blueGreen" and stage_type == StageType.AUTO_SCALING and body.load_balancer is None:
+    if strategy == Strategy.BLUE_GREEN and stage_type == StageType.AUTO_SCALING and body.load_balancer is None:
         raise Invalid("config.loadBalancer: blue/green in an auto scaling group needs it.")
     canary: dict[str, Any] = {}
-    if strategy == "canary":
+    if strategy == Strategy.CANARY:
         if body.canary_config is None:
             raise Invalid("config.canaryConfig: a canary needs it.")
         canary = stored(plan(body.canary_config))
@@ -140,7 +141,7 @@ def shown(scenario: Scenario, stage_type: str) -> dict[str, Any]:
     found: dict[str, Any] = {"strategy": str(scenario.strategy)}
     if stage_type in _WITH_SERVERS:
         found |= {"sequence": scenario.sequence, "file": {"type": "later"}, "rollback": scenario.rollback}
-    if scenario.strategy == "canary":
+    if scenario.strategy == Strategy.CANARY:
         found["canaryConfig"] = _canary_shown(plan_of(scenario.canary))
     return found
 

@@ -11,9 +11,10 @@ from stages.api.find import viewing
 from stages.api.sourcedeploy import bodies
 from stages.api.sourcedeploy.find import page_of, project_of, stage_of
 from stages.api.sourcedeploy.shapes import named
-from stages.models import Stage, StageType, Target
+from stages.models import Stage, Target
 from stages.setup.stage_types import create_typed_stage, update_typed_stage
 from stages.setup.stages import delete_stage
+from stages.states import StageType
 
 
 @viewing

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from stages.states import FINAL, PHASES, RolloutState, StepState
+from stages.states import FINAL, PHASES, Leg, Phase, RolloutState, StepState
 
 S = StepState
 
@@ -59,7 +59,7 @@ def target_states(
         return []
     by_name: dict[str, list[StepRow]] = {}
     for step in steps:
-        if step.leg != "undo":
+        if step.leg != Leg.UNDO:
             by_name.setdefault(step.target_name, []).append(step)
     return [_of(row, by_name.get(row.name, []), state, leased) for row in targets]
 
@@ -114,14 +114,14 @@ def _status(words: dict[str, str], state: str, leased: bool) -> str:
 
 def _undecided(steps: Sequence[StepRow]) -> bool:
     """Whether this is a canary that was not accepted: its full leg has not begun."""
-    full = [step for step in steps if step.leg == "full"]
+    full = [step for step in steps if step.leg == Leg.FULL]
     return bool(full) and not any(step.started_at for step in full)
 
 
 def _phase(step: StepRow) -> str:
-    if step.leg == "canary":
+    if step.leg == Leg.CANARY:
         return "pre"
-    return "deploy" if step.phase == "switch" else step.phase
+    return "deploy" if step.phase == Phase.SWITCH else step.phase
 
 
 def _word(steps: Sequence[StepRow], over: bool) -> str | None:

@@ -12,9 +12,9 @@ from gs2admin.dashboard.forms import PageForm, reason_field
 from gs2admin.identity.models import MEMBER_ROLES
 from stages.core.scenarios import plan_of, stored
 from stages.models import Scenario
-from stages.models.scenarios import Analysis, Strategy
 from stages.pages.forms.rows import Rows, after_press, pressed_of
 from stages.pages.forms.scenario_rows import command_rows, metric_rows
+from stages.states import Analysis, Strategy
 
 UNITS = {"s": 1, "sec": 1, "": 60, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 _WEIGHT = re.compile(r"(\d{1,3})\s*%?\s*(?:(?:for|:)?\s*(\d{1,6})\s*(s|sec|min|m|h|d)?)?")

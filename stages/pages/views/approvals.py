@@ -25,7 +25,7 @@ from stages.models.governance import ApprovalRule
 from stages.pages.views.rollouts import rollout_of
 from stages.pages.views.stage import stage_of
 from stages.plan.previews import unsure_services, versions_of
-from stages.states import RolloutState
+from stages.states import Origin, RolloutState
 
 get_and_post = require_http_methods(["GET", "POST"])
 _ROLES = [(role.value, role.label) for role in Role if role in RIGHTS["rollout.approve"]]
@@ -100,7 +100,7 @@ def _decide(request: HttpRequest, project: Project, number: int, verb: str, act)
         "rollout": row, "stage": row.stage, "form": form, "verb": verb, "refused": refused, "changed": effective(changes),
         "same": [change for change in changes if change.kind == "same"], "votes": list(row.votes.order_by("id")),
         "needs": requirements_of(row.stage, row.kind, row.scenario, asked=row.approval.asked),
-        "left_out": list(row.steps.filter(origin="skipped")),
+        "left_out": list(row.steps.filter(origin=Origin.SKIPPED)),
         "targets": sorted({*row.steps.values_list("target_name", flat=True)} - {""}),
     }, status=status)
 

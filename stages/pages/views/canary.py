@@ -43,7 +43,8 @@ def decide(request: HttpRequest, project: Project, number: int, action: str) -> 
     name, act = ACTS[action]
     plan = way_of(row.scenario_copy).canary
     page = redirect("rollout", project=project.name, number=row.number)
-    last = action == "advance" and row.weight_index + 1 >= len(plan.weights)
+    canary = getattr(row, "canary", None)
+    last = action == "advance" and canary is not None and canary.weight_index + 1 >= len(plan.weights)
     if request.method == "POST":
         form = DecisionForm(request.POST)
         if form.is_valid():
@@ -55,10 +56,10 @@ def decide(request: HttpRequest, project: Project, number: int, action: str) -> 
             return page
     else:
         form = DecisionForm(initial={"seen": row.gray_weight})
-        if name not in actions_of(row) or last:
-            what = "is at its last weight" if last and name in actions_of(row) else phrase_of(row.state)
-            messages.info(request, f"Rollout {row.number} {what}; there is nothing to decide.")
-            return page
+    if name not in actions_of(row) or last:
+        what = "is at its last weight" if last and name in actions_of(row) else phrase_of(row.state)
+        messages.info(request, f"Rollout {row.number} {what}; there is nothing to decide.")
+        return page
     return render(request, "stages/confirm_canary.html", {
         "rollout": row, "form": form, "action": action, "title": TITLES[action].format(row.number), "button": BUTTONS[action],
         "points": _points(row, plan, action),
@@ -79,7 +80,7 @@ def _points(row: Rollout, plan: CanaryPlan, action: str) -> list[str]:
             "What was made for the canary is removed, last first.",
             f"{stage} keeps the versions it pins now.",
         ]
-    following = plan.weights[row.weight_index + 1]
+    following = plan.weights[row.canary.weight_index + 1]
     pause = f" After {span(following.pause_s)} it goes on without a decision." if following.pause_s is not None else ""
     return [
         f"From {now} % to {following.percent} % of the players.{pause}",

@@ -26,7 +26,9 @@ def rollout_of(project: Project, number: int) -> Rollout:
     """The project's rollout of that number with its stage and sets. Raises NotFound."""
     row = (
         Rollout.objects.filter(project=project, number=number)
-        .select_related("stage", "stage__current_set", "stage__source", "from_set", "to_set", "retry_of", "undoes", "approval")
+        .select_related(
+            "stage", "stage__current_set", "stage__source", "from_set", "to_set", "retry_of", "undoes", "approval", "canary"
+        )
         .first()
     )
     if row is None:

@@ -1,4 +1,4 @@
-"""Tables and constraints of job queues and scripts; nothing else."""
+"""Tables of job queues: namespaces, queues, jobs and how they ended."""
 from __future__ import annotations
 
 import uuid
@@ -11,11 +11,11 @@ from django.db.models.functions import Now
 from gs2admin.identity.models import Project
 from gs2admin.names import NAME
 from gs2admin.namespaces.status import NamespaceStatus
-from jobqueue.states import JobState, UserDataKind, UserDataState
+from jobqueue.states import JobState
 
 
 class Namespace(models.Model):
-    """Holds the queues of one purpose. What clients set is stored whole and given back."""
+    """A namespace of queues. Settings of clients are stored whole and given back."""
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="job_namespaces")
     name = models.CharField(max_length=128, validators=[RegexValidator(NAME)])
@@ -42,14 +42,14 @@ class Namespace(models.Model):
 class Queue(models.Model):
     """One player's queue in one namespace. At most one job of it runs at a time, whoever runs it.
 
-    rev: rises with every change, for pages. waiting: jobs not yet done, the running one included; written by push and
-    at the end of a slice, counted anew when a holder is lost. draining: some drain is under way or rung for;
-    started_rev is the rev of the push that began it. lease_until, fence: how long somebody holds the queue; a fence
-    rises with every taking. let_go_fence: the fence of the last holder that let the queue go; where it is smaller than
-    that of the last holder, this holder was lost, with what it had not written yet. leased_by: the last holder's
-    engine.worker_label(), looked at only while a lease is on. next_at: auto-run leaves the queue alone until then,
-    because the job at its head failed. head_at, head_tries: when the first waiting job was pushed and how often it was
-    tried, for lists of who waits longest and of what is retried; written together with waiting.
+    rev: the revision; rises with every change, for pages. waiting: jobs not yet done, the running one included; written by
+    push and at the end of a slice, counted again when a holder is lost. draining: a drain runs, or is woken; started_rev is
+    the rev of the push that began it. lease_until, fence: until when somebody has the lease; the fence rises with every
+    lease. let_go_fence: the fence of the last lease that was released; where it is smaller than fence and no lease counts, the
+    last holder was lost, with what it had not written. leased_by: the last holder's engine.worker_label(), read only while
+    the lease counts. next_at: auto-run leaves the queue alone until then, because the job at its head failed. rung_at: when
+    the queue was woken last. head_at, head_tries: when the first waiting job was pushed and how often it was tried; written
+    together with waiting.
     """
 
     # No index of its own: the one that keeps a player's queue single begins with the namespace.
@@ -88,8 +88,8 @@ class Queue(models.Model):
 class Job(models.Model):
     """A script to run for a player. Rows stay after the job left the queue, for its results, until they are cleaned.
 
-    try_count: attempts begun; it is raised when an attempt is claimed, before any work, and with the state it fences
-    the attempt's end. args is text and is kept byte for byte.
+    try_count: attempts begun; it rises when an attempt is claimed, before any work. An attempt's end is written only while
+    state and try_count are still its own. args: JSON text, stored byte for byte.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -110,7 +110,7 @@ class Job(models.Model):
     class Meta:
         ordering = ["id"]
         constraints = [
-            # The state stands first, so that whoever asks what runs looks here and not through an index of all jobs.
+            # The state stands first, so that a query for running jobs uses this index and not one of all jobs.
             models.UniqueConstraint(
                 fields=["state", "queue"], condition=Q(state="running"), name="one_running_job_per_queue"
             ),
@@ -149,9 +149,9 @@ class JobResult(models.Model):
 
 
 class GivenUp(models.Model):
-    """A line for each given-up job, written with its last result: what lists and filters need, without the hot path's rows.
+    """A given-up job, written with its last result: what lists and filters need, so that they do not read Job.
 
-    script: the beginning of the job's script id. id rises with the time.
+    script: the first 200 characters of the job's script id (an index takes no 1,024). id rises with the time.
     """
 
     job = models.OneToOneField(Job, models.CASCADE, related_name="given_up")
@@ -177,7 +177,10 @@ class GivenUp(models.Model):
 
 
 class Tally(models.Model):
-    """How many attempts of a script ended how, in span_s seconds from `at`. shard keeps workers from waiting for a row."""
+    """How many attempts of a script ended how, in span_s seconds from `at`.
+
+    script: the first 200 characters of its id. shard: several rows per span, so that workers do not wait for each other.
+    """
 
     namespace = models.ForeignKey(Namespace, models.CASCADE, related_name="tallies", db_index=False, db_constraint=False)
     at = models.DateTimeField()
@@ -200,72 +203,8 @@ class Tally(models.Model):
         return f"{self.script} at {self.at:%H:%M}"
 
 
-class ScriptNamespace(models.Model):
-    """Holds scripts."""
-
-    project = models.ForeignKey(Project, models.CASCADE, related_name="script_namespaces")
-    name = models.CharField(max_length=128, validators=[RegexValidator(NAME)])
-    description = models.CharField(max_length=1024, blank=True)
-    transaction_setting = models.JSONField(null=True, blank=True)
-    transaction_setting_v2 = models.JSONField(null=True, blank=True)
-    log_setting = models.JSONField(null=True, blank=True)
-    status = models.CharField(max_length=16, choices=NamespaceStatus.choices, default=NamespaceStatus.ACTIVE)
-    created_at = models.DateTimeField(db_default=Now())
-    updated_at = models.DateTimeField(db_default=Now())
-    revision = models.BigIntegerField(default=1)
-
-    class Meta:
-        ordering = ["name"]
-        constraints = [models.UniqueConstraint(fields=["project", "name"], name="script_namespace_name_once")]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Script(models.Model):
-    """A Lua script. revision counts its versions; every version stays readable."""
-
-    namespace = models.ForeignKey(ScriptNamespace, models.CASCADE, related_name="scripts")
-    name = models.CharField(max_length=128, validators=[RegexValidator(NAME)])
-    description = models.CharField(max_length=1024, blank=True)
-    source = models.TextField()
-    disable_string_number_to_number = models.BooleanField(default=False)
-    created_at = models.DateTimeField(db_default=Now())
-    updated_at = models.DateTimeField(db_default=Now())
-    revision = models.BigIntegerField(default=1)
-
-    class Meta:
-        ordering = ["name"]
-        constraints = [models.UniqueConstraint(fields=["namespace", "name"], name="script_name_once")]
-
-    def __str__(self) -> str:
-        return f"{self.namespace.name}/{self.name}"
-
-    @property
-    def project_id(self) -> int:
-        """The project, for rights and the audit log."""
-        return self.namespace.project_id
-
-
-class ScriptVersion(models.Model):
-    """A script's text as it was: revision 1, 2, 3 …"""
-
-    script = models.ForeignKey(Script, models.CASCADE, related_name="versions")
-    revision = models.BigIntegerField()
-    source = models.TextField()
-    by = models.CharField(max_length=150)
-    at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        ordering = ["-revision"]
-        constraints = [models.UniqueConstraint(fields=["script", "revision"], name="script_revision_once")]
-
-    def __str__(self) -> str:
-        return f"{self.script} revision {self.revision}"
-
-
 class Notification(models.Model):
-    """Something that a player's connection is to be told, until the gateway has told it."""
+    """A message for a player's connection; the gateway delivers it once there is one."""
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="notifications")
     job = models.ForeignKey(Job, models.SET_NULL, null=True, related_name="notifications")
@@ -282,51 +221,3 @@ class Notification(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject} to {self.user_id}"
-
-
-class UserDataRun(models.Model):
-    """One dump, clean or import of a player's job-queue data, through all namespaces of the project.
-
-    token: names an import to clients. states.UserDataState has the moves. lease_until, fence: who works on it; attempts
-    counts the takings. file: in the storage `user_data`; a dump's zip, or what was uploaded. swapped: an import's rows
-    are in place, or a clean's are out of sight; only rubbish is left to remove. done, total: progress in lines or rows.
-    log: what happened, for people. error: the sentence that ended it.
-    """
-
-    project = models.ForeignKey(Project, models.CASCADE, related_name="user_data_runs")
-    user_id = models.CharField(max_length=128)
-    kind = models.CharField(max_length=8, choices=UserDataKind.choices)
-    state = models.CharField(max_length=8, choices=UserDataState.choices, default=UserDataState.WAITING)
-    token = models.UUIDField(default=uuid.uuid4, unique=True)
-    requested_by = models.CharField(max_length=150)
-    file = models.CharField(max_length=200, blank=True)
-    size = models.BigIntegerField(default=0)
-    swapped = models.BooleanField(default=False)
-    done = models.BigIntegerField(default=0)
-    total = models.BigIntegerField(default=0)
-    log = models.TextField(blank=True)
-    error = models.TextField(blank=True)
-    lease_until = models.DateTimeField(null=True)
-    fence = models.BigIntegerField(default=0)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    created_at = models.DateTimeField(db_default=Now())
-    updated_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        ordering = ["-id"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["project", "user_id"],
-                condition=Q(state__in=["running", "waiting"]),
-                name="one_live_user_data_run_per_player",
-            ),
-            models.CheckConstraint(condition=Q(state__in=sorted(UserDataState)), name="user_data_state_known"),
-            models.CheckConstraint(condition=Q(kind__in=sorted(UserDataKind)), name="user_data_kind_known"),
-        ]
-        indexes = [
-            models.Index(fields=["project", "user_id", "kind", "-id"], name="user_data_of_player"),
-            models.Index(fields=["lease_until"], condition=Q(state__in=["running", "waiting"]), name="user_data_live"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.kind} of {self.user_id}"

@@ -1,4 +1,7 @@
-"""The rows that a call names, and the right of handlers that only read."""
+"""The rows that a call names, and the right of handlers that only read.
+
+A folder of its own: all protocols import it, and the folder above imports all protocols.
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from gs2admin.identity.actors import SYSTEM
 from gs2admin.lease import LeaseLost
 from locks import reads
 from locks.models import LockNamespace, Mutex
-from locks.services import force_release, holding
+from locks.services import force_release, locked
 from locks.services.namespaces import delete_namespace, server_namespace
 
 pytestmark = pytest.mark.django_db
@@ -17,35 +17,35 @@ pytestmark = pytest.mark.django_db
 def test_the_block_is_alone_and_its_fence_rises(namespace):
     fences = []
     for where in ({}, {"namespace": namespace, "user_id": "u-1"}):
-        with holding("work", ttl_s=5, **where) as held:
-            fences.append(held.fence)
-            held.tick(), held.renew()
-            with pytest.raises(Conflict) as refusal, holding("work", ttl_s=5, wait_s=0.05, **where):
+        with locked("work", ttl_s=5, **where) as lease:
+            fences.append(lease.fence)
+            lease.tick(), lease.renew()
+            with pytest.raises(Conflict) as refusal, locked("work", ttl_s=5, wait_s=0.05, **where):
                 raise AssertionError("both are in")
             assert refusal.value.code == "lock.mutex.locked"
-        with holding("work", **where) as held:
-            fences.append(held.fence)
+        with locked("work", **where) as lease:
+            fences.append(lease.fence)
     assert fences == [1, 2, 1, 2]
 
 
-def test_it_is_let_go_when_the_block_fails():
-    with pytest.raises(KeyError), holding("work"):
+def test_it_is_released_when_the_block_fails():
+    with pytest.raises(KeyError), locked("work"):
         raise KeyError
-    with holding("work") as held:
-        assert held.fence == 2
+    with locked("work") as lease:
+        assert lease.fence == 2
 
 
 def test_whoever_lost_it_is_told_and_releases_nobody_elses():
-    with holding("work", ttl_s=5) as held:
+    with locked("work", ttl_s=5) as lease:
         row = Mutex.objects.get()
         force_release(actor=SYSTEM, namespace=row.namespace, mutex=row, reason="r")
-        with holding("work") as other:
-            assert other.fence == held.fence + 1
+        with locked("work") as other:
+            assert other.fence == lease.fence + 1
             with pytest.raises(LeaseLost):
-                held.renew()
-        held._lease._renewed_at -= 2
+                lease.renew()
+        lease._renewer._renewed_at -= 2
         with pytest.raises(LeaseLost):
-            held.tick()
+            lease.tick()
     assert not reads.live(Mutex.objects.all()).exists()
 
 

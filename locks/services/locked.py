@@ -1,4 +1,4 @@
-"""A mutex as a Python context manager: for a project's mutexes, and for what must run on one host at a time."""
+"""A mutex as a context manager: for a project's mutexes, and for work that must run on one host at a time."""
 from __future__ import annotations
 
 import random
@@ -19,21 +19,21 @@ from locks.states import ttl_ms
 WHO = "server"
 
 
-class Held:
-    """The right to work alone. fence: the revision, for a WHERE of what is written; it rises with every holder."""
+class Lease:
+    """The lease of a mutex. fence: its revision, for the WHERE of a write; it rises with every holder."""
 
     def __init__(self, key: bytes, transaction_id: str, fence: int, ttl_s: int) -> None:
         self.fence = fence
         self._key, self._transaction_id, self._ttl_s = key, transaction_id, ttl_s
-        self._lease = Renewer(ttl_s / 3, self._extend)
+        self._renewer = Renewer(ttl_s / 3, self._extend)
 
     def tick(self) -> None:
-        """Call often while working; renews when a third of the time is over. Raises LeaseLost."""
-        self._lease.tick()
+        """Renew the lease when a third of ttl_s is over. Call it often. Raises LeaseLost."""
+        self._renewer.tick()
 
     def renew(self) -> None:
-        """Hold it for its whole time from now on. Raises LeaseLost."""
-        self._lease.now()
+        """Renew the lease now, for ttl_s seconds. Raises LeaseLost."""
+        self._renewer.now()
 
     def _extend(self) -> None:
         if sql.extend(self._key, self._transaction_id, self.fence, ttl_ms(self._ttl_s)) is None:
@@ -41,15 +41,15 @@ class Held:
 
 
 @contextmanager
-def holding(
+def locked(
     property_id: str, *, namespace: LockNamespace | None = None, user_id: str = WHO, ttl_s: int = 30, wait_s: float = 0.0,
     actor: Actor = SYSTEM,
-) -> Iterator[Held]:
+) -> Iterator[Lease]:
     """Hold a mutex for the length of the block; without a namespace, one of the server's own.
 
-    wait_s: how long to wait for another holder. Raises Conflict with code lock.mutex.locked when it stays held, and what
-    `lock` raises. A block that outlives ttl_s without `tick` goes on without the mutex: what it writes should name the fence.
-    Not inside a transaction: others would see the mutex free until it commits.
+    ttl_s: the lease in seconds. wait_s: how many seconds to wait for another holder. Raises Conflict with code lock.mutex.locked
+    when the mutex stays held, and what `lock` raises. A block that takes longer than ttl_s without `tick` goes on without the
+    mutex: its writes should check the fence. Do not use it inside a transaction: others would see it free until the commit.
     """
     namespace = namespace or server_namespace()
     transaction_id, deadline = uuid4().hex, time.monotonic() + wait_s
@@ -65,6 +65,6 @@ def holding(
             time.sleep(min(left_s, refusal.extra["retry_after_ms"] / 1000 * random.uniform(0.8, 1.2)))
     key = sql.key_of(namespace.pk, user_id, property_id)
     try:
-        yield Held(key, transaction_id, state.revision, ttl_s)
+        yield Lease(key, transaction_id, state.revision, ttl_s)
     finally:
-        sql.unlock(key, transaction_id)  # finds nothing when it was lost: whoever has it now keeps it
+        sql.unlock(key, transaction_id)  # changes nothing when the lease was lost: the next holder keeps it

@@ -1,0 +1,29 @@
+"""The statements of the hot path, where the ORM needs several or a SELECT first; bench/ has the difference.
+
+Times are the database's.
+"""
+from jobqueue.sql.mend import Drifted, drifted, note_missing_given_up
+from jobqueue.sql.push import NewJob, Push, join, push
+from jobqueue.sql.run import (
+    LABEL,
+    Lease,
+    NextJob,
+    Settled,
+    Switches,
+    ahead,
+    claim_first,
+    claim_job,
+    lock,
+    namespace_now,
+    note_given_up,
+    release,
+    settle,
+    settles_alone,
+    take,
+)
+
+__all__ = [
+    "LABEL", "Drifted", "Lease", "NewJob", "NextJob", "Push", "Settled", "Switches", "ahead", "claim_first", "claim_job",
+    "drifted", "join", "lock", "namespace_now", "note_given_up", "note_missing_given_up", "push", "release", "settle",
+    "settles_alone", "take",
+]  # fmt: skip
