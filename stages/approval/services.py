@@ -24,6 +24,7 @@ from stages.approval.decision import Decision, Start, Void, Wait
 from stages.approval.reads import decision_on, requirements_of, rollout_with_approval, waiting_on
 from stages.core import journal, ledger
 from stages.core.reasons import checked_reason
+from stages.core.words import phrase_of
 from stages.gates.reads import blocking, closed, refusal
 from stages.models import Rollout, Stage
 from stages.models.governance import Approval, ApprovalRule, Vote
@@ -205,7 +206,7 @@ def _waiting(rollout: Rollout) -> Rollout:
     ledger.lock(rollout.project_id)
     now = rollout_with_approval(rollout.pk)
     if now.state != RolloutState.AWAITING_APPROVAL:
-        raise Conflict(f"Rollout {now.number} is {now.get_state_display().lower()}; it does not wait for approval.",
+        raise Conflict(f"Rollout {now.number} {phrase_of(now.state)}; it does not wait for approval.",
                        component="stage", message="freeze.stage.stage.error.conflict", code="freeze.stage.notAwaiting")
     return now
 

@@ -25,6 +25,7 @@ from stages.core.actions import actions_of
 from stages.core.clock import clock_of
 from stages.core.reasons import checked_reason
 from stages.core.scenarios import way_of
+from stages.core.words import phrase_of
 from stages.models import CanaryReport, Rollout, RolloutCanary
 from stages.rollouts.services import RUN
 from stages.states import BY_ID, TIMED, Cause, Leg, Protocol, RolloutState, StepState, Strategy
@@ -230,7 +231,7 @@ def _allowed(rollout: Rollout, action: str) -> Rollout:
 
 def _refusal(row: Rollout) -> Conflict:
     return Conflict(
-        f"Rollout {row.number} is {row.get_state_display().lower()}; no canary of it waits for that decision.",
+        f"Rollout {row.number} {phrase_of(row.state)}; no canary of it waits for that decision.",
         component="stage", message="freeze.stage.stage.error.conflict", code="freeze.stage.noCanary",
     )
 

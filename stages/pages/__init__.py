@@ -1,1 +1,1 @@
-"""What people see."""
+"""The pages for people: views, forms, and the reads that only pages need."""

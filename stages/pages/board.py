@@ -1,6 +1,6 @@
-"""What the board shows: per stage its status, its drift and its pins, and what needs a human. No HTML, no rights.
+"""The data of the board: each stage with its status, its drift and its pins, and what stops or waits. No HTML, no rights.
 
-A fixed number of queries, however many stages and microservices there are.
+The number of queries does not depend on the number of stages and microservices.
 """
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stages.core import ledger
 from stages.core.versions import Change, differences, digest, effective
 from stages.gates.reads import Gate, blocking, closed
 from stages.models import Rollout, Stage, Version, VersionSet
-from stages.pages.typical_duration import overdue_after, usual_seconds
+from stages.pages.typical_duration import overdue_after, typical_seconds
 from stages.states import FINAL, TIMED, RolloutState, StageStatus, stage_status
 
 SHOWN = 6
@@ -27,9 +27,9 @@ PENDING = 20
 class Card:
     """One stage on the board.
 
-    shown: the first few pins, changed ones first. folded: the rest when it is short, else empty. rest: how many
-    are not shown. arrow: whether the card to the left is this stage's source. drift: a sentence. gates: what holds
-    promotes back just now.
+    shown: the first few pins, changed ones first. folded: the other pins when they are few, else empty. rest: how many pins
+    are not in shown. arrow: the card to the left is the stage's source. drift: a sentence. behind: how many pins a promote would
+    change. gates: the stops and freeze windows that apply now.
     """
 
     stage: Stage
@@ -43,12 +43,12 @@ class Card:
     rest: int = 0
     total: int = 0
     arrow: bool = False
-    usual_s: float | None = None
+    typical_s: float | None = None
     gates: list[Gate] = field(default_factory=list)
 
     @property
     def stopped(self) -> bool:
-        """The line is stopped here; else, with gates, a freeze window is on."""
+        """Promotions are stopped here. With gates and no stop, a freeze window is on."""
         return any(gate.kind == "stop" for gate in self.gates)
 
     @property
@@ -58,26 +58,26 @@ class Card:
 
     @property
     def waits(self) -> bool:
-        """A canary is up: it waits for a person or its metrics."""
+        """A canary is up and waits for a person or for its metrics."""
         return bool(self.updating and self.rollout and self.rollout.state in TIMED)
 
     @property
     def failed(self) -> bool:
-        """The last rollout ended badly."""
+        """The last rollout failed, or a cancel left the targets with different versions."""
         return self.status == StageStatus.UPDATE_FAILED
 
     def overdue(self, now: datetime) -> bool:
-        """Whether the live rollout runs for much longer than usual."""
-        limit = overdue_after(self.usual_s)
+        """Whether the live rollout has run for much longer than is typical."""
+        limit = overdue_after(self.typical_s)
         began = self.rollout.started_at if self.rollout and self.updating and not self.waits else None
         return bool(limit and began and (now - began).total_seconds() > limit)
 
 
 @dataclass(frozen=True)
 class Board:
-    """revision: the project's, read before everything else, so that a change in between is seen by the next poll.
+    """revision: the project's, read first, so that the next poll sees a change that is made meanwhile.
 
-    gates: all that are closed, of all stages. pending: rollouts that wait for approval, oldest first, at most PENDING.
+    gates: all that are closed now. pending: rollouts that wait for approval, oldest first, at most PENDING.
     """
 
     revision: int
@@ -87,17 +87,17 @@ class Board:
 
     @property
     def running(self) -> bool:
-        """Whether some rollout is live: then the page asks every second."""
+        """Whether a rollout is live: then the page polls every second."""
         return any(card.updating for card in self.cards)
 
     def overdue(self, now: datetime | None = None) -> list[Card]:
-        """Stages that have been updating for much longer than usual."""
+        """Stages that have been updating for much longer than is typical."""
         moment = now or timezone.now()
         return [card for card in self.cards if card.overdue(moment)]
 
 
 class VersionKey:
-    """A set of versions that compares by its digest: sets are immutable, so their differences are kept."""
+    """A set of versions that compares by its digest, as the key of a cache of differences: sets never change."""
 
     __slots__ = ("digest", "versions")
 
@@ -131,12 +131,12 @@ def read_board(project: Project) -> Board:
     sets = _sets(stages, rollouts.values())
     latest = _latest(project) if any(stage.source_id is None for stage in stages) else EMPTY
     live = [row.stage_id for row in rollouts.values() if row.state not in FINAL]
-    usual = usual_seconds(live)
+    typical = typical_seconds(live)
     gates = closed(project.pk)
     by_id = {stage.pk: stage for stage in stages}
     cards, left = [], None
     for stage in stages:
-        cards.append(_card(stage, left, by_id, rollouts.get(stage.last_rollout_id), sets, latest, usual, gates))
+        cards.append(_card(stage, left, by_id, rollouts.get(stage.last_rollout_id), sets, latest, typical, gates))
         left = stage
     return Board(revision, cards, gates, _pending(project))
 
@@ -157,7 +157,7 @@ def _latest(project: Project) -> VersionKey:
     return VersionKey(digest(dict(sorted(versions.items()))), versions)
 
 
-def _card(stage, left, by_id, rollout, sets, latest, usual, gates) -> Card:
+def _card(stage, left, by_id, rollout, sets, latest, typical, gates) -> Card:
     status = stage_status(stage.last_state, True if stage.last_consistent is None else stage.last_consistent)
     source = by_id.get(stage.source_id)
     now = sets[stage.current_set_id]
@@ -182,13 +182,13 @@ def _card(stage, left, by_id, rollout, sets, latest, usual, gates) -> Card:
         rest=len(folded),
         total=len(rows),
         arrow=bool(left and stage.source_id == left.pk),
-        usual_s=usual.get(stage.pk),
+        typical_s=typical.get(stage.pk),
         gates=blocking(gates, stage.pk),
     )
 
 
 def drift_sentence(changed, source: str, deployed: bool, source_deployed: bool) -> str:
-    """How far the stage is from what a promote would give it, in words.
+    """The difference between the stage and what a promote would give it, in words.
 
     changed: the effective changes. source: the source stage's name, empty for the latest versions.
     """

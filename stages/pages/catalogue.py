@@ -1,4 +1,4 @@
-"""What the versions pages show: microservices with their newest versions, and where each version is pinned now."""
+"""Microservices with their newest versions, and the stages that pin each version now."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ NEWEST = 3
 
 @dataclass(frozen=True)
 class Entry:
-    """One microservice. newest: its last versions that are not withdrawn. places: [(version, stages that pin it)]."""
+    """One microservice. newest: its newest versions that are not withdrawn. places: [(version, stages that pin it)]."""
 
     name: str
     newest: list[Version] = field(default_factory=list)
@@ -22,7 +22,7 @@ class Entry:
 
 
 def pins(project: Project) -> list[tuple[str, Mapping[str, str]]]:
-    """Per stage, in display order, its name and what it pins; one query."""
+    """[(name of a stage, {microservice: version})] in display order; one query."""
     rows = Stage.objects.existing(project.pk).select_related("current_set").only(
         "id", "name", "sort_number", "current_set__versions"
     )
@@ -39,7 +39,7 @@ def places(service: str, pinned: list[tuple[str, Mapping[str, str]]]) -> dict[st
 
 
 def entries(project: Project, *, query: str = "", after: str = "", limit: int) -> list[Entry]:
-    """At most `limit` microservices by name: three queries, however many versions there are."""
+    """At most `limit` microservices by name; three queries. query: part of the name. after: names after this one."""
     rows = Microservice.objects.filter(project=project)
     if query:
         rows = rows.filter(name__icontains=query)

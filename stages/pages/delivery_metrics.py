@@ -1,8 +1,10 @@
-"""How delivery to a stage goes, week by week: frequency, lead time, failures, time to restore. Pure, but for `read`.
+"""The delivery metrics of a stage, week by week: frequency, lead time, failure rate, time to restore.
 
-A change is a promote (or deploy, or release) that differed. It failed when it ended failed or errored, when a cancel left
-the targets uneven, or when it succeeded and was rolled back. Lead time: from registering a version to its first success on
-this stage. Restored: the next success on the stage after a failure; after a bad success, the rollback that took it back.
+A change is a promote, deploy or release that changed a version. It counts as a failure when it failed, when a cancel left the
+targets with different versions, or when it succeeded and was rolled back. Lead time: from registering a version to its first
+success on the stage. Time to restore: from a failure to the next success, or from a success to the rollback of it.
+
+Only `read` uses the database.
 """
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ BAD = {RolloutState.FAILED, RolloutState.ERRORED}
 class Run:
     """One rollout that ran and ended.
 
-    fresh: (microservice, version) that it brought. undone_at: when a rollback of it was done.
+    fresh: the (microservice, version) pairs that it brought. undone_at: when a rollback of it succeeded.
     """
 
     kind: str
@@ -39,19 +41,19 @@ class Run:
 
     @property
     def is_change(self) -> bool:
-        """It was meant to bring something new."""
+        """It changes a version, and is no rollback."""
         return self.kind != Kind.ROLLBACK and self.changed
 
     @property
     def went_bad(self) -> bool:
-        """It failed, left the targets uneven, or had to be rolled back."""
+        """It failed, left the targets with different versions, or was rolled back."""
         uneven = self.state == RolloutState.CANCELED and not self.consistent
         return self.state in BAD or uneven or self.undone_at is not None
 
 
 @dataclass
 class Week:
-    """One week that begins on `start`. Times in seconds; None where there was nothing to measure."""
+    """One week that begins on `start`. Times in seconds; None where nothing was measured."""
 
     start: datetime
     deployments: int = 0
@@ -62,17 +64,17 @@ class Week:
 
     @property
     def lead_s(self) -> float | None:
-        """Median."""
+        """The median lead time."""
         return median(self.lead) if self.lead else None
 
     @property
     def restore_s(self) -> float | None:
-        """Median."""
+        """The median time to restore."""
         return median(self.restore) if self.restore else None
 
     @property
     def failure_rate(self) -> float | None:
-        """0 to 1."""
+        """Failures per change, 0 to 1."""
         return self.failures / self.changes if self.changes else None
 
 
@@ -112,7 +114,7 @@ def weeks(runs: Iterable[Run], registered: Mapping[tuple[str, str], datetime], n
 
 
 def read(stage: Stage, now: datetime | None = None) -> list[Week]:
-    """The numbers of a stage; at most five queries, over its last MOST rollouts."""
+    """The metrics of a stage over its last MOST rollouts; at most five queries."""
     now = now or timezone.now()
     since = week_of(now) - timedelta(weeks=WEEKS - 1)
     rows = list(

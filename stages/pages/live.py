@@ -1,12 +1,12 @@
-"""The live answer of a rollout's page: what is new since a revision and a line, rendered once for all who watch.
+"""The live answer of a rollout's page: what is new since a revision and a line of output, rendered once for all watchers.
 
-One Watch per rollout and process. It looks at the database at most once per LOOK_S, whoever asks; keeps the last
-lines as rendered text; keeps each part of the page with the revision since which it looks like that, per class of
-rights; and keeps the finished answer per (rights, after, seq). So a thousand watchers cost one query and one
-rendering per look, and each of them a dictionary access. The answers of all rollouts share one bound in bytes.
+A process has one Watch per rollout. It reads the rollout's row at most once per LOOK_S, however many people watch. It
+caches the last lines of output as HTML; the parts of the page, per class of rights, each with the revision at which it last
+changed; and the finished answers per (rights, after, seq). So a look costs one query and one rendering for all watchers,
+and a poll costs each of them one dictionary access. The answers of all rollouts share one bound in bytes.
 
-Path of a request: it is answered directly (wire.direct), before sessions, CSRF and messages, which a read does not
-need; who asks is known from the session cookie (dashboard.sessions), what they may see from identity.rights.
+The path is answered directly (wire.direct), before sessions, CSRF and messages, which a read does not need. The session
+cookie says who polls (dashboard.sessions), and identity.rights what they may see.
 """
 from __future__ import annotations
 
@@ -28,46 +28,69 @@ from gs2admin.cache import FOR_EVER, Cache
 from gs2admin.dashboard.sessions import cache as sessions
 from gs2admin.identity.rights import can
 from gs2admin.wire.direct import direct
+from stages.core.words import label_of
 from stages.models import Output, Rollout
 from stages.pages.output import line_html
-from stages.pages.rollout_page import PARTS, asker_of, parts_context, rights_of
+from stages.pages.rollout_page import PARTS, parts_context, requester_of, rights_of
 from stages.states import FINAL
 
 LOOK_S = 0.15
 KEEP_LINES = 2_000
 KEEP_BYTES = 2_000_000
-# At most this many lines in one answer; who is further behind asks again at once.
+# At most this many lines in one answer; a page that is further behind polls again at once.
 ANSWER_LINES = 1_000
 KEEP_ANSWERS = 4_096
 KEEP_ANSWERS_BYTES = 32_000_000
-# An answer is of use until the rollout changes, at most for a few polls.
+# An answer is useful until the rollout changes, for a few polls at most. Seconds.
 KEEP_ANSWERS_S = 10.0
 WATCHES = 256
-# After this long the names are looked up anew: a project may have been renamed.
+# After so many seconds the names are looked up anew: a project may have been renamed.
 WATCH_S = 30.0
 STOP_POLLING = 286
 NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 class State(NamedTuple):
-    """What one look at the row gave."""
+    """The columns of the row that say whether something is new."""
 
     revision: int
     last_seq: int
     state: str
 
 
-# Of all rollouts together: key (rollout, url, state, rights, after, seq), value (status, body).
-_answers: Cache[tuple, tuple[int, bytes]] = Cache(
-    ttl_s=KEEP_ANSWERS_S, entries=KEEP_ANSWERS, max_bytes=KEEP_ANSWERS_BYTES, size=lambda answer: len(answer[1])
+class Answer(NamedTuple):
+    """An HTTP status and the HTML that goes with it."""
+
+    status: int
+    body: bytes
+
+
+class Part(NamedTuple):
+    """A part of the page as HTML. since: the revision at which it last changed."""
+
+    html: str
+    since: int
+
+
+class Parts(NamedTuple):
+    """All parts at a revision, by name."""
+
+    revision: int
+    by_name: dict[str, Part]
+
+
+NOTHING_NEW, NOT_THERE = Answer(204, b""), Answer(404, b"")
+# Of all rollouts together. Key: (rollout, url, state, rights, after, seq).
+_answers: Cache[tuple, Answer] = Cache(
+    ttl_s=KEEP_ANSWERS_S, entries=KEEP_ANSWERS, max_bytes=KEEP_ANSWERS_BYTES, size=lambda answer: len(answer.body)
 )
 
 
 class Watch:
-    """One rollout as this process knows it."""
+    """One rollout, as this process last read and rendered it."""
 
-    def __init__(self, pk: int, project_id: int, url: str, state: State, asker: str) -> None:
-        self.pk, self.project_id, self.url, self.asker = pk, project_id, url, asker
+    def __init__(self, pk: int, project_id: int, url: str, state: State, requester: str) -> None:
+        self.pk, self.project_id, self.url, self.requester = pk, project_id, url, requester
         self.now = state
         self.looked_at = self.born_at = time.monotonic()
         self._look_lock, self._render_lock = threading.Lock(), threading.RLock()
@@ -75,7 +98,7 @@ class Watch:
         self._lines: deque[str] = deque()
         self._first = 1
         self._bytes = 0
-        self._parts: dict[tuple[str, ...], tuple[int, dict[str, tuple[str, int]]]] = {}
+        self._parts: dict[tuple[str, ...], Parts] = {}
         self.gone, self._say = False, ""
 
     def look(self) -> State:
@@ -92,14 +115,14 @@ class Watch:
                 self._look_lock.release()
         return self.now
 
-    def answer(self, rights: tuple[str, ...], after: int, seq: int) -> tuple[int, bytes]:
-        """(status, body) for a watcher who has everything up to revision `after` and line `seq`."""
+    def answer(self, rights: tuple[str, ...], after: int, seq: int) -> Answer:
+        """The answer for a page that shows revision `after` and output up to line `seq`."""
         now = self.look()
         if self.gone:
-            return 404, b""
+            return NOT_THERE
         final = now.state in FINAL
         if not final and after == now.revision and seq >= now.last_seq:
-            return 204, b""
+            return NOTHING_NEW
         key = (self.pk, self.url, now, rights, after, seq)
         found = _answers.get(key)
         if found is None:
@@ -107,18 +130,18 @@ class Watch:
                 found = _answers.get(key) or _answers.put(key, self._render(now, final, rights, after, seq))
         return found
 
-    def _render(self, now: State, final: bool, rights: tuple[str, ...], after: int, seq: int) -> tuple[int, bytes]:
+    def _render(self, now: State, final: bool, rights: tuple[str, ...], after: int, seq: int) -> Answer:
         to = min(now.last_seq, seq + ANSWER_LINES)
         lines = self._between(seq, to)
         complete = to >= now.last_seq
         parts = self._current_parts(now, rights)
-        # A part that already looked like that at the watcher's revision is left alone, with its focus and selection.
-        fresh = [html for html, since in (parts[name] for name in PARTS) if since > after or final]
+        # A part that has not changed since the watcher's revision is not sent, so focus and selection in it stay.
+        fresh = [part.html for part in (parts[name] for name in PARTS) if part.since > after or final]
         body = render_to_string("stages/_live.html", {
             "live_url": self.url, "after": now.revision if complete else after, "seq": to, "done": final and complete,
             "more": not complete, "lines_html": lines, "parts": fresh, "say": self._say,
         })
-        return (STOP_POLLING if final and complete else 200), body.encode()
+        return Answer(STOP_POLLING if final and complete else 200, body.encode())
 
     def _between(self, seq: int, to: int) -> str:
         """The rendered lines seq + 1 .. to."""
@@ -143,23 +166,23 @@ class Watch:
             self._first += 1
         return text
 
-    def _current_parts(self, now: State, rights: tuple[str, ...]) -> dict[str, tuple[str, int]]:
+    def _current_parts(self, now: State, rights: tuple[str, ...]) -> dict[str, Part]:
         known = self._parts.get(rights)
-        if known and known[0] == now.revision:
-            return known[1]
+        if known and known.revision == now.revision:
+            return known.by_name
         rows = Rollout.objects.select_related(
             "stage", "project", "from_set", "to_set", "retry_of", "undoes", "approval", "canary"
         )
         row = rows.get(pk=self.pk)
         context = parts_context(row, rights) | {"project": row.project, "oob": True}
-        self._say = f"{row.get_state_display()}. {context['sentence']}"
-        before = known[1] if known else {}
-        parts = {}
+        self._say = f"{label_of(row.state)}. {context['sentence']}"
+        before = known.by_name if known else {}
+        parts: dict[str, Part] = {}
         for name in PARTS:
             html = render_to_string(f"stages/_rollout_{name}.html", context)
-            same = name in before and before[name][0] == html
-            parts[name] = (html, before[name][1] if same else now.revision)
-        self._parts[rights] = (now.revision, parts)
+            same = name in before and before[name].html == html
+            parts[name] = Part(html, before[name].since if same else now.revision)
+        self._parts[rights] = Parts(now.revision, parts)
         return parts
 
 
@@ -177,21 +200,21 @@ class Watches:
         if watch is None or watch.gone or time.monotonic() - watch.born_at > WATCH_S:
             row = (
                 Rollout.objects.filter(project__name=project, number=number)
-                .values_list("pk", "project_id", "revision", "last_seq", "state",
-                             "requested_by_kind", "requested_by_id", "requested_by").first()
+                .only("project_id", "revision", "last_seq", "state", "requested_by_kind", "requested_by_id", "requested_by")
+                .first()
             )
             if row is None:
                 return None
-            asker = asker_of(*row[5:])
             with self._lock:
                 watch = self._found.get(key)
-                if watch is None or watch.gone or watch.pk != row[0]:
+                if watch is None or watch.gone or watch.pk != row.pk:
                     watch = Watch(
-                        row[0], row[1], reverse("rollout-live", kwargs={"project": project, "number": number}),
-                        State(*row[2:5]), asker,
+                        row.pk, row.project_id, reverse("rollout-live", kwargs={"project": project, "number": number}),
+                        State(row.revision, row.last_seq, row.state),
+                        requester_of(row.requested_by_kind, row.requested_by_id, row.requested_by),
                     )
                 watch.born_at = time.monotonic()
-                self._found.put(key, watch)  # anew each time: the ones that nobody watches leave first
+                self._found.put(key, watch)  # put each time, so that rollouts that nobody watches are dropped first
         return watch
 
     def clear(self) -> None:
@@ -206,19 +229,19 @@ watches = Watches()
 @direct("/p/{project}/rollouts/{number:int}/live")
 @require_GET
 def rollout_live(request: HttpRequest, project: str, number: str | int) -> HttpResponse:
-    """The live answer: 204 nothing new, 200 what is new, 286 the end, 401 signed out, 404 not yours or not there."""
+    """200 with what is new, 204 for nothing new, 286 at the end, 401 signed out, 404 for no such rollout or no right."""
     actor = sessions.actor(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
     if actor is None:
         page = f"/p/{quote(project)}/rollouts/{number}"
         return HttpResponse(status=401, headers={**NO_STORE, "HX-Redirect": f"{resolve_url('login')}?next={quote(page)}"})
     watch = watches.get(project, int(number))
-    status, body = 404, b""
+    answer = NOT_THERE
     if watch is not None and can(actor, "project.view", watch):
-        status, body = watch.answer(rights_of(actor, watch, watch.asker), _number(request, "after"), _number(request, "seq"))
-    if status == 404:
+        answer = watch.answer(rights_of(actor, watch, watch.requester), _number(request, "after"), _number(request, "seq"))
+    if answer.status == 404:
         return HttpResponse("There is no such rollout, or you are not a member of its project.", status=404,
                             content_type="text/plain; charset=utf-8", headers=NO_STORE)
-    return HttpResponse(body, status=status, headers=NO_STORE)
+    return HttpResponse(answer.body, status=answer.status, headers=NO_STORE)
 
 
 def _number(request: HttpRequest, name: str) -> int:

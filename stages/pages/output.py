@@ -1,4 +1,4 @@
-"""One piece of output as HTML for the console and as a line of the text download. Text only, always escaped."""
+"""A line of output as HTML for the console, and as text for the download. The HTML holds escaped text only."""
 from __future__ import annotations
 
 from datetime import UTC
@@ -6,12 +6,12 @@ from html import escape
 
 from stages.models import Output
 
-# A page stays quick however long a line is; the download has all of it.
+# A longer line is cut in the console, with a note; the download has all of it.
 SHOWN_CHARS = 8_000
 
 
 def line_html(line: Output) -> str:
-    """The console's row. `escape` is applied to everything that a step or a person wrote."""
+    """The row of the console. Everything that a step or a person wrote is escaped."""
     at = line.at.astimezone(UTC)
     text = line.text
     cut = ""
@@ -28,6 +28,6 @@ def line_html(line: Output) -> str:
 
 
 def line_text(line: Output) -> str:
-    """`2026-11-21T17:41:02.118+00:00 service text` and a line feed."""
+    """`2026-11-21T17:41:02.118+00:00 microservice text` and a line feed."""
     at = line.at.astimezone(UTC).isoformat(timespec="milliseconds")
     return f"{at} {line.microservice or '-'} {line.text}\n"

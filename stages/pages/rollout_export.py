@@ -1,4 +1,7 @@
-"""Rollouts as CSV or JSON, streamed in pieces and capped, so that no export holds a worker or the memory for long."""
+"""Rollouts as CSV or JSON: streamed in pieces, and at most MOST, so that an export needs little memory.
+
+state is the stored value; state_label is the word that the pages show.
+"""
 from __future__ import annotations
 
 import csv
@@ -10,13 +13,14 @@ from typing import Any
 from django.db.models import QuerySet
 
 from gs2admin.audit.pages.export import cell
+from stages.core.words import label_of
 from stages.models import Rollout
 
 MOST = 50_000
 PIECE = 500
 COLUMNS = (
-    "number", "stage", "kind", "strategy", "state", "requested_by", "reason", "source", "created_at", "started_at", "ended_at",
-    "seconds", "steps_done", "steps_total", "changes", "error", "retry_of", "undoes", "set", "versions",
+    "number", "stage", "kind", "strategy", "state", "state_label", "requested_by", "reason", "source", "created_at",
+    "started_at", "ended_at", "seconds", "steps_done", "steps_total", "changes", "error", "retry_of", "undoes", "set", "versions",
 )
 
 
@@ -27,7 +31,7 @@ class _Echo:
 
 
 def rows_of(rows: QuerySet[Rollout]) -> Iterator[dict[str, Any]]:
-    """At most MOST rollouts as plain values, newest first, read in pieces: nothing is held open between them."""
+    """At most MOST rollouts as plain values, newest first. No cursor of the database stays open between two pieces."""
     rows = rows.select_related("stage", "to_set", "retry_of", "undoes").order_by("-id")
     last, left = None, MOST
     while left > 0:
@@ -43,6 +47,7 @@ def _values(row: Rollout) -> dict[str, Any]:
     took = (row.ended_at - row.started_at).total_seconds() if row.started_at and row.ended_at else None
     return {
         "number": row.number, "stage": row.stage.name, "kind": row.kind, "strategy": row.strategy, "state": str(row.state),
+        "state_label": label_of(row.state),
         "requested_by": row.requested_by, "reason": row.reason, "source": row.source_name or None,
         "created_at": _iso(row.created_at), "started_at": _iso(row.started_at), "ended_at": _iso(row.ended_at),
         "seconds": took, "steps_done": row.steps_done, "steps_total": row.steps_total, "changes": row.changes_count,
@@ -56,7 +61,7 @@ def _iso(at: datetime | None) -> str | None:
 
 
 def as_csv(values: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """The header and one line each; what a spreadsheet could take for a formula gets an apostrophe in front."""
+    """The header, then one line per rollout. A text that a spreadsheet could take for a formula gets an apostrophe in front."""
     writer = csv.writer(_Echo(), quoting=csv.QUOTE_ALL)
     yield "\ufeff" + writer.writerow(COLUMNS)
     for one in values:
@@ -64,7 +69,7 @@ def as_csv(values: Iterable[dict[str, Any]]) -> Iterator[str]:
 
 
 def as_json(values: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """One JSON array of objects, an element a line."""
+    """One JSON array of objects, one object per line."""
     before = "[\n"
     for one in values:
         yield before + json.dumps(one, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Which rollouts a list or an export shows: read from the address, so that a view can be shared as a link."""
+"""The filters of the list and the export of rollouts, read from the address, so that a link shows the same rollouts."""
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
@@ -10,28 +10,20 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from gs2admin.dashboard.forms import PageForm
 from gs2admin.identity.models import Project
+from stages.core.words import FILTERS
 from stages.models import Rollout, Stage, Step
-from stages.states import LIVE, TIMED, RolloutState
 
-STATES = {
-    "awaiting": ("Waiting for approval", [RolloutState.AWAITING_APPROVAL]),
-    "live": ("Running", sorted(LIVE)),
-    "canary": ("Canary is up", sorted(TIMED)),
-    "succeeded": ("Succeeded", [RolloutState.SUCCEEDED]),
-    "failed": ("Failed", [RolloutState.FAILED, RolloutState.ERRORED]),
-    "canceled": ("Canceled", [RolloutState.CANCELED]),
-    "rejected": ("Rejected", [RolloutState.REJECTED]),
-    "withdrawn": ("Canary withdrawn", [RolloutState.CANARY_REJECTED, RolloutState.CANARY_TIMEOUT]),
-}
 _CALM = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
 _DAY = {"type": "date"}
 
 
 class RolloutFilter(PageForm):
-    """The filters of one project; an unreadable one is marked and none is applied."""
+    """The filters of one project. When one cannot be read, it is marked and no rollout is found."""
 
     stage = forms.ChoiceField(required=False)
-    state = forms.ChoiceField(required=False, choices=[("", "Any state"), *((key, label) for key, (label, _) in STATES.items())])
+    state = forms.ChoiceField(required=False, choices=[
+        ("", "Any state"), *((key, choice.label) for key, choice in FILTERS.items()),
+    ])
     by = forms.CharField(label="By", required=False, max_length=150, widget=forms.TextInput(attrs=_CALM))
     service = forms.CharField(label="Service", required=False, max_length=128, widget=forms.TextInput(attrs=_CALM))
     since = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs=_DAY, format="%Y-%m-%d"))
@@ -44,7 +36,7 @@ class RolloutFilter(PageForm):
         self.fields["stage"].choices = [("", "All stages"), *((name, name) for name in self.stages)]
 
     def clean(self) -> dict[str, Any]:
-        """The first day comes before the last."""
+        """Refuse a last day that comes before the first."""
         sent = super().clean()
         if sent.get("since") and sent.get("until") and sent["since"] > sent["until"]:
             self.add_error("until", "The last day comes before the first.")
@@ -52,7 +44,7 @@ class RolloutFilter(PageForm):
 
     @property
     def chosen(self) -> dict[str, str]:
-        """What is filtered by, as in the address."""
+        """The filters that are set, as in the address."""
         if not self.is_valid():
             return {}
         return {key: str(value) for key, value in self.cleaned_data.items() if value}
@@ -71,7 +63,7 @@ class RolloutFilter(PageForm):
         if sent["stage"]:
             rows = rows.filter(stage=self.stages[sent["stage"]])
         if sent["state"]:
-            rows = rows.filter(state__in=STATES[sent["state"]][1])
+            rows = rows.filter(state__in=FILTERS[sent["state"]].states)
         if sent["by"]:
             rows = rows.filter(requested_by=sent["by"])
         if sent["service"]:

@@ -1,4 +1,4 @@
-"""What the page of a rollout says, as four parts that the live answer replaces one by one when they change."""
+"""What the page of a rollout shows, in four parts; the live answer replaces each part when it changes."""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -14,7 +14,8 @@ from stages.approval import voters
 from stages.core.actions import actions_of
 from stages.core.scenarios import span, way_of
 from stages.models import Output, Rollout, Step
-from stages.pages.typical_duration import usual_seconds
+from stages.pages.rollout_sentence import current_sentence
+from stages.pages.typical_duration import typical_seconds
 from stages.plan.previews import failing_step
 from stages.plan.redo import Chances, chances
 from stages.plan.steps import EVERYTHING
@@ -26,7 +27,6 @@ from stages.states import (
     TIMED,
     Analysis,
     Leg,
-    Phase,
     Protocol,
     RolloutState,
     StepState,
@@ -43,23 +43,23 @@ FAILED_LINES = 12
 AS_A_WHOLE = Chances("It is tried again as a whole.")
 
 
-def asker_of(kind: str, row_id: str, name: str) -> str:
-    """Whom a rollout counts as asked for by, for rights_of: kind, id and name of its requester."""
+def requester_of(kind: str, row_id: str, name: str) -> str:
+    """The identity of the person or program that requested a rollout, for rights_of: from its kind, id and name."""
     return voters.identity_of(kind, row_id, name)
 
 
-def rights_of(actor: Actor, project: OfProject, asker: str) -> tuple[str, ...]:
+def rights_of(actor: Actor, project: OfProject, requester: str) -> tuple[str, ...]:
     """The actions on a rollout that this person may do; people with the same ones share one rendering.
 
-    asker: from asker_of. Who asked for a rollout is never offered to approve it.
+    requester: from requester_of. Nobody may approve a rollout that they requested.
     """
-    mine = voters.identity_of_actor(actor) == asker
+    mine = voters.identity_of_actor(actor) == requester
     return tuple(action for action in RIGHTS if can(actor, action, project) and not (mine and action == "rollout.approve"))
 
 
 @dataclass
 class Row:
-    """One microservice on one target: its phases, each of one or several steps. undo: what is taken back there."""
+    """One microservice on one target: its phases, each of one or several steps. undo: the row undoes earlier steps."""
 
     microservice: str
     old_version: str
@@ -71,7 +71,7 @@ class Row:
 
     @property
     def cells(self) -> list[Step | None]:
-        """Per phase the step that says how it goes: the first that is not done, else the last."""
+        """Per phase the first step that is not done, else the last one; None for a phase without steps."""
         found = []
         for phase in self.phases:
             steps = self.steps.get(phase, [])
@@ -85,26 +85,26 @@ class Row:
 
     @property
     def busy(self) -> bool:
-        """Something here runs or went wrong."""
+        """A step runs, failed or was canceled."""
         return any(s.state in {StepState.RUNNING, StepState.FAILED, StepState.CANCELED} for s in self.all)
 
     @property
     def took(self):
-        """From the first start to the last end, when all phases have ended."""
+        """The time from the first start to the last end; None until all steps have ended."""
         starts = [s.started_at for s in self.all if s.started_at]
         ends = [s.ended_at for s in self.all]
         return max(ends) - min(starts) if starts and all(ends) else None
 
     @property
     def began(self):
-        """The first start, while something is still to do."""
+        """The first start, while a step runs; else None."""
         running = any(s.state == StepState.RUNNING for s in self.all)
         starts = [s.started_at for s in self.all if s.started_at]
         return min(starts) if running and starts else None
 
 
 def matrix(steps: Iterable[Step]) -> list[Row]:
-    """The steps as rows of microservice x target, in the order in which they run; an undo has rows of its own."""
+    """The steps as rows of microservice x target, in the order in which they run; steps that undo have their own rows."""
     wanted = list(steps)
     there = {step.phase for step in wanted}
     phases = tuple(phase for phase in ALL_PHASES if phase in PHASES or phase in there)
@@ -118,54 +118,10 @@ def matrix(steps: Iterable[Step]) -> list[Row]:
     return list(rows.values())
 
 
-VERBS = {
-    Phase.PRE: "Preparing", Phase.CANARY: "Making the canary of", Phase.DEPLOY: "Deploying", Phase.SWITCH: "Switching",
-    Phase.POST: "Checking",
-}
-
-
-def current_sentence(rollout: Rollout, steps: list[Step]) -> str:
-    """What happens now, in a few words."""
-    where = lambda step: f" on {step.target_name}" if step.target_name else ""  # noqa: E731
-    if rollout.state == RolloutState.QUEUED:
-        return "Waiting until another rollout of the stage has ended" if rollout.waiting else "Waiting for a worker"
-    if rollout.state == RolloutState.AWAITING_APPROVAL:
-        return "Waiting for approval"
-    if rollout.state == RolloutState.REJECTED:
-        return "Rejected; nothing was started"
-    if rollout.state == RolloutState.CANCELED and not rollout.started_at:
-        return "Canceled before it began; nothing was changed"
-    running = next((step for step in steps if step.state == StepState.RUNNING), None)
-    if rollout.state == RolloutState.CANCELING:
-        return f"Stopping {running.phase} of {running.microservice}{where(running)}" if running else "Stopping"
-    if rollout.state == RolloutState.RUNNING:
-        if running is None:
-            return "Starting"
-        what = "all players" if running.microservice == EVERYTHING else running.microservice
-        return f"{VERBS[running.phase]} {what}{where(running)}"
-    if rollout.state == RolloutState.ROLLING_BACK:
-        return f"Putting {running.microservice} back{where(running)}" if running else "Putting back what was changed"
-    if rollout.state == RolloutState.CANARY_HOLD:
-        return f"{rollout.gray_weight} % of the players have the new versions"
-    if rollout.state == RolloutState.CANARY_ANALYZING:
-        return f"{rollout.gray_weight} % of the players have the new versions; the metrics decide"
-    if rollout.state == RolloutState.CANARY_REJECTING:
-        return "Withdrawing the canary"
-    if rollout.state in {RolloutState.CANARY_REJECTED, RolloutState.CANARY_TIMEOUT}:
-        return f"{rollout.get_state_display()}; the pinned versions did not move"
-    if rollout.state == RolloutState.SUCCEEDED:
-        return f"{rollout.stage.name} runs these versions now" if steps else "Nothing differed, so nothing had to be done"
-    if rollout.state == RolloutState.CANCELED:
-        return "Canceled; the pinned versions did not move"
-    if rollout.state in FINAL:
-        return "Stopped; the pinned versions did not move"
-    return rollout.get_state_display()
-
-
 def buttons(rollout: Rollout, rights: tuple[str, ...], *, newest: bool, again: Chances = AS_A_WHOLE) -> list[dict[str, Any]]:
-    """The buttons by state and right. newest: no later rollout ran on the stage, so retry and undo make sense.
+    """The buttons by state and right.
 
-    again: how a retry can go on.
+    newest: no later rollout ran on the stage; only then a retry or a rollback is offered. again: how a retry can go on.
     """
     at = {"project": rollout.project.name, "number": rollout.number}
     actions = actions_of(rollout)
@@ -185,7 +141,7 @@ def buttons(rollout: Rollout, rights: tuple[str, ...], *, newest: bool, again: C
     if "approve" in actions and "rollout.approve" in rights:
         add("approve", "Approve…", "shield-check", "btn btn-primary", reverse("rollout-approve", kwargs=at))
         add("reject", "Reject…", "x", "btn", reverse("rollout-reject", kwargs=at))
-    # Who asked may always withdraw; the page is shared by all with the same rights, so the service says no to others.
+    # The requester may always cancel a request. All people with the same rights share the page, so the service refuses others.
     if "cancel" in actions and ("rollout.cancel" in rights or rollout.state == RolloutState.AWAITING_APPROVAL):
         add("cancel", "Cancel…", "ban", "btn", reverse("rollout-cancel", kwargs=at))
     if "retry" in actions and "rollout.retry" in rights and newest:
@@ -194,7 +150,7 @@ def buttons(rollout: Rollout, rights: tuple[str, ...], *, newest: bool, again: C
         add("retry", label, "refresh", "btn btn-primary", retry)
         if again.failed and "rollout.skip" in rights:
             add("skip", "Skip this step…", "arrow-right", "btn", f"{retry}?how=skip")
-    # Where nothing was ever pinned there is nothing to put back.
+    # A stage that never pinned anything has nothing to go back to.
     if "rollback" in actions and "stage.rollback" in rights and newest and rollout.stage.current_set_id:
         url = reverse("stage-rollback", kwargs={"project": rollout.project.name, "stage": rollout.stage.name})
         add("rollback", "Roll back…", "arrow-back-up", "btn", url if rollout.consistent else url + "?to=pinned")
@@ -202,9 +158,9 @@ def buttons(rollout: Rollout, rights: tuple[str, ...], *, newest: bool, again: C
 
 
 def parts_context(rollout: Rollout, rights: tuple[str, ...]) -> dict[str, Any]:
-    """Everything the four parts show. At most six queries; `rollout` has stage, from_set and to_set loaded.
+    """The context of the four parts, at most six queries. rollout: with stage, from_set and to_set loaded.
 
-    Nothing in it depends on the moment or on the reader but `rights`, so that one rendering serves all watchers.
+    It depends on the rollout and on `rights` alone, not on the time or the reader: one rendering serves all watchers.
     """
     steps = list(rollout.steps.order_by("position").defer("config", "memo"))
     rows = matrix(steps)
@@ -228,10 +184,10 @@ def parts_context(rollout: Rollout, rights: tuple[str, ...]) -> dict[str, Any]:
         "target_names": (names := sorted({row.target for row in rows if row.target})),
         "only_target": names[0] if len(names) == 1 else "",
         "failing": failing,
-        "failing_lines": _last_lines(rollout, failing) if failing else [],
+        "failing_output": _last_output(rollout, failing) if failing else [],
         "buttons": buttons(rollout, rights, newest=newer is None, again=chances(rollout, steps)),
         "newer": newer,
-        "usual_s": None if final else usual_seconds([rollout.stage_id]).get(rollout.stage_id),
+        "typical_s": None if final else typical_seconds([rollout.stage_id]).get(rollout.stage_id),
         "undo": _undo(rollout, rows),
         "phases": rows[0].phases if rows else PHASES,
         "canary": canary_of(rollout) if rollout.strategy == Strategy.CANARY else None,
@@ -242,7 +198,7 @@ def parts_context(rollout: Rollout, rights: tuple[str, ...]) -> dict[str, Any]:
 
 
 def canary_of(rollout: Rollout) -> dict[str, Any]:
-    """How far the canary is: its weights, its clocks, and what the metrics said so far."""
+    """The progress of the canary: its weights, its times, and the reports of the metrics so far."""
     plan = way_of(rollout.scenario_copy).canary
     up = rollout.state in TIMED
     weights, now = [], rollout.canary.weight_index
@@ -258,12 +214,12 @@ def canary_of(rollout: Rollout) -> dict[str, Any]:
     }
 
 
-def _last_lines(rollout: Rollout, step: Step) -> list[Output]:
-    """The last lines that the failing step wrote."""
+def _last_output(rollout: Rollout, step: Step) -> list[Output]:
+    """The last lines of output of the failing step."""
     rows = Output.objects.filter(rollout=rollout, step_position=step.position).order_by("-seq")
     return list(rows[:FAILED_LINES])[::-1]
 
 
 def _undo(rollout: Rollout, rows: list[Row]) -> list[tuple[str, str]]:
-    """What a rollback of this rollout would bring back: (microservice, old version), each once."""
+    """The versions that a rollback of this rollout would bring back: (microservice, old version), each once."""
     return list({row.microservice: row.old_version for row in rows if not row.undo and row.microservice != EVERYTHING}.items())

@@ -1,4 +1,4 @@
-"""What the search box finds of stages and microservices."""
+"""Stages and microservices for the search box."""
 from __future__ import annotations
 
 from django.db.models import OuterRef, Subquery
@@ -12,7 +12,7 @@ from stages.models import Microservice, Stage, Version
 
 @searcher("stage")
 def stages(project: Project, text: str, limit: int) -> list[Hit]:
-    """Stages by name."""
+    """Stages whose name starts with the text."""
     rows = Stage.objects.existing(project.pk).filter(begins("name", text)).select_related("source").order_by("name")
     return [
         Hit(row.name, reverse("stage", kwargs={"project": project.name, "stage": row.name}),
@@ -23,7 +23,7 @@ def stages(project: Project, text: str, limit: int) -> list[Hit]:
 
 @searcher("microservice")
 def microservices(project: Project, text: str, limit: int) -> list[Hit]:
-    """Microservices by name, with their newest version."""
+    """Microservices whose name starts with the text, with their newest version."""
     newest = Version.objects.filter(microservice=OuterRef("pk"), withdrawn_at=None).order_by("-id").values("version")
     rows = Microservice.objects.filter(project=project).filter(begins("name", text)).annotate(newest=Subquery(newest[:1]))
     return [

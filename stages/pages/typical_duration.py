@@ -1,4 +1,4 @@
-"""How long rollouts of a stage usually take: the median of the last five that succeeded and ran something."""
+"""The typical duration of a stage's rollouts: the median of the last five that succeeded and ran a step."""
 from __future__ import annotations
 
 from collections import defaultdict
@@ -12,14 +12,14 @@ from stages.models import Rollout, Step
 from stages.states import RolloutState
 
 LAST = 5
-# A rollout is overdue when it runs twice as long as usual, and never before this many seconds.
+# A rollout is overdue when it runs twice as long as is typical, and never before this many seconds.
 OVERDUE_MIN_S = 60.0
 
 
-def usual_seconds(stage_ids: Iterable[int]) -> dict[int, float]:
-    """{stage id: median seconds}; a stage where nothing has run yet is absent. One query.
+def typical_seconds(stage_ids: Iterable[int]) -> dict[int, float]:
+    """{stage id: median seconds}; a stage where nothing has run yet is left out. One query.
 
-    Rollouts that only moved pins (before the stage had targets) took no time and say nothing about the next one.
+    Rollouts that only moved pins do not count: they took no time, and the next one may deploy to targets.
     """
     wanted = list(stage_ids)
     if not wanted:
@@ -39,6 +39,6 @@ def usual_seconds(stage_ids: Iterable[int]) -> dict[int, float]:
     return {stage_id: median(values) for stage_id, values in took.items()}
 
 
-def overdue_after(usual_s: float | None) -> float | None:
-    """Seconds after which a running rollout deserves a look; None when nothing is known yet."""
-    return None if usual_s is None else max(OVERDUE_MIN_S, 2 * usual_s)
+def overdue_after(typical_s: float | None) -> float | None:
+    """Seconds after which a rollout that still runs is overdue; None while no typical duration is known."""
+    return None if typical_s is None else max(OVERDUE_MIN_S, 2 * typical_s)

@@ -17,6 +17,7 @@ from stages.approval.services import close_request
 from stages.core import journal, ledger
 from stages.core.actions import actions_of
 from stages.core.reasons import checked_reason
+from stages.core.words import phrase_of
 from stages.models import Rollout, Scenario, Stage
 from stages.plan.preview_retry import preview_retry
 from stages.plan.previews import STAGE_S_OWN, Preview, preview_promote, preview_rollback
@@ -99,7 +100,7 @@ def retry_rollout(
                           message="freeze.stage.reason.error.require", extra={"field": "reason"})
     if rollout.state not in {RolloutState.FAILED, RolloutState.ERRORED, RolloutState.CANCELED}:
         raise Conflict(
-            f"Rollout {rollout.number} is {rollout.get_state_display().lower()}; only one that failed can be retried.",
+            f"Rollout {rollout.number} {phrase_of(rollout.state)}; only one that failed can be retried.",
             component="stage",
             message="freeze.stage.stage.error.conflict",
             code="freeze.stage.notFailed",
@@ -144,7 +145,7 @@ def cancel_rollout(*, actor: Actor, rollout: Rollout, reason: str = "") -> Rollo
             require(actor, "rollout.cancel", rollout)  # it was approved just now
         move = move_for(now.state, "cancel")
         if move is None or "cancel" not in actions_of(now):
-            raise _not_cancelable(f"Rollout {now.number} is {now.get_state_display().lower()} and cannot be canceled.")
+            raise _not_cancelable(f"Rollout {now.number} {phrase_of(now.state)}; it cannot be canceled.")
         changes: dict[str, Any] = {
             "cause": Cause.USER,
             "cancel_requested_by": actor.name,

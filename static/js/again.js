@@ -1,4 +1,4 @@
-// Run all: each lap is one POST of about a second and a half; this sends the next one. Without it there is the button.
+// Run all: each POST runs jobs for about a second and a half, and this sends the next one. Without script there is a button.
 (function () {
   "use strict";
   var form = document.querySelector("form[data-again]");

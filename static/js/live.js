@@ -1,7 +1,7 @@
 // Live parts. One poller per page: an element with data-live (address), data-after (cursor), optionally
-// data-seq (last line seen) and data-every (milliseconds). It asks only while the tab is visible.
+// data-seq (last line of output) and data-every (milliseconds). It polls only while the tab is visible.
 //   200: swap what is new (htmx does the out-of-band parts)   204: nothing new   286: the end
-//   401: go where HX-Redirect says   anything else: say so, and ask again more and more slowly
+//   401: go to the address in HX-Redirect   anything else: show a note, and poll more and more slowly
 (function () {
   "use strict";
   var SLOWEST = 15000, TIMEOUT = 8000, KEEP_LINES = 4000;
@@ -35,7 +35,7 @@
     if (!stopped && document.visibilityState === "visible") timer = window.setTimeout(ask, ms);
   }
 
-  // --- keep what the reader did: open folds stay open, the end stays in view while following ---
+  // --- a swap keeps open folds open, keeps the focus, and keeps the end of the output in view while following ---
   var log = document.getElementById("log"), follow = document.getElementById("follow");
   function atEnd() { return log.scrollHeight - log.scrollTop - log.clientHeight < 40; }
   function toEnd() { log.scrollTop = log.scrollHeight; }
@@ -126,7 +126,7 @@
     });
   }
 
-  // A part that loads by itself and does not come: its title is a link to it.
+  // A part of a page could not be loaded: its title links to a page of its own.
   ["htmx:responseError", "htmx:sendError", "htmx:timeout"].forEach(function (name) {
     document.addEventListener(name, function (event) {
       var wait = event.target.querySelector && event.target.querySelector(".gs-part__wait");

@@ -1,5 +1,5 @@
-// What every page gets: relative times that stay true, menus that close, a form that is sent once.
-// Nothing here is needed to use the pages: without it times are absolute UTC on hover and menus are <details>.
+// For every page: relative times that are kept up to date, menus that close, forms that are sent once.
+// The pages work without it: then times show UTC on hover, and menus are plain <details>.
 (function () {
   "use strict";
 
@@ -46,7 +46,7 @@
       var then = Date.parse(el.dateTime);
       if (!isNaN(then)) set(el, span(now - then));
     });
-    // What is left was true when the page came: the viewer's clock may be wrong, but it goes on evenly.
+    // The time left was right when the page was sent. The viewer's clock may be wrong, so only the time since then counts.
     root.querySelectorAll("[data-left]").forEach(function (el) {
       if (el.leftSince === undefined) el.leftSince = now;
       var rest = Number(el.dataset.left) * 1000 - (now - el.leftSince);
@@ -68,14 +68,14 @@
   }, 1000);
   document.addEventListener("htmx:afterSwap", function () { times(document); });
 
-  // --- theme: the form posts without us; with us the page just changes ---
+  // --- theme: without script the form posts; with script the page changes at once ---
   document.addEventListener("submit", function (event) {
     var form = event.target;
     if (!form.matches("form[data-theme-form]") || !window.gsTheme) return;
     event.preventDefault();
     var dark = document.documentElement.dataset.bsTheme === "dark";
     var choice = dark ? "light" : "dark";
-    // Back on the system's own theme: follow it again instead of pinning it.
+    // The choice is the system's own theme: follow the system again.
     if (window.matchMedia("(prefers-color-scheme: dark)").matches === (choice === "dark")) choice = "auto";
     window.gsTheme.set(choice);
     document.cookie = "theme=" + choice + ";path=/;max-age=31536000;samesite=lax" +
@@ -100,14 +100,14 @@
     if (inside) open.querySelector("summary").focus();
   });
 
-  // --- narrow: the pages stand in one row that scrolls; the one we are on comes into sight ---
+  // --- narrow screens: the links to pages are one row that scrolls; scroll to the current page ---
   var here = document.querySelector(".gs-nav__pages .is-active");
   if (here) {
     var row = here.parentElement.getBoundingClientRect(), item = here.getBoundingClientRect();
     here.parentElement.scrollLeft += item.left + item.width / 2 - row.left - row.width / 2;
   }
 
-  // --- search: "/" goes there, Escape leaves it ---
+  // --- search: "/" focuses it, Escape leaves it ---
   var search = document.getElementById("search");
   if (search) {
     document.addEventListener("keydown", function (event) {
@@ -120,7 +120,7 @@
     });
   }
 
-  // --- a form is sent once: the server is safe anyway, the button says so ---
+  // --- a form is sent once, and its button shows that it is busy; the server accepts it once anyway ---
   document.addEventListener("submit", function (event) {
     var form = event.target;
     if (!form.matches("form[data-once]")) return;
@@ -135,7 +135,7 @@
       button.classList.add("is-busy");
     }
   });
-  // Back from the browser's cache: the form may be sent again.
+  // The page comes back from the browser's cache: its forms can be sent again.
   window.addEventListener("pageshow", function (event) {
     if (!event.persisted) return;
     document.querySelectorAll("form[data-sent]").forEach(function (form) {
@@ -147,7 +147,7 @@
     });
   });
 
-  // --- copy buttons (a secret that is shown once) ---
+  // --- copy buttons ---
   document.addEventListener("click", function (event) {
     var button = event.target.closest("button[data-copy]");
     if (!button || !navigator.clipboard) return;

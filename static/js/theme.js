@@ -1,5 +1,5 @@
-// Runs in <head>, before the first paint: a page whose viewer follows the system gets the system's theme
-// without a flash. A chosen theme came from the server already (cookie "theme").
+// Runs in <head>, before the first paint: without a chosen theme, the page gets the system's theme without a flash.
+// A chosen theme is set by the server already (cookie "theme").
 (function () {
   "use strict";
   var root = document.documentElement;

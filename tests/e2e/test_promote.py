@@ -111,11 +111,11 @@ def test_a_running_rollout_stops_when_asked(opened, server, screenshots):
     promote(page, "stopping")
     expect(page.locator("#lines")).to_contain_text("tick 3 at")
     page.get_by_role("link", name="Cancel…").click()
-    expect(page.get_by_text("nothing is undone by itself")).to_be_visible()
+    expect(page.get_by_text("nothing is undone")).to_be_visible()
     page.screenshot(path=screenshots / "confirm-cancel.png")
     page.get_by_label("Why").fill("wrong build")
     page.get_by_role("button", name="Cancel the rollout").click()
-    expect(page.get_by_text("was asked to stop")).to_be_visible()
+    expect(page.get_by_text("stops within a few seconds")).to_be_visible()
     expect(state(page)).to_have_text("Canceled", timeout=20_000)
     expect(page.locator("#rollout-progress")).to_contain_text("Canceled by mika")
     expect(page.get_by_role("link", name="Retry from this step…")).to_be_visible()
@@ -182,7 +182,7 @@ def test_twenty_thousand_lines_stay_quick_and_readable(opened, server):
     took = page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")
     assert took < 2500, f"{took} ms to a page whose rollout has 40,000 lines"
     first = page.locator("#lines .ln i").first.inner_text()
-    page.get_by_role("link", name="Show earlier lines").click()
+    page.get_by_role("link", name="Show earlier output").click()
     expect(page.locator("#log .ln")).to_have_count(1000)
     assert int(page.locator("#log .ln i").first.inner_text()) == int(first) - 500
     with page.expect_download() as download:

@@ -17,7 +17,7 @@ from stages.core import journal
 from stages.gates.services import WindowPlan, save_window
 from stages.models import Rollout, Version
 from stages.pages import live as live_answers
-from stages.pages.views import board
+from stages.pages.board_html import boards
 from stages.rollouts.services import promote_stage
 from stages.setup.scenarios import create_scenario
 from stages.setup.stages import create_stage, set_targets
@@ -75,7 +75,7 @@ def _forget() -> None:
     health._kept.clear()
     live_answers.watches.clear()
     sessions.cache.__init__()
-    board._kept.__init__()
+    boards.clear()
     splits.clear()
     attention.forget()
 

@@ -15,12 +15,12 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def asked(world, producer, sign_in):
-    """A promote of dev that mika asked for in the browser, under a rule."""
+    """A promote of dev that mika requested in the browser, under a rule."""
     save_rule(actor=SYSTEM, stage=world.dev, needed=1, roles=["admin", "producer"])
     client = sign_in(producer)
     url = at("stage-promote", world, stage="dev")
     html = client.get(url).content.decode()
-    assert "needs 1 approval by admin or producer" in html and "Ask for approval" in html and "and not by you" in html
+    assert "needs 1 approval by admin or producer" in html and "Request approval" in html and "other people have approved" in html
     answer = client.post(url, fields(html) | {"reason": ["quest <fix>"]}, follow=True)
     page = answer.content.decode()
     assert "Waiting for approval" in page and "nobody has approved" in page and "Approve…" not in page and "Cancel…" in page, "who asked decides nothing"
@@ -38,7 +38,7 @@ def test_others_are_offered_to_decide_in_the_page_and_in_its_live_answer_and_who
 def test_it_is_on_the_board_and_in_the_list(world, asked, owner, sign_in):
     client = sign_in(owner)
     board = client.get(at("board", world)).content.decode()
-    assert f"Rollout {asked.number}</a> on <b>dev</b> waits for approval," in board and "asked for by mika." in board
+    assert f"Rollout {asked.number}</a> on <b>dev</b> waits for approval," in board and "requested by mika." in board
     html = client.get(at("rollouts", world) + "?state=awaiting").content.decode()
     for number in (asked.number, world.waiting.number):
         assert at("rollout", world, number=number) in html
@@ -62,7 +62,7 @@ def test_who_asked_is_told_to_leave_it_to_others_and_may_withdraw(world, asked, 
     answer = client.post(url, fields(client.get(url).content.decode()))
     assert answer.status_code == 403 and "somebody else has to approve or reject it" in answer.content.decode()
     cancel = at("rollout-cancel", world, number=asked.number)
-    assert "approvals that were given end with it" in client.get(cancel).content.decode()
+    assert "Approvals that were given no longer count" in client.get(cancel).content.decode()
     page = client.post(cancel, {}, follow=True).content.decode()
     assert "Canceled before it began; nothing was changed" in page
 
@@ -72,9 +72,9 @@ def test_rejecting_needs_a_reason(world, asked, owner, sign_in):
     url = at("rollout-reject", world, number=asked.number)
     sent = fields(client.get(url).content.decode())
     refused = client.post(url, sent | {"reason": " "})
-    assert refused.status_code == 400 and "Say why, for who asked for it." in refused.content.decode()
+    assert refused.status_code == 400 and "Say why: the requester reads it." in refused.content.decode()
     page = client.post(url, sent | {"reason": "not today"}, follow=True).content.decode()
-    assert "Rejected by olga: not today" in page and "Look at the present preview" in page
+    assert "Rejected by olga: not today" in page and "See the current preview" in page
     assert at("rollout", world, number=asked.number) in client.get(at("rollouts", world) + "?state=rejected").content.decode()
 
 
@@ -84,13 +84,13 @@ def test_approving_what_has_moved_says_so(world, asked, owner, sign_in):
     sent = fields(client.get(url).content.decode())
     register_version(actor=SYSTEM, project=world.project, microservice="auth", version="1.3.0")
     page = client.post(url, sent, follow=True).content.decode()
-    assert "could not start any more" in page and "no longer what was requested" in page
+    assert "was canceled" in page and "no longer what was requested" in page
 
 
 def test_the_rule_of_a_stage(world, owner, sign_in):
     client = sign_in(owner)
     url = at("stage-approval", world, stage="live")
-    assert "0: none is needed" in client.get(url).content.decode()
+    assert "0: no approval is needed" in client.get(url).content.decode()
     nobody = client.post(url, {"needed": "2", "roles": []})
     assert nobody.status_code == 400 and "Choose the roles" in nobody.content.decode()
     assert client.post(url, {"needed": "2", "roles": ["admin", "support"], "covers_rollbacks": "on"}).status_code == 302
@@ -100,4 +100,4 @@ def test_the_rule_of_a_stage(world, owner, sign_in):
     assert client.post(url, {"needed": "0"}).status_code == 302
     assert not ApprovalRule.objects.filter(stage=world.live).exists()
     warned = client.get(at("stage-approval", world, stage="stg")).content.decode()
-    assert f"Rollout {world.waiting.number} waits for approval. It is judged by the new rule at once" in warned
+    assert f"Rollout {world.waiting.number} waits for approval. The new rule applies to it at once" in warned

@@ -17,18 +17,18 @@ pytestmark = pytest.mark.django_db
 def test_turning_on_holding_and_letting_go(world, producer, sign_in, run):
     client = sign_in(producer)
     url = at("stage-auto", world, stage="stg")
-    assert "After a rollback of this stage it does nothing until somebody lets go" in client.get(url).content.decode()
+    assert "A rollback of this stage holds its auto-promotion until a person releases it" in client.get(url).content.decode()
     page = client.post(url, {"enabled": "on", "soak_min": "5", "reason": "r"}, follow=True).content.decode()
-    assert "promotes itself from the next time" in page and "5 min 0 s after dev is Active" in page
+    assert "is promoted automatically from the next time" in page and "5 min 0 s after dev is Active" in page
     run(promote_stage(actor=SYSTEM, stage=world.stg))
     rollback = rollback_stage(actor=SYSTEM, stage=world.stg)
     assert Rollout.objects.get(pk=rollback.pk).state == RolloutState.QUEUED
     attention.forget()
     board = client.get(at("board", world)).content.decode()
-    assert "stg does not promote itself." in board and at("stage-let-go", world, stage="stg") in board
+    assert "The auto-promotion of stg is held." in board and at("stage-let-go", world, stage="stg") in board
     assert "system rolled stg back" in client.get(at("stage", world, stage="stg")).content.decode()
     page = client.post(at("stage-let-go", world, stage="stg"), {"reason": "x"}, follow=True).content.decode()
-    assert "stg promotes itself again." in page and AutoPromotion.objects.get().held_at is None
+    assert "The auto-promotion of stg is on again." in page and AutoPromotion.objects.get().held_at is None
     again = client.post(at("stage-let-go", world, stage="stg"), {"reason": "x"})
     assert again.status_code == 409 and "is not held" in again.content.decode()
 

@@ -13,6 +13,7 @@ from gs2admin.identity.actors import SYSTEM
 from stages.core.versions import Change, digest
 from stages.models import Rollout, Stage, Version, VersionSet
 from stages.pages.board import drift_sentence, read_board
+from stages.pages.board_html import boards
 from stages.rollouts.services import promote_stage
 from stages.setup.stages import create_stage
 from stages.setup.versions import register_version
@@ -44,7 +45,7 @@ def test_what_failed_needs_a_human_and_names_the_rollout(world, viewer, sign_in)
 def test_a_missing_worker_is_said_with_what_to_do(world, viewer, sign_in, monkeypatch):
     monkeypatch.setattr(health, "_ask", lambda: health.Health(False, "No worker is running."))
     html = page(sign_in(viewer), world.project)
-    assert "No worker is running: nothing that is started will move on." in html
+    assert "No worker is running: nothing that is started goes on." in html
     assert "manage.py worker" in html
 
 
@@ -55,9 +56,7 @@ def test_a_rollout_that_takes_much_longer_than_usual_is_named(world, viewer, sig
     Rollout.objects.filter(pk=world.running.pk).update(started_at=timezone.now() - timedelta(seconds=70))
     assert "has been running for" not in page(sign_in(viewer), world.project)
     Rollout.objects.filter(pk=world.running.pk).update(started_at=timezone.now() - timedelta(seconds=90))
-    from stages.pages.views import board
-
-    board._kept.__init__()
+    boards.clear()
     assert "has been running for 1 min 30 s" in page(sign_in(viewer), world.project)
 
 
@@ -66,9 +65,7 @@ def test_who_may_make_stages_is_offered_to_when_there_are_some_and_when_there_ar
     assert page(sign_in(producer), world.project).count(link) == 1
     assert link not in page(sign_in(viewer), world.project)
     Stage.objects.update(deleted_at=timezone.now())
-    from stages.pages.views import board
-
-    board._kept.__init__()
+    boards.clear()
     assert page(sign_in(producer), world.project).count(link) == 1, "in the empty state alone"
 
 
@@ -119,9 +116,7 @@ def test_the_number_of_queries_does_not_grow_with_stages_and_microservices(
         left = Stage.objects.create(project=project, name=f"stage-{number}", source=left, sort_number=50, current_set=found)
     client = sign_in(owner)
     page(client, project)
-    from stages.pages.views import board
-
-    board._kept.__init__()
+    boards.clear()
     with django_assert_max_num_queries(17):
         html = page(client, project)
     assert html.count("gs-stage__head") == 55
@@ -130,8 +125,8 @@ def test_the_number_of_queries_does_not_grow_with_stages_and_microservices(
 
 
 def test_a_stage_that_was_never_promoted_and_an_empty_project_say_what_to_do(project, owner, viewer, sign_in):
-    assert "Make the first one" in page(sign_in(owner), project)
-    assert "A producer or an admin of this project can make the first one" in page(sign_in(viewer), project)
+    assert "Create the first one" in page(sign_in(owner), project)
+    assert "A producer or an admin of this project can create the first one" in page(sign_in(viewer), project)
     create_stage(actor=SYSTEM, project=project, name="dev", sort_number=0)
     assert "No version is registered yet" in page(sign_in(owner), project)
     register_version(actor=SYSTEM, project=project, microservice="auth", version="1")

@@ -1,4 +1,4 @@
-"""The list's filters, exports, two rollouts beside each other, the numbers of a stage."""
+"""The list's filters, exports, two rollouts side by side, the delivery metrics of a stage."""
 from __future__ import annotations
 
 import csv
@@ -98,11 +98,11 @@ def test_two_rollouts_beside_each_other(world, viewer, sign_in):
     assert client.get(f"{url}?a=x&b=-1").status_code == 200
 
 
-def test_the_numbers_of_a_stage(world, viewer, sign_in, run):
-    html = sign_in(viewer).get(at("stage-numbers", world, stage="live")).content.decode()
+def test_the_delivery_metrics_of_a_stage(world, viewer, sign_in, run):
+    html = sign_in(viewer).get(at("stage-delivery-metrics", world, stage="live")).content.decode()
     assert html.count("<svg class=\"gs-bars") == 4 and "2 changes in twelve weeks, 1 of them failed." in html
     assert "50%" in html and html.count("As a table") == 4
     run(promote_stage(actor=SYSTEM, stage=world.live))
-    assert "33%" in sign_in(viewer).get(at("stage-numbers", world, stage="live")).content.decode()
-    empty = sign_in(viewer).get(at("stage-numbers", world, stage="canary")).content.decode()
-    assert "Nothing to count yet" in empty
+    assert "33%" in sign_in(viewer).get(at("stage-delivery-metrics", world, stage="live")).content.decode()
+    empty = sign_in(viewer).get(at("stage-delivery-metrics", world, stage="canary")).content.decode()
+    assert "Nothing to measure yet" in empty

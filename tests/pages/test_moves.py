@@ -111,7 +111,7 @@ def test_after_a_failure_what_is_pinned_can_be_put_back(world, producer, sign_in
     url = at("stage-rollback", world, stage="live") + "?to=pinned"
     assert url in html
     html = client.get(url).content.decode()
-    assert "Put live back to what it pins" in html and "redeployed" in html
+    assert "Restore what live pins" in html and "redeployed" in html
     assert client.post(url, fields(html)).status_code == 302
 
 
@@ -128,7 +128,7 @@ def test_cancel_says_what_will_happen_and_leaves_an_audit_line(world, producer, 
     client = sign_in(producer)
     url = at("rollout-cancel", world, number=world.running.number)
     html = client.get(url).content.decode()
-    assert "nothing is undone by itself" in html and "pre of auth on cluster is stopped" in html
+    assert "nothing is undone" in html and "pre of auth on cluster is stopped" in html
     assert client.post(url, {"reason": "wrong build"}).status_code == 302
     world.running.refresh_from_db()
     assert world.running.state == RolloutState.CANCELING
@@ -141,7 +141,7 @@ def test_retry_starts_the_same_again_once(world, producer, sign_in):
     client = sign_in(producer)
     url = at("rollout-retry", world, number=world.failed.number)
     html = client.get(url).content.decode()
-    assert "Retry rollout" in html and "stays as it is in the history" in html
+    assert "Retry rollout" in html and "stays in the history" in html
     sent = fields(html)
     first, again = client.post(url, sent), client.post(url, sent)
     assert first.status_code == again.status_code == 302
@@ -174,11 +174,11 @@ def test_the_retry_page_offers_to_go_on_to_skip_and_to_begin_anew(world, produce
     client = sign_in(producer)
     url = at("rollout-retry", world, number=world.failed.number)
     html = client.get(url).content.decode()
-    assert re.search(r'value="failed"[^>]*checked', html) and "Past the failed step" in html and "Everything again" in html
+    assert re.search(r'value="failed"[^>]*checked', html) and "Skip the failed step" in html and "Everything again" in html
     assert re.search(r'value="skip"[^>]*checked', client.get(url + "?how=skip").content.decode())
     sent = fields(html)
     page = client.post(url, sent | {"how": "skip", "reason": ""}, follow=True).content.decode()
-    assert "Nothing was started. Say why the step may be left out." in page
+    assert "Nothing was started. Say why the step may be skipped." in page
     assert client.post(url, sent | {"how": "nonsense"}).status_code == 400
     page = client.post(url, sent | {"how": "skip", "reason": "by hand"}, follow=True).content.decode()
     new = Rollout.objects.latest("id")
@@ -209,11 +209,11 @@ def broken(world, steps, run):
 
 
 @pytest.mark.parametrize(("strategy", "more", "label", "says", "offers"), [
-    ("canary", {}, "Retry from this step…", "neither made nor judged again", ["failed", "skip", ""]),
-    ("canary", {"accepted": False}, "Retry…", "It is judged anew before everybody", ["failed", ""]),
+    ("canary", {}, "Retry from this step…", "neither deployed nor analyzed again", ["failed", "skip", ""]),
+    ("canary", {"accepted": False}, "Retry…", "It is analyzed again before everybody", ["failed", ""]),
     ("canary", {"rollback": True}, "Retry…", "put back, so it is tried again as a whole", ["skip", ""]),
-    ("blueGreen", {}, "Retry from this step…", "What the other colour has already is not deployed again", ["failed", "skip", ""]),
-    ("blueGreen", {"rollback": True}, "Retry from this step…", "all are switched anew", ["failed", "skip", ""]),
+    ("blueGreen", {}, "Retry from this step…", "What the other colour already has is not deployed again", ["failed", "skip", ""]),
+    ("blueGreen", {"rollback": True}, "Retry from this step…", "all are switched again", ["failed", "skip", ""]),
     ("rolling", {"rollback": True}, "Retry…", "put back, so it is tried again as a whole", ["skip", ""]),
 ])
 def test_how_each_strategy_is_tried_again(world, producer, sign_in, run, broken, strategy, more, label, says, offers):
@@ -242,5 +242,5 @@ def test_who_approves_a_retry_sees_what_it_leaves_out(world, producer, owner, si
     client.post(url, fields(client.get(url).content.decode()) | {"how": "skip", "reason": "done by hand"})
     new = Rollout.objects.latest("id")
     page = sign_in(owner).get(at("rollout-approve", world, number=new.number)).content.decode()
-    assert new.state == "awaiting_approval" and "Left out: deploy of" in page and "Skipped by mika: done by hand" in page
+    assert new.state == "awaiting_approval" and "Skipped: deploy of" in page and "Skipped by mika: done by hand" in page
     assert f"of them done by <a href=\"{at('rollout', world, number=failed.number)}\"" in page

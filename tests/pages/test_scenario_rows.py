@@ -165,7 +165,7 @@ def test_what_is_wrong_is_said_at_its_row_and_everything_stays(mika, world, wron
     found = re.search(rf'id="id_{where}_error"[^>]*>(.*?)</div>', page, re.S)
     assert answer.status_code == 400 and found and sentence in html.unescape(found[1])
     assert len(re.findall(r'class="gs-error"', page)) == 1, "only the row that is wrong says something"
-    assert "Not saved yet: look at" in page and not Scenario.objects.filter(name="night").exists()
+    assert "Not saved yet: correct" in page and not Scenario.objects.filter(name="night").exists()
     now = fields(page)
     assert {name: now[name][0] for name in sent if name in now and name not in {"rollback", "use", "approver_roles"}} == {
         name: value for name, value in sent.items() if name in now and name not in {"rollback", "use", "approver_roles"}}
@@ -241,7 +241,7 @@ def test_somebody_else_s_metrics_are_not_written_over(mika, world, rich):  # noq
 def test_a_step_that_the_form_cannot_show_is_not_made_up(mika, world, rich):  # noqa: F811
     sent = fields(mika.get(at("scenario-edit", world.stg, pk=rich.pk)).content.decode())
     answer = mika.post(at("scenario-edit", world.stg, pk=rich.pk), sent | {"pre-2-was": "7"})
-    assert answer.status_code == 400 and "This step is not there any more" in answer.content.decode()
+    assert answer.status_code == 400 and "This step no longer exists" in answer.content.decode()
     answer = mika.post(at("scenario-edit", world.stg, pk=rich.pk), sent | {"pre-2-kind": "nonsense"})
     assert answer.status_code == 400
 

@@ -48,7 +48,7 @@ def test_a_scenario_is_made_used_changed_and_deleted(mika, world):
     stg = world.stg
     page = mika.post(at("scenario-new", stg), FORM, follow=True).content.decode()
     made = Scenario.objects.get(name="night")
-    assert "night is made" in page and "5 % for 10 min, then 20 % for 60 min, then 50 % until somebody goes on" in page
+    assert "night is created" in page and "5 % for 10 min, then 20 % for 60 min, then 50 % until somebody goes on" in page
     plan = plan_of(made.canary)
     assert [(w.percent, w.pause_s) for w in plan.weights] == [(5, 600), (20, 3600), (50, None)]
     assert (plan.analysis, plan.time_limit_s, made.rollback, made.approvals_required) == ("manual", 7200, True, 2)
@@ -67,7 +67,7 @@ def test_a_scenario_is_made_used_changed_and_deleted(mika, world):
     mika.post(at("stage-scenarios", stg), {"scenario": ""})
     assert Stage.objects.get(pk=stg.pk).scenario is None
     mika.post(at("stage-scenarios", stg), {"scenario": made.pk})
-    assert "the plain way from then on" in mika.get(at("scenario-delete", stg, pk=made.pk)).content.decode()
+    assert "is then promoted and rolled back without a scenario" in mika.get(at("scenario-delete", stg, pk=made.pk)).content.decode()
     mika.post(at("scenario-delete", stg, pk=made.pk), {"reason": "done"})
     assert not Scenario.objects.filter(name="night").exists() and Stage.objects.get(pk=stg.pk).scenario is None
     actions = set(Activity.objects.filter(action__contains="scenario").values_list("action", flat=True))
@@ -79,11 +79,11 @@ def test_a_scenario_is_made_used_changed_and_deleted(mika, world):
     [
         ({"name": "a b"}, "name"),
         ({"name": "careful"}, "has a scenario called careful already"),
-        ({"weights": "5 for ever"}, "is not understood"),
+        ({"weights": "5 for ever"}, "cannot be read"),
         ({"weights": "20, 5"}, "higher than the one before"),
         ({"weights": "0"}, "from 1 to 100 percent"),
         ({"analysis": "none"}, "every weight needs a pause"),
-        ({"time_limit": "soon"}, "is not understood"),
+        ({"time_limit": "soon"}, "cannot be read"),
         ({"analysis": "auto", **metrics({})}, "look at metric 1"),
         ({"analysis": "auto", "url": ""} | metrics(GOOD), "Where the metrics are"),
         ({"approvals_required": "11"}, "10"),
@@ -108,7 +108,7 @@ def test_the_metrics_of_a_canary_are_kept_as_they_were_written(mika, world):
 def test_a_canary_that_waits_is_shown_and_decided(mika, world):
     page = reverse("rollout", kwargs={"project": world.project.name, "number": world.holding.number})
     shown = mika.get(page).content.decode()
-    assert "5 % of the players have the new versions" in shown and "Somebody has to accept or withdraw it" in shown
+    assert "5 % of the players have the new versions" in shown and "A person has to accept or withdraw it" in shown
     assert 'id="do-accept"' in shown and 'id="do-reject"' in shown and 'id="do-cancel"' in shown
     assert 'id="do-advance"' not in shown, "5 % is its only weight"
     board = mika.get(reverse("board", kwargs={"project": world.project.name})).content.decode()

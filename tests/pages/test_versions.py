@@ -46,9 +46,9 @@ def test_the_catalogue_tells_what_is_newest_and_what_runs_where(mika, page, proj
     withdraw_version(actor=SYSTEM, version=register("auth", "1.2.0-broken"))
     create_stage(actor=SYSTEM, project=project, name="live", source=dev)
     row = row_of(mika.get(page()).content.decode(), "auth")
-    newest, _, rest = row.partition('data-label="Before it"')
+    newest, _, rest = row.partition('data-label="Before"')
     assert "1.1.0" in newest and "1.2.0" not in row
-    before, _, where = rest.partition('data-label="Running now"')
+    before, _, where = rest.partition('data-label="Pinned by"')
     assert "1.0.0" in before and "1.0.0" in where and ">dev</a>" in where and ">live</a>" not in where
 
 
@@ -140,7 +140,7 @@ def test_a_viewer_reads_but_has_no_buttons(client, viewer, page, register):
     row = register("auth", "1.0.0")
     client.force_login(viewer)
     html = client.get(page("version-service", service="auth")).content.decode()
-    assert "1.0.0" in html and "Withdraw…" not in html and "Register the next one" not in html
+    assert "1.0.0" in html and "Withdraw…" not in html and "Register the next version" not in html
     assert client.post(page("version-service", service="auth"), {"version": "2"}).status_code == 403
     assert client.post(page("version-withdraw", service="auth", pk=row.pk), {}).status_code == 403
     assert Version.objects.count() == 1

@@ -46,10 +46,10 @@ def test_what_was_sent_with_its_attempts_and_once_more(world, owner, sign_in):
     assert "No such message" in client.get(url + "?state=delivered").content.decode()
     assert re.search(r'data-label="Given up"><span[^>]*>1<', client.get(at("webhooks", world)).content.decode())
     page = client.post(at("webhook-replay", world, pk=world.webhook.pk, delivery=row.pk), follow=True).content.decode()
-    assert "rollout.awaiting_approval is sent once more." in page and "once more</span>" in page
+    assert "rollout.awaiting_approval is sent again." in page and "again</span>" in page
     assert WebhookDelivery.objects.filter(replay_of=row, event_id=row.event_id).count() == 1
     page = client.post(at("webhook-test", world, pk=world.webhook.pk), follow=True).content.decode()
-    assert "A test message is on its way." in page
+    assert "A test message is sent." in page
 
 
 def test_a_webhook_of_another_project_is_not_there(world, other_project, owner, sign_in):

@@ -103,7 +103,7 @@ def test_reject_and_cancel(asked, dev, producer, viewer, owner, actor_of, texts)
     rejected = reject_rollout(actor=actor_of(owner), rollout=asked, reason="not on a Friday")
     assert rejected.state == "rejected" and rejected.ended_at and texts(asked)[-1] == "Rejected by olga: not on a Friday"
     for act in (approve_rollout, reject_rollout):
-        with pytest.raises(Conflict, match="is rejected; it does not wait"):
+        with pytest.raises(Conflict, match="was rejected; it does not wait"):
             act(actor=actor_of(owner), rollout=asked)
     second = promote_stage(actor=actor_of(producer), stage=dev)
     Membership.objects.filter(user=producer).update(role=Role.VIEWER)

@@ -75,7 +75,7 @@ def test_a_rollback_by_hand_holds_it_until_somebody_lets_go(follow, dev, stg, re
     register(auth="4")
     promote(dev)
     assert sweep.promote_by_themselves() == 0 and pins(stg) == {"auth": "2"}
-    assert [need.text for need in held(project)] == ["stg does not promote itself."]
+    assert [need.text for need in held(project)] == ["The auto-promotion of stg is held."]
     with pytest.raises(Denied):
         end_hold(actor=actor_of(viewer), stage=stg)
     end_hold(actor=actor_of(producer), stage=stg, reason="fixed in 4")

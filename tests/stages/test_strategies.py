@@ -121,7 +121,7 @@ def test_an_undo_cannot_be_canceled(stage, kind, go):
 
     kind.acts["undo", "deploy"] = act
     assert go().state == "failed"
-    assert refused == ["Rollout 1 is undoing and cannot be canceled."]
+    assert refused == ["Rollout 1 is undoing its changes; it cannot be canceled."]
 
 
 def test_a_cancel_stops_all_lanes(stage, kind, run, monkeypatch):

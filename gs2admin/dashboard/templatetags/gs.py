@@ -19,15 +19,6 @@ register = template.Library()
 ICONS = settings.BASE_DIR / "static" / "vendor" / "tabler-icons-3.51.0"
 
 # tone: which of the five colours of gs.css; the icon says the same without colour.
-STAGE_TONES = {"Active": "ok", "Updating": "info", "UpdateFailed": "bad"}
-STAGE_WORDS = {"UpdateFailed": "Update failed"}
-STATE_TONES = {
-    "awaiting_approval": "warn", "queued": "info", "running": "info", "rolling_back": "warn", "canceling": "warn",
-    "canary_analyzing": "info", "canary_hold": "warn", "canary_rejecting": "warn", "canary_rejected": "muted",
-    "canary_timeout": "muted", "canceled": "muted", "rejected": "muted", "succeeded": "ok", "failed": "bad",
-    "errored": "bad",
-}
-MOVING = frozenset({"Updating", "queued", "running", "rolling_back", "canceling", "canary_analyzing", "canary_rejecting"})
 CHANGE_TONES = {
     "added": "ok", "changed": "info", "redeployed": "info", "downgraded": "warn", "removed": "bad", "same": "muted",
 }
@@ -70,27 +61,6 @@ def empty_state(content: str, icon_name: str, title: str, url: str = "", label: 
     text = mark_safe(content.strip())
     shown = {"icon_name": icon_name, "title": title, "text": text, "url": url, "label": label}
     return render_to_string("components/_empty.html", shown)
-
-
-def _badge(word: str, tone: str, moving: bool) -> SafeString:
-    return format_html(
-        '<span class="gs-badge gs-badge--{}"><span class="gs-dot{}"></span>{}</span>',
-        tone, " gs-dot--moving" if moving else "", word,
-    )
-
-
-@register.simple_tag
-def stage_badge(status: Any) -> SafeString:
-    """{% stage_badge "Updating" %}"""
-    word = str(getattr(status, "value", status))
-    return _badge(STAGE_WORDS.get(word, word), STAGE_TONES.get(word, "muted"), word in MOVING)
-
-
-@register.simple_tag
-def state_badge(rollout: Any) -> SafeString:
-    """{% state_badge rollout %}: the state of a rollout in words."""
-    state = str(rollout.state)
-    return _badge(rollout.get_state_display(), STATE_TONES.get(state, "muted"), state in MOVING)
 
 
 @register.simple_tag

@@ -16,6 +16,7 @@ from stages.canary.services import remake_canary
 from stages.core import ledger
 from stages.core.actions import actions_of
 from stages.core.scenarios import CanaryPlan, Weight, stored
+from stages.core.words import phrase_of
 from stages.models import Microservice, Release, Rollout, Scenario, Stage, Target
 from stages.plan.previews import Preview, preview_of, versions_of
 from stages.rollouts.create import RolloutRequest
@@ -94,7 +95,7 @@ def _running(actor: Actor, rollout: Rollout) -> Release:
     now = Release.objects.select_related("rollout__to_set").get(rollout=rollout)
     if "release_update" not in actions_of(now.rollout):
         raise Conflict(
-            f"Rollout {rollout.number} is {now.rollout.get_state_display().lower()}; only a gray version that runs is changed.",
+            f"Rollout {rollout.number} {phrase_of(now.rollout.state)}; only a gray version that runs is changed.",
             component="stage", message="freeze.stage.stage.error.conflict", code="freeze.stage.noCanary",
         )
     return now

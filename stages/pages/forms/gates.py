@@ -1,4 +1,4 @@
-"""Forms of stops and freeze windows: shape and choices; services judge."""
+"""Forms of stops and freeze windows. They check shape and choices; the services check the rest."""
 from __future__ import annotations
 
 from datetime import datetime
@@ -16,7 +16,7 @@ from stages.models import Stage
 from stages.models.governance import FreezeWindow
 
 _DAYS = [(str(number), name) for number, name in enumerate(DAYS)]
-_ROLLBACKS = "Rollbacks are how trouble ends, so they pass unless this is on."
+_ROLLBACKS = "Otherwise rollbacks can start: they end trouble."
 
 
 @cache
@@ -25,19 +25,19 @@ def _zones() -> list[tuple[str, str]]:
 
 
 class StopForm(PageForm):
-    """Why the line is stopped, and whether rollbacks are held back too."""
+    """Why promotions are stopped, and whether rollbacks are stopped too."""
 
     reason = forms.CharField(label="Why", max_length=1024, widget=forms.Textarea(attrs={"rows": 3}),
                              help_text="Everybody who wants to promote reads it.")
-    holds_rollbacks = forms.BooleanField(label="Hold back rollbacks too", required=False, help_text=_ROLLBACKS)
+    holds_rollbacks = forms.BooleanField(label="Stop rollbacks too", required=False, help_text=_ROLLBACKS)
 
 
 class WindowForm(PageForm):
     """A freeze window, once or weekly."""
 
     name = forms.CharField(max_length=128, help_text="Such as Weekend or Season start.")
-    stage = forms.ChoiceField(label="Holds for", required=False)
-    time_zone = forms.ChoiceField(label="Time zone", initial="UTC", help_text="All times below are by the clocks there.")
+    stage = forms.ChoiceField(label="Applies to", required=False)
+    time_zone = forms.ChoiceField(label="Time zone", initial="UTC", help_text="All times below are in this time zone.")
     weekly = forms.ChoiceField(label="How often", choices=[("", "Once"), ("1", "Every week")], required=False)
     starts = forms.DateTimeField(label="Begins", required=False, input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
                                  widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"))
@@ -47,7 +47,7 @@ class WindowForm(PageForm):
     from_time = forms.TimeField(label="at", required=False, widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
     to_day = forms.ChoiceField(label="Ends on", choices=_DAYS, initial="0", required=False)
     to_time = forms.TimeField(label="at", required=False, widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
-    holds_rollbacks = forms.BooleanField(label="Hold back rollbacks too", required=False, help_text=_ROLLBACKS)
+    holds_rollbacks = forms.BooleanField(label="Stop rollbacks too", required=False, help_text=_ROLLBACKS)
 
     def __init__(self, *args: Any, project: Project, window: FreezeWindow | None = None, **kwargs: Any) -> None:
         initial = _initial(window) if window else {}
@@ -59,19 +59,19 @@ class WindowForm(PageForm):
         self.fields["reason"].widget.attrs["class"] = "form-control"
 
     def clean(self) -> dict[str, Any]:
-        """Times of day as moments: what was typed is by the clocks of the time zone that was chosen."""
+        """Turn the typed times, which are in the chosen time zone, into moments."""
         sent = super().clean()
-        for shown, kept in (("starts", "starts_at"), ("ends", "ends_at")):
+        for shown, stored in (("starts", "starts_at"), ("ends", "ends_at")):
             typed = sent.get(shown)
-            sent[kept] = _moment(typed, sent["time_zone"]) if typed and sent.get("time_zone") else None
+            sent[stored] = _moment(typed, sent["time_zone"]) if typed and sent.get("time_zone") else None
         needed = ("from_time", "to_time") if sent.get("weekly") else ("starts", "ends")
         for name in needed:
             if not sent.get(name) and name not in self.errors:
-                self.add_error(name, "This is needed.")
+                self.add_error(name, "This field is required.")
         return sent
 
     def plan(self) -> WindowPlan:
-        """What was typed, as the service takes it."""
+        """The window, as the service takes it."""
         sent = self.cleaned_data
         weekly = bool(sent["weekly"])
         return WindowPlan(

@@ -1,12 +1,12 @@
-"""Lists inside a form: rows that are added, taken away and moved by buttons of the same form, with or without JavaScript.
+"""Lists inside a form: buttons of the form add, remove and move rows, with or without JavaScript.
 
-A button posts the whole form with `do`; the server answers the form as it was typed, with the row more or less. So
-nothing that was typed is lost, and there is one way that works everywhere.
+A button posts the whole form with `do`. The server answers with the form as it was typed, with one row more or less, so
+nothing that was typed is lost.
 """
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from django import forms
 from django.http import QueryDict
@@ -15,12 +15,12 @@ from gs2admin.dashboard.forms import PageForm
 
 DO = "do"
 ACTIONS = ("add", "remove", "up")
-# More rows than this are not read from a request; the services say what they take.
+# At most so many rows are read from a request. Each list allows fewer (Rows.most), so the form refuses before this cuts.
 MOST_READ = 60
 
 
 class RowForm(PageForm):
-    """One row. quiet: it is only shown again, so nothing is judged yet."""
+    """One row. quiet: it is only shown again, so it is not checked."""
 
     def __init__(self, *args: Any, quiet: bool = False, **kwargs: Any) -> None:
         self.quiet = quiet
@@ -33,20 +33,20 @@ class RowForm(PageForm):
         return None
 
     def value(self) -> dict[str, Any]:
-        """The row as the services take it; asked only when it is valid."""
+        """The row as the services take it. Call it only when the row is valid."""
         raise NotImplementedError
 
     @property
     def blank(self) -> bool:
-        """Nothing was typed, so it is no row."""
+        """Nothing was typed, so the row does not count."""
         return False
 
 
 class Rows:
     """The rows of one list: as they are stored, or as they were sent.
 
-    make(prefix=, data=, initial=, quiet=, kind=) makes a row's form; kinds: [(kind, what its button says)]. one, many: what
-    a row is called. A request that says nothing of the list (an older page, a program) leaves what is stored.
+    make(prefix=, data=, initial=, quiet=, kind=) makes a row's form. kinds: [(kind, text of its button)]. one: the name of a
+    row. most: how many rows are allowed. A request without the list (from an older page) leaves the stored rows as they are.
     """
 
     def __init__(
@@ -77,28 +77,28 @@ class Rows:
 
     @property
     def filled(self) -> list[RowForm]:
-        """The rows that say something."""
+        """The rows that are not blank."""
         return [form for form in self.forms if not form.blank]
 
-    def judge(self, *, needed: bool = False, at_all: bool = True) -> list[str]:
-        """Names of the rows that are not right yet. needed: one has to be there, so an empty one is judged too.
+    def check(self, *, needed: bool = False, at_all: bool = True) -> list[str]:
+        """Check the rows, and return the names of those with errors. needed: one row is required, so a blank one is checked too.
 
-        at_all: False where the list does not matter as the form stands. What is not judged says nothing.
+        at_all: False where the list is not used as the form stands; rows that are not checked show no errors.
         """
-        judged = (self.filled or (self.forms[:1] if needed else [])) if at_all and self.sent else []
+        checked = (self.filled or (self.forms[:1] if needed else [])) if at_all and self.sent else []
         for form in self.forms:
-            form.quiet = form not in judged
-        return [f"{self.one} {at + 1}" for at, form in enumerate(self.forms) if form in judged and not form.is_valid()]
+            form.quiet = form not in checked
+        return [f"{self.one} {at + 1}" for at, form in enumerate(self.forms) if form in checked and not form.is_valid()]
 
     def values(self) -> list[Any]:
-        """The rows as the services take them, after `judge` had nothing to say."""
+        """The rows as the services take them. Call it only when `check` has found no error."""
         return [form.value() for form in self.filled]
 
-    def focus(self, step: tuple[str, str, str] | None) -> None:
-        """Let the page open where the button was that made it: in the new row, at the moved one, or at the next to go."""
-        if step is None or step[1] != self.name:
+    def focus(self, pressed: Pressed | None) -> None:
+        """Focus the row that a button added or moved, or the button that adds rows after one was removed."""
+        if pressed is None or pressed.name != self.name:
             return
-        action, _, which = step
+        action, _, which = pressed
         if action == "remove" or not self.forms:
             self.focus_add = True
             return
@@ -114,21 +114,29 @@ def count_of(data: Mapping[str, Any], name: str) -> int:
     return min(int(sent), MOST_READ) if sent.isascii() and sent.isdigit() else 0
 
 
-def step_of(data: Mapping[str, Any]) -> tuple[str, str, str] | None:
-    """(action, list, which row or kind) of the button that was pressed; None where the form itself was sent."""
+class Pressed(NamedTuple):
+    """A button of a list. action: one of ACTIONS. name: the list. which: the number of the row, or the kind of the new one."""
+
+    action: str
+    name: str
+    which: str
+
+
+def pressed_of(data: Mapping[str, Any]) -> Pressed | None:
+    """The button that was pressed; None when the form itself was sent."""
     action, _, rest = data.get(DO, "").partition(":")
     name, _, which = rest.rpartition(":")
-    return (action, name, which) if action in ACTIONS and name else None
+    return Pressed(action, name, which) if action in ACTIONS and name else None
 
 
-def stepped(data: QueryDict, step: tuple[str, str, str], lists: Sequence[Rows]) -> QueryDict:
-    """What was sent, with the row added, taken away or moved one place up. What makes no sense changes nothing."""
-    action, name, which = step
+def after_press(data: QueryDict, pressed: Pressed, lists: Sequence[Rows]) -> QueryDict:
+    """What was sent, with the row added, removed or moved one place up. A step that does not fit changes nothing."""
+    action, name, which = pressed
     rows = next((found for found in lists if found.name == name), None)
     if rows is None:
         return data
     changed = data.copy()
-    there = [_taken(changed, f"{name}-{at}-") for at in range(count_of(data, name))]
+    there = [_pop_row(changed, f"{name}-{at}-") for at in range(count_of(data, name))]
     at = int(which) if which.isascii() and which.isdigit() else -1
     if action == "add" and which in dict(rows.kinds) and len(there) < rows.most:
         there.append(_fresh(rows, which))
@@ -143,12 +151,12 @@ def stepped(data: QueryDict, step: tuple[str, str, str], lists: Sequence[Rows]) 
     return changed
 
 
-def _taken(data: QueryDict, start: str) -> dict[str, list[str]]:
+def _pop_row(data: QueryDict, start: str) -> dict[str, list[str]]:
     return {key[len(start):]: data.pop(key) for key in list(data) if key.startswith(start)}
 
 
 def _fresh(rows: Rows, kind: str) -> dict[str, list[str]]:
-    """What a new row begins with."""
+    """The values of a new row."""
     form = rows.make(prefix="x", data=None, quiet=True, initial={}, kind=kind)
     found = {name: form.get_initial_for_field(field, name) for name, field in form.fields.items()}
     return {name: [str(value)] for name, value in found.items() if value not in (None, "", False)} | {"kind": [kind]}

@@ -1,4 +1,4 @@
-"""The rows of a scenario's form: its commands per phase, each of a step kind, and the metrics that judge a canary."""
+"""The rows of a scenario's form: its steps per phase, and the metrics that decide about a canary."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from stages.steps import KINDS
 
 MOST_COMMANDS, MOST_METRICS = 20, 10
 PHASE_TITLES = {
-    "pre": "Before", "deploy": "Deploy", "post": "After", "canary": "Canary: making the gray part", "switch": "Switch of colours",
+    "pre": "Before", "deploy": "Deploy", "post": "After", "canary": "Canary: deploying the canary", "switch": "Switch of colours",
 }
 ROW_NAMES = {"pre": "before", "deploy": "deploy", "post": "after", "canary": "canary", "switch": "switch"}
 BUTTONS = {
@@ -27,7 +27,7 @@ BUTTONS = {
 
 
 class CommandRow(RowForm):
-    """One step of a phase. A kind that this form has no fields for is kept as it is: `was` is its place in what is stored."""
+    """One step of a phase. A step of a kind without fields here stays as it is stored; `was` is its place in the stored list."""
 
     kind = forms.CharField(required=False, widget=forms.HiddenInput)
     was = forms.IntegerField(required=False, widget=forms.HiddenInput)
@@ -52,14 +52,14 @@ class CommandRow(RowForm):
 
     @property
     def shown(self) -> tuple[forms.BoundField | None, list[forms.BoundField], forms.BoundField | None]:
-        """What it does, its numbers, and what has a line of its own."""
+        """The first field, the fields that share a line, and the last field."""
         found = [field for field in self if not field.is_hidden]
         if not found:
             return None, [], None
         return found[0], found[1:-1], found[-1]
 
     def clean(self) -> dict[str, Any]:
-        """Put what the kind refuses beside the field that it is about; the service asks the same again."""
+        """Show what the kind refuses beside its field. The service checks it again."""
         sent = super().clean()
         if self.step_kind in FIRST_FIELD and not self.errors:
             try:
@@ -67,23 +67,23 @@ class CommandRow(RowForm):
             except Invalid as refusal:
                 field = refusal.extra.get("field")
                 self.add_error(field if field in self.fields else None, refusal.sentence)
-        elif self.step_kind not in FIRST_FIELD and self._kept(sent) is None:
-            self.add_error(None, "This step is not there any more. Take the row away, or open the scenario again.")
+        elif self.step_kind not in FIRST_FIELD and self._stored_row(sent) is None:
+            self.add_error(None, "This step no longer exists. Remove the row, or open the scenario again.")
         return sent
 
     @staticmethod
     def _config(sent: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in sent.items() if name not in {"kind", "was"}}
 
-    def _kept(self, sent: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    def _stored_row(self, sent: Mapping[str, Any]) -> Mapping[str, Any] | None:
         at = sent.get("was")
         found = self._stored[at] if at is not None and 0 <= at < len(self._stored) else None
         return found if found and found["kind"] == self.step_kind else None
 
     def value(self) -> dict[str, Any]:
-        """{"kind", "config"}."""
+        """The step as {"kind": …, "config": …}."""
         if self.step_kind not in FIRST_FIELD:
-            return dict(self._kept(self.cleaned_data))
+            return dict(self._stored_row(self.cleaned_data))
         return {"kind": self.step_kind, "config": self._config(self.cleaned_data)}
 
 
@@ -100,7 +100,7 @@ class MetricRow(RowForm):
     )
     better = forms.ChoiceField(label="Good is", choices=[("lower", "at most"), ("higher", "at least")], required=False)
     threshold = forms.FloatField(required=False, widget=forms.NumberInput(attrs={"step": "any"}))
-    weight = forms.IntegerField(label="Counts (times)", required=False, initial=1, min_value=1, max_value=100)
+    weight = forms.IntegerField(label="Weight", required=False, initial=1, min_value=1, max_value=100)
     label = ""
 
     def __init__(self, *args: Any, kind: str = "", **kwargs: Any) -> None:
@@ -114,12 +114,12 @@ class MetricRow(RowForm):
         return not any(self.data.get(self.add_prefix(name), "").strip() for name in ("name", "query", "base", "threshold"))
 
     @property
-    def numbers(self) -> list[forms.BoundField]:
-        """What fits on one line."""
+    def values_line(self) -> list[forms.BoundField]:
+        """The fields that share a line."""
         return [self["better"], self["threshold"], self["weight"]]
 
     def value(self) -> dict[str, Any]:
-        """As scenarios.Metric has it."""
+        """The fields of a core.scenarios.Metric."""
         sent = self.cleaned_data
         return {
             "name": sent["name"], "query": sent["query"], "base": sent["base"], "better": sent["better"] or "lower",
@@ -127,7 +127,7 @@ class MetricRow(RowForm):
         }
 
     def clean(self) -> dict[str, Any]:
-        """Put what the service would refuse beside its field."""
+        """Show what the service would refuse beside its field."""
         sent = super().clean()
         if not self.errors:
             try:
@@ -138,7 +138,7 @@ class MetricRow(RowForm):
 
 
 def command_rows(commands: Mapping[str, Any], data: QueryDict | None, *, quiet: bool) -> list[Rows]:
-    """The lists of all phases that every rollout has, and of the others where the scenario says something of them."""
+    """The lists of the phases that every rollout has, and of the other phases for which the scenario has steps."""
     offered = {"http": True, "command": settings.STEP_COMMANDS, "storage": settings.STEP_STORAGES,
                "kubernetes": settings.STEP_KUBECONFIGS}
     kinds = [(kind, label) for kind, label in BUTTONS.items() if offered[kind]]
@@ -153,13 +153,13 @@ def command_rows(commands: Mapping[str, Any], data: QueryDict | None, *, quiet: 
 
         found.append(Rows(
             phase, make, title=PHASE_TITLES[phase], one=ROW_NAMES[phase], kinds=kinds, most=MOST_COMMANDS, data=data, quiet=quiet,
-            stored=[{**part, "was": at} for at, part in enumerate(stored)], empty="As each target says.",
+            stored=[{**part, "was": at} for at, part in enumerate(stored)], empty="Each target's own step.",
         ))
     return found
 
 
 def metric_rows(metrics: Sequence[Mapping[str, Any]], data: QueryDict | None, *, quiet: bool) -> Rows:
-    """The list of metrics; a scenario without one begins with an empty row."""
+    """The list of metrics; a scenario without metrics starts with a blank row."""
     return Rows(
         "metrics", MetricRow, title="Metrics", one="metric", kinds=[("", "Add a metric")], most=MOST_METRICS, stored=metrics,
         data=data, quiet=quiet, spare=True,

@@ -1,7 +1,7 @@
-"""Forms of versions, stages and targets: shape and choices; services judge."""
+"""Forms of versions, stages and targets. They check shape and choices; the services check the rest."""
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from django import forms
 from django.conf import settings
@@ -18,12 +18,12 @@ PHASE_WORDS = {
     "pre": "Before: checks and preparations",
     "deploy": "Deploy: the new version goes out",
     "post": "After: checks and cleaning up",
-    "canary": "Canary: the gray part beside what runs (only for the strategy canary)",
+    "canary": "Canary: deployed beside what runs (only for the strategy canary)",
     "switch": "Switch: players go to the other colour (only for the strategy blue/green)",
 }
-# As a form shows them: what every rollout does, then what only some strategies do.
+# In the order of the form: the phases of every rollout, then those that only some strategies have.
 SHOWN_PHASES = sorted(ALL_PHASES, key=list(PHASE_WORDS).index)
-# The field that turns a phase on, by the kind of the target.
+# The field that switches a phase on, by the kind of the target.
 FIRST_FIELD = {"command": "command", "http": "url", "storage": "path", "kubernetes": "image"}
 
 
@@ -43,9 +43,9 @@ class VersionForm(PageForm):
 
 
 class NewVersionForm(VersionForm):
-    """The same, for a microservice that may be new."""
+    """A version of a microservice that may be new."""
 
-    microservice = _name("Microservice", "A name that is new makes a new microservice.")
+    microservice = _name("Microservice", "A new name creates a new microservice.")
     field_order = ["microservice", "version", "note"]
 
 
@@ -76,10 +76,19 @@ class StageForm(PageForm):
         return {**sent, "source": self.stages.get(sent["source"])}
 
 
-class TargetForm(PageForm):
-    """One target: its name, and per phase what is done. kind: one of FIRST_FIELD, chosen before the form is shown."""
+class PhaseFields(NamedTuple):
+    """The fields of a phase. first: switches the phase on. more: share a line. last: has its own line."""
 
-    name = _name("Name", "Where it deploys to, such as tokyo-cluster. Steps are told this name.")
+    title: str
+    first: forms.BoundField
+    more: list[forms.BoundField]
+    last: forms.BoundField
+
+
+class TargetForm(PageForm):
+    """One target: its name, and the step of each phase. kind: one of FIRST_FIELD, chosen before the form is shown."""
+
+    name = _name("Name", "Where it deploys to, such as tokyo-cluster. Steps get this name.")
 
     def __init__(self, *args: Any, kind: str, config: dict[str, Any] | None = None, **kwargs: Any) -> None:
         self.kind = kind
@@ -97,16 +106,16 @@ class TargetForm(PageForm):
             field.widget.attrs.pop("class", None)
             dress(field)
 
-    def phases(self) -> list[tuple[str, forms.BoundField, list[forms.BoundField], forms.BoundField]]:
-        """Per phase: its title, the field that turns it on, its others, and the last, which has a line of its own."""
+    def phases(self) -> list[PhaseFields]:
+        """The fields of each phase."""
         found = []
         for phase in SHOWN_PHASES:
             fields = [self[name] for name in self.fields if name.startswith(f"{phase}-")]
-            found.append((PHASE_WORDS[phase], fields[0], fields[1:-1], fields[-1]))
+            found.append(PhaseFields(PHASE_WORDS[phase], fields[0], fields[1:-1], fields[-1]))
         return found
 
     def config(self) -> dict[str, dict[str, Any] | None]:
-        """What was typed, by phase; None where the phase has nothing to do."""
+        """The typed settings by phase; None where the phase does nothing."""
         found: dict[str, dict[str, Any] | None] = {}
         first = FIRST_FIELD[self.kind]
         for phase in SHOWN_PHASES:
@@ -117,7 +126,7 @@ class TargetForm(PageForm):
         return found
 
     def clean(self) -> dict[str, Any]:
-        """Put what the kind refuses beside the field that it is about; the service asks the same again."""
+        """Show what the kind refuses beside its field. The service checks it again."""
         sent = super().clean()
         for phase, given in self.config().items():
             if given is None or any(name.startswith(f"{phase}-") for name in self.errors):
@@ -135,10 +144,10 @@ def _seconds(label: str, default: int) -> forms.IntegerField:
 
 
 def phase_fields(kind: str, phase: str, now: str) -> dict[str, forms.Field]:
-    """What a step of that kind is told, first what turns it on. now: the command that it has, allowed or not."""
+    """The fields of a step of that kind; the first switches it on. now: its stored command, which may not be allowed any more."""
     again = forms.BooleanField(
         label="May run again after a crash", required=False,
-        help_text="If its worker dies in the middle: run it once more, instead of ending the rollout with an error.",
+        help_text="If its worker dies meanwhile: run it again, instead of failing the rollout.",
     )
     if kind == "command":
         names = sorted({*settings.STEP_COMMANDS, *([now] if now else [])})
@@ -158,9 +167,9 @@ def phase_fields(kind: str, phase: str, now: str) -> dict[str, forms.Field]:
     )
     return {
         "url": address,
-        "timeout_s": _seconds("Given up after (s)", 60),
-        "request_timeout_s": _seconds("One answer within (s)", 10),
-        "poll_interval_s": _seconds("Asked again every (s)", 2),
+        "timeout_s": _seconds("Fails after (s)", 60),
+        "request_timeout_s": _seconds("Each answer within (s)", 10),
+        "poll_interval_s": _seconds("Polled every (s)", 2),
         "repeatable": again,
     }
 
@@ -193,6 +202,6 @@ def _kubernetes_fields() -> dict[str, forms.Field]:
         "deployment": word("Deployment", "{service}"),
         "container": word("Container", "{service}"),
         "service": word("Service (for the switch)", "{service}"),
-        "gray_replicas": forms.IntegerField(label="Gray replicas", required=False, initial=1, min_value=1, max_value=100),
-        "timeout_s": _seconds("Given up after (s)", 600),
+        "gray_replicas": forms.IntegerField(label="Canary replicas", required=False, initial=1, min_value=1, max_value=100),
+        "timeout_s": _seconds("Fails after (s)", 600),
     }

@@ -1,1 +1,1 @@
-"""Pages of stages and rollouts, one file per noun. They read, ask for rights, and call services; no rule lives here."""
+"""Pages of stages and rollouts, one file per noun. A view reads and calls services; the services check rights and rules."""

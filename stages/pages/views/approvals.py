@@ -1,4 +1,4 @@
-"""Approving and rejecting a rollout that waits, and the rule of a stage."""
+"""Approving and rejecting a rollout that waits for approval, and the approval rule of a stage."""
 from __future__ import annotations
 
 from typing import Any
@@ -19,6 +19,7 @@ from gs2admin.identity.rights import RIGHTS
 from stages.approval.reads import requirements_of, waiting_on
 from stages.approval.services import approve_rollout, reject_rollout, save_rule
 from stages.core.versions import differences, effective
+from stages.core.words import phrase_of
 from stages.models import Rollout
 from stages.models.governance import ApprovalRule
 from stages.pages.views.rollouts import rollout_of
@@ -31,22 +32,22 @@ _ROLES = [(role.value, role.label) for role in Role if role in RIGHTS["rollout.a
 
 
 class DecisionForm(PageForm):
-    """Approve or reject exactly what was shown."""
+    """Approve or reject exactly the preview that was shown."""
 
     digest = forms.CharField(widget=forms.HiddenInput, max_length=64, required=False)
     reason = forms.CharField(label="Why", required=False, max_length=1024, widget=forms.Textarea(attrs={"rows": 3}),
-                             help_text="Who asked for it reads it; it goes to the activity log too.")
+                             help_text="The requester reads it. It also goes to the activity log.")
 
 
 class RuleForm(PageForm):
     """How many must approve, and who may."""
 
     needed = forms.IntegerField(label="Approvals needed", min_value=0, max_value=10,
-                                help_text="By so many different people, never by who asked. 0: none is needed.")
+                                help_text="By so many different people; the requester does not count. 0: no approval is needed.")
     roles = forms.MultipleChoiceField(label="Whose approval counts", choices=_ROLES, required=False,
                                       widget=forms.CheckboxSelectMultiple)
     covers_rollbacks = forms.BooleanField(label="Rollbacks need it too", required=False,
-                                          help_text="Without this a rollback starts at once: it brings back what ran before.")
+                                          help_text="Otherwise a rollback starts at once; it brings back old versions.")
     reason = reason_field()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -57,7 +58,7 @@ class RuleForm(PageForm):
 @get_and_post
 @project_page("rollout.approve")
 def approve(request: HttpRequest, project: Project, number: int) -> HttpResponse:
-    """Show what was asked for, and approve exactly that."""
+    """Show the requested rollout, and approve exactly that."""
     return _decide(request, project, number, "approve", lambda row, sent: approve_rollout(
         actor=request.actor, rollout=row, reason=sent["reason"], digest=sent["digest"]))
 
@@ -65,7 +66,7 @@ def approve(request: HttpRequest, project: Project, number: int) -> HttpResponse
 @get_and_post
 @project_page("rollout.approve")
 def reject(request: HttpRequest, project: Project, number: int) -> HttpResponse:
-    """Show what was asked for, and end it."""
+    """Show the requested rollout, and reject it."""
     return _decide(request, project, number, "reject", lambda row, sent: reject_rollout(
         actor=request.actor, rollout=row, reason=sent["reason"]))
 
@@ -74,13 +75,13 @@ def _decide(request: HttpRequest, project: Project, number: int, verb: str, act)
     row = rollout_of(project, number)
     page = {"project": project.name, "number": row.number}
     if row.state != RolloutState.AWAITING_APPROVAL:
-        messages.info(request, f"Rollout {row.number} is {row.get_state_display().lower()}; it does not wait for approval.")
+        messages.info(request, f"Rollout {row.number} {phrase_of(row.state)}; it does not wait for approval.")
         return redirect("rollout", **page)
     form = DecisionForm(request.POST) if request.method == "POST" else DecisionForm(initial={"digest": row.approval.digest})
     refused, status = "", 200
     if request.method == "POST":
         if verb == "reject" and not request.POST.get("reason", "").strip():
-            form.add_error("reason", "Say why, for who asked for it.")
+            form.add_error("reason", "Say why: the requester reads it.")
         if form.is_valid():
             try:
                 now = act(row, form.cleaned_data)
@@ -110,14 +111,14 @@ def _done(now: Rollout, verb: str) -> str:
     if now.state == RolloutState.AWAITING_APPROVAL:
         return f"You approved rollout {now.number}. {now.approval.sentence}"
     if now.state == RolloutState.CANCELED:
-        return f"Rollout {now.number} could not start any more. {now.approval.sentence}"
+        return f"Rollout {now.number} {phrase_of(now.state)}. {now.approval.sentence}"
     return f"Rollout {now.number} is approved and starts."
 
 
 @get_and_post
 @project_page("approval.edit")
 def rule(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
-    """How many must approve a rollout of the stage."""
+    """How many people must approve a rollout of the stage, and who may."""
     row = stage_of(project, stage)
     now = ApprovalRule.objects.filter(stage=row).first()
     initial = {"needed": now.needed, "roles": now.roles, "covers_rollbacks": now.covers_rollbacks} if now else {
@@ -133,7 +134,7 @@ def rule(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
     return form_page(
         request, form, template="stages/approval_rule.html", title=f"Approval on {row.name}", button="Save", back=page, stage=row,
         crumbs=[(row.name, page), ("Approval", "")],
-        warning=f"Rollout {pending.number} waits for approval. It is judged by the new rule at once: with fewer approvals "
-                "needed it may start." if pending else "",
-        text="A rollout of this stage waits until enough people have approved it, whichever way it was asked for.",
+        warning=f"Rollout {pending.number} waits for approval. The new rule applies to it at once: when fewer approvals "
+                "are needed, it may start." if pending else "",
+        text="A rollout of this stage waits until enough people have approved it, however it was requested.",
     )

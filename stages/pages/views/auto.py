@@ -1,4 +1,4 @@
-"""Auto-promotion of a stage: its settings, and letting go after a rollback."""
+"""Auto-promotion of a stage: its settings, and releasing it after a rollback has held it."""
 from __future__ import annotations
 
 from django import forms
@@ -20,11 +20,11 @@ get_and_post = require_http_methods(["GET", "POST"])
 
 
 class AutoForm(PageForm):
-    """On or off, and for how long the source has to stay Active."""
+    """On or off, and the soak time: how long the source has to stay Active."""
 
-    enabled = forms.BooleanField(label="Promote by itself", required=False)
+    enabled = forms.BooleanField(label="Promote automatically", required=False)
     soak_min = forms.IntegerField(label="Soak time (min)", min_value=0, max_value=43_200, initial=30,
-                                  help_text="For so long the source has to stay Active, without another rollout.")
+                                  help_text="The source has to stay Active for so long, without another rollout.")
     reason = reason_field()
 
 
@@ -42,22 +42,23 @@ def settings(request: HttpRequest, project: Project, stage: str) -> HttpResponse
         saved = attempt(form, lambda: save_auto_promotion(
             actor=request.actor, stage=row, enabled=sent["enabled"], soak_s=sent["soak_min"] * 60, reason=sent["reason"]))
         if saved:
-            messages.success(request, f"{row.name} promotes itself from the next time its source becomes Active." if saved.enabled
-                             else f"{row.name} no longer promotes itself.")
+            on = f"{row.name} is promoted automatically from the next time its source becomes Active."
+            off = f"{row.name} is no longer promoted automatically."
+            messages.success(request, on if saved.enabled else off)
             return redirect(page)
     source = row.source.name if row.source_id else "its source"
     return form_page(
         request, form, title=f"Auto-promotion of {row.name}", button="Save", back=page,
         crumbs=[(row.name, page), ("Auto-promotion", "")],
         text=f"When {source} was promoted and stayed Active, {row.name} is promoted too, by the same rules as by hand: freeze "
-             "windows, stops of the line and approval. After a rollback of this stage it does nothing until somebody lets go.",
+             "windows, stops and approval. A rollback of this stage holds its auto-promotion until a person releases it.",
     )
 
 
 @get_and_post
 @project_page("stage.promote")
 def release(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
-    """Ask, then let the auto-promotion go on."""
+    """Ask for confirmation, then release the held auto-promotion."""
     row = stage_of(project, stage)
     now = AutoPromotion.objects.filter(stage=row).first()
     page = reverse("stage", kwargs={"project": project.name, "stage": row.name})
@@ -65,13 +66,13 @@ def release(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid() and attempt(form, lambda: end_hold(
         actor=request.actor, stage=row, reason=form.cleaned_data["reason"]
     )):
-        messages.success(request, f"{row.name} promotes itself again.")
+        messages.success(request, f"The auto-promotion of {row.name} is on again.")
         return redirect(page)
     source = row.source.name if row.source_id else "its source"
-    held = now.held_because if now and now.held_at else f"The auto-promotion of {row.name} is not held just now."
+    held = now.held_because if now and now.held_at else f"The auto-promotion of {row.name} is not held now."
     return confirm_page(
-        request, form, title=f"Let {row.name} promote itself again", button="Let go", back=page,
-        crumbs=[(row.name, page), ("Let go", "")],
+        request, form, title=f"Release the auto-promotion of {row.name}", button="Release", back=page,
+        crumbs=[(row.name, page), ("Release", "")],
         points=[held, f"If {source} was promoted since the last time, {row.name} follows within a few seconds.",
-                "What was rolled back does not come again by itself, only what is promoted after it."],
+                "The versions that were rolled back are not promoted automatically again, only later ones."],
     )

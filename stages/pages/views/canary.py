@@ -1,4 +1,4 @@
-"""What a person decides about a canary: accept, reject, or the next weight; each says first what it will do."""
+"""The decisions about a canary: accept, withdraw, or go to the next weight. Each page first says what will happen."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from gs2admin.identity.models import Project
 from stages.canary.services import accept_canary, advance_canary, reject_canary
 from stages.core.actions import actions_of
 from stages.core.scenarios import CanaryPlan, span, way_of
+from stages.core.words import phrase_of
 from stages.models import Rollout
 from stages.pages.forms.confirm import DecisionForm
 from stages.pages.views.rollouts import rollout_of
@@ -35,7 +36,7 @@ BUTTONS = {"accept": "Accept the canary", "reject": "Withdraw the canary", "adva
 @get_and_post
 @project_page("canary.decide")
 def decide(request: HttpRequest, project: Project, number: int, action: str) -> HttpResponse:
-    """Ask, then do it. action: accept, reject or advance."""
+    """Ask for confirmation, then carry out the decision. action: accept, reject or advance."""
     if action not in ACTS:
         raise Http404
     row = rollout_of(project, number)
@@ -56,7 +57,7 @@ def decide(request: HttpRequest, project: Project, number: int, action: str) -> 
     else:
         form = DecisionForm(initial={"seen": row.gray_weight})
     if name not in actions_of(row) or last:
-        what = "is at its last weight" if last and name in actions_of(row) else f"is {row.get_state_display().lower()}"
+        what = "is at its last weight" if last and name in actions_of(row) else phrase_of(row.state)
         messages.info(request, f"Rollout {row.number} {what}; there is nothing to decide.")
         return page
     return render(request, "stages/confirm_canary.html", {
@@ -70,18 +71,18 @@ def _points(row: Rollout, plan: CanaryPlan, action: str) -> list[str]:
     if action == "accept":
         return [
             f"{now} % of the players have the new versions now; everybody gets them.",
-            "The rest of the rollout runs: it deploys on all targets. From then on it cannot be canceled.",
-            f"When it has ended well, {stage} pins the new versions.",
+            "The rest of the rollout runs: it deploys to all targets. From then on it cannot be canceled.",
+            f"When it has succeeded, {stage} pins the new versions.",
         ]
     if action == "reject":
         return [
             f"The {now} % of the players who have the new versions go back to the old ones at once.",
-            "What was made for the canary is taken away again, last first.",
+            "What was made for the canary is removed, last first.",
             f"{stage} keeps the versions it pins now.",
         ]
     following = plan.weights[row.canary.weight_index + 1]
-    pause = f" After {span(following.pause_s)} it goes on by itself." if following.pause_s is not None else ""
+    pause = f" After {span(following.pause_s)} it goes on without a decision." if following.pause_s is not None else ""
     return [
         f"From {now} % to {following.percent} % of the players.{pause}",
-        f"The {now} % who have the new versions keep them; others are added.",
+        f"The {now} % who have the new versions keep them; more players get them.",
     ]

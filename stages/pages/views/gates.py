@@ -1,4 +1,4 @@
-"""What holds rollouts back: stopping the line and lifting the stop, freeze windows and their calendar."""
+"""Stops of promotions and freeze windows: the list, the forms, and the calendar."""
 from __future__ import annotations
 
 from django.contrib import messages
@@ -38,7 +38,7 @@ def _list(project: Project) -> str:
 @require_GET
 @project_page()
 def freezes(request: HttpRequest, project: Project) -> HttpResponse:
-    """Stops that are on, and all windows: those to come first, in order; then those that are over."""
+    """The stops that are on, and all windows: first those to come, in order, then those that are over."""
     now = timezone.now()
     rows = []
     for window in _windows(project):
@@ -59,21 +59,21 @@ def freezes(request: HttpRequest, project: Project) -> HttpResponse:
         "may_stop": can(request.actor, "line.stop", project),
         "may_resume": can(request.actor, "line.resume", project),
         "title": "Freezes", "crumbs": [("Freezes", "")],
-        "text": "When nothing is rolled out, and where the line is stopped just now.",
+        "text": "When no rollout may start, and where promotions are stopped now.",
     })
 
 
 @require_GET
 def feed(request: HttpRequest, project: str) -> HttpResponse:
-    """The windows as a calendar, for whoever is signed in or has a member's signed address."""
+    """The windows as a calendar, for a member who is signed in or who uses their own signed address."""
     row = Project.objects.filter(name=project).first()
-    key = request.GET.get("key", "")[:200]
+    key = request.GET.get("key", "")
     actor = calendar.reader_of(row, key) if row and key else None
     if actor is None and not key:
         if not request.user.is_authenticated:
             return sign_in_first(request)
         actor = person(request.user, door="browser")
-    missing = NotFound("There is no such calendar. Take its address anew from the page of freeze windows.")
+    missing = NotFound("There is no such calendar. Copy its address again from the page of freeze windows.")
     if row is None or actor is None:
         raise missing
     require(actor, "project.view", row)
@@ -94,7 +94,7 @@ def create(request: HttpRequest, project: Project) -> HttpResponse:
 @get_and_post
 @project_page("window.edit")
 def edit(request: HttpRequest, project: Project, pk: int) -> HttpResponse:
-    """Change a window; what was started already goes on."""
+    """Change a window; rollouts that run go on."""
     window = _window(project, pk)
     form = WindowForm(request.POST if request.method == "POST" else None, project=project, window=window)
     return _editor(request, project, form, window, title=f"Freeze window {window.name}", button="Save")
@@ -118,14 +118,14 @@ def _editor(request: HttpRequest, project: Project, form: WindowForm, window, *,
     return form_page(
         request, form, template="stages/freeze.html", title=title, button=button, back=_list(project), window=window,
         crumbs=[("Freezes", _list(project)), (window.name if window else "New", "")],
-        text="Nothing starts in a freeze window, by whichever door. Who may override it must say why.",
+        text="No rollout starts in a freeze window, however it is requested. People who may override it must say why.",
     )
 
 
 @get_and_post
 @project_page("window.edit")
 def delete(request: HttpRequest, project: Project, pk: int) -> HttpResponse:
-    """Ask, then take a window away."""
+    """Ask for confirmation, then remove a window."""
     window = _window(project, pk)
     form = ReasonForm(request.POST) if request.method == "POST" else ReasonForm()
     if request.method == "POST" and form.is_valid():
@@ -135,8 +135,8 @@ def delete(request: HttpRequest, project: Project, pk: int) -> HttpResponse:
     return confirm_page(
         request, form, title=f"Remove {window.name}", button="Remove window", back=_list(project),
         crumbs=[("Freezes", _list(project)), (window.name, "")],
-        points=[f"{in_words(window)}.", "Rollouts can start in these hours again, from now on.",
-                "It also leaves the calendars that are subscribed to it."],
+        points=[f"{in_words(window)}.", "From now on, rollouts can start in these hours again.",
+                "It also disappears from the calendars of those who subscribed."],
     )
 
 
@@ -152,41 +152,41 @@ def _after(project: Project, stage: Stage | None) -> str:
 @get_and_post
 @project_page("line.stop")
 def stop(request: HttpRequest, project: Project) -> HttpResponse:
-    """Ask why, then stop the line: of ?stage=, else of all stages."""
+    """Ask why, then stop promotions: to ?stage=, else to all stages."""
     stage = _stage(request, project)
     where = stage.name if stage else "all stages"
     form = StopForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid() and attempt(form, lambda: stop_promotions(
         actor=request.actor, project=project, stage=stage, **form.cleaned_data
     )):
-        messages.success(request, f"The line is stopped on {where}. Nothing starts there until somebody lifts the stop.")
+        messages.success(request, f"Promotions to {where} are stopped. No rollout starts there until a person lifts the stop.")
         return redirect(_after(project, stage))
     return confirm_page(
-        request, form, title=f"Stop the line on {where}", button="Stop the line", back=_after(project, stage),
+        request, form, title=f"Stop promotions to {where}", button="Stop promotions", back=_after(project, stage),
         crumbs=[("Freezes", _list(project)), ("Stop", "")],
         points=[f"From now on no rollout starts on {where}: not from here, not from game servers or build pipelines, "
-                "not by itself.", "A rollout that runs already goes on; cancel it on its own page.",
-                "It stays so until a producer or an admin lifts the stop."],
+                "not automatically.", "A rollout that runs already goes on; you can cancel it on its own page.",
+                "The stop lasts until a producer or an admin lifts it."],
     )
 
 
 @get_and_post
 @project_page("line.resume")
 def resume(request: HttpRequest, project: Project) -> HttpResponse:
-    """Ask, then lift the stop of ?stage=, else the one of all stages."""
+    """Ask for confirmation, then lift the stop of ?stage=, else the one of all stages."""
     stage = _stage(request, project)
     where = stage.name if stage else "all stages"
     form = ReasonForm(request.POST) if request.method == "POST" else ReasonForm()
     if request.method == "POST" and form.is_valid() and attempt(form, lambda: resume_promotions(
         actor=request.actor, project=project, stage=stage, reason=form.cleaned_data["reason"]
     )):
-        messages.success(request, f"The stop of {where} is lifted.")
+        messages.success(request, f"The stop of promotions to {where} is lifted.")
         return redirect(_after(project, stage))
     stops = [gate.sentence for gate in closed(project.pk)
              if gate.kind == "stop" and gate.stage_id == (stage.pk if stage else None)]
     return confirm_page(
-        request, form, title=f"Lift the stop of {where}", button="Lift the stop", back=_after(project, stage),
+        request, form, title=f"Lift the stop of promotions to {where}", button="Lift the stop", back=_after(project, stage),
         crumbs=[("Freezes", _list(project)), ("Lift", "")],
-        points=[*(stops or [f"The line of {where} is not stopped just now."]),
-                "Rollouts can start again at once, also those that start by themselves."],
+        points=[*(stops or [f"Promotions to {where} are not stopped now."]),
+                "Rollouts can start again at once, also automatic ones."],
     )

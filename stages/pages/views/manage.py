@@ -1,4 +1,4 @@
-"""Making, changing and deleting a stage."""
+"""Creating, changing and deleting a stage."""
 from __future__ import annotations
 
 from django.contrib import messages
@@ -27,7 +27,7 @@ def create(request: HttpRequest, project: Project) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         stage = attempt(form, lambda: create_stage(actor=request.actor, project=project, **form.values()))
         if stage:
-            messages.success(request, f"{stage.name} is made. It pins nothing yet; promote it to give it its first versions.")
+            messages.success(request, f"{stage.name} is created. It pins nothing yet; promote it to give it its first versions.")
             return redirect("stage", project=project.name, stage=stage.name)
     return form_page(
         request, form, title="New stage", button="Create stage", crumbs=[("New stage", "")],
@@ -39,7 +39,7 @@ def create(request: HttpRequest, project: Project) -> HttpResponse:
 @get_and_post
 @project_page("stage.edit")
 def edit(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
-    """Name, source and place; from here to the targets and to deleting it."""
+    """The name, source and place of a stage, with links to its targets and to deleting it."""
     row = stage_of(project, stage)
     facts = {"name": row.name, "source": row.source.name if row.source_id else "", "sort_number": row.sort_number}
     form = StageForm(request.POST if request.method == "POST" else None, project=project, stage=row, initial=facts)
@@ -53,14 +53,14 @@ def edit(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
         request, form, template="stages/edit.html", title=f"Edit {row.name}", button="Save", back=page, stage=row,
         may_rule=can(request.actor, "approval.edit", project),
         crumbs=[(row.name, page), ("Edit", "")],
-        text="Nothing is deployed by this; the next promote follows what is written here.",
+        text="Saving deploys nothing; the next promote uses these settings.",
     )
 
 
 @get_and_post
 @project_page("stage.edit")
 def delete(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
-    """Ask, then take a stage away."""
+    """Ask for confirmation, then delete a stage."""
     row = stage_of(project, stage)
     form = ReasonForm(request.POST) if request.method == "POST" else ReasonForm()
     if request.method == "POST" and form.is_valid():
@@ -76,9 +76,9 @@ def delete(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
         request, form, title=f"Delete {row.name}", button="Delete stage", back=page,
         crumbs=[(row.name, page), ("Delete", "")],
         points=[
-            f"{row.name} leaves the board, and programs that ask for it are told that it does not exist.",
-            f"Its {pinned} pinned version{'' if pinned == 1 else 's'} and its targets go with it; nothing that runs is stopped.",
-            "Its rollouts and their output stay readable. A stage that feeds another one, or that is being updated, is kept.",
-            "This cannot be taken back; a new stage of the same name begins empty.",
+            f"{row.name} leaves the board, and programs that name it get an error.",
+            f"Its {pinned} pinned version{'' if pinned == 1 else 's'} and its targets are deleted; what runs keeps running.",
+            "Its rollouts and their output stay readable. A stage that is updating, or is a source, cannot be deleted.",
+            "This cannot be undone; a new stage of the same name starts empty.",
         ],
     )

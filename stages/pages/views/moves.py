@@ -1,4 +1,4 @@
-"""Promote, roll back, cancel, retry: a page that says what will happen, and the button that does it."""
+"""Promote, roll back, cancel, retry: each page says what will happen, and its button does it."""
 from __future__ import annotations
 
 from collections import Counter
@@ -20,10 +20,11 @@ from stages.approval.reads import requirements_of
 from stages.core.actions import actions_of
 from stages.core.status import status_of
 from stages.core.versions import differences, effective
+from stages.core.words import phrase_of
 from stages.gates.reads import blocking, closed
 from stages.models import Rollout, Stage
 from stages.pages.forms.confirm import ConfirmForm, RetryForm
-from stages.pages.typical_duration import usual_seconds
+from stages.pages.typical_duration import typical_seconds
 from stages.pages.views.rollouts import rollout_of
 from stages.pages.views.stage import stage_of
 from stages.plan.previews import Preview, failing_step, preview_promote, preview_rollback, unsure_services, versions_of
@@ -37,7 +38,7 @@ get_and_post = require_http_methods(["GET", "POST"])
 @get_and_post
 @project_page("stage.promote")
 def promote(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
-    """What promoting would change; confirming starts exactly that."""
+    """The preview of a promote; confirming it starts exactly that."""
     row = stage_of(project, stage)
     return _confirm(request, project, row, "promote", preview_promote, lambda **sent: promote_stage(
         actor=request.actor, stage=row, **sent
@@ -47,7 +48,7 @@ def promote(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
 @get_and_post
 @project_page("stage.rollback")
 def rollback(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
-    """What rolling back would restore: ?to=previous (before the last success) or ?to=pinned (after a failure)."""
+    """The preview of a rollback to ?to=previous (before the last success) or ?to=pinned (after a failure)."""
     row = stage_of(project, stage)
     to = "pinned" if request.GET.get("to") == "pinned" else "previous"
     return _confirm(
@@ -62,7 +63,7 @@ def _confirm(
     request: HttpRequest, project: Project, stage: Stage, kind: str, look: Callable[[Stage], Preview],
     start: Callable[..., Rollout], context: dict[str, Any],
 ) -> HttpResponse:
-    """GET shows the preview; POST starts it, or shows the new preview with a banner that says what moved."""
+    """GET shows the preview. POST starts it, or shows the new preview with a note that says what changed."""
     if request.method == "GET" and status_of(stage) == StageStatus.UPDATING:
         live = Rollout.objects.live().filter(stage=stage).first()
         if live:
@@ -93,7 +94,7 @@ def _confirm(
                 moved, status = refusal.sentence, 400
         else:
             status = 400
-            reason = str(request.POST.get("reason", ""))[:1024]
+            reason = request.POST.get("reason", "")
             moved = "; ".join(error for errors in form.errors.values() for error in errors) or (
                 "The page was incomplete, so nothing was started. Look at the preview and confirm again."
             )
@@ -107,12 +108,13 @@ def _confirm(
     return render(request, "stages/confirm_move.html", {
         **context, **preview_context(preview), "kind": kind, "form": form, "moved": moved,
         "needs": requirements_of(stage, preview.kind, preview.scenario),
-        **_gates(request, project, stage, kind), **_news(request, preview), "usual_s": usual_seconds([stage.pk]).get(stage.pk),
+        **_gates(request, project, stage, kind), **_news(request, preview),
+        "typical_s": typical_seconds([stage.pk]).get(stage.pk),
     }, status=status)
 
 
 def _gates(request: HttpRequest, project: Project, stage: Stage, kind: str) -> dict[str, Any]:
-    """What holds this back now, and whether this person may start it all the same."""
+    """The gates that stop this rollout now, and whether this person may override or lift them."""
     return {
         "gates": blocking(closed(project.pk), stage.pk, kind),
         "may_override": can(request.actor, "gate.override", project),
@@ -121,14 +123,14 @@ def _gates(request: HttpRequest, project: Project, stage: Stage, kind: str) -> d
 
 
 def _news(request: HttpRequest, preview: Preview) -> dict[str, Any]:
-    """Which changes are new and which are gone since the page that was sent. Shown as text, trusted for nothing."""
-    seen = request.POST.getlist("seen")[:500]
+    """The changes that are new, and those that are gone, since the page that was sent. Its texts are only shown again."""
+    seen = request.POST.getlist("seen")
     now = [change.sentence for change in preview.effective]
-    return {"news": [text for text in now if text not in seen], "gone_since": [text[:300] for text in seen if text not in now]}
+    return {"news": [text for text in now if text not in seen], "gone_since": [text for text in seen if text not in now]}
 
 
 def preview_context(preview: Preview) -> dict[str, Any]:
-    """What the template of a preview needs."""
+    """The context for the template of a preview."""
     changed = preview.effective
     phases = [phase for phase in PHASES if any(target.config.get(phase) is not None for target in preview.targets)]
     how = [
@@ -151,7 +153,7 @@ def preview_context(preview: Preview) -> dict[str, Any]:
 @get_and_post
 @project_page("rollout.cancel")
 def cancel(request: HttpRequest, project: Project, number: int) -> HttpResponse:
-    """Ask a rollout to stop, after saying what that means."""
+    """Ask for confirmation, then cancel a rollout."""
     row = rollout_of(project, number)
     page = {"project": project.name, "number": row.number}
     if request.method == "POST":
@@ -163,12 +165,12 @@ def cancel(request: HttpRequest, project: Project, number: int) -> HttpResponse:
                 messages.warning(request, conflict.sentence)
             else:
                 messages.success(request, f"Rollout {row.number} is canceled." if now.ended_at else
-                                 f"Rollout {row.number} was asked to stop; it does so within a few seconds.")
+                                 f"Rollout {row.number} stops within a few seconds.")
             return redirect("rollout", **page)
     else:
         form = ReasonForm()
         if "cancel" not in actions_of(row):
-            messages.info(request, f"Rollout {row.number} is {row.get_state_display().lower()}; there is nothing to cancel.")
+            messages.info(request, f"Rollout {row.number} {phrase_of(row.state)}; there is nothing to cancel.")
             return redirect("rollout", **page)
     running = row.steps.filter(state="running").first()
     return render(request, "stages/confirm_cancel.html", {"rollout": row, "form": form, "running": running})
@@ -177,11 +179,11 @@ def cancel(request: HttpRequest, project: Project, number: int) -> HttpResponse:
 @get_and_post
 @project_page("rollout.retry")
 def retry(request: HttpRequest, project: Project, number: int) -> HttpResponse:
-    """Start the same again as a new rollout, after saying what it will do."""
+    """Ask for confirmation, then start a new rollout that tries the same again."""
     row = rollout_of(project, number)
     page = {"project": project.name, "number": row.number}
     if "retry" not in actions_of(row):
-        messages.info(request, f"Rollout {row.number} is {row.get_state_display().lower()}; only one that failed can be retried.")
+        messages.info(request, f"Rollout {row.number} {phrase_of(row.state)}; only one that failed can be retried.")
         return redirect("rollout", **page)
     found = chances(row, row.steps.order_by("position"))
     may_skip = found.failed is not None and can(request.actor, "rollout.skip", project)

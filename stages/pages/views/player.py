@@ -1,4 +1,4 @@
-"""What stages add to a player's page: the versions this player gets, and whether a canary is among them."""
+"""The part of a player's page that stages add: the versions that this player gets, and whether they are a canary's."""
 from __future__ import annotations
 
 from typing import Any
@@ -13,7 +13,7 @@ SHOWN = 20
 
 
 def _splits(project: Project) -> list[tuple[str, Split]]:
-    """The stages that pin something or have a canary up, the last one of the board (live, as a rule) first."""
+    """The stages that pin versions or have a canary up, the last one of the board first: it is usually live."""
     found = [(name, split) for name, split in read_all(project.pk) if split.set_id or split.rollout]
     return found[::-1]
 
@@ -30,20 +30,20 @@ def _revision(project: Project, user_id: str) -> Revision:
 
 @fact
 def gray(project: Project, user_id: str) -> list[str]:
-    """Of which rollouts the player has the new versions before the others."""
+    """The canaries whose new versions the player gets."""
     return [f"gets the canary of rollout {found.split.rollout} on {name}"
             for name, found in _resolved(project, user_id, limit=SHOWN) if found.gray]
 
 
 def versions(request: HttpRequest, project: Project, user_id: str) -> dict[str, Any]:
-    """Per stage the versions, with those marked that only a part of the players has."""
+    """The versions per stage, at most SHOWN stages; those that only a part of the players has are marked."""
     stages = [
         {"name": name, "found": found, "percent": None if found.place is None else f"{found.place / 100:.2f}",
          "versions": [(service, version, found.stable.get(service) != version)
                       for service, version in sorted(found.versions.items())]}
         for name, found in _resolved(project, user_id, limit=SHOWN)
     ]
-    # What is open: where this player differs from others; else the stage that most players are on.
+    # Open: the stages where this player gets a canary; else the first one.
     opened = [each for each in stages if each["found"].gray] or stages[:1]
     return {"stages": [(each, each in opened) for each in stages]}
 

@@ -1,4 +1,4 @@
-"""Which versions does a player get on each stage, and why?"""
+"""The versions that a player gets on each stage, and why."""
 from __future__ import annotations
 
 from typing import Any
@@ -19,18 +19,21 @@ SHOWN = 20
 @require_GET
 @project_page()
 def resolve(request: HttpRequest, project: Project) -> HttpResponse:
-    """The page: ?userId= names the player, ?stage= one stage; without, every stage with a canary, or all."""
+    """The page. ?userId= names the player, ?stage= one stage; without it, all stages are shown, at most SHOWN."""
     user_id, wanted = text_of(request, "userId"), text_of(request, "stage")
     splits = read_all(project.pk)
     names = [name for name, _ in splits]
-    shown = [(name, split) for name, split in splits if not wanted or name == wanted][:SHOWN] if user_id else []
+    matching = [(name, split) for name, split in splits if not wanted or name == wanted] if user_id else []
+    shown, hidden = matching[:SHOWN], len(matching[SHOWN:])
     load_sets(set_id for _, split in shown for set_id in (split.set_id, split.gray_set_id))
-    found = [{"name": name, **_told(resolve_in(split, user_id))} for name, split in shown]
-    return render(request, "stages/resolve.html", {"user_id": user_id, "names": names, "wanted": wanted, "found": found})
+    found = [{"name": name, **_context(resolve_in(split, user_id))} for name, split in shown]
+    return render(request, "stages/resolve.html", {
+        "user_id": user_id, "names": names, "wanted": wanted, "found": found, "hidden": hidden,
+    })
 
 
-def _told(found: Resolution) -> dict[str, Any]:
-    """What the page says about one stage."""
+def _context(found: Resolution) -> dict[str, Any]:
+    """What the page shows of one stage."""
     changes = effective(differences(found.stable, found.versions)) if found.gray else []
     return {
         "found": found, "split": found.split, "changes": changes,

@@ -16,7 +16,7 @@ from gs2admin.identity.models import Project
 from stages.models import Output, Rollout
 from stages.pages.output import line_html, line_text
 from stages.pages.rollout_filters import RolloutFilter
-from stages.pages.rollout_page import asker_of, parts_context, rights_of
+from stages.pages.rollout_page import parts_context, requester_of, rights_of
 
 PAGE = 50
 LINES = 500
@@ -39,7 +39,7 @@ def rollout_of(project: Project, number: int) -> Rollout:
 @require_GET
 @project_page()
 def rollouts(request: HttpRequest, project: Project) -> HttpResponse:
-    """All rollouts, newest first; filters and place are in the address."""
+    """All rollouts, newest first; the address holds the filters and the place in the list."""
     form = RolloutFilter(request.GET, project=project)
     rows = form.rows().select_related("stage")
     before = number_of(request)
@@ -53,8 +53,8 @@ def rollouts(request: HttpRequest, project: Project) -> HttpResponse:
     }, status=200 if form.is_valid() else 400)
 
 
-def _lines(row: Rollout, *, before: int | None = None, after: int | None = None) -> tuple[list[Output], int | None]:
-    """At most LINES pieces of output in order, and the cursor of the page before them (None at the start).
+def _output(row: Rollout, *, before: int | None = None, after: int | None = None) -> tuple[list[Output], int | None]:
+    """At most LINES lines of output in order, and the cursor of those before them (None at the start).
 
     before, after: exclusive sequence numbers; without them the last ones.
     """
@@ -77,15 +77,15 @@ def _cursor(request: HttpRequest) -> int | None:
 @require_GET
 @project_page()
 def rollout(request: HttpRequest, project: Project, number: int) -> HttpResponse:
-    """The page: what, who, why, how far, what it prints."""
+    """The page of one rollout: its facts, its progress and its output."""
     row = rollout_of(project, number)
     before = _cursor(request)
-    lines, earlier = _lines(row, before=before)
-    rights = rights_of(request.actor, project, asker_of(row.requested_by_kind, row.requested_by_id, row.requested_by))
+    lines, earlier = _output(row, before=before)
+    rights = rights_of(request.actor, project, requester_of(row.requested_by_kind, row.requested_by_id, row.requested_by))
     context: dict[str, Any] = parts_context(row, rights)
     return render(request, "stages/rollout.html", {
         **context,
-        "lines_html": mark_safe("".join(line_html(line) for line in lines)),  # escaped piece by piece in stages.pages.output
+        "lines_html": mark_safe("".join(line_html(line) for line in lines)),  # line_html escapes it
         "earlier": earlier,
         "past": before is not None,
         "seq": lines[-1].seq if lines else 0,
@@ -95,10 +95,10 @@ def rollout(request: HttpRequest, project: Project, number: int) -> HttpResponse
 
 @require_GET
 @project_page()
-def rollout_lines(request: HttpRequest, project: Project, number: int) -> HttpResponse:
-    """The lines before ?before=, for "Show earlier lines"."""
+def rollout_output(request: HttpRequest, project: Project, number: int) -> HttpResponse:
+    """The output before ?before=, for "Show earlier output"."""
     row = rollout_of(project, number)
-    lines, earlier = _lines(row, before=_cursor(request))
+    lines, earlier = _output(row, before=_cursor(request))
     return render(request, "stages/_earlier.html", {
         "rollout": row, "earlier": earlier, "lines_html": mark_safe("".join(line_html(line) for line in lines)),
     })
@@ -107,13 +107,13 @@ def rollout_lines(request: HttpRequest, project: Project, number: int) -> HttpRe
 @require_GET
 @project_page()
 def rollout_text(request: HttpRequest, project: Project, number: int) -> StreamingHttpResponse:
-    """The whole output as text, streamed."""
+    """All output as text, streamed."""
     row = rollout_of(project, number)
 
     def stream() -> Iterator[str]:
         after = 0
         while True:
-            lines, _ = _lines(row, after=after)
+            lines, _ = _output(row, after=after)
             if not lines:
                 return
             yield "".join(line_text(line) for line in lines)

@@ -48,14 +48,14 @@ def _scenario(stage: Stage, pk: int) -> Scenario:
 @get_and_post
 @project_page("stage.edit")
 def scenarios(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
-    """All scenarios with what each does, and which one promote and rollback use; POST chooses that one."""
+    """All scenarios, what each does, and the one that promote and rollback use. POST chooses that one."""
     row = _stage(project, stage)
     if request.method == "POST":
         wanted = request.POST.get("scenario", "")
         chosen = _scenario(row, int(wanted)) if wanted.isdigit() and len(wanted) < 19 else None
         use_scenario(actor=request.actor, stage=row, scenario=chosen)
-        said = f"with {chosen.name}" if chosen else "the plain way, without a scenario"
-        messages.success(request, f"{row.name} is promoted and rolled back {said} from now on.")
+        how = f"with {chosen.name}" if chosen else "without a scenario"
+        messages.success(request, f"{row.name} is promoted and rolled back {how} from now on.")
         return redirect(_address(row))
     count = row.targets.count()
     found = []
@@ -64,7 +64,7 @@ def scenarios(request: HttpRequest, project: Project, stage: str) -> HttpRespons
         found.append((each, sentences(way_of(frozen(each)), count)))
     return render(request, "stages/scenarios.html", {
         "stage": row, "scenarios": found, "plain": sentences(Way(), count), "title": f"Scenarios of {row.name}",
-        "text": "How a rollout of this stage proceeds. A rollout that runs keeps the scenario it began with.",
+        "text": "How a rollout of this stage proceeds. A rollout that runs keeps the scenario that it started with.",
         "crumbs": [(row.name, _address(row, "stage")), ("Scenarios", "")],
     })
 
@@ -80,7 +80,7 @@ def create(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
             actor=request.actor, stage=row, use=form.cleaned_data["use"], reason=form.cleaned_data["reason"], **form.facts()
         ))
         if made:
-            messages.success(request, f"{made.name} is made.")
+            messages.success(request, f"{made.name} is created.")
             return redirect(_address(row))
     return _editor(request, row, form, title=f"New scenario of {row.name}", button="Create scenario", last="New")
 
@@ -98,7 +98,7 @@ def edit(request: HttpRequest, project: Project, stage: str, pk: int) -> HttpRes
             seen=form.cleaned_data["revision"], **form.facts(),
         ))
         if saved:
-            messages.success(request, f"{saved.name} is saved. Rollouts that run now go on as they began.")
+            messages.success(request, f"{saved.name} is saved. Rollouts that run now go on as they started.")
             return redirect(_address(row))
     return _editor(request, row, form, title=f"Scenario {now.name}", button="Save", last=now.name)
 
@@ -114,7 +114,7 @@ def _editor(request: HttpRequest, stage: Stage, form: ScenarioForm, *, title: st
 @get_and_post
 @project_page("stage.edit")
 def delete(request: HttpRequest, project: Project, stage: str, pk: int) -> HttpResponse:
-    """Ask, then take a scenario away."""
+    """Ask for confirmation, then delete a scenario."""
     row = _stage(project, stage)
     now = _scenario(row, pk)
     form = ReasonForm(request.POST) if request.method == "POST" else ReasonForm()
@@ -129,11 +129,9 @@ def delete(request: HttpRequest, project: Project, stage: str, pk: int) -> HttpR
         request, form, title=f"Delete scenario {now.name}", button="Delete scenario", back=_address(row),
         crumbs=_crumbs(row, (now.name, "")),
         points=[
-            f"{row.name} is promoted and rolled back the plain way from then on: one microservice after the other, without undo."
+            f"{row.name} is then promoted and rolled back without a scenario: one microservice after the other, without undo."
             if row.scenario_id == now.pk else f"{row.name} does not use it for promote and rollback.",
-            "Programs that name it are told that it does not exist.",
-            "Rollouts that used it keep their copy; one that runs now goes on as it began.",
+            "Programs that name it get an error.",
+            "Rollouts that used it keep their copy; one that runs now goes on as it started.",
         ],
     )
-
-

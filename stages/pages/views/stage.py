@@ -1,4 +1,4 @@
-"""One stage: what it pins against what a promote would give it, how it is deployed, and its history."""
+"""One stage: its pins and what a promote would change, how it is deployed, and its history."""
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
@@ -17,7 +17,7 @@ from stages.core.versions import differences, effective
 from stages.gates.reads import blocking, closed
 from stages.models import Rollout, Scenario, Stage
 from stages.models.governance import AutoPromotion
-from stages.pages.typical_duration import usual_seconds
+from stages.pages.typical_duration import typical_seconds
 from stages.plan.previews import source_versions, unsure_services, versions_of
 from stages.states import StageStatus
 
@@ -25,7 +25,7 @@ HISTORY = 10
 
 
 def stage_of(project: Project, name: str) -> Stage:
-    """The project's stage of that name, with its source, its set and what decides its status. Raises NotFound."""
+    """The project's stage of that name, with its source, its sets and its last rollout. Raises NotFound."""
     row = (
         Stage.objects.existing(project.pk).with_last_rollout()
         .select_related("source", "current_set", "idle_set", "scenario").filter(name=name).first()
@@ -61,10 +61,10 @@ def stage(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
         "changed": changed,
         "same": [change for change in changes if change.kind == "same"],
         "targets": (targets := list(row.targets.all())),
-        "said": sentences(way_of(frozen(_scenario(row))), len(targets)),
+        "sentences": sentences(way_of(frozen(_scenario(row))), len(targets)),
         "fed": list(row.fed.filter(deleted_at=None).order_by("sort_number", "name")),
         "history": list(Rollout.objects.filter(stage=row).order_by("-id").select_related("from_set", "to_set")[:HISTORY]),
-        "usual_s": usual_seconds([row.pk]).get(row.pk),
+        "typical_s": typical_seconds([row.pk]).get(row.pk),
         "may_promote": can(request.actor, "stage.promote", project) and status != StageStatus.UPDATING,
         "may_rollback": can(request.actor, "stage.rollback", project) and status != StageStatus.UPDATING and last,
         "may_cancel": "cancel" in actions and can(request.actor, "rollout.cancel", project),

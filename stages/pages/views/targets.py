@@ -1,4 +1,4 @@
-"""The targets of a stage: where and how its microservices are deployed."""
+"""The targets of a stage: where its microservices are deployed, and how."""
 from __future__ import annotations
 
 from typing import Any
@@ -60,7 +60,7 @@ def _show_key_once(request: HttpRequest, target: Target) -> None:
 @require_GET
 @project_page("stage.edit")
 def targets(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
-    """The list in the order in which a rollout goes through it."""
+    """The targets in the order in which a rollout goes through them."""
     row = _stage(project, stage)
     found = list(row.targets.all())
     return render(request, "stages/targets.html", {
@@ -95,7 +95,7 @@ def _summary(target: Target) -> list[tuple[str, str]]:
 @get_and_post
 @project_page("stage.edit")
 def create(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
-    """A new target of the kind that the address names: ?kind=command or ?kind=http."""
+    """A new target of the kind ?kind=, one of KINDS_OFFERED."""
     row = _stage(project, stage)
     kind = request.GET.get("kind", "")
     if kind not in KINDS_OFFERED:
@@ -124,7 +124,7 @@ def _editor(request: HttpRequest, stage: Stage, form: TargetForm, now: Target | 
             was=now.name if now else "", reason=sent["reason"],
         ))
         if saved:
-            messages.success(request, f"{saved.name} is saved. Rollouts that run now go on as they began.")
+            messages.success(request, f"{saved.name} is saved. Rollouts that run now go on as they started.")
             if saved.kind == "http" and (now is None or now.uid != saved.uid):
                 _show_key_once(request, saved)
                 return redirect("target-edit", project=stage.project.name, stage=stage.name, target=saved.name)
@@ -153,7 +153,7 @@ def move(request: HttpRequest, project: Project, stage: str, target: str) -> Htt
 @get_and_post
 @project_page("stage.edit")
 def rotate(request: HttpRequest, project: Project, stage: str, target: str) -> HttpResponse:
-    """Ask, then give an http target a new signing key and show it once."""
+    """Ask for confirmation, then give an http target a new signing key and show it once."""
     row = _stage(project, stage)
     now = target_of(row, target)
     if now.kind != "http":
@@ -171,7 +171,7 @@ def rotate(request: HttpRequest, project: Project, stage: str, target: str) -> H
         back=_address(row, "target-edit", target=now.name), crumbs=_crumbs(row, (now.name, "")),
         points=[
             "The new key is shown once, on the next page.",
-            "Rollouts that begin from now on sign with it; a receiver that knows only the old key refuses them.",
+            "Rollouts that start from now on sign with it; a receiver that knows only the old key refuses them.",
             "A rollout that runs now goes on with the old key.",
         ],
     )
@@ -180,7 +180,7 @@ def rotate(request: HttpRequest, project: Project, stage: str, target: str) -> H
 @get_and_post
 @project_page("stage.edit")
 def delete(request: HttpRequest, project: Project, stage: str, target: str) -> HttpResponse:
-    """Ask, then take a target away."""
+    """Ask for confirmation, then remove a target."""
     row = _stage(project, stage)
     now = target_of(row, target)
     form = ReasonForm(request.POST) if request.method == "POST" else ReasonForm()
@@ -196,10 +196,10 @@ def delete(request: HttpRequest, project: Project, stage: str, target: str) -> H
         request, form, title=f"Remove {now.name}", button="Remove target", back=_address(row),
         crumbs=_crumbs(row, (now.name, "")),
         points=[
-            f"The next rollouts of {row.name} no longer go there; what runs there is not touched.",
+            f"The next rollouts of {row.name} no longer go there; what runs there keeps running.",
             "It is the only target: after this, a rollout only moves the pins." if only else
-            "The other targets stay, in their order.",
+            "The other targets keep their order.",
             "A rollout that runs now still goes there. "
-            + ("Its signing key is lost; a new target has another one." if now.kind == "http" else ""),
+            + ("Its signing key is deleted; a new target gets another one." if now.kind == "http" else ""),
         ],
     )

@@ -1,4 +1,4 @@
-"""The catalogue: microservices, their versions, and where each is running now."""
+"""The catalogue: microservices, their versions, and the stages that pin them."""
 from __future__ import annotations
 
 from django.contrib import messages
@@ -13,7 +13,7 @@ from gs2admin.dashboard.pages import project_page
 from gs2admin.dashboard.posting import attempt, confirm_page, form_page, link, number_of, status_of, text_of
 from gs2admin.errors import NotFound
 from gs2admin.identity.models import Project
-from gs2admin.identity.rights import can, require
+from gs2admin.identity.rights import can
 from stages.models import Microservice, Stage, Version
 from stages.pages.catalogue import entries, pins, places
 from stages.pages.forms.settings import NewVersionForm, VersionForm
@@ -34,7 +34,7 @@ def microservice_of(project: Project, name: str) -> Microservice:
 @require_GET
 @project_page()
 def versions(request: HttpRequest, project: Project) -> HttpResponse:
-    """All microservices by name; filter and place are in the address."""
+    """All microservices by name; the address holds the filter and the place in the list."""
     query, after = text_of(request, "q"), text_of(request, "after")
     found = entries(project, query=query, after=after, limit=PAGE + 1)
     return render(request, "stages/versions.html", {
@@ -49,16 +49,14 @@ def versions(request: HttpRequest, project: Project) -> HttpResponse:
 @get_and_post
 @project_page("version.register")
 def register(request: HttpRequest, project: Project) -> HttpResponse:
-    """A version of any microservice; a new name makes a new microservice."""
+    """A version of any microservice; a new name creates a microservice."""
     form = NewVersionForm(request.POST) if request.method == "POST" else NewVersionForm()
-    if request.method == "POST" and form.is_valid():
-        made = _register(request, project, form, form.cleaned_data["microservice"])
-        if made:
-            return made
+    if request.method == "POST" and (made := _register(request, project, form)):
+        return made
     listing = reverse("versions", kwargs={"project": project.name})
     return form_page(
         request, form, title="Register a version", button="Register", back=listing,
-        text="Builds do this by themselves: manage.py registerversion, or the JSON API with a credential.",
+        text="Builds can do this too: with manage.py registerversion, or through the JSON API with a credential.",
         crumbs=[("Versions", listing), ("Register", "")],
     )
 
@@ -69,12 +67,8 @@ def service(request: HttpRequest, project: Project, service: str) -> HttpRespons
     """All versions of one microservice, newest first, and the form for the next one."""
     row = microservice_of(project, service)
     form = VersionForm(request.POST or None)
-    if request.method == "POST":
-        require(request.actor, "version.register", project)
-        if form.is_valid():
-            made = _register(request, project, form, row.name)
-            if made:
-                return made
+    if request.method == "POST" and (made := _register(request, project, form, row.name)):
+        return made
     rows = Version.objects.filter(microservice=row).order_by("-id")
     before = number_of(request)
     if before is not None:
@@ -98,18 +92,22 @@ def service(request: HttpRequest, project: Project, service: str) -> HttpRespons
 
 
 def _withdrawals(project: Project, found: list[Version]) -> dict[str, Activity]:
-    """Who withdrew what and why, from the log: {version's number: its line}."""
+    """The log entries that say who withdrew a version and why: {the version's pk as text: entry}."""
     gone = [str(row.pk) for row in found if row.withdrawn_at]
     if not gone:
         return {}
-    lines = Activity.objects.filter(
+    entries = Activity.objects.filter(
         project=project, object_type="version", object_id__in=gone, action="version.withdraw"
     )
-    return {line.object_id: line for line in lines}
+    return {entry.object_id: entry for entry in entries}
 
 
-def _register(request: HttpRequest, project: Project, form: VersionForm, name: str) -> HttpResponse | None:
+def _register(request: HttpRequest, project: Project, form: VersionForm, microservice: str = "") -> HttpResponse | None:
+    """Register what the form holds; None, with the refusal in the form, when it cannot be. microservice: if not in the form."""
+    if not form.is_valid():
+        return None
     sent = form.cleaned_data
+    name = microservice or sent["microservice"]
     made = attempt(form, lambda: register_version(
         actor=request.actor, project=project, microservice=name, version=sent["version"], note=sent["note"]
     ))
@@ -125,7 +123,7 @@ def _register(request: HttpRequest, project: Project, form: VersionForm, name: s
 @get_and_post
 @project_page("version.withdraw")
 def withdraw(request: HttpRequest, project: Project, service: str, pk: int) -> HttpResponse:
-    """Ask, then withdraw a version."""
+    """Ask for confirmation, then withdraw a version."""
     row = Version.objects.select_related("microservice").filter(
         pk=pk, microservice__project=project, microservice__name=service
     ).first()
@@ -159,10 +157,10 @@ def _consequences(project: Project, row: Version) -> list[str]:
         now = f"take {newest[1].version} instead" if len(newest) > 1 else f"lose {name}, which has no other version"
         found.append(f"It is the newest version: the next promote of {', '.join(roots)} will {now}.")
     else:
-        found.append("It is not the newest version, so no stage would take it as the latest anyway.")
+        found.append("It is not the newest version, so no promote would take it as the latest.")
     if pinned:
         found.append(f"{', '.join(pinned)} pin{'s' if len(pinned) == 1 else ''} it and keep{'s' if len(pinned) == 1 else ''} it, "
-                     "and a stage that takes its versions from there still gets it. Roll back to get rid of it.")
+                     "and a stage that takes its versions from there still gets it. Roll back to remove it.")
     else:
         found.append("No stage pins it now.")
     found.append(f"{row.version} cannot be registered again; a repaired build needs a new number.")

@@ -1,8 +1,9 @@
-"""Webhooks out: endpoints, what was sent to them with every attempt, and sending once more."""
+"""Webhooks: endpoints, the messages that were sent with each attempt, and sending a message again."""
 from __future__ import annotations
 
 from django import forms
 from django.contrib import messages
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -23,15 +24,15 @@ SHOW_KEY = "show_webhook_key"
 
 
 class WebhookForm(PageForm):
-    """Where to post, and whether to."""
+    """The URL of an endpoint, and whether messages are sent to it."""
 
-    name = forms.CharField(max_length=128, help_text="Who listens, such as chat-bot or metrics.")
+    name = forms.CharField(max_length=128, help_text="Who receives the messages, such as chat-bot or metrics.")
     url = forms.CharField(label="URL", max_length=2000, widget=forms.TextInput(attrs={
         "inputmode": "url", "autocomplete": "off", "spellcheck": "false", "placeholder": "https://…"}),
         help_text="Gets a signed POST for every change of a rollout's state. Private addresses have to be allowed by the "
                   "server's administrator (GS2ADMIN_HTTP_ALLOW).")
     active = forms.BooleanField(label="Send", required=False, initial=True,
-                                help_text="Without this nothing is sent; what waits is sent when it is on again.")
+                                help_text="While this is off, nothing is sent; messages that wait are sent when it is on again.")
     reason = reason_field()
 
 
@@ -54,16 +55,16 @@ def _endpoint(project: Project, pk: int) -> WebhookEndpoint:
 @require_GET
 @project_page("webhook.manage")
 def webhooks(request: HttpRequest, project: Project) -> HttpResponse:
-    """All endpoints, with what waits and what was given up."""
+    """All endpoints, with the number of messages that wait and that were given up."""
     rows = list(WebhookEndpoint.objects.filter(project=project).order_by("name"))
-    open_ones = WebhookDelivery.objects.filter(endpoint__in=rows).exclude(state=DeliveryState.DELIVERED)
-    counts: dict[tuple[int, str], int] = {}
-    for pk, state in open_ones.order_by("-id").values_list("endpoint_id", "state")[:10_000]:
-        counts[pk, state] = counts.get((pk, state), 0) + 1
+    undelivered = WebhookDelivery.objects.filter(endpoint__in=rows).exclude(state=DeliveryState.DELIVERED)
+    groups = undelivered.order_by().values_list("endpoint_id", "state").annotate(Count("id"))
+    counts = {(pk, state): count for pk, state, count in groups}
     return render(request, "stages/webhooks.html", {
-        "rows": [(row, counts.get((row.pk, "pending"), 0), counts.get((row.pk, "given_up"), 0)) for row in rows],
+        "rows": [(row, counts.get((row.pk, DeliveryState.PENDING), 0),
+                  counts.get((row.pk, DeliveryState.GIVEN_UP), 0)) for row in rows],
         "title": "Webhooks", "crumbs": [("Webhooks", "")],
-        "text": "Every change of a rollout's state is posted to these addresses, signed, and tried again until it arrives.",
+        "text": "Every change of a rollout's state is posted to these URLs, signed, and sent again until it arrives.",
     })
 
 
@@ -100,7 +101,7 @@ def _editor(request: HttpRequest, project: Project, row: WebhookEndpoint | None,
 @require_GET
 @project_page("webhook.manage")
 def webhook(request: HttpRequest, project: Project, pk: int) -> HttpResponse:
-    """One endpoint: what was sent, newest first; ?state= filters."""
+    """One endpoint and its messages, newest first; ?state= filters them."""
     row = _endpoint(project, pk)
     state = text_of(request, "state")
     rows = WebhookDelivery.objects.filter(endpoint=row).order_by("-id")
@@ -126,7 +127,7 @@ def webhook(request: HttpRequest, project: Project, pk: int) -> HttpResponse:
 @get_and_post
 @project_page("webhook.manage")
 def rotate(request: HttpRequest, project: Project, pk: int) -> HttpResponse:
-    """Ask, then make a new signing key and show it once."""
+    """Ask for confirmation, then make a new signing key and show it once."""
     row = _endpoint(project, pk)
     form = ReasonForm(request.POST) if request.method == "POST" else ReasonForm()
     if request.method == "POST" and form.is_valid():
@@ -137,14 +138,14 @@ def rotate(request: HttpRequest, project: Project, pk: int) -> HttpResponse:
         request, form, title=f"New signing key for {row.name}", button="Make a new key", back=_page(row),
         crumbs=[("Webhooks", _list(project)), (row.name, _page(row)), ("New key", "")],
         points=["The new key is shown once, on the next page.",
-                "Everything that is sent from now on is signed with it, also messages that wait."],
+                "All messages that are sent from now on are signed with it, also those that wait."],
     )
 
 
 @get_and_post
 @project_page("webhook.manage")
 def delete(request: HttpRequest, project: Project, pk: int) -> HttpResponse:
-    """Ask, then take an endpoint away."""
+    """Ask for confirmation, then remove an endpoint."""
     row = _endpoint(project, pk)
     form = ReasonForm(request.POST) if request.method == "POST" else ReasonForm()
     if request.method == "POST" and form.is_valid():
@@ -154,31 +155,31 @@ def delete(request: HttpRequest, project: Project, pk: int) -> HttpResponse:
     return confirm_page(
         request, form, title=f"Remove {row.name}", button="Remove webhook", back=_page(row),
         crumbs=[("Webhooks", _list(project)), (row.name, _page(row)), ("Remove", "")],
-        points=["Nothing is sent to it any more; messages that wait are dropped.", "What was sent is no longer listed here."],
+        points=["Nothing more is sent to it; messages that wait are dropped.", "Its messages are no longer listed."],
     )
 
 
 @require_POST
 @project_page("webhook.manage")
 def test(request: HttpRequest, project: Project, pk: int) -> HttpResponse:
-    """Send a message that tells of no rollout."""
+    """Send a test message."""
     row = _endpoint(project, pk)
     send_test(actor=request.actor, endpoint=row)
-    messages.success(request, "A test message is on its way." if row.active else "It is sent when the webhook is turned on.")
+    messages.success(request, "A test message is sent." if row.active else "The test message waits until the webhook is on.")
     return redirect(_page(row))
 
 
 @require_POST
 @project_page("webhook.manage")
 def replay(request: HttpRequest, project: Project, pk: int, delivery: int) -> HttpResponse:
-    """Send one message once more."""
+    """Send one message again."""
     row = _endpoint(project, pk)
     found = WebhookDelivery.objects.filter(endpoint=row, pk=delivery).first()
     if found is None:
         raise NotFound("That message is no longer kept.", component="webhook")
     try:
         replay_delivery(actor=request.actor, delivery=found)
-        messages.success(request, f"{found.event} is sent once more.")
+        messages.success(request, f"{found.event} is sent again.")
     except Conflict as refusal:
         messages.warning(request, refusal.sentence)
     return redirect(_page(row) + link(state=text_of(request, "state")))

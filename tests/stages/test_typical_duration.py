@@ -1,4 +1,4 @@
-"""How long rollouts usually take: what only moved pins says nothing about it."""
+"""The typical duration of rollouts: those that only moved pins do not count."""
 from __future__ import annotations
 
 from datetime import timedelta
@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from stages.models import Rollout, Step
-from stages.pages.typical_duration import usual_seconds
+from stages.pages.typical_duration import typical_seconds
 
 pytestmark = pytest.mark.django_db
 
@@ -24,10 +24,10 @@ def test_rollouts_that_ran_nothing_do_not_count(dev, register, promote):
         register(auth=version)
         rollout = promote(dev)
         lasted(rollout, seconds, kind)
-    assert usual_seconds([dev.pk]) == {dev.pk: 840}
+    assert typical_seconds([dev.pk]) == {dev.pk: 840}
 
 
 def test_a_stage_on_which_nothing_ever_ran_is_absent(dev, register, promote):
     register(auth="1")
     promote(dev)
-    assert usual_seconds([dev.pk]) == {}
+    assert typical_seconds([dev.pk]) == {}

@@ -1,4 +1,4 @@
-"""The numbers of a stage: pure over runs, and read from real rollouts."""
+"""The delivery metrics of a stage: pure over runs, and read from real rollouts."""
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
