@@ -13,7 +13,7 @@ from gs2admin.dashboard.pages import project_page
 from gs2admin.dashboard.posting import attempt, confirm_page, form_page, link, number_of, status_of, text_of
 from gs2admin.errors import NotFound
 from gs2admin.identity.models import Project
-from gs2admin.identity.rights import can
+from gs2admin.identity.rights import can, require
 from stages.models import Microservice, Stage, Version
 from stages.pages.catalogue import entries, pins, places
 from stages.pages.forms.settings import NewVersionForm, VersionForm
@@ -105,6 +105,7 @@ def _withdrawals(project: Project, found: list[Version]) -> dict[str, Activity]:
 def _register(request: HttpRequest, project: Project, form: VersionForm, microservice: str = "") -> HttpResponse | None:
     """Register what the form holds; None, with the refusal in the form, when it cannot be. microservice: if not in the form."""
     if not form.is_valid():
+        require(request.actor, "version.register", project)  # otherwise the service asks
         return None
     sent = form.cleaned_data
     name = microservice or sent["microservice"]
