@@ -25,8 +25,8 @@ MIKA, OLGA, GONE = CountedVote("person:mika", "mika", "producer"), CountedVote("
     ([], [], Facts(moved=True), Void, "no longer what was requested"),
     ([Requirement(1, P)], [MIKA], Facts(ended="dev was deleted."), Void, "dev was deleted."),
     ([Requirement(1, P)], [MIKA], Facts(live=7), Wait, "waits for the end of rollout 7"),
-    ([Requirement(1, P)], [MIKA], Facts(gates=["Promotions are stopped."]), Wait, "The line is stopped."),
-    ([], [], Facts(gates=["Promotions are stopped."]), Wait, "The line is stopped."),
+    ([Requirement(1, P)], [MIKA], Facts(gates=["Promotions are stopped."]), Wait, "Promotions are stopped."),
+    ([], [], Facts(gates=["Promotions are stopped."]), Wait, "Promotions are stopped."),
 ])
 def test_the_decision(needs, votes, facts, decision, sentence):
     found = decide(needs, votes, facts)
@@ -68,9 +68,9 @@ def test_each_reason_stands_before_the_next():
     need, all_of_it = [Requirement(1, A)], Facts(ended="It is over.", moved=True, live=0, gates=["Closed.", "Frozen."])
     assert decide(need, [], all_of_it) == Void("It is over.")
     assert decide(need, [], Facts(moved=True, live=1)) == Void(
-        "What it would change is no longer what was requested, so the request ended. Look at the new preview and ask again.")
+        "What it would change is no longer what was requested, so the request ended. Look at the new preview and request it again.")
     assert decide(need, [], Facts(live=1, gates=["Closed."])) == Wait("It needs 1 approval by admin.")
     assert decide(need, [OLGA], Facts(live=0, gates=["Closed."])) == Wait("Approved; it waits for the end of rollout 0.")
     assert decide(need, [OLGA], Facts(gates=["Closed.", "Frozen."])) == Wait(
-        "Approved; it starts when nothing holds it back any more. Closed. Frozen.")
+        "Approved; it starts when no gate blocks it any more. Closed. Frozen.")
     assert decide(need, [OLGA], Facts()) == Start("Approved by olga.")

@@ -35,7 +35,7 @@ BAD, UNDO = step("failed", phase="post"), step(leg="undo")
     (rollout(), [], Chances("None of its steps failed, so there is none to go on from.")),
     (rollout(), [step(), BAD], Chances(failed=BAD)),
     (rollout(), [step("canceled"), BAD], Chances(failed=step("canceled"))),
-    (rollout(leg="full"), [BAD], Chances(failed=BAD, judged=True)),
+    (rollout(leg="full"), [BAD], Chances(failed=BAD, accepted=True)),
     (rollout(leg="canary"), [BAD], Chances(failed=BAD)),
     (rollout(), [BAD, UNDO], Chances("What it had done was put back, so it is tried again as a whole.", BAD)),
     (rollout("blueGreen"), [BAD, UNDO], Chances(failed=BAD)),

@@ -129,14 +129,18 @@ def test_a_stranger_and_a_wrong_name_learn_nothing(dev, canary, ask, foreign_cre
 def test_the_page_says_which_versions_and_why(dev, canary, client, viewer, project):
     client.force_login(viewer)
     url = f"/p/{project.name}/resolve"
+
+    def text(user: str) -> str:
+        return " ".join(client.get(url, {"userId": user}).content.decode().split())
+
     assert "No player yet" in client.get(url).content.decode()
     new = next(f"u{n}" for n in range(500) if place_of(f"{project.pk}/{canary.number}", f"u{n}") < 500)
-    page = client.get(url, {"userId": new}).content.decode()
+    page = text(new)
     assert "below 5: the player has the new versions" in page and f"Rollout {canary.number}" in page and "new versions" in page
     old = next(f"u{n}" for n in range(500) if place_of(f"{project.pk}/{canary.number}", f"u{n}") >= 500)
-    assert "not below 5: the player has the old versions" in client.get(url, {"userId": old}).content.decode()
+    assert "not below 5: the player has the old versions" in text(old)
     Rollout.objects.filter(pk=canary.pk).update(state="canary_rejecting")
-    assert "No canary is up" in client.get(url, {"userId": new}).content.decode()
+    assert "No canary is up" in text(new)
     assert "&lt;b&gt;" in client.get(url, {"userId": "<b>"}).content.decode()
 
 
