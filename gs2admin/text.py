@@ -17,7 +17,7 @@ def _by_code_point() -> bool:
         return cursor.fetchone()[0].split(".")[0] in ("C", "POSIX")
 
 
-def begins(column: str, start: str) -> Q:
+def starts_with(column: str, start: str) -> Q:
     """Rows whose column begins with `start`, letter by letter; it may hold anything but nothing."""
     found = Q(**{f"{column}__gte": start})
     if _by_code_point():

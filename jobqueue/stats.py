@@ -1,7 +1,7 @@
 """Counts of attempts per namespace, script and span, for charts. sql.settle writes them; chores/tallies.py merges old ones."""
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 from django.db.models import Sum
@@ -25,11 +25,6 @@ class ScriptCounts(NamedTuple):
     failed: int
     given_up: int
     took_ms: int
-
-
-def bucket(at: datetime, seconds: int) -> datetime:
-    """The beginning of the span of so many seconds that a moment lies in."""
-    return datetime.fromtimestamp(int(at.timestamp()) // seconds * seconds, UTC)
 
 
 def by_time(namespace_id: int, *, since: datetime) -> list[SpanCounts]:

@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 
 from gs2admin import engine
 from gs2admin.namespaces.status import NamespaceStatus
+from gs2admin.spans import span_of
 from locks import sql, stats
 from locks.models import Holding, LockBatch, LockNamespace, LockTally, Mutex
 from locks.reads import now_ms
@@ -159,7 +160,7 @@ def roll_up() -> int:
     removed = LockBatch.objects.filter(at__lt=now - stats.KEEP).delete()[0]
     while ids := list(LockTally.objects.filter(at__lt=now - stats.KEEP).order_by("at").values_list("pk", flat=True)[:TALLIES]):
         removed += LockTally.objects.filter(pk__in=ids).delete()[0]
-    border = stats.bucket(now - ROLL_AFTER, ROLLED_S)
+    border = span_of(now - ROLL_AFTER, ROLLED_S)
     while True:
         with transaction.atomic():
             ripe = LockTally.objects.filter(span_s=60, at__lt=border).order_by("at")[:TALLIES]
@@ -167,7 +168,7 @@ def roll_up() -> int:
             if not rows:
                 return removed
             for row in rows:
-                key = {"namespace_id": row.namespace_id, "at": stats.bucket(row.at, ROLLED_S), "span_s": ROLLED_S, "shard": 0}
+                key = {"namespace_id": row.namespace_id, "at": span_of(row.at, ROLLED_S), "span_s": ROLLED_S, "shard": 0}
                 total, _ = LockTally.objects.get_or_create(**key)
                 LockTally.objects.filter(pk=total.pk).update(**{name: F(name) + getattr(row, name) for name in stats.FIELDS})
                 LockTally.objects.filter(pk=total.pk, held__lt=row.held).update(held=row.held)

@@ -15,7 +15,7 @@ from django.db.models.functions import Left
 
 from gs2admin.db.batched import rows_per
 from gs2admin.identity.models import Project
-from gs2admin.text import begins
+from gs2admin.text import starts_with
 from locks import sql
 from locks.expressions import FRONT, Front
 from locks.models import Holding, LockNamespace, LockTally, Mutex
@@ -130,7 +130,7 @@ def players_by_id(project: Project, *, start: str = "", after: str = "", limit: 
 
     def users(pk: int) -> QuerySet:
         rows = Mutex.objects.filter(namespace_id=pk)
-        rows = rows.filter(begins("user_id", start)) if start else rows
+        rows = rows.filter(starts_with("user_id", start)) if start else rows
         rows = rows.filter(user_id__gt=after) if after else rows
         return rows.order_by("user_id").values_list("user_id", "namespace_id").distinct()[:limit]
 
@@ -145,9 +145,10 @@ def by_property(project: Project, start: str, *, limit: int) -> list[Mutex]:
     namespace_ids = list(LockNamespace.objects.filter(project=project).values_list("pk", flat=True)[:MANY])
 
     def mutexes(pk: int) -> QuerySet:
-        rows = Mutex.objects.filter(namespace_id=pk).annotate(front=Front("property_id")).filter(begins("front", start[:FRONT]))
+        rows = Mutex.objects.filter(namespace_id=pk).annotate(front=Front("property_id"))
+        rows = rows.filter(starts_with("front", start[:FRONT]))
         if len(start) > FRONT:
-            rows = rows.filter(begins("property_id", start))
+            rows = rows.filter(starts_with("property_id", start))
         return rows.order_by("front", "id").values_list("pk")[:limit]
 
     ids = [pk for (pk,) in rows_per(namespace_ids, mutexes)]

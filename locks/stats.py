@@ -248,11 +248,6 @@ def flush() -> None:
     _counts.write()
 
 
-def bucket(at: datetime, seconds: int) -> datetime:
-    """The beginning of the span of so many seconds that a moment lies in."""
-    return datetime.fromtimestamp(int(at.timestamp()) // seconds * seconds, UTC)
-
-
 def sums(namespace_id: int, *, since: datetime) -> list[dict]:
     """Per span since then, oldest first: at, span_s, acquired, denied, expired, and held, the most held at once."""
     rows = LockTally.objects.filter(namespace_id=namespace_id, at__gte=since)

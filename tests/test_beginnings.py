@@ -6,7 +6,7 @@ from django.db import connection
 
 from gs2admin import text
 from gs2admin.identity.actors import SYSTEM
-from gs2admin.text import begins
+from gs2admin.text import starts_with
 from jobqueue.models import Namespace
 from locks import reads
 from locks.services import lock
@@ -35,7 +35,7 @@ def test_what_begins_so_is_what_python_says(names, ordered, monkeypatch):
         monkeypatch.setattr(text, "_by_code_point", lambda: False)
     starts = {name[:length] for name in TEXTS for length in range(1, len(name) + 1)}
     for start in starts:
-        found = set(names.filter(begins("name", start)).values_list("name", flat=True))
+        found = set(names.filter(starts_with("name", start)).values_list("name", flat=True))
         expected = {name for name in TEXTS if name.startswith(start)}
         # Where ">=" is another order's, it may only leave out what its letters place elsewhere: none in C.
         assert found == expected, ascii(start)
@@ -44,7 +44,7 @@ def test_what_begins_so_is_what_python_says(names, ordered, monkeypatch):
 def test_a_beginning_is_read_from_the_index(names):
     if connection.vendor != "sqlite":
         pytest.skip("PostgreSQL reads a table of this size whole")
-    plan = names.filter(begins("name", "queue")).explain()
+    plan = names.filter(starts_with("name", "queue")).explain()
     assert "name>? AND name<?" in plan, plan
 
 

@@ -14,7 +14,7 @@ from gs2admin.errors import NotFound
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import require
 from gs2admin.namespaces.setting_shapes import Setting
-from gs2admin.text import begins
+from gs2admin.text import starts_with
 from gs2admin.wire.call import Call
 from gs2admin.wire.common import version_method
 from gs2admin.wire.paging import key_of, page
@@ -174,7 +174,7 @@ class Namespaces:
         )
         rows = self.model.objects.filter(project=call.project)
         if request.name_prefix:
-            rows = rows.filter(begins("name", request.name_prefix))
+            rows = rows.filter(starts_with("name", request.name_prefix))
         return page(
             rows, by="name", after=after, limit=request.limit, kind="namespace", item=lambda row: self.as_item(call.project, row)
         )

@@ -55,6 +55,8 @@ def make_old(state: ProjectState) -> None:
     state.remove_model("stages", "rolloutcanary")
     state.rename_field("stages", "rollout", "protocol", "family")
     state.rename_field("stages", "rollout", "woken_at", "rung_at")
+    state.rename_field("stages", "webhookattempt", "summary", "said")
+    state.rename_field("jobqueue", "queue", "woken_at", "rung_at")
     for name, field in _OF_CANARIES.items():
         state.add_field("stages", "rollout", name, field, preserve_default=True)
     state.add_constraint("stages", "rollout", _WEIGHT_LIMIT)
@@ -86,6 +88,8 @@ OPERATIONS: list[tuple[str, Operation]] = [
     ])),
     ("stages", migrations.RenameField("rollout", "family", "protocol")),
     ("stages", migrations.RenameField("rollout", "rung_at", "woken_at")),
+    ("stages", migrations.RenameField("webhookattempt", "said", "summary")),
+    ("jobqueue", migrations.RenameField("queue", "rung_at", "woken_at")),
     ("stages", migrations.CreateModel(
         "RolloutCanary",
         [

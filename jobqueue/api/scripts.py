@@ -7,7 +7,7 @@ from typing import Any
 from gs2admin.errors import Invalid, NotFound
 from gs2admin.identity.models import Project
 from gs2admin.namespaces.api import milliseconds
-from gs2admin.text import begins
+from gs2admin.text import starts_with
 from gs2admin.wire.call import Call
 from gs2admin.wire.paging import key_of, page
 from gs2admin.wire.shapes import Shape
@@ -64,7 +64,7 @@ def describe_scripts(call: Call, request: ScriptsRequest) -> dict[str, Any]:
     namespace = NAMESPACES.find(call, request.namespace_name)
     rows = scripts_of(namespace)
     if request.name_prefix:
-        rows = rows.filter(begins("name", request.name_prefix))
+        rows = rows.filter(starts_with("name", request.name_prefix))
     return page(
         rows, by="name", limit=request.limit, kind="script", item=lambda row: _item(call.project, row),
         after=key_of(request.page_token, "script", str, component="script", word=f"{WORD}.pageToken"),

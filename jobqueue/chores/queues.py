@@ -26,7 +26,7 @@ def _wake(due: Callable[[], QuerySet]) -> int:
     woken = 0
     for pk in list(due().filter(free).values_list("pk", flat=True)[:500]):
         with transaction.atomic():
-            if due().filter(free, pk=pk).update(rung_at=Now(), next_at=None):
+            if due().filter(free, pk=pk).update(woken_at=Now(), next_at=None):
                 engine.wake(DRAIN, pk)
                 woken += 1
     return woken
@@ -41,7 +41,7 @@ def wake_due_queues() -> int:
 @engine.sweeper
 def wake_lost_queues() -> int:
     """Wake queues that are marked as draining and that no worker leased for LOST_S seconds. Returns how many."""
-    lost = Q(rung_at=None) | Q(rung_at__lt=Now() - timedelta(seconds=LOST_S))
+    lost = Q(woken_at=None) | Q(rung_at__lt=Now() - timedelta(seconds=LOST_S))
     return _wake(lambda: Queue.objects.filter(lost, draining=True, next_at=None))
 
 
@@ -70,7 +70,7 @@ def free_queues_of(label: str) -> int:
     for pk in list(Queue.objects.filter(draining=True, leased_by=label).values_list("pk", flat=True)):
         with transaction.atomic():
             leased = Queue.objects.filter(pk=pk, leased_by=label, lease_until__gt=Now())
-            if leased.update(lease_until=None, rung_at=Now()):
+            if leased.update(lease_until=None, woken_at=Now()):
                 engine.wake(DRAIN, pk)
                 freed += 1
     return freed

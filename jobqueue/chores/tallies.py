@@ -9,8 +9,8 @@ from django.db import transaction
 from gs2admin import engine
 from gs2admin.errors import Conflict
 from gs2admin.lease import LeaseLost
+from gs2admin.spans import span_of
 from jobqueue.models import Tally
-from jobqueue.stats import bucket
 from locks.services import Lease, locked
 
 ROLLED_S = 600
@@ -38,7 +38,7 @@ def _roll_up(lease: Lease) -> int:
     removed = 0
     while ids := list(Tally.objects.filter(at__lt=now - KEEP).order_by("at").values_list("pk", flat=True)[:BATCH]):
         removed += Tally.objects.filter(pk__in=ids).delete()[0]
-    border = bucket(now - ROLL_AFTER, ROLLED_S)
+    border = span_of(now - ROLL_AFTER, ROLLED_S)
     while True:
         lease.tick()
         with transaction.atomic():
@@ -55,7 +55,7 @@ def _merge(rows: Iterable[Tally]) -> None:
     """Add rows of minutes to their spans of ten."""
     found: dict[tuple, list[int]] = {}
     for row in rows:
-        sums = found.setdefault((row.namespace_id, bucket(row.at, ROLLED_S), row.script), [0, 0, 0, 0])
+        sums = found.setdefault((row.namespace_id, span_of(row.at, ROLLED_S), row.script), [0, 0, 0, 0])
         for place, value in enumerate((row.ok, row.failed, row.given_up, row.took_ms)):
             sums[place] += value
     for (namespace_id, at, script), sums in found.items():

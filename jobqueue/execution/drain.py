@@ -52,7 +52,7 @@ def begin(queue_id: int) -> bool:
     """Wake a queue that nobody drains, also when its head waits for its back-off. False: somebody drains it."""
     with transaction.atomic():
         idle = Queue.objects.filter(pk=queue_id, draining=False)
-        if not idle.update(draining=True, rev=F("rev") + 1, started_rev=F("rev") + 1, next_at=None, rung_at=Now()):
+        if not idle.update(draining=True, rev=F("rev") + 1, started_rev=F("rev") + 1, next_at=None, woken_at=Now()):
             return False
         engine.wake(DRAIN, queue_id)
         return True

@@ -52,13 +52,13 @@ class Migration(migrations.Migration):
                 ('let_go_fence', models.BigIntegerField(db_default=0)),
                 ('leased_by', models.CharField(db_default='', max_length=100)),
                 ('next_at', models.DateTimeField(null=True)),
-                ('rung_at', models.DateTimeField(null=True)),
+                ('woken_at', models.DateTimeField(null=True)),
                 ('head_at', models.DateTimeField(null=True)),
                 ('head_tries', models.PositiveSmallIntegerField(default=0)),
             ],
             options={
                 'ordering': ['id'],
-                'indexes': [models.Index(condition=models.Q(('waiting__gt', 0)), fields=['namespace', 'head_at', 'id', 'waiting'], name='queue_with_work'), models.Index(condition=models.Q(('head_tries__gt', 0)), fields=['namespace', 'head_at', 'id'], name='queue_retrying'), models.Index(fields=['user_id'], name='queue_by_user'), models.Index(condition=models.Q(('draining', True)), fields=['next_at', 'rung_at'], name='queue_draining')],
+                'indexes': [models.Index(condition=models.Q(('waiting__gt', 0)), fields=['namespace', 'head_at', 'id', 'waiting'], name='queue_with_work'), models.Index(condition=models.Q(('head_tries__gt', 0)), fields=['namespace', 'head_at', 'id'], name='queue_retrying'), models.Index(fields=['user_id'], name='queue_by_user'), models.Index(condition=models.Q(('draining', True)), fields=['next_at', 'woken_at'], name='queue_draining')],
                 'constraints': [models.UniqueConstraint(fields=('namespace', 'user_id'), name='one_queue_per_user')],
             },
         ),
@@ -138,6 +138,24 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Notification',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notifications', to='identity.project')),
+                ('job', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='notifications', to='jobqueue.job')),
+                ('gateway_namespace_id', models.CharField(max_length=1024)),
+                ('user_id', models.CharField(max_length=128)),
+                ('subject', models.CharField(max_length=128)),
+                ('payload', models.CharField(max_length=1024)),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('delivered_at', models.DateTimeField(null=True)),
+            ],
+            options={
+                'ordering': ['id'],
+                'indexes': [models.Index(condition=models.Q(('delivered_at', None)), fields=['id'], name='notification_to_send')],
+            },
+        ),
+        migrations.CreateModel(
             name='ScriptNamespace',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -188,24 +206,6 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-revision'],
                 'constraints': [models.UniqueConstraint(fields=('script', 'revision'), name='script_revision_once')],
-            },
-        ),
-        migrations.CreateModel(
-            name='Notification',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notifications', to='identity.project')),
-                ('job', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='notifications', to='jobqueue.job')),
-                ('gateway_namespace_id', models.CharField(max_length=1024)),
-                ('user_id', models.CharField(max_length=128)),
-                ('subject', models.CharField(max_length=128)),
-                ('payload', models.CharField(max_length=1024)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('delivered_at', models.DateTimeField(null=True)),
-            ],
-            options={
-                'ordering': ['id'],
-                'indexes': [models.Index(condition=models.Q(('delivered_at', None)), fields=['id'], name='notification_to_send')],
             },
         ),
         migrations.CreateModel(

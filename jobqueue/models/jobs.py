@@ -47,7 +47,7 @@ class Queue(models.Model):
     the rev of the push that began it. lease_until, fence: until when somebody has the lease; the fence rises with every
     lease. let_go_fence: the fence of the last lease that was released; where it is smaller than fence and no lease counts, the
     last holder was lost, with what it had not written. leased_by: the last holder's engine.worker_label(), read only while
-    the lease counts. next_at: auto-run leaves the queue alone until then, because the job at its head failed. rung_at: when
+    the lease counts. next_at: auto-run leaves the queue alone until then, because the job at its head failed. woken_at: when
     the queue was woken last. head_at, head_tries: when the first waiting job was pushed and how often it was tried; written
     together with waiting.
     """
@@ -64,7 +64,7 @@ class Queue(models.Model):
     let_go_fence = models.BigIntegerField(db_default=0)
     leased_by = models.CharField(max_length=100, db_default="")
     next_at = models.DateTimeField(null=True)
-    rung_at = models.DateTimeField(null=True)
+    woken_at = models.DateTimeField(null=True)
     head_at = models.DateTimeField(null=True)
     head_tries = models.PositiveSmallIntegerField(default=0)
 
@@ -78,7 +78,7 @@ class Queue(models.Model):
             ),
             models.Index(fields=["namespace", "head_at", "id"], condition=Q(head_tries__gt=0), name="queue_retrying"),
             models.Index(fields=["user_id"], name="queue_by_user"),
-            models.Index(fields=["next_at", "rung_at"], condition=Q(draining=True), name="queue_draining"),
+            models.Index(fields=["next_at", "woken_at"], condition=Q(draining=True), name="queue_draining"),
         ]
 
     def __str__(self) -> str:

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from gs2admin.db.batched import rows_of_each, rows_per
 from gs2admin.identity.models import Project
-from gs2admin.text import begins
+from gs2admin.text import starts_with
 from jobqueue.models import GivenUp, Job, Namespace, Queue, Script, ScriptNamespace
 from jobqueue.states import NOBODY, JobState
 
@@ -87,7 +87,7 @@ def players_by_id(project: Project, *, start: str = "", after: str = "", limit: 
 
     def users(pk: int) -> QuerySet:
         rows = Queue.objects.filter(namespace_id=pk).exclude(user_id__startswith=NOBODY)
-        rows = rows.filter(begins("user_id", start)) if start else rows
+        rows = rows.filter(starts_with("user_id", start)) if start else rows
         rows = rows.filter(user_id__gt=after) if after else rows
         return rows.order_by("user_id").values_list("user_id", "namespace_id", "waiting", "head_tries")[:limit]
 
@@ -112,7 +112,7 @@ def scripts_named(project: Project, text: str, *, limit: int) -> list[Script]:
     namespaces = list(ScriptNamespace.objects.filter(project=project).values_list("pk", flat=True))
     ids = rows_per(
         namespaces,
-        lambda pk: Script.objects.filter(namespace_id=pk).filter(begins("name", text)).order_by("name").values_list("pk")[:limit],
+        lambda pk: Script.objects.filter(starts_with("name", text), namespace_id=pk).order_by("name").values_list("pk")[:limit],
     )
     rows = Script.objects.filter(pk__in=[pk for (pk,) in ids]).select_related("namespace").defer("source")
     return list(rows.order_by("name", "pk")[:limit])

@@ -10,7 +10,7 @@ from django.db.models import BooleanField, Q, QuerySet, TextField
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast, Length, Substr
 
-from gs2admin.text import begins
+from gs2admin.text import starts_with
 from jobqueue.models import GivenUp, Job, JobResult, Namespace, Queue
 from jobqueue.states import JobState
 
@@ -59,7 +59,7 @@ def with_work(
     else:
         rows = rows.filter(waiting__gt=0)
     if user:
-        rows = rows.filter(begins("user_id", user))
+        rows = rows.filter(starts_with("user_id", user))
         if after_user:
             rows = rows.filter(user_id__gt=after_user)
         return list(rows.order_by("user_id")[:limit])

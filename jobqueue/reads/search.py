@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import Max, Q
 
 from gs2admin.identity.models import Project
-from gs2admin.text import begins
+from gs2admin.text import starts_with
 from jobqueue.models import Job, Namespace, Queue
 from jobqueue.states import JobState
 
@@ -34,7 +34,7 @@ def players(project: Project, user: str, *, limit: int) -> list[Queue]:
     namespaces = {row.pk: row for row in Namespace.objects.filter(project=project)}
     rows = Queue.objects.filter(namespace_id__in=list(namespaces))
     exact = list(rows.filter(user_id=user)[:limit])
-    others = list(rows.filter(begins("user_id", user)).exclude(user_id=user).order_by("user_id")[: limit - len(exact)])
+    others = list(rows.filter(starts_with("user_id", user)).exclude(user_id=user).order_by("user_id")[: limit - len(exact)])
     for row in (found := exact + others):
         row.namespace = namespaces[row.namespace_id]
     return found

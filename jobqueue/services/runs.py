@@ -94,7 +94,7 @@ def wake(*, actor: Actor, namespace: Namespace, user_id: str, reason: str = "") 
     with transaction.atomic():
         rows = Queue.objects.filter(Q(lease_until=None) | Q(lease_until__lt=Now()), namespace=namespace, user_id=user_id)
         woken = namespace.enable_auto_run and rows.filter(draining=True, next_at__isnull=False).update(
-            next_at=None, rung_at=Now(), rev=F("rev") + 1
+            next_at=None, woken_at=Now(), rev=F("rev") + 1
         )
         if not woken:
             raise Conflict("No job of this player waits for its next try any more.", component="job",

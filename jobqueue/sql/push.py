@@ -14,14 +14,14 @@ from jobqueue.sql.text import raw_text, repeated, text, vendor
 
 # head_at is the first job's created_at to the digit, so that both can be compared. Where it is NULL, head_tries is 0.
 _UPSERT = """
-    INSERT INTO jobqueue_queue (namespace_id, user_id, rev, waiting, draining, started_rev, fence, rung_at, head_at, head_tries)
+    INSERT INTO jobqueue_queue (namespace_id, user_id, rev, waiting, draining, started_rev, fence, woken_at, head_at, head_tries)
     VALUES (%s, %s, 1, %s, %s, 1, 0, {now}, %s, 0)
     ON CONFLICT (namespace_id, user_id) DO UPDATE SET
         rev = jobqueue_queue.rev + 1,
         waiting = jobqueue_queue.waiting + excluded.waiting,
         started_rev = CASE WHEN jobqueue_queue.draining OR NOT excluded.draining
                            THEN jobqueue_queue.started_rev ELSE jobqueue_queue.rev + 1 END,
-        rung_at = CASE WHEN jobqueue_queue.draining THEN jobqueue_queue.rung_at ELSE {now} END,
+        woken_at = CASE WHEN jobqueue_queue.draining THEN jobqueue_queue.woken_at ELSE {now} END,
         head_at = COALESCE(jobqueue_queue.head_at, excluded.head_at),
         draining = jobqueue_queue.draining OR excluded.draining
     RETURNING id, draining AND started_rev = rev

@@ -21,7 +21,7 @@ _AHEAD = """
 _LOCK = "SELECT 1 FROM jobqueue_queue WHERE id = %s AND fence = %s FOR UPDATE"
 FIRST_WAITING = "FROM jobqueue_job WHERE queue_id = jobqueue_queue.id AND state = 'waiting' ORDER BY id LIMIT 1"
 _RELEASE = f"""
-    UPDATE jobqueue_queue SET lease_until = NULL, let_go_fence = fence, waiting = waiting - %s, rev = rev + 1, rung_at = {{now}},
+    UPDATE jobqueue_queue SET lease_until = NULL, let_go_fence = fence, waiting = waiting - %s, rev = rev + 1, woken_at = {{now}},
         draining = draining AND NOT %s AND EXISTS (SELECT 1 {FIRST_WAITING}),
         next_at = CASE WHEN %s > 0 AND EXISTS (SELECT 1 {FIRST_WAITING}) THEN {{later}} ELSE NULL END,
         head_at = (SELECT created_at {FIRST_WAITING}), head_tries = COALESCE((SELECT try_count {FIRST_WAITING}), 0)

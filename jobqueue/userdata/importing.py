@@ -138,7 +138,7 @@ def _swap(lease: RunLease, archive: Archive) -> tuple[int, int]:
         waiting = Job.objects.filter(queue=queue, state=JobState.WAITING).count()
         begins = waiting > 0 and queue.namespace.enable_auto_run
         Queue.objects.filter(pk=queue.pk).update(
-            user_id=run.user_id, waiting=waiting, draining=begins, rung_at=Now() if begins else None, **head()
+            user_id=run.user_id, waiting=waiting, draining=begins, woken_at=Now() if begins else None, **head()
         )
         if begins:
             engine.wake(DRAIN, queue.pk)

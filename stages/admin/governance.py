@@ -96,5 +96,5 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
 class WebhookAttemptAdmin(ReadOnlyAdmin):
     """Attempts to deliver a message, with the answer."""
 
-    list_display = ("delivery", "number", "at", "status", "took_ms", "said")
+    list_display = ("delivery", "number", "at", "status", "took_ms", "summary")
     list_select_related = ("delivery__endpoint",)

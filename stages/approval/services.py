@@ -24,13 +24,12 @@ from stages.approval.decision import Decision, Start, Void, Wait
 from stages.approval.reads import decision_on, requirements_of, rollout_with_approval, waiting_on
 from stages.core import journal, ledger
 from stages.core.reasons import checked_reason
+from stages.core.wake import RUN
 from stages.core.words import phrase_of
 from stages.gates.reads import blocking, closed, refusal
 from stages.models import Rollout, Stage
 from stages.models.governance import Approval, ApprovalRule, Vote
 from stages.states import BY_ID, Cause, Kind, RolloutState, StepState
-
-RUN = "stages.worker.tasks.run_rollout"
 
 
 def refuse_second_request(stage: Stage) -> None:

@@ -25,9 +25,9 @@ from stages.core.actions import actions_of
 from stages.core.clock import clock_of
 from stages.core.reasons import checked_reason
 from stages.core.scenarios import way_of
+from stages.core.wake import RUN
 from stages.core.words import phrase_of
 from stages.models import CanaryReport, Rollout, RolloutCanary
-from stages.rollouts.services import RUN
 from stages.states import BY_ID, TIMED, Cause, Leg, Protocol, RolloutState, StepState, Strategy
 
 # A worker that was woken to read metrics is not woken again for so long. s.

@@ -464,7 +464,7 @@ class Migration(migrations.Migration):
                 ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('status', models.PositiveSmallIntegerField(null=True)),
                 ('took_ms', models.PositiveIntegerField(default=0)),
-                ('said', models.CharField(blank=True, max_length=500)),
+                ('summary', models.CharField(blank=True, max_length=500)),
             ],
             options={
                 'ordering': ['number'],

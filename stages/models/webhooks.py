@@ -89,14 +89,14 @@ class WebhookDelivery(models.Model):
 
 
 class WebhookAttempt(models.Model):
-    """One try to deliver. status: of the answer, None when none came; said: what came back, or why nothing did."""
+    """One try to deliver. status: of the answer, None when none came; summary: what came back, or why nothing did."""
 
     delivery = models.ForeignKey(WebhookDelivery, models.CASCADE, related_name="attempts")
     number = models.PositiveIntegerField()
     at = models.DateTimeField(db_default=Now())
     status = models.PositiveSmallIntegerField(null=True)
     took_ms = models.PositiveIntegerField(default=0)
-    said = models.CharField(max_length=500, blank=True)
+    summary = models.CharField(max_length=500, blank=True)
 
     class Meta:
         ordering = ["number"]

@@ -14,6 +14,7 @@ from gs2admin.text import shortened
 from stages.approval.decision import Requirement
 from stages.approval.services import open_request
 from stages.core import journal, ledger
+from stages.core.wake import RUN
 from stages.models import Rollout, Stage, Step
 from stages.models.governance import AutoPromotion
 from stages.plan.previews import Preview
@@ -23,7 +24,6 @@ from stages.plan.write import write_plan
 from stages.states import Kind, Origin, Protocol, RolloutState, StepState
 from stages.webhooks.outbox import rollout_created
 
-RUN = "stages.worker.tasks.run_rollout"
 # The activity log names this many changes of a rollout; its page and its version sets have the rest.
 LOGGED_CHANGES = 200
 

@@ -17,6 +17,7 @@ from gs2admin.transitions import apply
 from stages.approval.reads import lost_right, requirements_of
 from stages.approval.voters import roles_of
 from stages.core import journal, ledger
+from stages.core.wake import RUN
 from stages.gates.reads import blocking, closed
 from stages.models import Rollout, RolloutCanary, Stage
 from stages.plan.previews import preview_of, versions_of
@@ -25,7 +26,6 @@ from stages.states import BY_ID, Cause, StepState
 
 # rollouts that wait on one stage
 MOST = 10
-RUN = "stages.worker.tasks.run_rollout"
 
 
 def last_ahead(stage: Stage) -> Rollout | None:

@@ -17,12 +17,13 @@ from stages.approval.services import close_request
 from stages.core import journal, ledger
 from stages.core.actions import actions_of
 from stages.core.reasons import checked_reason
+from stages.core.wake import RUN
 from stages.core.words import phrase_of
 from stages.models import Rollout, Scenario, Stage
 from stages.plan.preview_retry import preview_retry
 from stages.plan.previews import STAGE_S_OWN, Preview, preview_promote, preview_rollback
 from stages.plan.redo import ALL, FAILED, SKIP
-from stages.rollouts.create import RUN, RolloutRequest
+from stages.rollouts.create import RolloutRequest
 from stages.rollouts.start import start
 from stages.states import Cause, Protocol, RolloutState, StepState, move_for
 

@@ -96,7 +96,7 @@ def _attempt(
         if not pending.filter(attempt=delivery.attempt).update(attempt=number, due_at=Now() + timedelta(seconds=LEASE_S)):
             return False
         if delivery.attempt:
-            WebhookAttempt.objects.get_or_create(delivery=delivery, number=delivery.attempt, defaults={"said": LOST})
+            WebhookAttempt.objects.get_or_create(delivery=delivery, number=delivery.attempt, defaults={"summary": LOST})
     began = time.monotonic()
     answer = send(endpoint, delivery, leaving)
     took_ms = round((time.monotonic() - began) * 1000)
@@ -113,7 +113,7 @@ def _attempt(
         if pending.filter(attempt=number).update(**changes):
             WebhookAttempt.objects.create(
                 delivery=delivery, number=number, status=answer.status, took_ms=took_ms,
-                said=shortened(answer.summary, MAX_SUMMARY),
+                summary=shortened(answer.summary, MAX_SUMMARY),
             )
     return good
 

@@ -14,11 +14,11 @@ from gs2admin import engine
 from stages.approval.services import resolve_waiting
 from stages.auto_promotion.services import promote_due
 from stages.canary.services import tick
+from stages.core.wake import RUN
 from stages.models import Output, Rollout, RolloutCanary
 from stages.models.governance import AutoPromotion
 from stages.models.webhooks import DeliveryState, WebhookDelivery
 from stages.rollouts import queue
-from stages.rollouts.services import RUN
 from stages.states import TIMED, RolloutState
 from stages.worker import counts
 

@@ -11,8 +11,8 @@ from stages.core import journal
 from stages.core.journal import Claim, Line
 from stages.core.scenarios import way_of
 from stages.core.versions import differences, effective
+from stages.core.wake import RUN
 from stages.models import Rollout, Step
-from stages.rollouts.services import RUN
 from stages.states import Leg, RolloutState, StepState, Strategy
 from stages.steps import KINDS
 from stages.steps.base import LeaseLost

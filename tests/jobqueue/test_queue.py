@@ -189,9 +189,9 @@ def test_a_lost_drain_is_woken_and_a_waiting_one_when_its_time_has_come(auto, pu
     job = push(auto)
     rings.clear()
     assert wake_due_queues() == wake_lost_queues() == 0
-    Queue.objects.update(rung_at=Now() - timedelta(minutes=1))
+    Queue.objects.update(woken_at=Now() - timedelta(minutes=1))
     assert wake_lost_queues() == 1 and rings == [(TASK, job.queue_id)]
-    Queue.objects.update(next_at=Now() + timedelta(minutes=1), rung_at=Now() - timedelta(minutes=1))
+    Queue.objects.update(next_at=Now() + timedelta(minutes=1), woken_at=Now() - timedelta(minutes=1))
     assert wake_due_queues() == wake_lost_queues() == 0
     Queue.objects.update(next_at=Now() - timedelta(seconds=1))
     assert wake_due_queues() == 1

@@ -7,7 +7,7 @@ import pytest
 from django.db.models import Sum
 
 from gs2admin.identity.actors import SYSTEM
-from jobqueue import stats
+from gs2admin.spans import span_of
 from jobqueue.chores import tallies
 from jobqueue.execution.attempt import Ended
 from jobqueue.models import GivenUp, Queue, Tally
@@ -81,13 +81,13 @@ def test_a_given_up_job_has_a_line_that_a_replay_marks(manual, push, scripts):
 
 def test_minutes_become_spans_of_ten_and_old_spans_go(manual):
     now = datetime.now(UTC)
-    old = stats.bucket(now - timedelta(hours=5), 600)
+    old = span_of(now - timedelta(hours=5), 600)
     for minute in range(10):
         for shard in (1, 2):
             Tally.objects.create(namespace=manual, at=old + timedelta(minutes=minute), script="s", shard=shard, ok=3, failed=1)
     Tally.objects.create(namespace=manual, at=old, span_s=600, script="s", ok=100)
     Tally.objects.create(namespace=manual, at=now - timedelta(days=9), span_s=600, script="s", ok=5)
-    fresh = Tally.objects.create(namespace=manual, at=stats.bucket(now, 60), script="s", ok=1)
+    fresh = Tally.objects.create(namespace=manual, at=span_of(now, 60), script="s", ok=1)
     tallies.roll_up()
     rows = Tally.objects.exclude(pk=fresh.pk)
     assert [(row.at, row.span_s, row.ok, row.failed) for row in rows] == [(old, 600, 160, 20)]
@@ -95,7 +95,7 @@ def test_minutes_become_spans_of_ten_and_old_spans_go(manual):
 
 
 def test_one_host_rolls_up_at_a_time(manual):
-    old = stats.bucket(datetime.now(UTC) - timedelta(hours=5), 600)
+    old = span_of(datetime.now(UTC) - timedelta(hours=5), 600)
     Tally.objects.create(namespace=manual, at=old, script="s", ok=3)
     with locked(tallies.ROLLING):
         assert tallies.roll_up() == 0, "another host is at it"

@@ -14,6 +14,7 @@ from django.db import DatabaseError, connection
 
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.namespaces import services as shared
+from gs2admin.spans import span_of
 from locks import chores, countfile, sql, stats
 from locks.models import Holding, LockBatch, LockNamespace, LockTally, Mutex, Watermark
 from locks.services.namespaces import create_namespace, delete_namespace
@@ -214,7 +215,7 @@ def test_a_holding_that_ran_out_and_its_counts(mutexes, killed_at):
 
 
 def test_old_minutes_and_the_span_that_they_become(mutexes, monkeypatch):
-    old = stats.bucket(datetime.now(UTC) - timedelta(hours=5), 600)
+    old = span_of(datetime.now(UTC) - timedelta(hours=5), 600)
     for minute in range(3):
         LockTally.objects.create(namespace=mutexes.namespace, at=old + timedelta(minutes=minute), acquired=1, denied=2, held=minute)
     real = stats.LockTally.objects._queryset_class.delete

@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings
 from django.db import DatabaseError
 
+from gs2admin.spans import span_of
 from gs2admin.wire.call import CallContext
 from locks import chores, sql, stats
 from locks.models import LockTally
@@ -62,7 +63,7 @@ def test_what_is_held_is_noted_for_the_chart_and_old_minutes_become_spans(mutexe
     chores.note_held()
     (row,) = stats.sums(mutexes.namespace.pk, since=datetime.now(UTC) - timedelta(hours=1))
     assert (row["acquired"], row["held"]) == (4, 4), "the most of a minute"
-    old = stats.bucket(datetime.now(UTC) - timedelta(hours=5), 600)
+    old = span_of(datetime.now(UTC) - timedelta(hours=5), 600)
     LockTally.objects.all().delete()
     for minute in range(10):
         for shard in range(2):

@@ -12,6 +12,7 @@ from gs2admin.audit.models import Activity
 from gs2admin.dashboard import attention
 from gs2admin.errors import Conflict, NotFound
 from gs2admin.identity.actors import SYSTEM
+from gs2admin.spans import span_of
 from locks import reads, stats
 from locks.models import Holding, LockNamespace, LockTally, Mutex
 from locks.pages.views import mutex as mutex_views
@@ -182,7 +183,7 @@ def test_the_board_tells_of_long_holdings_and_contention(project, namespace, loc
     assert not [need for need in attention.needs(project) if need.icon == "lock"], "seconds are no news"
     mutex = lock_world.mutex
     Mutex.objects.filter(pk=mutex.pk).update(acquired_ms=mutex.acquired_ms - 26 * 60_000, until_ms=mutex.until_ms - 400_000)
-    minute = stats.bucket(timezone.now(), 60)
+    minute = span_of(timezone.now(), 60)
     LockTally.objects.create(namespace=namespace, at=minute, shard=stats.SHARDS, denied=1_204)
     attention.forget()
     long, denied = [need for need in attention.needs(project) if need.icon == "lock"]

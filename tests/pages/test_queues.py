@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from gs2admin.audit.models import Activity
 from gs2admin.identity.actors import SYSTEM
-from jobqueue import stats
+from gs2admin.spans import span_of
 from jobqueue.models import Job, Queue, Tally
 from jobqueue.pages.views import namespaces as namespace_views
 from jobqueue.pages.views import player as player_views
@@ -63,10 +63,10 @@ def test_a_namespace_shows_its_numbers_chart_failing_scripts_and_players(desk, j
 def test_the_chart_adds_up_minutes_and_rolled_spans(desk, rewards, owner):
     now = timezone.now()
     Tally.objects.all().delete()
-    old = stats.bucket(now - timedelta(hours=5), 600)
+    old = span_of(now - timedelta(hours=5), 600)
     Tally.objects.create(namespace=rewards, at=old, span_s=600, script="s", ok=70, failed=7)
-    Tally.objects.create(namespace=rewards, at=stats.bucket(now, 60), script="s", shard=SHARDS, ok=20)
-    Tally.objects.create(namespace=rewards, at=stats.bucket(now, 60), script="s", shard=SHARDS + 1, ok=3)
+    Tally.objects.create(namespace=rewards, at=span_of(now, 60), script="s", shard=SHARDS, ok=20)
+    Tally.objects.create(namespace=rewards, at=span_of(now, 60), script="s", shard=SHARDS + 1, ok=3)
     assert "Attempts per minute: 23 in all, 0 failed" in page(desk, at("queues-namespace", rewards))
     assert "Attempts per half hour: 100 in all, 7 failed" in page(desk, at("queues-namespace", rewards), span="24h")
     assert "Attempts per three hours: 100 in all" in page(desk, at("queues-namespace", rewards), span="7d")

@@ -113,7 +113,7 @@ def test_delivered_in_order_signed_and_with_an_id(hook, dev, register, promote):
         assert head["X-Gs2admin-Signature"] == signature(key, head["X-Gs2admin-Timestamp"], one.body)
         assert head["Idempotency-Key"] == json.loads(one.body)["id"] and head["Content-Type"] == "application/json"
     assert set(WebhookDelivery.objects.values_list("state", "attempt")) == {("delivered", 1)}
-    assert set(WebhookAttempt.objects.values_list("status", "said")) == {(200, "thanks")}
+    assert set(WebhookAttempt.objects.values_list("status", "summary")) == {(200, "thanks")}
 
 
 @pytest.mark.parametrize("answer, status, said", [
@@ -133,7 +133,7 @@ def test_what_fails_is_tried_again_later_and_others_wait_no_longer(answer, statu
     wait = (first.due_at - first.created_at).total_seconds()
     assert 9 < wait < 25
     made = WebhookAttempt.objects.get()
-    assert made.status == status and said in made.said and "\x1b" not in made.said
+    assert made.status == status and said in made.summary and "\x1b" not in made.summary
     assert WebhookEndpoint.objects.get().busy_until is None
 
 
@@ -207,7 +207,7 @@ def test_a_delivery_thread_that_has_to_stop_closes_the_connection_and_releases_t
     began = time.monotonic()
     assert delivery.deliver(endpoint.pk, leaving=lambda: bool(hook.server.requests)) == 1
     assert time.monotonic() - began < delivery.TIMEOUT_S / 2
-    assert "stopped before there was an answer" in WebhookAttempt.objects.get().said
+    assert "stopped before there was an answer" in WebhookAttempt.objects.get().summary
     assert WebhookEndpoint.objects.get().busy_until is None and WebhookDelivery.objects.get().state == "pending"
 
 
@@ -226,7 +226,7 @@ def test_a_name_that_leads_to_a_private_address_is_refused_at_the_call(hook, dev
     promote_stage(actor=SYSTEM, stage=dev)
     delivery.deliver(endpoint.pk)
     assert hook.server.requests == []
-    assert "loopback address" in WebhookAttempt.objects.get().said
+    assert "loopback address" in WebhookAttempt.objects.get().summary
 
 
 def test_endpoints_are_kept_by_admins_of_their_project(project, other_project, owner, producer, stranger, actor_of, monkeypatch):
