@@ -43,6 +43,10 @@ _WEIGHT_LIMIT = models.CheckConstraint(condition=Q(gray_weight__lte=100), name="
 _WAKES = models.Index(fields=["wake_at"], condition=Q(wake_at__isnull=False), name="rollout_wakes")
 
 
+def _draining(moment: str) -> models.Index:
+    return models.Index(fields=["next_at", moment], condition=Q(draining=True), name="queue_draining")
+
+
 def make_old(state: ProjectState) -> None:
     """Change the state of the initial migrations into that of COMMIT, where the two differ.
 
@@ -56,7 +60,9 @@ def make_old(state: ProjectState) -> None:
     state.rename_field("stages", "rollout", "protocol", "family")
     state.rename_field("stages", "rollout", "woken_at", "rung_at")
     state.rename_field("stages", "webhookattempt", "summary", "said")
+    state.remove_index("jobqueue", "queue", "queue_draining")
     state.rename_field("jobqueue", "queue", "woken_at", "rung_at")
+    state.add_index("jobqueue", "queue", _draining("rung_at"))
     for name, field in _OF_CANARIES.items():
         state.add_field("stages", "rollout", name, field, preserve_default=True)
     state.add_constraint("stages", "rollout", _WEIGHT_LIMIT)
@@ -89,7 +95,9 @@ OPERATIONS: list[tuple[str, Operation]] = [
     ("stages", migrations.RenameField("rollout", "family", "protocol")),
     ("stages", migrations.RenameField("rollout", "rung_at", "woken_at")),
     ("stages", migrations.RenameField("webhookattempt", "said", "summary")),
+    ("jobqueue", migrations.RemoveIndex("queue", "queue_draining")),
     ("jobqueue", migrations.RenameField("queue", "rung_at", "woken_at")),
+    ("jobqueue", migrations.AddIndex("queue", _draining("woken_at"))),
     ("stages", migrations.CreateModel(
         "RolloutCanary",
         [

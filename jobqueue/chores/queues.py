@@ -41,7 +41,7 @@ def wake_due_queues() -> int:
 @engine.sweeper
 def wake_lost_queues() -> int:
     """Wake queues that are marked as draining and that no worker leased for LOST_S seconds. Returns how many."""
-    lost = Q(woken_at=None) | Q(rung_at__lt=Now() - timedelta(seconds=LOST_S))
+    lost = Q(woken_at=None) | Q(woken_at__lt=Now() - timedelta(seconds=LOST_S))
     return _wake(lambda: Queue.objects.filter(lost, draining=True, next_at=None))
 
 
