@@ -14,7 +14,7 @@ from tests.upgrade.rules import refusals
 
 OURS = {"gs2admin", "jobqueue", "locks", "stages"}
 FROZEN = {"locks.expressions", "locks.migrations._triggers", "stages.migrations._triggers"}
-FILL = "from gs2admin.identity.bootstrap import bootstrap\nbootstrap(say=lambda sentence: None)"
+FILL = "from gs2admin.identity.services.bootstrap import bootstrap\nbootstrap(say=lambda sentence: None)"
 
 
 @pytest.fixture(scope="module")
