@@ -84,7 +84,7 @@ def test_sourcedeploy(caller, made, action, state, leg):
         assert (answer.status_code, answer.content) == (200, b'{"result":true}')
         assert now.state == move_for(state, action).target and Activity.objects.count() > before[3]
     else:
-        assert f"ollout {row.number} is" in sd_error(answer, 400, "100")
+        assert f"ollout {row.number} " in sd_error(answer, 400, "100")
         assert snapshot() == before
 
 

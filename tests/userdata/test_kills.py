@@ -30,7 +30,7 @@ def small_batches(monkeypatch):
 @pytest.fixture
 def kill_at(monkeypatch):
     """kill_at(n): the worker dies at its n-th write, before it or, with late=True, after it but before its commit."""
-    write = runs.Hold.write
+    write = runs.RunLease.write
 
     def act(number: int, late: bool = False) -> list[int]:
         calls: list[int] = []
@@ -44,11 +44,11 @@ def kill_at(monkeypatch):
             if not late:
                 write(self, **values)
 
-        monkeypatch.setattr(runs.Hold, "write", dying)
+        monkeypatch.setattr(runs.RunLease, "write", dying)
         return calls
 
     yield act
-    monkeypatch.setattr(runs.Hold, "write", write)
+    monkeypatch.setattr(runs.RunLease, "write", write)
 
 
 def work(run: UserDataRun) -> bool:
