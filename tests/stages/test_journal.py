@@ -10,6 +10,7 @@ from stages.core.journal import Line, MoveRefused
 from stages.models import Rollout
 from stages.rollouts.services import cancel_rollout, promote_stage
 from stages.states import FINAL, RolloutState
+from stages.worker import begin
 from tests.stages.kinds import scenario
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +23,7 @@ def claimed(stage):
     scenario(stage)
     rollout = promote_stage(actor=SYSTEM, stage=stage)
     claim = journal.claim(rollout.pk, "worker")
-    journal.start(claim, [])
+    begin.start(claim, [])
     return claim, rollout
 
 
