@@ -110,6 +110,10 @@ class _Plain(ast.NodeTransformer):
         self.generic_visit(node)
         return ast.Expr(ast.Constant(None)) if isinstance(node.value, ast.Constant) else node
 
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        self.generic_visit(node)
+        return ast.Constant(None) if ast.unparse(node.value) == "Callable" else node
+
     def visit_If(self, node: ast.If) -> ast.If:
         self.generic_visit(node)
         if "TYPE_CHECKING" in ast.unparse(node.test):
