@@ -16,6 +16,7 @@ import time
 import traceback
 import types
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -26,7 +27,7 @@ from bench.mutation.waiting import exit_code
 NOT_CHANGED = 70
 # s, and times what the unbroken tests take.
 LEAST_S, TIMES = 20.0, 6
-DATA = (str, int, float, tuple, frozenset, dict, set, list)
+DATA = (str, int, float, tuple, frozenset, dict, set, list, timedelta)
 
 
 class Forks:
