@@ -14,7 +14,7 @@ from gs2admin.errors import Conflict, Denied, Invalid, NotFound, Quota
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Role
 from gs2admin.identity.services.credentials import create_credential
-from stages.gates.reads import stopped_since_request
+from stages.gates.reads import closed, stopped_since_request
 from stages.gates.services import WindowPlan, remove_window, resume_promotions, save_window, stop_promotions
 from stages.models import Rollout
 from stages.models.governance import FreezeWindow, Stop
@@ -299,3 +299,13 @@ def test_a_refusal_names_all_gates_and_has_the_code_of_the_first(dev, register, 
     stopped, frozen = refusal.value.extra["gates"]
     assert refusal.value.sentence == f"{stopped} {frozen} Nothing was started."
     assert stopped == "Promotions are stopped on all stages by system: bad." and frozen.startswith("The freeze window Launch")
+
+
+def test_what_is_closed_is_of_the_project_and_has_its_name(dev, project, other_project, freeze):
+    elsewhere = WindowPlan("Theirs", starts_at=timezone.now() - timedelta(hours=1), ends_at=timezone.now() + timedelta(hours=1))
+    save_window(actor=SYSTEM, project=other_project, plan=elsewhere)
+    stop_promotions(actor=SYSTEM, project=project, reason="bad")
+    stop_promotions(actor=SYSTEM, project=project, stage=dev, reason="bad")
+    freeze(dev)
+    assert [(gate.kind, gate.name) for gate in closed(project.pk)] == [
+        ("stop", "all stages"), ("stop", "dev"), ("freeze", "Launch")]
