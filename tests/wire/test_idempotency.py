@@ -169,7 +169,7 @@ class Clock:
         self.then()
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def clock(monkeypatch) -> Clock:
     found = Clock()
     monkeypatch.setattr(idempotency, "time", found)

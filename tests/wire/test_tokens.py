@@ -14,7 +14,7 @@ from gs2admin.errors import Unavailable
 from gs2admin.identity import throttle, tokens
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import AccessToken, Credential
-from gs2admin.identity.services.credentials import revoke_credential
+from gs2admin.identity.services.credentials import create_credential, revoke_credential
 from tests.conditions import until
 
 
@@ -202,6 +202,21 @@ def test_an_id_of_full_length_is_looked_up(credential):
     row, secret = credential
     Credential.objects.filter(pk=row.pk).update(client_id="c" * 64)
     assert tokens.check_secret("c" * 64, secret, ip="10.0.0.1") == row
+
+
+def test_a_credential_is_found_by_its_whole_id_alone(credential, project, django_assert_num_queries):
+    other, _ = create_credential(actor=SYSTEM, project=project, name="other")
+    Credential.objects.filter(pk=other.pk).update(client_id="a:b:c")
+    other.refresh_from_db()
+    assert tokens.find_credential("gs2a-nobody") is None and tokens.find_credential("a:b:c") == other
+    assert tokens.credential_of(tokens.issue_project_token(other)) == other
+    tokens.forget_all()
+    with django_assert_num_queries(1):
+        tokens.find_credential("a:b:c")
+
+
+def test_a_bad_token_says_its_kind():
+    assert str(tokens.BadToken("expired")) == tokens.BadToken("expired").kind == "expired"
 
 
 def test_an_access_token_that_is_no_text_is_refused_like_any_other(project):
