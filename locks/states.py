@@ -42,7 +42,7 @@ def wait_for(*, left_ms: int, held_ms: int, crowd: float, chance: float | None =
     dice = random.random() if chance is None else chance
     pressure = min(max(FIRST_WAIT_MS, max(1.0, crowd) * held_ms / 2), MAX_WAIT_MS)
     ms = max(1, min(round(pressure * (0.5 + dice)), left_ms + round(FIRST_WAIT_MS * dice) + 1))
-    return Wait(ms, max(1, math.ceil(ms / 1000)))
+    return Wait(ms, math.ceil(ms / 1000))
 
 
 def ttl_ms(ttl_s: int) -> int:

@@ -19,7 +19,7 @@ from bench.mutation.trying import ROOT, Copy, warm_up
 HERE = Path(__file__).resolve().parent
 FOLDER = ROOT / "var" / "mutation"
 # How long one mutant may take in a process of its own, and all of a module's together. s.
-ALONE_S, SESSION_S = 240.0, 14_400.0
+ALONE_S, SESSION_S = 120.0, 14_400.0
 # A small test that asks for a database, so that there is one.
 DATABASE_TEST = "tests/test_beginnings.py::test_a_beginning_is_read_from_the_index"
 POSTGRES = place.postgres_url()

@@ -1,7 +1,8 @@
 """A plugin of pytest that tries many mutants in one session: tests are collected once, and each mutant gets a fork of it.
 
-In the fork the code of a function, or the value of a constant wherever it was imported, is replaced in memory. What cannot
-be replaced so (classes), and what nobody noticed although others may hold what was made of a constant, is for `trying`.
+In the fork the code of a function, or the value of a constant wherever it was imported, is replaced in memory, and the tests
+that call the function run first. What cannot be replaced so (classes, what runs when the module is imported), and what nobody
+noticed although others may hold what was made of a constant, is for `trying`.
 """
 from __future__ import annotations
 
@@ -9,15 +10,21 @@ import ast
 import functools
 import gc
 import importlib
+import json
 import os
 import signal
 import sys
+import tempfile
+import threading
 import time
 import traceback
 import types
 from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from bench.mutation.mutants import Mutant, shape_without
 from bench.mutation.waiting import exit_code
@@ -25,8 +32,8 @@ from bench.mutation.waiting import exit_code
 # The exit code of a fork in which the change could not be made.
 NOT_CHANGED = 70
 # s, and times what the unbroken tests take.
-LEAST_S, TIMES = 20.0, 6
-DATA = (str, int, float, tuple, frozenset, dict, set, list)
+LEAST_S, TIMES = 10.0, 6
+DATA = (str, int, float, tuple, frozenset, dict, set, list, timedelta)
 
 
 class Forks:
@@ -41,33 +48,71 @@ class Forks:
         """Instead of pytest's own."""
         if session.testsfailed:
             raise session.Interrupted("the tests cannot be collected")
+        importlib.import_module(settings.ROOT_URLCONF)  # else each fork imports all pages
         gc.freeze()
         module, began = self.mutants[0].module, time.monotonic()
-        if self._noticed(session, lambda: None) != "survived":
-            raise session.Failed("the tests fail unbroken")
+        with tempfile.NamedTemporaryFile("r") as calls:
+            if self._noticed(session.items, session, lambda: None, calls.name) != "survived":
+                raise session.Failed("the tests fail unbroken")
+            called = json.load(calls)
         # A mutant that never ends is noticed too.
         self.limit_s = max(LEAST_S, TIMES * (time.monotonic() - began))
-        same = self._noticed(session, lambda: _swap_constants(module, self.source)) == "survived"
+        same = self._noticed(session.items, session, lambda: _swap_constants(module, self.source)) == "survived"
         around = functools.cache(functools.partial(shape_without, self.source))
         for mutant in self.mutants:
             if around(mutant.at) == shape_without(mutant.code, mutant.at):
-                self.report(mutant, self._noticed(session, lambda one=mutant: _swap_function(one)))
+                calling = {item for item, names in zip(session.items, called, strict=True)
+                           if any(f"{mutant.at}.".startswith(f"{name}.") for name in names)}  # fmt: skip
+                # Those that call it are likely to notice; the others may use what it made, and transactions stay last.
+                items = sorted(session.items, key=lambda item: (_flushes(item), item not in calling))
+                # What no test calls is called when the module is imported, if at all.
+                found = self._noticed(items, session, lambda one=mutant: _swap_function(one)) if calling else "unknown"
+                self.report(mutant, found)
             elif same and mutant.is_constant:
-                found = self._noticed(session, lambda one=mutant: _swap_constants(one.module, one.code))
+                found = self._noticed(session.items, session, lambda one=mutant: _swap_constants(one.module, one.code))
                 # Others may hold what was made of the constant.
                 self.report(mutant, "killed" if found == "killed" else "unknown")
             else:
                 self.report(mutant, "unknown")
         return True
 
-    def _noticed(self, session: pytest.Session, change: Callable[[], None]) -> str:
+    def _noticed(self, items: list, session: pytest.Session, change: Callable[[], None], calls: str = "") -> str:
+        """What these tests say of that change. calls: a file to write the names of the module's functions that each calls."""
         child = os.fork()
         if not child:
-            _run(session, change)
+            _run(items, session, change, _Calls(self.mutants[0].module, calls) if calls else None)
         return {0: "survived", NOT_CHANGED: "unknown"}.get(exit_code(child, self.limit_s), "killed")
 
 
-def _run(session: pytest.Session, change: Callable[[], None]) -> None:
+def _flushes(item: pytest.Item) -> bool:
+    """Whether the test empties the database at its end, so that it must run after those that use rows of the migrations."""
+    mark = item.get_closest_marker("django_db")
+    return bool(mark and mark.kwargs.get("transaction")) or "transactional_db" in item.fixturenames
+
+
+class NotImported(Exception):
+    """The broken module cannot be imported."""
+
+
+class _Calls:
+    """Which functions of a module each test calls, in whatever thread."""
+
+    def __init__(self, module: str, file: str) -> None:
+        self.path, self.file, self.found = importlib.import_module(module).__file__, file, []
+        sys.setprofile(self._note)
+        threading.setprofile(self._note)
+
+    def _note(self, frame: types.FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code.co_filename == self.path:
+            self.found[-1].add(frame.f_code.co_qualname.replace(".<locals>", ""))
+
+    def write(self) -> None:
+        """Stop, and write [[name]], one list for each test."""
+        sys.setprofile(None)
+        Path(self.file).write_text(json.dumps([sorted(names) for names in self.found]))
+
+
+def _run(items: list, session: pytest.Session, change: Callable[[], None], calls: _Calls | None) -> None:
     """The fork: never returns."""
     code = NOT_CHANGED
     try:
@@ -75,13 +120,19 @@ def _run(session: pytest.Session, change: Callable[[], None]) -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         change()
         code = 1
-        for index, item in enumerate(session.items):
-            following = session.items[index + 1] if index + 1 < len(session.items) else None
+        for index, item in enumerate(items):
+            if calls:
+                calls.found.append(set())
+            following = items[index + 1] if index + 1 < len(items) else None
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if session.testsfailed:
                 break
         else:
             code = 0
+            if calls:
+                calls.write()
+    except NotImported:
+        code = 1
     except BaseException:  # noqa: BLE001  a mutant that breaks the session is noticed
         traceback.print_exc()
     finally:
@@ -122,7 +173,10 @@ def _swap_constants(module: str, code: str) -> None:
     real = importlib.import_module(module)
     body = [node for node in ast.parse(code).body if isinstance(node, ast.Assign | ast.AnnAssign)]
     fresh = dict(real.__dict__)
-    exec(compile(ast.Module(body, []), real.__file__, "exec"), fresh)  # noqa: S102  our own source, one edit apart
+    try:
+        exec(compile(ast.Module(body, []), real.__file__, "exec"), fresh)  # noqa: S102  our own source, one edit apart
+    except Exception as broken:
+        raise NotImported from broken
     for name in _assigned(body):
         old, new = real.__dict__.get(name), fresh.get(name)
         if not isinstance(old, DATA) or type(old) is not type(new) or old == new:

@@ -110,6 +110,10 @@ class _Plain(ast.NodeTransformer):
         self.generic_visit(node)
         return ast.Expr(ast.Constant(None)) if isinstance(node.value, ast.Constant) else node
 
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        self.generic_visit(node)
+        return ast.Constant(None) if ast.unparse(node.value) == "Callable" else node
+
     def visit_If(self, node: ast.If) -> ast.If:
         self.generic_visit(node)
         if "TYPE_CHECKING" in ast.unparse(node.test):
@@ -162,9 +166,12 @@ def _spans(source: str) -> list[tuple[int, int, str]]:
 
 
 def _change(old: str, new: str) -> tuple[int, str, str]:
-    """(line in the old text, its changed lines, those of the new one), without indentation."""
+    """(line in the old text, its changed lines, those of the new one), without indentation and comments."""
     before, after = old.splitlines(), new.splitlines()
     changed = [op for op in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes() if op[0] != "equal"]
     first, last = changed[0], changed[-1]
-    text = (" ".join(line.strip() for line in lines) for lines in (before[first[1] : last[2]], after[first[3] : last[4]]))
-    return (first[1] + 1, *text)
+    was, becomes = ([(number, line.strip()) for number, line in enumerate(lines[start:end], start + 1)
+                     if line.strip() and not line.strip().startswith("#")]
+                    for lines, start, end in ((before, first[1], last[2]), (after, first[3], last[4])))  # fmt: skip
+    at = was[0][0] if was else first[1] + 1
+    return at, *(" ".join(line for _, line in lines) for lines in (was, becomes))

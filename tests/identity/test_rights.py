@@ -45,6 +45,17 @@ def test_a_credential_may_what_its_role_may(role, action, project, other_project
             require(actor, action, project)
 
 
+def test_a_refusal_names_the_role_the_action_and_the_roles_of_people_that_may(project, viewer, stranger):
+    with pytest.raises(Denied) as denied:
+        require(person(viewer, door="browser"), "stage.promote", project)
+    assert denied.value.sentence == (
+        "Your role here is viewer, which may not promote stages. Ask an admin of the project for one of: admin, producer.")
+    assert (denied.value.component, denied.value.message) == ("permission", "identifier.permission.permission.error.require")
+    with pytest.raises(NotFound) as hidden:
+        require(person(stranger, door="browser"), "stage.promote", project)
+    assert (hidden.value.component, hidden.value.message) == ("project", "identifier.project.project.error.notFound")
+
+
 def test_an_unknown_action_is_a_bug_and_not_a_refusal(project):
     with pytest.raises(KeyError):
         can(SYSTEM, "stage.levitate", project)

@@ -1,14 +1,18 @@
 """The request signature: the contract's vectors, the five minutes, and that every byte of the address counts."""
 from __future__ import annotations
 
+import time
+
 import pytest
+from django.utils import timezone
 
 from gs2admin.identity import tokens
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Credential
 from gs2admin.identity.services.credentials import create_credential, revoke_credential
 from gs2admin.wire.protocol import Refused
-from stages.api.sourcedeploy.signature import WINDOW_MS, caller, sign
+from stages.api.sourcedeploy import signature
+from stages.api.sourcedeploy.signature import _NOBODY, WINDOW_MS, caller, sign
 
 NOW = 1_700_000_000_000
 
@@ -94,6 +98,56 @@ def test_five_minutes_both_ways_and_the_edge_is_out(signer, off, valid):
     else:
         with pytest.raises(Refused, match="five minutes"):
             caller(sent, "GET", "/x", NOW)
+
+
+def test_without_a_given_moment_the_servers_clock_counts(signer):
+    key, secret = signer
+    for off_s, valid in ((0, True), (-290, True), (-310, False), (310, False)):
+        stamp = str(int((time.time() + off_s) * 1000))
+        sent = headers(key, sign(secret, "GET", "/x", stamp, key), stamp)
+        if valid:
+            assert caller(sent, "GET", "/x").client_id == key
+        else:
+            with pytest.raises(Refused, match="five minutes"):
+                caller(sent, "GET", "/x")
+
+
+@pytest.mark.parametrize("without", ["HTTP_X_NCP_IAM_ACCESS_KEY", "HTTP_X_NCP_APIGW_TIMESTAMP", "HTTP_X_NCP_APIGW_SIGNATURE_V2"])
+def test_where_one_of_the_three_headers_is_missing_the_refusal_names_them(signer, without):
+    key, secret = signer
+    sent = headers(key, sign(secret, "GET", "/x", str(NOW), key))
+    del sent[without]
+    with pytest.raises(Refused, match="Sign the request"):
+        caller(sent, "GET", "/x", NOW)
+
+
+def test_the_secret_that_stands_in_for_none_lets_nobody_in(credential):
+    plain, _ = credential
+    for who in (plain.client_id, "gs2a-nobody"):
+        with pytest.raises(Refused) as refused:
+            caller(headers(who, sign(_NOBODY, "GET", "/x", str(NOW), who)), "GET", "/x", NOW)
+        assert refused.value.status == 401
+
+
+def test_a_revoked_credential_signs_nothing_even_with_its_secret_there(signer):
+    key, secret = signer
+    Credential.objects.filter(client_id=key).update(revoked_at=timezone.now())
+    with pytest.raises(Refused, match="access key or the signature"):
+        caller(headers(key, sign(secret, "GET", "/x", str(NOW), key)), "GET", "/x", NOW)
+
+
+@pytest.mark.parametrize(("kind", "sentence"), [
+    ("expired", "This token has expired; sign in again."), ("revoked", "The credential behind this token was revoked."),
+    ("invalid", "This token is not one of ours."),
+])  # fmt: skip
+def test_a_token_that_does_not_let_in_is_refused_with_the_reason(monkeypatch, kind, sentence):
+    def bad(token: str):
+        raise tokens.BadToken(kind)
+
+    monkeypatch.setattr(signature, "credential_of", bad)
+    with pytest.raises(Refused) as refused:
+        caller({"HTTP_AUTHORIZATION": "Bearer x"}, "GET", "/x", NOW)
+    assert (refused.value.status, refused.value.sentence) == (401, sentence)
 
 
 @pytest.mark.parametrize("stamp", ["", "now", "1e12", "-1", "１７００００００００００００", "1700000000000.0", "9" * 400, "0x18"])

@@ -14,6 +14,7 @@ from gs2admin.errors import Conflict, Denied, Invalid, NotFound, Quota
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Role
 from gs2admin.identity.services.credentials import create_credential
+from stages.gates.reads import closed, stopped_since_request
 from stages.gates.services import WindowPlan, remove_window, resume_promotions, save_window, stop_promotions
 from stages.models import Rollout
 from stages.models.governance import FreezeWindow, Stop
@@ -269,3 +270,42 @@ def test_gs2_clients_and_the_json_api_are_refused_with_409_and_the_reason(dev, r
     assert game("/api/v1/line/resume", {"stage": "dev"}).status_code == 403
     assert admin("/api/v1/stages/dev/promote", {"override": True, "reason": "x"}).status_code == 202
     assert admin("/api/v1/line/resume", {"stage": "dev"}).json()["closed"] == []
+
+
+def test_the_worker_sees_the_open_stops_of_its_project_that_came_after_the_request_the_first_of_them(
+    dev, register, project, other_project
+):
+    register(auth="1")
+    rollout = promote_stage(actor=SYSTEM, stage=dev)
+    Rollout.objects.filter(pk=rollout.pk).update(created_at=timezone.now() - timedelta(seconds=5))
+    rollout.refresh_from_db()
+    stop_promotions(actor=SYSTEM, project=other_project, reason="theirs")
+    stop_promotions(actor=SYSTEM, project=project, reason="over")
+    resume_promotions(actor=SYSTEM, project=project)
+    assert stopped_since_request(rollout) == ""
+    stop_promotions(actor=SYSTEM, project=project, reason="one.")
+    stop_promotions(actor=SYSTEM, project=project, stage=dev, reason="two.")
+    assert stopped_since_request(rollout) == "Promotions are stopped on all stages by system: one."
+
+
+def test_a_refusal_names_all_gates_and_has_the_code_of_the_first(dev, register, project, freeze):
+    register(auth="1")
+    stop_promotions(actor=SYSTEM, project=project, reason="bad")
+    freeze(dev)
+    with pytest.raises(Conflict) as refusal:
+        promote_stage(actor=SYSTEM, stage=dev)
+    assert (refusal.value.component, refusal.value.message, refusal.value.code) == (
+        "stage", "freeze.stage.stage.error.conflict", "freeze.stage.stopped")
+    stopped, frozen = refusal.value.extra["gates"]
+    assert refusal.value.sentence == f"{stopped} {frozen} Nothing was started."
+    assert stopped == "Promotions are stopped on all stages by system: bad." and frozen.startswith("The freeze window Launch")
+
+
+def test_what_is_closed_is_of_the_project_and_has_its_name(dev, project, other_project, freeze):
+    elsewhere = WindowPlan("Theirs", starts_at=timezone.now() - timedelta(hours=1), ends_at=timezone.now() + timedelta(hours=1))
+    save_window(actor=SYSTEM, project=other_project, plan=elsewhere)
+    stop_promotions(actor=SYSTEM, project=project, reason="bad")
+    stop_promotions(actor=SYSTEM, project=project, stage=dev, reason="bad")
+    freeze(dev)
+    assert [(gate.kind, gate.name) for gate in closed(project.pk)] == [
+        ("stop", "all stages"), ("stop", "dev"), ("freeze", "Launch")]

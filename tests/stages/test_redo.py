@@ -48,6 +48,7 @@ BAD, UNDO = step("failed", phase="post"), step(leg="undo")
 ])  # fmt: skip
 def test_how_it_can_be_tried_again(row, steps, expected):
     assert chances(row, iter(steps)) == expected
+    assert (Chances().accepted, Chances().held) == (False, False)
 
 
 def marks(plan: list[StepPlan]) -> list[tuple[str, str, dict]]:
@@ -80,6 +81,12 @@ def test_of_what_blue_green_put_back_the_other_colour_stands_and_the_switch_does
     plan = [planned(phase=phase) for phase in ("pre", "deploy", "switch", "post")]
     old = [*(step(phase=phase) for phase in ("pre", "deploy", "switch", "post")), step(leg="undo", phase="switch")]
     assert marks(redo(plan, old, FAILED, 7, Chances(failed=BAD))) == [DONE, DONE, ANEW, ANEW]
+
+
+def test_of_what_nothing_was_put_back_every_phase_stands():
+    phases = ("pre", "deploy", "switch", "post")
+    found = redo([planned(phase=phase) for phase in phases], [step(phase=phase) for phase in phases], FAILED, 7, Chances(failed=BAD))
+    assert marks(found) == [DONE] * 4
 
 
 def test_each_step_that_was_done_stands_for_one_of_the_plan():

@@ -8,6 +8,10 @@ from stages.states import (
     FINAL,
     LIVE,
     MOVES,
+    PHASES,
+    STEP_FINAL,
+    TIMED,
+    WORKABLE,
     RolloutState,
     StageStatus,
     move_for,
@@ -82,6 +86,15 @@ def test_what_cannot_be_stopped_has_no_cancel():
     for strategy, may in {"normal": True, "canary": True, "rolling": False, "blueGreen": False}.items():
         assert ("cancel" in user_actions("running", strategy=strategy, **on_kubernetes)) == may
     assert "cancel" in user_actions("queued", strategy="rolling", **on_kubernetes)
+    assert "cancel" in user_actions("running", strategy="rolling", protocol="sourcedeploy", stage_type="Server")
+    assert "cancel" in user_actions("running", strategy="rolling", protocol="freeze", stage_type="KubernetesService")
+
+
+def test_who_moves_what_and_which_steps_have_ended():
+    assert {"queued", "running", "rolling_back", "canary_rejecting", "canceling"} == WORKABLE
+    assert {"canary_analyzing", "canary_hold"} == TIMED
+    assert {"succeeded", "failed", "canceled", "no_progress"} == STEP_FINAL
+    assert PHASES == ("pre", "deploy", "post")
 
 
 @pytest.mark.parametrize("state", [None, *RolloutState])

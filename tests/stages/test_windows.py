@@ -8,6 +8,7 @@ import pytest
 
 from gs2admin.errors import Invalid, NotFound
 from gs2admin.identity.actors import SYSTEM
+from stages.gates import windows
 from stages.gates.services import WindowPlan, save_window
 from stages.gates.windows import current, in_words, occurrences, upcoming, zone
 from stages.models.governance import FreezeWindow
@@ -61,6 +62,11 @@ def test_hours_stay_the_same_by_the_wall_when_the_clocks_change():
     assert [end for _, end in found] == [utc("2026-03-23 08:00"), utc("2026-03-30 07:00"), utc("2026-04-06 07:00")]
 
 
+def test_an_hour_that_the_clocks_leave_out_is_no_occurrence():
+    found = upcoming(weekly(6, "01:00", 6, "02:00", "Europe/London"), utc("2026-03-28 00:00"))
+    assert found == (utc("2026-04-05 00:00"), utc("2026-04-05 01:00"))
+
+
 def test_occurrences_come_in_order_and_none_is_left_out():
     found = list(islice(occurrences(WEEKEND[1], utc("2026-01-01 00:00")), 200))
     assert all(later[0] - earlier[0] == timedelta(days=7) for earlier, later in zip(found, found[1:], strict=False))
@@ -77,6 +83,7 @@ def test_a_window_that_happens_once():
 def test_words():
     assert in_words(weekly(4, "17:00", 0, "08:00", "Europe/London")) == (
         "Every week from Friday 17:00 to Monday 08:00, Europe/London")
+    assert in_words(weekly(5, "00:00", 6, "00:00")) == "Every week from Saturday 00:00 to Sunday 00:00, UTC"
     once = FreezeWindow(name="x", time_zone="Asia/Tokyo", starts_at=utc("2026-12-01 00:00"), ends_at=utc("2026-12-01 03:00"))
     assert in_words(once) == "From Tue 1 Dec 2026 09:00 to Tue 1 Dec 2026 12:00, Asia/Tokyo"
 
@@ -85,6 +92,15 @@ def test_words():
 def test_what_is_no_time_zone_is_refused_in_a_sentence(name):
     with pytest.raises(ValueError, match="is no time zone"):
         zone(name)
+
+
+def test_a_name_that_is_a_folder_of_the_servers_zones_is_no_time_zone(monkeypatch):
+    def folder(name: str):
+        raise IsADirectoryError(name)
+
+    monkeypatch.setattr(windows, "ZoneInfo", folder)
+    with pytest.raises(ValueError, match="is no time zone"):
+        zone("Europe")
 
 
 @pytest.mark.django_db

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.core.cache import cache
@@ -12,8 +13,8 @@ from django.utils import timezone
 from gs2admin.errors import Unavailable
 from gs2admin.identity import throttle, tokens
 from gs2admin.identity.actors import SYSTEM
-from gs2admin.identity.models import AccessToken
-from gs2admin.identity.services.credentials import revoke_credential
+from gs2admin.identity.models import AccessToken, Credential
+from gs2admin.identity.services.credentials import create_credential, revoke_credential
 from tests.conditions import until
 
 
@@ -28,15 +29,61 @@ def refused(kind, call, *args, **more):
     assert bad.value.kind == kind
 
 
-def test_a_project_token_lets_in_for_an_hour(credential, monkeypatch):
+@pytest.fixture
+def clock(monkeypatch) -> list[float]:
+    """[Unix seconds]: the time that `tokens` sees."""
+    found = [1_800_000_000.0]
+    monkeypatch.setattr(tokens, "time", SimpleNamespace(time=lambda: found[0]))
+    monkeypatch.setattr(tokens, "timezone", SimpleNamespace(now=lambda: datetime.fromtimestamp(found[0], UTC)))
+    return found
+
+
+def test_a_project_token_lets_in_for_an_hour(credential, clock):
     row, _ = credential
     token = tokens.issue_project_token(row)
+    assert tokens.credential_of(token) == row and token.count(".") == 1
+    clock[0] += 3599.5
     assert tokens.credential_of(token) == row
-    now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + 3599)
-    assert tokens.credential_of(token) == row
-    monkeypatch.setattr(time, "time", lambda: now + 3601)
+    clock[0] += 0.5
     refused("expired", tokens.credential_of, token)
+
+
+def test_a_project_token_is_of_the_project_that_its_credential_had(credential, other_project):
+    row, _ = credential
+    row.project = other_project
+    refused("revoked", tokens.credential_of, tokens.issue_project_token(row))
+
+
+def test_tokens_of_players_end_after_an_hour(project, clock):
+    token, expire = tokens.issue_access_token(project=project, user_id="u", time_offset_s=0)
+    offset, offset_expire = tokens.issue_time_offset_token(project=project, user_id="u", time_offset_s=5)
+    assert expire == offset_expire == 1_800_003_600_000 and len(token) == 64
+    clock[0] += 3599.5
+    assert tokens.access_of(token, project).user_id == tokens.offset_of(offset, project).user_id == "u"
+    clock[0] += 0.5
+    refused("expired", tokens.access_of, token, project)
+    refused("expired", tokens.offset_of, offset, project)
+
+
+def test_rows_of_access_tokens_are_removed_an_hour_after_their_end_the_oldest_first(project, clock):
+    issued = []
+    for second in (0, 10, 20):
+        clock[0] = 1_800_000_000.0 + second
+        issued.append(tokens.issue_access_token(project=project, user_id="u", time_offset_s=0)[0])
+    clock[0] = 1_800_000_000.0 + 7200
+    assert tokens.delete_expired_access_tokens() == 0
+    clock[0] += 15
+    assert tokens.delete_expired_access_tokens(1) == 1
+    refused("invalid", tokens.access_of, issued[0], project)
+    refused("expired", tokens.access_of, issued[1], project)
+    assert (tokens.delete_expired_access_tokens(), AccessToken.objects.count()) == (1, 1)
+
+
+def test_a_key_that_was_replaced_signs_no_token_any_more(credential, settings):
+    token = tokens.issue_project_token(credential[0])
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another key altogether, which is long enough for this"
+    refused("invalid", tokens.credential_of, token)
 
 
 def test_a_token_is_refused_when_a_letter_changes_or_it_is_of_another_kind(credential, project):
@@ -101,8 +148,9 @@ def test_guessing_is_slowed_for_one_client_and_address_only(credential):
     row, secret = credential
     for _ in range(throttle.FAILURES):
         refused("secret", tokens.check_secret, row.client_id, "wrong", ip="10.0.0.1")
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable) as slowed:
         tokens.check_secret(row.client_id, secret, ip="10.0.0.1")
+    assert (slowed.value.component, slowed.value.message) == ("projectToken", "identifier.projectToken.login.error.tooMany")
     assert tokens.check_secret(row.client_id, secret, ip="10.0.0.2") == row
     refused("secret", tokens.check_secret, "someone-else", "wrong", ip="10.0.0.1")
 
@@ -148,6 +196,27 @@ def test_an_id_that_can_be_nobody_s_is_neither_looked_up_nor_remembered(client_i
     with django_assert_num_queries(0):
         refused("secret", tokens.check_secret, client_id, "wrong", ip="10.0.0.1")
     assert tokens._credentials.get(client_id, "none") == "none"
+
+
+def test_an_id_of_full_length_is_looked_up(credential):
+    row, secret = credential
+    Credential.objects.filter(pk=row.pk).update(client_id="c" * 64)
+    assert tokens.check_secret("c" * 64, secret, ip="10.0.0.1") == row
+
+
+def test_a_credential_is_found_by_its_whole_id_alone(credential, project, django_assert_num_queries):
+    other, _ = create_credential(actor=SYSTEM, project=project, name="other")
+    Credential.objects.filter(pk=other.pk).update(client_id="a:b:c")
+    other.refresh_from_db()
+    assert tokens.find_credential("gs2a-nobody") is None and tokens.find_credential("a:b:c") == other
+    assert tokens.credential_of(tokens.issue_project_token(other)) == other
+    tokens.forget_all()
+    with django_assert_num_queries(1):
+        tokens.find_credential("a:b:c")
+
+
+def test_a_bad_token_says_its_kind():
+    assert str(tokens.BadToken("expired")) == tokens.BadToken("expired").kind == "expired"
 
 
 def test_an_access_token_that_is_no_text_is_refused_like_any_other(project):
