@@ -9,7 +9,6 @@ from django.core.management import CommandError
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
-from django.db.migrations.recorder import MigrationRecorder
 
 from gs2admin.schema.before_first_release import COMMIT, LABELS, MIGRATIONS
 
@@ -18,8 +17,16 @@ CONNECT_S = 5
 
 
 def applied(connection: BaseDatabaseWrapper) -> Names:
-    """(app label, name) of our apps' migrations that the database has; empty for an empty database."""
-    return frozenset(key for key in MigrationRecorder(connection).applied_migrations() if key[0] in LABELS)
+    """(app label, name) of our apps' migrations that the database has; empty for an empty database.
+
+    By a statement of its own: Django's MigrationRecorder reads through the usual connection, whatever it is given, and that
+    one opens a pool.
+    """
+    with connection.cursor() as cursor:
+        if "django_migrations" not in connection.introspection.table_names(cursor):
+            return frozenset()
+        cursor.execute("SELECT app, name FROM django_migrations")
+        return frozenset((label, name) for label, name in cursor.fetchall() if label in LABELS)
 
 
 def known() -> Names:

@@ -35,6 +35,25 @@ def test_no_process_starts_on_a_newer_database(new_program):
     assert program.manage("migrate").returncode == 0
 
 
+LOOK = """
+import os, threading
+os.environ["GS2ADMIN_PROCESS"] = "web"
+import gs2admin.wsgi
+from django.db import connections
+from gs2admin.schema.fitness import require_fit_at_start
+require_fit_at_start()
+left = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+assert not left and connections["default"].connection is None, left
+"""
+
+
+@pytest.mark.processes
+def test_the_look_at_a_start_leaves_no_connection_and_no_thread_to_the_web_processes_that_are_forked(new_program):
+    program = new_program()
+    assert program.manage("migrate").returncode == 0
+    program.python(LOOK)
+
+
 @pytest.fixture
 def newer(db, monkeypatch):
     """The database of this process has later migrations, and nobody has looked yet."""
