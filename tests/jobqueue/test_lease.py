@@ -67,6 +67,15 @@ def test_it_is_renewed_when_a_quarter_is_over_and_its_worker_is_seen_each_time(a
     assert 35 < left_s(job) <= 40
 
 
+def test_another_queue_with_the_same_fence_is_left_alone(auto, push):
+    one, other = push(auto), push(auto, user="v")
+    taken, theirs = QueueLease.take(one.queue_id), QueueLease.take(other.queue_id)
+    assert taken.fence == theirs.fence and list(taken.rows) == [one.queue]
+    Queue.objects.update(lease_until=Now() + timedelta(seconds=1))
+    taken.renew()
+    assert left_s(other) < 2 < left_s(one)
+
+
 def test_whoever_lost_it_cannot_renew_or_release_it(auto, push, forget_holder, clock):
     job = push(auto)
     old = QueueLease.take(job.queue_id)
