@@ -9,11 +9,12 @@ from gs2admin.identity.actors import SYSTEM, Actor, from_credential
 from gs2admin.identity.models import Membership, Role
 from gs2admin.identity.services.credentials import create_credential, revoke_credential
 from gs2admin.identity.services.members import change_member_role, remove_member
+from stages.approval.reads import lost_approval
 from stages.approval.services import approve_rollout, reject_rollout, save_rule
 from stages.core.status import status_of
 from stages.gates.services import resume_promotions, stop_promotions
 from stages.models import Rollout
-from stages.models.governance import Vote
+from stages.models.governance import Approval, ApprovalRule, Vote
 from stages.rollouts.services import cancel_rollout, promote_stage, rollback_stage
 from stages.setup.stages import delete_stage
 from stages.setup.versions import register_version
@@ -197,6 +198,14 @@ def test_a_role_lost_between_the_last_vote_and_the_start_stops_it(loss, ruled, a
     assert ended.state == "canceled" and not ended.started_at and status_of(dev) == "Active"
     assert texts(asked)[-1] == ("Canceled before it began. An approval does not count any more. "
                                 "It needs 1 approval by support.")
+
+
+def test_an_approval_that_the_requester_wanted_may_be_lost_before_the_start_too(asked, owner, actor_of):
+    ApprovalRule.objects.all().delete()
+    Approval.objects.update(asked=True)
+    assert lost_approval(asked.pk) == (
+        "An approval does not count any more. It needs 1 approval by admin, producer or service.")
+    assert approve_rollout(actor=actor_of(owner), rollout=asked).state == "queued" and lost_approval(asked.pk) == ""
 
 
 def test_a_credential_that_was_revoked_counts_no_more(ruled, asked, project, run):
