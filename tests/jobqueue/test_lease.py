@@ -106,6 +106,24 @@ def test_the_end_says_what_waits_and_when_the_queue_is_looked_at_again(auto, pus
     assert Queue.objects.values_list("waiting", "draining", "head_at", "head_tries").get() == (0, False, None, 0)
 
 
+def test_by_default_a_queue_goes_on_at_once(auto, push):
+    first, _ = push(auto), push(auto)
+    Job.objects.filter(pk=first.pk).update(state="done")
+    assert QueueLease.take(first.queue_id).release(finished=1) is True
+    assert Queue.objects.values_list("draining", "next_at").get() == (True, None)
+
+
+def test_what_another_queue_runs_is_not_written_off(auto, push, forget_holder):
+    mine, other = push(auto), push(auto, user="v")
+    for job in (mine, other):
+        taken = QueueLease.take(job.queue_id)
+        sql.claim_first(taken.queue_id, taken.fence)
+    forget_holder(mine.queue)
+    QueueLease.take(mine.queue_id)
+    assert list(Job.objects.order_by("id").values_list("state", flat=True)) == ["waiting", "running"]
+    assert JobResult.objects.get().job == mine
+
+
 def test_what_a_lost_holder_left_is_written_off(auto, push, forget_holder):
     first, second = push(auto, tries=1), push(auto)
     lost = QueueLease.take(first.queue_id)
