@@ -124,7 +124,11 @@ def test_a_lease_lasts_ttl_s_and_is_renewed_when_a_third_is_over(clock):
         return Mutex.objects.get().until_ms / 1000 - time.time()
 
     with locked("work"):
-        assert 28 < left_s() <= 30
+        row = Mutex.objects.get()
+        assert row.until_ms - row.acquired_ms == 30_000
+        with pytest.raises(Conflict), locked("work"):
+            raise AssertionError("both are in")
+        assert clock.pauses == [], "it does not wait without wait_s"
     with locked("work", ttl_s=60) as lease:
         assert 58 < left_s() <= 60
         Mutex.objects.update(until_ms=F("until_ms") - 50_000)
