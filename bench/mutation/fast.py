@@ -21,6 +21,7 @@ import traceback
 import types
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -31,8 +32,8 @@ from bench.mutation.waiting import exit_code
 
 # The exit code of a fork in which the change could not be made.
 NOT_CHANGED = 70
-# s, and times what the unbroken tests take.
-LEAST_S, TIMES = 10.0, 6
+# A mutant that never ends is noticed too. s for all tests and for one, and times what the unbroken ones take.
+LEAST_S, TEST_S, TIMES = 10.0, 4.0, 6
 DATA = (str, int, float, tuple, frozenset, dict, set, list, timedelta)
 
 
@@ -54,14 +55,15 @@ class Forks:
         with tempfile.NamedTemporaryFile("r") as calls:
             if self._noticed(session.items, session, lambda: None, calls.name) != "survived":
                 raise session.Failed("the tests fail unbroken")
-            called = json.load(calls)
-        # A mutant that never ends is noticed too.
+            recorded = json.load(calls)
+        for item, (seconds, _) in zip(session.items, recorded, strict=True):
+            item.add_marker(pytest.mark.timeout(TEST_S + TIMES * seconds))
         self.limit_s = max(LEAST_S, TIMES * (time.monotonic() - began))
         same = self._noticed(session.items, session, lambda: _swap_constants(module, self.source)) == "survived"
         around = functools.cache(functools.partial(shape_without, self.source))
         for mutant in self.mutants:
             if around(mutant.at) == shape_without(mutant.code, mutant.at):
-                calling = {item for item, names in zip(session.items, called, strict=True)
+                calling = {item for item, (_, names) in zip(session.items, recorded, strict=True)
                            if any(f"{mutant.at}.".startswith(f"{name}.") for name in names)}  # fmt: skip
                 # Those that call it are likely to notice; the others may use what it made, and transactions stay last.
                 items = sorted(session.items, key=lambda item: (_flushes(item), item not in calling))
@@ -95,10 +97,11 @@ class NotImported(Exception):
 
 
 class _Calls:
-    """Which functions of a module each test calls, in whatever thread."""
+    """Which functions of a module each test calls, in whatever thread, and how long it takes."""
 
     def __init__(self, module: str, file: str) -> None:
-        self.path, self.file, self.found = importlib.import_module(module).__file__, file, []
+        self.path, self.file = importlib.import_module(module).__file__, file
+        self.found, self.began = [], []
         sys.setprofile(self._note)
         threading.setprofile(self._note)
 
@@ -107,9 +110,15 @@ class _Calls:
             self.found[-1].add(frame.f_code.co_qualname.replace(".<locals>", ""))
 
     def write(self) -> None:
-        """Stop, and write [[name]], one list for each test."""
+        """Stop, and write [[seconds, [name]]], one for each test."""
         sys.setprofile(None)
-        Path(self.file).write_text(json.dumps([sorted(names) for names in self.found]))
+        spent = (later - earlier for earlier, later in pairwise([*self.began, time.monotonic()]))
+        Path(self.file).write_text(json.dumps([[time_s, sorted(names)] for time_s, names in zip(spent, self.found, strict=True)]))
+
+    def next(self) -> None:
+        """Another test begins."""
+        self.began.append(time.monotonic())
+        self.found.append(set())
 
 
 def _run(items: list, session: pytest.Session, change: Callable[[], None], calls: _Calls | None) -> None:
@@ -122,7 +131,7 @@ def _run(items: list, session: pytest.Session, change: Callable[[], None], calls
         code = 1
         for index, item in enumerate(items):
             if calls:
-                calls.found.append(set())
+                calls.next()
             following = items[index + 1] if index + 1 < len(items) else None
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if session.testsfailed:

@@ -150,15 +150,15 @@ def _spans(source: str) -> list[tuple[int, int, str]]:
     """(first line, last line, name) of each function, class and constant, the innermost first."""
     found = []
 
-    def walk(body: list[ast.stmt], front: str) -> None:
+    def walk(body: list[ast.stmt], front: str, in_function: bool = False) -> None:
         for node in body:
             if isinstance(node, ast.FunctionDef | ast.ClassDef):
                 first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
-                walk(node.body, f"{front}{node.name}.")
+                walk(node.body, f"{front}{node.name}.", isinstance(node, ast.FunctionDef))
                 found.append((first, node.end_lineno, front + node.name))
             elif isinstance(node, ast.Assign | ast.AnnAssign):
                 target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-                if not front or front[0].isupper():
+                if not in_function:
                     found.append((node.lineno, node.end_lineno, front + ast.unparse(target)))
 
     walk(ast.parse(source).body, "")

@@ -40,10 +40,13 @@ def edits(source: bytes) -> Iterator[Edit]:
     tree, places = ast.parse(source), Places(source)
     # A tuple that is an argument holds a statement's parameters: one less is an error of the driver, whatever the tests.
     parameters = {id(one) for node in ast.walk(tree) if isinstance(node, ast.Call) for one in node.args}
+    quiet = {id(inner) for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func).startswith(QUIET)
+             for inner in ast.walk(node)}  # fmt: skip
     for node in ast.walk(tree):
+        if id(node) in quiet:
+            continue
         if isinstance(node, ast.Call):
-            if not ast.unparse(node.func).startswith(QUIET):
-                yield from _without("DropArgument", source, places, node.keywords)
+            yield from _without("DropArgument", source, places, node.keywords)
             if ast.unparse(node.func).endswith((".filter", ".exclude")):
                 yield from _without("DropCondition", source, places, node.args)
         elif isinstance(node, ast.Set | ast.List) or (

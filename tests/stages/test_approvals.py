@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import pytest
+from django.db import transaction
 
 from gs2admin.audit.models import Activity
 from gs2admin.errors import Conflict, Denied, Invalid, NotFound
@@ -9,11 +10,14 @@ from gs2admin.identity.actors import SYSTEM, Actor, from_credential
 from gs2admin.identity.models import Membership, Role
 from gs2admin.identity.services.credentials import create_credential, revoke_credential
 from gs2admin.identity.services.members import change_member_role, remove_member
-from stages.approval.services import approve_rollout, reject_rollout, save_rule
+from stages.approval.decision import Start, Void, Wait
+from stages.approval.reads import lost_approval
+from stages.approval.services import approve_rollout, reject_rollout, resolve, save_rule
+from stages.core import ledger
 from stages.core.status import status_of
 from stages.gates.services import resume_promotions, stop_promotions
 from stages.models import Rollout
-from stages.models.governance import Vote
+from stages.models.governance import Approval, ApprovalRule, Vote
 from stages.rollouts.services import cancel_rollout, promote_stage, rollback_stage
 from stages.setup.stages import delete_stage
 from stages.setup.versions import register_version
@@ -199,6 +203,14 @@ def test_a_role_lost_between_the_last_vote_and_the_start_stops_it(loss, ruled, a
                                 "It needs 1 approval by support.")
 
 
+def test_an_approval_that_the_requester_wanted_may_be_lost_before_the_start_too(asked, owner, actor_of):
+    ApprovalRule.objects.all().delete()
+    Approval.objects.update(asked=True)
+    assert lost_approval(asked.pk) == (
+        "An approval does not count any more. It needs 1 approval by admin, producer or service.")
+    assert approve_rollout(actor=actor_of(owner), rollout=asked).state == "queued" and lost_approval(asked.pk) == ""
+
+
 def test_a_credential_that_was_revoked_counts_no_more(ruled, asked, project, run):
     ruled(1, ["service"])
     row, _ = create_credential(actor=SYSTEM, project=project, name="gate")
@@ -288,3 +300,53 @@ def test_gs2_clients_make_requests_and_the_json_api_decides(ruled, dev, project)
                        "approvedBy": ["door-admin"]}
     assert admin(f"/api/v1/rollouts/{rollout.number}/reject", {}).json()["error"]["code"] == "freeze.stage.notAwaiting"
     assert admin("/api/v1/rollouts/99/reject", {}).status_code == 404
+
+
+def seen(rollout) -> tuple[int, int]:
+    """How often rollout and stage have changed for those who look at them."""
+    row = fresh(rollout)
+    return row.revision, row.stage.revision
+
+
+def of_activity(action: str) -> dict:
+    return Activity.objects.values("actor_name", "object_id", "after").get(action=action)
+
+
+def decided(rollout):
+    """What `resolve` says, under the lock that it asks for."""
+    with transaction.atomic():
+        ledger.lock(rollout.project_id)
+        return resolve(rollout)
+
+
+def test_the_decision_to_start_is_carried_out_once(ruled, asked, owner, dev, rings, texts):
+    Vote.objects.create(rollout=asked, kind="person", voter_id=str(owner.pk), name="olga", identity="person:olga")
+    before = seen(asked)
+    assert decided(asked) == Start("Approved by olga.")
+    row = fresh(asked)
+    assert (row.state, row.approval.sentence, texts(asked)[-1]) == ("queued", "Approved by olga.", "Approved by olga. It starts.")
+    assert row.revision > before[0] and row.stage.revision == before[1] + 1
+    assert of_activity("rollout.release") == {
+        "actor_name": "system", "object_id": str(asked.pk), "after": {"stage": "dev", "because": "Approved by olga."}}
+    assert rings == [("stages.worker.tasks.run_rollout", asked.pk)]
+    after = seen(asked)
+    assert decided(asked) is None and seen(asked) == after and len(rings) == 1
+
+
+def test_the_decision_to_end_is_carried_out(asked, dev, rings):
+    Rollout.objects.filter(pk=asked.pk).update(requested_by_kind="person", requested_by_id="0")
+    found = decided(asked)
+    assert isinstance(found, Void) and "may no longer promote" in found.sentence
+    row = fresh(asked)
+    assert (row.state, row.cause, row.approval.sentence, rings) == ("canceled", "system", found.sentence, [])
+    assert of_activity("rollout.void") == {
+        "actor_name": "system", "object_id": str(asked.pk), "after": {"stage": "dev", "because": found.sentence}}
+
+
+def test_a_wait_is_written_when_its_sentence_changes(ruled, asked):
+    before = seen(asked)
+    assert decided(asked) == Wait("It needs 1 approval by admin or producer.") and seen(asked) == before
+    ApprovalRule.objects.update(needed=2)
+    assert decided(asked) == Wait("It needs 2 approvals by admin or producer.")
+    assert fresh(asked).approval.sentence == "It needs 2 approvals by admin or producer."
+    assert seen(asked) == (before[0] + 1, before[1] + 1)

@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 import base64
+from functools import cache
 
 import pytest
 from django.test import Client
 
 from gs2admin.identity.actors import SYSTEM
 from stages.canary import resolve
-from stages.canary.resolve import PLACES, Split, place_of, resolve_in, splits
+from stages.canary.resolve import EMPTY, PLACES, Resolution, Split, load_sets, place_of, read, read_all, resolve_in, splits
 from stages.canary.services import accept_canary, advance_canary, reject_canary
 from stages.models import Rollout
 from stages.rollouts.services import cancel_rollout, promote_stage
@@ -144,14 +145,67 @@ def test_the_page_says_which_versions_and_why(dev, canary, client, viewer, proje
     assert "&lt;b&gt;" in client.get(url, {"userId": "<b>"}).content.decode()
 
 
+@cache
+def player_at() -> dict[int, str]:
+    """{place: player} in rollout 7 of project 1, one for each place."""
+    return {place_of("1/7", user): user for user in (f"u{n}" for n in range(200_000))}
+
+
 @pytest.mark.parametrize("weight", [0, 1, 5, 50, 99, 100])
 def test_a_weight_takes_exactly_the_places_below_it(weight):
     """Also the first place past the weight, which one player in ten thousand has; at weight 0 that is place 0."""
     split, first_past = Split(stage_id=1, project_id=1, set_id=None, rollout=7, weight=weight), weight * PLACES // 100
     wanted = {0, first_past - 1, first_past, PLACES - 1} & set(range(PLACES))
-    players = {place: user for n in range(200_000) if (place := place_of("1/7", user := f"u{n}")) in wanted}
-    assert set(players) == wanted
+    players = {place: player_at()[place] for place in wanted}
     answers = {place: resolve_in(split, user) for place, user in players.items()}
     assert {place: (answer.place, answer.gray) for place, answer in answers.items()} == {
         place: (place, place < first_past) for place in wanted
     }
+
+
+def test_the_split_is_what_the_stage_has_at_this_moment(dev, stg, project, register, promote, kind):
+    assert read(project.pk, "dev") == Split(dev.pk, project.pk, None) and read(project.pk, "nope") is None
+    register(auth="1")
+    promote(dev)
+    dev.refresh_from_db()
+    assert read_all(project.pk) == [
+        ("dev", Split(dev.pk, project.pk, dev.current_set_id, 0, None, 0)), ("stg", Split(stg.pk, project.pk, None, 0, None, 0))]
+
+
+def test_a_canary_that_is_up_is_part_of_the_split_and_one_that_is_over_is_not(dev, canary, project):
+    dev.refresh_from_db()
+    plain, up = Split(dev.pk, project.pk, dev.current_set_id), Split(
+        dev.pk, project.pk, dev.current_set_id, canary.number, canary.to_set_id, 5)
+    rows = Rollout.objects.filter(pk=canary.pk)
+    for state, leg, expected in (
+        ("canary_hold", "canary", up), ("canary_analyzing", "canary", up), ("running", "full", up), ("running", "canary", plain),
+        ("canary_rejecting", "canary", plain), ("canceling", "full", plain),
+    ):
+        rows.update(state=state, leg=leg)
+        assert read(project.pk, "dev") == expected, (state, leg)
+
+
+def test_a_split_and_its_sets_are_cached_and_forgotten(dev, canary, project, django_assert_num_queries):
+    dev.refresh_from_db()
+    with django_assert_num_queries(1):
+        found = load_sets([dev.current_set_id, canary.to_set_id, None])
+    assert found[None] == EMPTY == ({}, "0" * 24)
+    assert found[dev.current_set_id] == (dev.current_set.versions, dev.current_set.digest)
+    with django_assert_num_queries(0):
+        assert load_sets([dev.current_set_id, None]) == {key: found[key] for key in (dev.current_set_id, None)}
+    splits.clear()
+    with django_assert_num_queries(2):
+        splits.get(project.pk, "dev")
+        load_sets([dev.current_set_id])
+
+
+def test_a_place_is_the_same_for_ever_and_any_text_has_one():
+    assert [place_of("1/7", user) for user in ("u1", "u2", "\ud800", "")] == [7161, 227, 9287, 1228]
+    assert place_of("1/7", "u1") != place_of("1/8", "u1")
+
+
+def test_the_entity_tag_has_the_versions_the_canary_and_the_side():
+    split = Split(1, 1, None, rollout=7)
+    tags = [Resolution({}, {}, side, 1, split, "0123456789" * 4).etag for side in (False, True)]
+    assert tags == ['"012345678901234567890123-7-0"', '"012345678901234567890123-7-1"']
+    assert resolve_in(Split(1, 1, None), "u1") == Resolution({}, {}, False, None, Split(1, 1, None), "0" * 24)

@@ -4,12 +4,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.db import IntegrityError
 from django.db.models import F
 from django.utils import timezone
 
+from gs2admin.engine.registry import CLEANERS
 from gs2admin.errors import Conflict, Invalid, Unavailable
 from gs2admin.identity.actors import Actor
 from gs2admin.wire import idempotency
@@ -136,12 +138,18 @@ def test_a_row_that_was_deleted_meanwhile_is_a_conflict(call):
 
 
 @EACH_WAY
-@pytest.mark.parametrize(("age_s", "n"), [(3595, 1), (3601, 2)])
-def test_an_answer_is_kept_for_an_hour(call, scripts, age_s, n):
+@pytest.mark.parametrize(("age_s", "n"), [(3599.5, 1), (3600.5, 2)])
+def test_an_answer_is_kept_for_an_hour(call, monkeypatch, scripts, age_s, n):
     asked = method(Handler(), scripts)
-    idempotency.once(asked, call, Asked())
-    DuplicateRecord.objects.update(created_at=timezone.now() - timedelta(seconds=age_s))
-    assert idempotency.once(asked, call, Asked()) == {"n": n} and DuplicateRecord.objects.count() == 1
+    other = replace(call, duplication_avoider="b")
+    idempotency.once(asked, other, Asked())
+    idempotency.once(method(Handler(), scripts), call, Asked())
+    now = timezone.now()
+    DuplicateRecord.objects.update(created_at=now - timedelta(seconds=age_s))
+    monkeypatch.setattr(idempotency, "timezone", SimpleNamespace(now=lambda: now))
+    keys = set(DuplicateRecord.objects.values_list("key", flat=True))
+    assert idempotency.once(asked, other, Asked()) == {"n": n}
+    assert set(DuplicateRecord.objects.values_list("key", flat=True)) == keys, "that of the other call stays"
 
 
 @EACH_WAY
@@ -202,7 +210,20 @@ def test_a_script_call_has_a_lease_of_a_minute_while_it_runs(call):
     handler = Handler(lambda call: leases.append(DuplicateRecord.objects.get().lease_until))
     before = timezone.now()
     idempotency.once(method(handler, True), call, Asked())
-    assert 59 < (leases[0] - before).total_seconds() < 70
+    # SQLite's clock counts milliseconds.
+    assert before + timedelta(seconds=59.9) < leases[0] <= timezone.now() + timedelta(seconds=60)
+
+
+def test_calls_under_way_or_broken_off_under_other_avoiders_change_nothing(call, clock, under_way):
+    broken = replace(call, duplication_avoider="b")
+    idempotency.once(under_way, broken, Asked())
+    DuplicateRecord.objects.filter(lease_until=None).update(answer=None, lease_until=timezone.now() - timedelta(seconds=5))
+    with pytest.raises(Unavailable):
+        idempotency.once(under_way, call, Asked())
+    with pytest.raises(Conflict):
+        idempotency.once(under_way, broken, Asked())
+    assert idempotency.once(under_way, replace(call, duplication_avoider="c"), Asked()) == {"n": 3}
+    assert DuplicateRecord.objects.filter(answer=None).count() == 2
 
 
 def test_a_handler_may_seal_its_answer_with_its_effect(call):
@@ -238,3 +259,4 @@ def test_records_are_removed_after_their_hour_in_batches(call, monkeypatch, djan
         assert idempotency.forget_old_calls() == 5
     assert DuplicateRecord.objects.get().pk == young
     assert idempotency.forget_old_calls() == 0
+    assert CLEANERS["gs2admin.wire.idempotency.forget_old_calls"].every_s == 300
