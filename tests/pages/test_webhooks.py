@@ -39,7 +39,7 @@ def test_what_was_sent_with_its_attempts_and_once_more(world, owner, sign_in):
     client = sign_in(owner)
     row = world.delivery
     WebhookDelivery.objects.filter(pk=row.pk).update(state="given_up", ended_at=Now(), attempt=9)
-    WebhookAttempt.objects.create(delivery=row, number=9, status=503, took_ms=12, said="<busy>")
+    WebhookAttempt.objects.create(delivery=row, number=9, status=503, took_ms=12, summary="<busy>")
     url = at("webhook", world, pk=world.webhook.pk)
     html = client.get(url + "?state=given_up").content.decode()
     assert "rollout.awaiting_approval" in html and "503 in 12 ms · &lt;busy&gt;" in html
