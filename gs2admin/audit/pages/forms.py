@@ -25,7 +25,7 @@ class FilterForm(PageForm):
     player = forms.CharField(label="Player", required=False, max_length=128, strip=False, widget=forms.TextInput(attrs=_CALM))
     since = forms.DateField(label="From day (UTC)", required=False, widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.DateField(label="To day (UTC)", required=False, widget=forms.DateInput(attrs={"type": "date"}))
-    door = forms.ChoiceField(label="Through", required=False, choices=_choices("Any door", list(DOORS.items())))
+    door = forms.ChoiceField(label="Through", required=False, choices=_choices("Anything", list(DOORS.items())))
 
     def clean(self) -> dict:
         """Refuse a period that ends before it begins."""
