@@ -17,6 +17,8 @@ from gs2admin.processes import proc
 SUPERVISOR = "supervisor"
 # SIGSTOP instead of SIGKILL, and SIGCONT `freeze_s` later: a worker that comes back.
 FROZEN = "qc-busy, frozen"
+# How long a part is waited for that is not there just now. s.
+PATIENCE_S = 10.0
 # The supervisor's turn comes separately.
 PARTS = ("qc-busy", "qc-idle", "qc-main", "qc-busy", "qc-sentinel", "qc-monitor", "qc-busy", "qc-pusher")
 
@@ -89,9 +91,9 @@ class Killer:
 
     def _kill_one(self) -> None:
         part = SUPERVISOR if len(self.kills) in self.supervisor_at else self._next_part()
-        victims = self.server.named("qc-busy" if part == FROZEN else part)
+        victims = self._victims("qc-busy" if part == FROZEN else part)
         if not victims:
-            # Just being replaced: another one next time, and this one's turn comes later.
+            # Not there for long: another one next time, and this one's turn comes later.
             if part != SUPERVISOR:
                 self._bag.insert(0, part)
             return
@@ -103,6 +105,15 @@ class Killer:
         if part == FROZEN:
             self._frozen.append((time.monotonic() + self.freeze_s, victim.process))
         self.kills.append(kill)
+
+    def _victims(self, name: str) -> list[proc.Look]:
+        """The processes of that name; waits for them, since a part that is just being replaced is to have its turn too."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not (found := self.server.named(name)) and time.monotonic() < deadline:
+            self._thaw()
+            if self.ended.wait(0.02):
+                break
+        return found
 
     def _next_part(self) -> str:
         if len(set(self._bag)) < 2:

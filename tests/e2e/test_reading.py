@@ -69,7 +69,7 @@ def test_a_stage_can_be_promoted_with_the_keyboard_alone(opened, server):
     reached = ""
     while not reached.startswith("Promote… stg"):
         page.keyboard.press("Tab")
-        reached = page.evaluate("document.activeElement.textContent.trim()")
+        reached = page.evaluate("document.activeElement.textContent.replace(/\\s+/g, ' ').trim()")
         assert page.evaluate("document.getElementById('content').contains(document.activeElement)"), "walked past it"
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     assert outline == "solid", "what has the focus shows it"
