@@ -139,8 +139,12 @@ SCRIPT_OUTPUT_BYTES = env.number("GS2ADMIN_SCRIPT_OUTPUT_BYTES", 1_000_000, 0, 1
 # A script's call may start a script, whose call may start another, so deep.
 SCRIPT_DEPTH = env.number("GS2ADMIN_SCRIPT_DEPTH", 5, 1, 20)
 SCRIPT_CALLS = env.number("GS2ADMIN_SCRIPT_CALLS", 100, 0, 100_000)
-# Runner processes per web or worker process, started when needed.
+# Runner processes per web or worker process, started when needed. In a web process no more than half of its threads may run
+# scripts, and who comes then waits for 2 s at most: pages and calls are answered meanwhile.
 SCRIPT_RUNNERS = env.number("GS2ADMIN_SCRIPT_RUNNERS", 4, 1, 64)
+SCRIPT_RUNNER_WAIT_S = 10
+if PROCESS == "web":
+    SCRIPT_RUNNERS, SCRIPT_RUNNER_WAIT_S = min(SCRIPT_RUNNERS, max(1, WEB_THREADS // 2)), 2
 # The longest script, each of its characters escaped, is a little less; a method's own limit may be lower.
 GS2_MAX_BODY = env.number("GS2ADMIN_MAX_BODY", 32 * 1024 * 1024, 1024, 1024**3)
 # SourceDeploy's answers: flat as its documents show them, or inside `result` as its service sends them.
@@ -154,6 +158,11 @@ JOB_GIVEN_UP_KEEP_DAYS = env.number("GS2ADMIN_JOB_GIVEN_UP_DAYS", 30, 1, 3650)
 JOB_GENERATIONS = env.number("GS2ADMIN_JOB_GENERATIONS", 20, 0, 10_000)
 # Jobs that may wait in one namespace; a push beyond them is refused.
 JOB_WAITING = env.number("GS2ADMIN_JOB_WAITING", 1_000_000, 10, 1_000_000_000)
+# How many of each there may be; beyond them one more is refused.
+MAX_NAMESPACES = env.number("GS2ADMIN_MAX_NAMESPACES", 1_000, 1, 1_000_000)
+MAX_SCRIPTS = env.number("GS2ADMIN_MAX_SCRIPTS", 10_000, 1, 10_000_000)
+MAX_CREDENTIALS = env.number("GS2ADMIN_MAX_CREDENTIALS", 1_000, 1, 1_000_000)
+MAX_USER_DATA_RUNS = env.number("GS2ADMIN_MAX_USER_DATA_RUNS", 500, 1, 1_000_000)
 # Days for which the history of a mutex is kept; idle mutexes are removed after as long.
 LOCK_HISTORY_DAYS = env.number("GS2ADMIN_LOCK_HISTORY_DAYS", 30, 1, 3650)
 # Dumps of players' data and uploads for imports are kept for so long; their links end earlier.
