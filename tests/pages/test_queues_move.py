@@ -193,7 +193,7 @@ def test_the_board_names_a_flood_and_pauses_it_and_every_page_says_so(desk, job_
     assert "Paused by sora" in text_of(page(desk, at("queues-namespace", flood)))
     assert "the namespace is paused" in text_of(page(desk, at("queues-user", flood, "p-1")))
     assert "paused" in text_of(page(desk, reverse("queues", kwargs={"project": "isles"})))
-    assert "paused" in text_of(page(desk, reverse("player", kwargs={"project": "isles"}) + "?id=p-1"))
+    assert "paused" in text_of(page(desk, reverse("player-part", kwargs={"project": "isles", "part": "queues"}) + "?id=p-1"))
     assert desk.post(at("queues-resume", flood), {"reason": ""}).status_code == 302
     assert [row.action for row in Activity.objects.filter(action__startswith="queue_namespace.").order_by("-id")[:2]] == [
         "queue_namespace.resume", "queue_namespace.pause",
