@@ -13,8 +13,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from django.utils.text import Truncator
-
+from gs2admin.text import shortened
 from jobqueue.userdata.format import ENTRIES, MANIFEST, Refused
 
 MAX_UNPACKED = 4 * 1024**3
@@ -94,7 +93,7 @@ def _check_names(infos: list[zipfile.ZipInfo]) -> None:
         if name.startswith(("/", "\\")) or ":" in name or ".." in name.replace("\\", "/").split("/"):
             raise Refused("The file has an entry whose path leads out of it.")
         if name not in ENTRIES:
-            raise Refused(f"The file has an entry that no dump has: {Truncator(name).chars(80)!r}.")
+            raise Refused(f"The file has an entry that no dump has: {shortened(name, 80)!r}.")
     if len(set(names)) != len(names):
         raise Refused("The file has the same entry twice.")
     if missing := [name for name in ENTRIES if name not in names]:
