@@ -52,6 +52,7 @@ if ON_SQLITE:
     # A file, so that tests of races use the same locking as production; the process id keeps parallel runs apart.
     _database["TEST"] = {"NAME": str(DATA_DIR / f"test-{os.getpid()}.sqlite3")}
 else:
+    _database["ENGINE"] = "gs2admin.db.postgresql"
     _database["TEST"] = {"NAME": f"test_gs2admin_{os.getpid()}"}
     # gs2admin.db.raw's statements are prepared from their third run on. Off where a pooler in front of the server hands
     # each transaction another connection and knows no prepared statements.

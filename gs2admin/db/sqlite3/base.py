@@ -12,6 +12,8 @@ import time
 
 from django.db.backends.sqlite3 import base
 
+from gs2admin.db.fences import FencedCommits
+
 # Seconds: how long others only get the processor in between, since the lock is free before a sleep would be over; and
 # how long steps of STEP_S follow, until SQLite's handler takes over.
 YIELD_S = 0.0005
@@ -19,7 +21,7 @@ NIMBLE_S = 0.1
 STEP_S = 0.00005
 
 
-class DatabaseWrapper(base.DatabaseWrapper):
+class DatabaseWrapper(FencedCommits, base.DatabaseWrapper):
     """The connection; its name for Django stays sqlite."""
 
     def _start_transaction_under_autocommit(self) -> None:
