@@ -89,6 +89,15 @@ TASK_QUEUES = {"jobqueue.tasks.drain": JOB_QUEUE}
 WEB_WORKERS = env.number("WEB_WORKERS", 2, 1, 64)
 WEB_THREADS = env.number("WEB_THREADS", 8 if ON_POSTGRES else 4, 1, 64)
 WEB_KEEPALIVE = env.number("WEB_KEEPALIVE", 75, 2, 3600)
+# What a client may take, in time, connections and room: gs2admin.processes.web has the mechanism.
+WEB_HEAD_S = env.number("WEB_HEAD_S", 10, 1, 300)
+WEB_STALL_S = env.number("WEB_STALL_S", 15, 1, 600)
+WEB_MIN_KB_S = env.number("WEB_MIN_KB_S", 8, 1, 1_000_000)
+WEB_CONNECTIONS_PER_ADDRESS = env.number("WEB_CONNECTIONS_PER_ADDRESS", 1000, 1, 10_000)
+WEB_SPOOL_MB = env.number("WEB_SPOOL_MB", 1024, 16, 1_000_000)
+# Answered by threads of their own; and the error bodies of requests that never reach Django.
+WEB_PROBES = ("/healthz", "/readyz")
+WEB_REFUSALS = "gs2admin.wire.early.form"
 # A worker renews its lease long before this many seconds; after them another may take its rollout over.
 LEASE_S = env.number("GS2ADMIN_LEASE_S", 20, 2, 600)
 # After so many seconds without a heartbeat through the queue, or without a beat of a busy worker, it is replaced;
@@ -155,6 +164,8 @@ LOCK_HISTORY_DAYS = env.number("GS2ADMIN_LOCK_HISTORY_DAYS", 30, 1, 3650)
 USER_DATA_KEEP_DAYS = env.number("GS2ADMIN_USER_DATA_DAYS", 7, 1, 365)
 USER_DATA_LINK_S = env.number("GS2ADMIN_USER_DATA_LINK_S", 3600, 60, 604_800)
 USER_DATA_MAX_UPLOAD = env.number("GS2ADMIN_USER_DATA_UPLOAD_MB", 256, 1, 4096) * 1024 * 1024
+# Where bodies may be larger than GS2_MAX_BODY, with what a form puts around a file.
+WEB_LARGE_BODIES = {"/user-data/": USER_DATA_MAX_UPLOAD + 64 * 1024}
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 

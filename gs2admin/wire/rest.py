@@ -32,13 +32,13 @@ def serve(request: HttpRequest, where: Location) -> HttpResponse:
     try:
         answer = _call(request, where)
     except Failure as failure:
-        answer = _refusal(where, failure)
+        answer = refusal(where.service, failure)
     except (OperationalError, InterfaceError):
         log.exception("the database did not answer")
-        answer = _refusal(where, _fault(where, 503, "unavailable", "The server is busy; try again."))
+        answer = refusal(where.service, _fault(where, 503, "unavailable", "The server is busy; try again."))
     except Exception:  # the outermost frame: nothing of the fault may reach the client
         log.exception("a call failed")
-        answer = _refusal(where, _fault(where, 500, "failed", "Something went wrong here; it was logged."))
+        answer = refusal(where.service, _fault(where, 500, "failed", "Something went wrong here; it was logged."))
     return _response(answer, meta)
 
 
@@ -108,8 +108,9 @@ def _fault(where: Location, status: int, kind: str, sentence: str) -> Failure:
     return refuse(status, "server", f"{where.service}.server.server.error.{kind}", sentence)
 
 
-def _refusal(where: Location, failure: Failure) -> Answer:
-    if where.service == API:
+def refusal(service: str, failure: Failure) -> Answer:
+    """The error body of our own API or, for any other service, of GS2 clients."""
+    if service == API:
         return _own_refusal(failure)
     elements = [problem.as_element() for problem in failure.problems]
     return Answer({"message": json.dumps(elements)}, failure.status, failure.headers)
