@@ -39,12 +39,21 @@ ON_SQLITE = _database["ENGINE"].endswith("sqlite3")
 ON_POSTGRES = _database["ENGINE"].endswith("postgresql")
 if not (ON_SQLITE or ON_POSTGRES):
     env.refuse("DATABASE_URL names a database that is not supported; use postgres:// or sqlite://.")
+# What may be waited for, in s: the server or a free connection; a lock; a statement. Shorter where somebody waits for an answer;
+# a command of an administrator waits for locks as a worker does, and for statements as long as they take.
+DB_WAIT_S = env.number("DB_WAIT_S", 3, 1, 60)
+DB_LOCK_S = env.number("DB_LOCK_S", 5, 1, 300) if PROCESS == "web" else env.number("DB_WORKER_LOCK_S", 20, 1, 300)
+DB_STATEMENT_S = (
+    env.number("DB_STATEMENT_S", 10, 1, 3600) if PROCESS == "web" else
+    env.number("DB_WORKER_STATEMENT_S", 30, 1, 3600) if PROCESS == "worker" else None
+)
 if ON_SQLITE:
     _database["ENGINE"] = "gs2admin.db.sqlite3"
     # IMMEDIATE: a transaction that will write takes the write lock at its start, instead of failing in the middle.
     _database["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
+        "timeout": DB_LOCK_S,
+        "statement_s": DB_STATEMENT_S,
         # A checkpoint every 40 MB of the log instead of 4: checkpoints are over a third of what small commits cost.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000; "
         "PRAGMA wal_autocheckpoint=10000;",
@@ -54,12 +63,29 @@ if ON_SQLITE:
 else:
     _database["ENGINE"] = "gs2admin.db.postgresql"
     _database["TEST"] = {"NAME": f"test_gs2admin_{os.getpid()}"}
+    _options = _database.setdefault("OPTIONS", {})
     # gs2admin.db.raw's statements are prepared from their third run on. Off where a pooler in front of the server hands
     # each transaction another connection and knows no prepared statements.
-    _database.setdefault("OPTIONS", {})["prepare_threshold"] = 3 if env.flag("DB_PREPARE", True) else None
-    # A pool survives a server restart under load, but not the forks of the worker: in the web processes only.
+    _direct = env.flag("DB_PREPARE", True)
+    _options["prepare_threshold"] = 3 if _direct else None
+    _options.setdefault("connect_timeout", max(2, DB_WAIT_S))
+    # A link that died without a word is noticed by the kernel.
+    _alive = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
+    _options.update({name: value for name, value in _alive.items() if name not in _options})
+    if DB_STATEMENT_S:
+        _options["statement_s"] = DB_STATEMENT_S
+        # The server's own limits. A pooler takes no options of a session; there they belong to the role (docs/operations.md).
+        # A transaction of a machine that was paused holds its locks for no longer than its work may be late.
+        _limits = {"statement_timeout": DB_STATEMENT_S, "lock_timeout": DB_LOCK_S, "idle_in_transaction_session_timeout": 20}
+        if _direct:
+            _set = " ".join(f"-c {name}={value}s" for name, value in _limits.items())
+            _options["options"] = f"{_set} {_options.get('options', '')}".strip()
+    # A pool survives a server restart under load, but not the forks of the worker: in the web processes only. Two more than
+    # the threads use, for probes and for the counts of locks. Short turns of trying, so that a server's return is noticed.
     if PROCESS == "web":
-        _database.setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": env.number("DB_POOL", 8, 1, 200)}
+        _options["pool"] = {
+            "min_size": 1, "max_size": env.number("DB_POOL", 8, 1, 200) + 2, "timeout": DB_WAIT_S, "reconnect_timeout": DB_WAIT_S,
+        }
 _database["CONN_MAX_AGE"] = 0 if PROCESS == "web" and ON_POSTGRES else None
 _database["CONN_HEALTH_CHECKS"] = True
 DATABASES = {"default": _database}
@@ -71,8 +97,12 @@ NEWER_DATABASE = env.flag("GS2ADMIN_NEWER_DATABASE", False)
 REDIS_URL = env.text("REDIS_URL")
 if REDIS_URL and not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
     env.refuse("REDIS_URL cannot be read; it looks like redis://host:6379/0.")
+REDIS_WAIT_S = env.number("REDIS_WAIT_S", 1, 1, 60)
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "gs2admin"}
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "gs2admin",
+        "OPTIONS": {"pool_class": "gs2admin.db.redis_pool.Pool"},
+    }
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "gs2admin"}
 }

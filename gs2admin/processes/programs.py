@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from gs2admin.processes import proc
 from gs2admin.processes.backoff import Backoff
 from gs2admin.processes.lifeline import VARIABLE, Lifeline
 
@@ -24,6 +25,8 @@ AT_ONCE_S = 1.5
 LEFT_S = 8.0
 # A process that ended after so many seconds did not end because it cannot start.
 HEALTHY_S = 10.0
+# How often it is looked at whether a process is stopped. s.
+LOOK_S = 0.5
 
 
 class Program:
@@ -37,9 +40,10 @@ class Program:
         self.backoff = Backoff(HEALTHY_S)
         self.popen: subprocess.Popen | None = None
         self.lifeline: Lifeline | None = None
-        self.started = self.start_at = 0.0
+        self.started = self.start_at = self._looked_at = 0.0
         # Groups of earlier runs whose children are still ending: group id, and when they are killed.
         self._left: dict[int, float] = {}
+        self._frozen_since: dict[proc.Process, float] = {}
 
     def start(self) -> None:
         """Start it now."""
@@ -73,6 +77,19 @@ class Program:
             if _signalled(self.popen.pid, signal.SIGTERM):
                 self._left[self.popen.pid] = now + LEFT_S
             self.popen, self.start_at = None, now + wait
+
+    def end_frozen(self, late_s: float) -> None:
+        """Kill it, or a child of it, when that was stopped (SIGSTOP) for late_s: it may hold a lock that others wait for."""
+        now = time.monotonic()
+        if not self.running() or now - self._looked_at < LOOK_S:
+            return
+        self._looked_at = now
+        looks = [seen for pid in [self.popen.pid, *proc.children(self.popen.pid)] if (seen := proc.look(pid))]
+        frozen = {seen.process: self._frozen_since.get(seen.process, now) for seen in looks if seen.state in proc.FROZEN}
+        self._frozen_since = frozen
+        for process in [process for process, since in frozen.items() if now - since > late_s]:
+            log.error("a frozen process of %s is killed", self.name, extra={"pid": process.pid})
+            proc.kill(process)
 
     def running(self) -> bool:
         """True until it has ended."""
@@ -109,10 +126,11 @@ def _signalled(group: int, number: int) -> bool:
 
 
 class Programs:
-    """Runs all programs until `stop` is called."""
+    """Runs all programs until `stop` is called. late_s: after so long a process of them that is stopped is killed."""
 
-    def __init__(self, programs: list[Program]) -> None:
+    def __init__(self, programs: list[Program], *, late_s: float) -> None:
         self.programs = programs
+        self.late_s = late_s
         self._stopping = threading.Event()
         self._at_once = False
 
@@ -127,6 +145,7 @@ class Programs:
             while not self._stopping.is_set():
                 for program in self.programs:
                     program.watch()
+                    program.end_frozen(self.late_s)
                 every_tick()
                 self._stopping.wait(TICK_S)
         finally:

@@ -5,22 +5,18 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import logging
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 
 from gs2admin.wire import bodies, location
 from gs2admin.wire.call import CallContext
 from gs2admin.wire.dispatch import authenticate, dispatch
-from gs2admin.wire.failures import Failure, refuse
+from gs2admin.wire.failures import Failure, fault, refuse
 from gs2admin.wire.location import Location
 from gs2admin.wire.table import API, Answer, table
-
-log = logging.getLogger(__name__)
 
 _GZIP_FROM = 2048
 _NO_TOKEN = frozenset({"null", "none", "undefined"})
@@ -33,12 +29,8 @@ def serve(request: HttpRequest, where: Location) -> HttpResponse:
         answer = _call(request, where)
     except Failure as failure:
         answer = refusal(where.service, failure)
-    except (OperationalError, InterfaceError):
-        log.exception("the database did not answer")
-        answer = refusal(where.service, _fault(where, 503, "unavailable", "The server is busy; try again."))
-    except Exception:  # the outermost frame: nothing of the fault may reach the client
-        log.exception("a call failed")
-        answer = refusal(where.service, _fault(where, 500, "failed", "Something went wrong here; it was logged."))
+    except Exception as problem:  # noqa: BLE001  the outermost frame: nothing of the fault may reach the client
+        answer = refusal(where.service, fault(where.service, problem))
     return _response(answer, meta)
 
 
@@ -102,10 +94,6 @@ def _basic(credentials: str) -> tuple[str, str]:
         return "", ""
     client_id, _, secret = text.partition(":")
     return client_id, secret
-
-
-def _fault(where: Location, status: int, kind: str, sentence: str) -> Failure:
-    return refuse(status, "server", f"{where.service}.server.server.error.{kind}", sentence)
 
 
 def refusal(service: str, failure: Failure) -> Answer:
