@@ -151,12 +151,12 @@ class Protocol:
         except Exception:  # the outermost frame: nothing of the fault may reach the client
             log.exception("a call failed")
             reply = self.refusal(Refused(500, "Something went wrong here; it was logged."))
-        return _response(reply, request.method == "HEAD")
+        return _response(reply)
 
     def _call(self, request: HttpRequest, path: str) -> Reply:
         meta, verb = request.META, request.method or "GET"
         words = self.root.strip("/")
-        raw = bodies.read_raw(meta, words, self.body_cap) if verb not in {"GET", "HEAD"} else b""
+        raw = bodies.read_raw(meta, words, self.body_cap) if verb != "GET" else b""
         credential = self.caller(request, target(meta))
         route, found = self._route(verb, path.removeprefix(self.prefix.removeprefix(self.root)), path)
         request.wire_method = f"{words}.{route.name}"  # for the access log
@@ -241,11 +241,11 @@ def _text_of(found: dict[str, Any], where: str) -> dict[str, Any]:
     return found
 
 
-def _response(reply: Reply, head: bool) -> HttpResponse:
+def _response(reply: Reply) -> HttpResponse:
     text = "" if reply.body is None else json.dumps(reply.body, ensure_ascii=False, separators=(",", ":"))
     content = text.encode("utf-8", "replace")
-    response = HttpResponse(b"" if head else content, status=reply.status, content_type="application/json;charset=utf-8")
-    response["Content-Length"] = str(0 if head else len(content))
+    response = HttpResponse(content, status=reply.status, content_type="application/json;charset=utf-8")
+    response["Content-Length"] = str(len(content))
     response["Cache-Control"] = "no-store"
     response["X-Content-Type-Options"] = "nosniff"
     return response
