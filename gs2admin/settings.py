@@ -225,6 +225,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "gs2admin.logs.RequestLogMiddleware",
+    "gs2admin.dashboard.answers.AnswersMiddleware",
     "gs2admin.health.HealthMiddleware",
     "gs2admin.wire.middleware.EntryMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -283,7 +284,9 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", 31_536_000 if HTTPS else 0, 0, 63_072_000)
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+# Both speak for hosts that are not ours, and a browser does not forget them for as long: only when asked for.
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.flag("HSTS_INCLUDE_SUBDOMAINS", False)
+SECURE_HSTS_PRELOAD = env.flag("HSTS_PRELOAD", False)
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {

@@ -148,7 +148,7 @@ class Protocol:
             reply = self.refusal(Refused(413 if large else failure.status, failure.problems[0].sentence))
         except Exception as problem:  # noqa: BLE001  the outermost frame: nothing of the fault may reach the client
             reply = self._fault(problem)
-        return _response(reply, request.method == "HEAD")
+        return _response(reply)
 
     def _fault(self, problem: Exception) -> Reply:
         found = outage.seen(problem)
@@ -160,7 +160,7 @@ class Protocol:
     def _call(self, request: HttpRequest, path: str) -> Reply:
         meta, verb = request.META, request.method or "GET"
         words = self.root.strip("/")
-        raw = bodies.read_raw(meta, words, self.body_cap) if verb not in {"GET", "HEAD"} else b""
+        raw = bodies.read_raw(meta, words, self.body_cap) if verb != "GET" else b""
         credential = self.caller(request, target(meta))
         route, found = self._route(verb, path.removeprefix(self.prefix.removeprefix(self.root)), path)
         request.wire_method = f"{words}.{route.name}"  # for the access log
@@ -245,11 +245,11 @@ def _text_of(found: dict[str, Any], where: str) -> dict[str, Any]:
     return found
 
 
-def _response(reply: Reply, head: bool) -> HttpResponse:
+def _response(reply: Reply) -> HttpResponse:
     text = "" if reply.body is None else json.dumps(reply.body, ensure_ascii=False, separators=(",", ":"))
     content = text.encode("utf-8", "replace")
-    response = HttpResponse(b"" if head else content, status=reply.status, content_type="application/json;charset=utf-8")
-    response["Content-Length"] = str(0 if head else len(content))
+    response = HttpResponse(content, status=reply.status, content_type="application/json;charset=utf-8")
+    response["Content-Length"] = str(len(content))
     response["Cache-Control"] = "no-store"
     response["X-Content-Type-Options"] = "nosniff"
     if reply.retry_after_s:

@@ -19,6 +19,8 @@ from gs2admin.wire.location import Location
 from gs2admin.wire.table import API, Answer, table
 
 _GZIP_FROM = 2048
+# A program may remember an answer and its ETag itself; what stands between keeps nothing.
+_NOT_KEPT = "no-store"
 _NO_TOKEN = frozenset({"null", "none", "undefined"})
 
 
@@ -112,7 +114,7 @@ def _own_refusal(failure: Failure) -> Answer:
 
 def _response(answer: Answer, meta: dict[str, Any]) -> HttpResponse:
     if answer.etag and answer.etag in [tag.strip().removeprefix("W/") for tag in meta.get("HTTP_IF_NONE_MATCH", "").split(",")]:
-        return HttpResponse(status=304, headers={"ETag": answer.etag, "Cache-Control": "private, no-cache"})
+        return HttpResponse(status=304, headers={"ETag": answer.etag, "Cache-Control": _NOT_KEPT})
     content = json.dumps(answer.body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
     response = HttpResponse(content, status=answer.status, content_type="application/json")
     if len(content) >= _GZIP_FROM:
@@ -122,15 +124,13 @@ def _response(answer: Answer, meta: dict[str, Any]) -> HttpResponse:
             response["Content-Encoding"] = "gzip"
     for name, value in answer.headers.items():
         response[name] = value
-    response["Cache-Control"] = "private, no-cache" if answer.etag else "no-store"
+    response["Cache-Control"] = _NOT_KEPT
     if answer.etag:
         response["ETag"] = answer.etag
     response["X-Content-Type-Options"] = "nosniff"
     if answer.status == 401:
         # Not Basic: a browser would ask for a password and then send it along from other sites.
         response["WWW-Authenticate"] = "Bearer"
-    if meta.get("REQUEST_METHOD") == "HEAD":
-        response.content = content = b""
     response["Content-Length"] = str(len(content))
     return response
 
