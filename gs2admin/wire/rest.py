@@ -13,6 +13,7 @@ from django.core.exceptions import DisallowedHost
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 
+from gs2admin.caller import client_of
 from gs2admin.wire import bodies, location
 from gs2admin.wire.call import CallContext
 from gs2admin.wire.dispatch import authenticate, dispatch
@@ -71,7 +72,7 @@ def _context(request: HttpRequest, where: Location) -> CallContext:
     own_api = where.service == API
     return CallContext(
         door="api" if own_api else "gs2",
-        ip=meta.get("REMOTE_ADDR", ""),
+        ip=client_of(request),
         request_id=getattr(request, "request_id", ""),
         project_token=_token(credentials) if scheme.lower() == "bearer" else "",
         basic=_basic(credentials) if own_api and scheme.lower() == "basic" else None,
