@@ -226,6 +226,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "gs2admin.logs.RequestLogMiddleware",
     "gs2admin.dashboard.answers.AnswersMiddleware",
+    "gs2admin.caller.CallerMiddleware",
     "gs2admin.health.HealthMiddleware",
     "gs2admin.wire.middleware.EntryMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -282,7 +283,8 @@ CSRF_FAILURE_VIEW = "gs2admin.dashboard.errors.csrf_failure"
 HTTPS = env.flag("HTTPS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+# The proxies whose word counts on who calls, and by https or not (gs2admin/caller.py).
+TRUSTED_PROXIES = env.networks("FORWARDED_ALLOW_IPS", ("127.0.0.1", "::1"))
 SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", 31_536_000 if HTTPS else 0, 0, 63_072_000)
 # Both speak for hosts that are not ours, and a browser does not forget them for as long: only when asked for.
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.flag("HSTS_INCLUDE_SUBDOMAINS", False)
