@@ -115,6 +115,8 @@ JOB_WORKERS = env.number("JOB_WORKERS", 2, 0, 64)
 JOB_QUEUE = "jobs" if JOB_WORKERS else "gs2admin"
 # Which queue a task goes to; any other goes to the first.
 TASK_QUEUES = {"jobqueue.tasks.drain": JOB_QUEUE}
+# Tasks that look for their work themselves: of each, so many wait in the queue at most.
+TASK_BOUNDS = {"jobqueue.tasks.drain": 16}
 # Used in gunicorn.conf.py, which cannot tell `manage.py up` about a mistake.
 WEB_WORKERS = env.number("WEB_WORKERS", 2, 1, 64)
 WEB_THREADS = env.number("WEB_THREADS", 8 if ON_POSTGRES else 4, 1, 64)
@@ -188,6 +190,10 @@ OUTPUT_KEEP_DAYS = env.number("GS2ADMIN_OUTPUT_DAYS", 30, 1, 3650)
 JOB_LEASE_S = env.number("GS2ADMIN_JOB_LEASE_S", 30, 2, 600)
 JOB_RESULT_KEEP_DAYS = env.number("GS2ADMIN_JOB_RESULT_DAYS", 30, 1, 3650)
 JOB_GIVEN_UP_KEEP_DAYS = env.number("GS2ADMIN_JOB_GIVEN_UP_DAYS", 30, 1, 3650)
+# How many jobs may stand before one, each made by the one before; a later one ends with an attempt that says so.
+JOB_GENERATIONS = env.number("GS2ADMIN_JOB_GENERATIONS", 20, 0, 10_000)
+# Jobs that may wait in one namespace; a push beyond them is refused.
+JOB_WAITING = env.number("GS2ADMIN_JOB_WAITING", 1_000_000, 10, 1_000_000_000)
 # Days for which the history of a mutex is kept; idle mutexes are removed after as long.
 LOCK_HISTORY_DAYS = env.number("GS2ADMIN_LOCK_HISTORY_DAYS", 30, 1, 3650)
 # Dumps of players' data and uploads for imports are kept for so long; their links end earlier.
