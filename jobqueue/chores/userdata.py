@@ -8,21 +8,30 @@ from django.db.models.functions import Now
 
 from gs2admin import engine
 from jobqueue.models import UserDataRun
-from jobqueue.states import LIVE
+from jobqueue.states import LIVE, UserDataState
 from jobqueue.userdata import files
-from jobqueue.userdata.runs import PERFORM, waiting
+from jobqueue.userdata.runs import EXAMINE, PERFORM, waiting
 
 UNCLAIMED_S = 5
+# A look at an uploaded file takes 10 s of processor time at most.
+UNSEEN_S = 90
 AT_ONCE = 100
 
 
 @engine.sweeper
 def wake_runs() -> int:
-    """Wake runs that no worker has a lease of, those of each project in turns, the oldest first. Returns how many."""
+    """Wake runs that no worker has a lease of, those of each project in turns, and looks at uploads that nobody took.
+
+    The oldest first. Returns how many.
+    """
     lost = waiting(updated_at__lt=Now() - timedelta(seconds=UNCLAIMED_S))[:AT_ONCE]
     for pk in lost:
         engine.wake(PERFORM, pk)
-    return len(lost)
+    unseen = UserDataRun.objects.filter(state=UserDataState.UPLOADED, said="", error="")
+    late = list(unseen.filter(updated_at__lt=Now() - timedelta(seconds=UNSEEN_S)).values_list("pk", flat=True)[:AT_ONCE])
+    for pk in late:
+        engine.wake(EXAMINE, pk)
+    return len(lost) + len(late)
 
 
 @engine.cleaner(every_s=3600)

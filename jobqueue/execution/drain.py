@@ -110,14 +110,15 @@ class Slice:
 
     def _attempt(self, job: NextJob) -> Ended:
         self._began = time.monotonic()
-        ended = generations.perform(
-            job.generation,
-            project=self.namespace.project,
-            user_id=self.lease.user_id,
-            script_id=job.script_id,
-            args=job.args,
-            tick=self._tick,
-        )
+        with self.lease.effects():
+            ended = generations.perform(
+                job.generation,
+                project=self.namespace.project,
+                user_id=self.lease.user_id,
+                script_id=job.script_id,
+                args=job.args,
+                tick=self._tick,
+            )
         self._look_at_clock()
         return ended
 
