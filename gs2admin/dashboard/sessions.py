@@ -19,8 +19,8 @@ from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.sessions.models import Session
 from django.http import HttpRequest
-from django.utils import timezone
 
+from gs2admin.db import clock
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Membership, User
 
@@ -90,7 +90,7 @@ class SessionCache:
         keys = list(entries)
         for at in range(0, len(keys), CHUNK):
             chunk = keys[at : at + CHUNK]
-            rows = Session.objects.filter(session_key__in=chunk, expire_date__gt=timezone.now())
+            rows = Session.objects.filter(session_key__in=chunk, expire_date__gt=clock.now())
             data = dict(rows.values_list("session_key", "session_data"))
             alive |= {key: entries[key] for key in chunk if data.get(key) == entries[key].data}
         ids = sorted({entry.person[0] for entry in alive.values()})

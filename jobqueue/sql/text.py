@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from django.db import connection
+from gs2admin.db.raw import vendor
 
 _NOW = {"sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')", "postgresql": "STATEMENT_TIMESTAMP()"}
 _LATER = {
@@ -11,12 +11,6 @@ _LATER = {
     "postgresql": "STATEMENT_TIMESTAMP() + %s * INTERVAL '1 second'",
 }
 _MINUTE = {"sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:00', 'NOW')", "postgresql": "DATE_TRUNC('minute', STATEMENT_TIMESTAMP())"}
-
-
-@cache
-def vendor() -> str:
-    """sqlite or postgresql. Cached: asking the connection costs as much as a tenth of a statement."""
-    return connection.vendor
 
 
 @cache
