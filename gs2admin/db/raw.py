@@ -41,6 +41,7 @@ def raw_cursor() -> Iterator[Any]:
 
 def _cursor(ours: Any) -> Any:
     if ours.vendor != "postgresql":
+        ours.statement_begins()
         return ours.connection.cursor()
     import psycopg
 
