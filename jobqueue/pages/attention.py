@@ -1,12 +1,11 @@
 """What of the queues needs a human: jobs that were given up within the last hour, floods, namespaces that are paused."""
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from django.db.models import Exists, OuterRef
 from django.urls import reverse
 
 from gs2admin.dashboard import attention
+from gs2admin.db import clock
 from gs2admin.identity.models import Project
 from jobqueue.models import GivenUp, Namespace
 from jobqueue.reads.floods import FLOOD, floods
@@ -49,7 +48,7 @@ def paused(project: Project) -> list[attention.Need]:
 @attention.source
 def given_up(project: Project) -> list[attention.Need]:
     """One line per namespace, at most MOST; what was replayed since needs nobody any more."""
-    lately = GivenUp.objects.filter(namespace=OuterRef("pk"), at__gte=datetime.now(UTC) - HOUR, replayed_at=None)
+    lately = GivenUp.objects.filter(namespace=OuterRef("pk"), at__gte=clock.now() - HOUR, replayed_at=None)
     rows = dict(Namespace.objects.filter(Exists(lately), project=project).order_by("name").values_list("pk", "name")[:MOST])
     counts = lately_given_up(list(rows)) if rows else {}
     found, words = [], JOB[JobState.GIVEN_UP]

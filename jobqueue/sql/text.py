@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from django.db import connection
+from gs2admin.db.raw import vendor
 
 _NOW = {"sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')", "postgresql": "STATEMENT_TIMESTAMP()"}
 _LATER = {
@@ -13,12 +13,6 @@ _LATER = {
 # SQLite, which keeps no statistics here, takes the index of what waits for its next try for this one.
 _READY = {"sqlite": "INDEXED BY queue_ready", "postgresql": ""}
 _MINUTE = {"sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:00', 'NOW')", "postgresql": "DATE_TRUNC('minute', STATEMENT_TIMESTAMP())"}
-
-
-@cache
-def vendor() -> str:
-    """sqlite or postgresql. Cached: asking the connection costs as much as a tenth of a statement."""
-    return connection.vendor
 
 
 @cache

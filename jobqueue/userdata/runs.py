@@ -8,9 +8,9 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F, Q, Value
 from django.db.models.functions import Concat, Now
-from django.utils import timezone
 
 from gs2admin import engine
+from gs2admin.db import clock
 from gs2admin.lease import LeaseLost, Renewer
 from gs2admin.limits import in_turns
 from jobqueue.models import UserDataRun
@@ -66,7 +66,7 @@ class RunLease:
 
 def line(sentence: str) -> str:
     """A line of a log."""
-    return f"{timezone.now():%Y-%m-%d %H:%M:%S}Z {sentence}\n"
+    return f"{clock.now():%Y-%m-%d %H:%M:%S}Z {sentence}\n"
 
 
 def waiting(**more: Any) -> list[int]:

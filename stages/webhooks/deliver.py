@@ -13,6 +13,7 @@ from django.db.models import Count, F, Min, Q, QuerySet
 from django.db.models.functions import Now
 
 from gs2admin import engine
+from gs2admin.db import clock
 from gs2admin.limits import in_turns
 from gs2admin.text import shortened
 from stages.models.webhooks import DeliveryState, WebhookAttempt, WebhookDelivery, WebhookEndpoint
@@ -138,7 +139,7 @@ def send(endpoint: WebhookEndpoint, delivery: WebhookDelivery, leaving: Callable
     Redirects are not followed, and private addresses are refused unless STEP_HTTP_ALLOW names them.
     """
     body = delivery.body.encode()
-    timestamp = str(int(time.time()))
+    timestamp = str(int(clock.seconds()))
     try:
         url = parse(endpoint.url)
     except ValueError as problem:

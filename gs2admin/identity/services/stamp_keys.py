@@ -15,9 +15,9 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from gs2admin.audit.services import record
+from gs2admin.db import clock
 from gs2admin.errors import Conflict, Invalid, NotFound
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project, StampKey
@@ -97,6 +97,6 @@ def signed_by(project: Project, key_id: str, body: str, claimed: str) -> bool:
     if not hmac.compare_digest(signature(secret, body).encode(), claimed.encode("utf-8", "surrogatepass")):
         return False
     # Once a minute: so that somebody who wants to revoke it sees whether it is in use, and a flood of sheets writes nothing more.
-    if row.used_at is None or row.used_at < timezone.now() - _USED_EVERY:
+    if row.used_at is None or row.used_at < clock.now() - _USED_EVERY:
         StampKey.objects.filter(Q(used_at=None) | Q(used_at__lt=Now() - _USED_EVERY), pk=row.pk).update(used_at=Now())
     return True
