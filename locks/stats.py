@@ -22,6 +22,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Max, Sum
 
+from gs2admin.processes.threads import kept
 from locks import countfile, sql
 from locks.countfile import CountFile, Event
 from locks.models import LockBatch, LockTally
@@ -138,8 +139,7 @@ class Counts:
         elif self._thread is None:
             with self._lock:
                 if self._thread is None:
-                    self._thread = threading.Thread(target=self._write_for_ever, name="lock-counts", daemon=True)
-                    self._thread.start()
+                    self._thread = kept("lock-counts", self._write_for_ever)
                     atexit.register(self._write_at_last)
 
     def _write_for_ever(self) -> None:

@@ -27,7 +27,7 @@ from gs2admin.identity.models import Membership, User
 TTL_S = 1.0
 LOOK_AGAIN_S = 0.6
 IDLE_S = 10.0
-LIMIT = 20_000
+LIMIT = 8_000
 CHUNK = 400
 
 

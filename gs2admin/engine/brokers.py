@@ -12,17 +12,22 @@ import time
 
 import redis
 from django import db
+from django.conf import settings
 from django.utils import timezone
 from django_q.brokers.orm import ORM
 from django_q.brokers.redis_broker import Redis
 from django_q.conf import Conf
 from django_q.models import OrmQ
 
+from gs2admin.db import patience
+from gs2admin.db.redis_pool import Pool
 from gs2admin.engine import connections, inside
 
 log = logging.getLogger(__name__)
 AWAY_S = 0.5
 PRIVATE_EVERY_S = 0.1
+# How long one look into Redis waits for a task. s.
+TAKE_S = 1
 Taken = list[tuple[None, str | bytes]]
 
 
@@ -42,7 +47,8 @@ class _WakeBroker:
             return None
         taken: Taken | None = None
         try:
-            taken = self._take()
+            with patience.each(patience.LOOP_S):
+                taken = self._take()
             if self._away:
                 self._away = False
                 log.info("the queue can be reached again")
@@ -129,6 +135,11 @@ class DatabaseBroker(_WakeBroker, ORM):
 class RedisBroker(_WakeBroker, Redis):
     """The queue in Redis: quicker, and written only after the commit."""
 
+    @staticmethod
+    def get_connection(list_key: str | None = None) -> redis.Redis:
+        # Longer than the longest wait that we ask of the server, in `_take`.
+        return redis.Redis(connection_pool=Pool.from_url(settings.REDIS_URL, socket_timeout=TAKE_S + settings.REDIS_WAIT_S))
+
     def reach(self) -> None:
         """Raise when Redis does not answer."""
         self.connection.ping()
@@ -137,5 +148,5 @@ class RedisBroker(_WakeBroker, Redis):
         keys = [self.list_key]
         if inside.cluster_id():
             keys.insert(0, f"django_q:{private_queue(inside.cluster_id())}:q")
-        found = self.connection.blpop(keys, timeout=1)
+        found = self.connection.blpop(keys, timeout=TAKE_S)
         return [(None, found[1])] if found else None

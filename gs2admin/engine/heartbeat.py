@@ -12,6 +12,7 @@ import redis
 from django import db
 from django.db.models.functions import Now
 
+from gs2admin.db import patience
 from gs2admin.engine import connections, waking
 from gs2admin.engine.brokers import private_queue
 from gs2admin.engine.models import EngineCluster, EngineWorker
@@ -71,7 +72,8 @@ class DatabaseHeartbeat:
         while True:
             last = ended.is_set()
             self._wake.clear()
-            self._once()
+            with patience.each(patience.LOOP_S):
+                self._once()
             if last:
                 db.connections.close_all()
                 return

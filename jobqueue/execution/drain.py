@@ -100,13 +100,14 @@ class Slice:
         return job
 
     def _attempt(self, job: NextJob) -> Ended:
-        return attempt.perform(
-            project=self.namespace.project,
-            user_id=self.lease.user_id,
-            script_id=job.script_id,
-            args=job.args,
-            tick=self.lease.tick,
-        )
+        with self.lease.effects():
+            return attempt.perform(
+                project=self.namespace.project,
+                user_id=self.lease.user_id,
+                script_id=job.script_id,
+                args=job.args,
+                tick=self.lease.tick,
+            )
 
     def _settle(self, job: NextJob, ended: Ended, then: Next, more: bool) -> NextJob | None:
         """Write the result and claim the next job, in one transaction; returns that job."""

@@ -2,11 +2,11 @@
 from __future__ import annotations
 
 from django.urls import reverse
-from django.utils.text import Truncator
 
 from gs2admin.dashboard.player import Known, lister
 from gs2admin.dashboard.search import Hit, searcher
 from gs2admin.identity.models import Project
+from gs2admin.text import shortened
 from jobqueue.reads import everywhere
 from jobqueue.states import JobState
 from jobqueue.templatetags.jobs import script_name
@@ -35,7 +35,7 @@ def jobs(project: Project, text: str, limit: int) -> list[Hit]:
     """Jobs by name; the beginning will do from eight digits on."""
     return [
         Hit(str(job.name), reverse("queues-job", kwargs={"project": project.name, "job": job.name}),
-            f"{Truncator(script_name(job.script_id)).chars(100)} of {job.queue.user_id} in {job.queue.namespace.name}, "
+            f"{shortened(script_name(job.script_id), 100)} of {job.queue.user_id} in {job.queue.namespace.name}, "
             f"{JOB[JobState(job.state)].inside}", str(job.name) == text.strip().lower())
         for job in everywhere.jobs_named(project, text, limit=limit)
     ]  # fmt: skip

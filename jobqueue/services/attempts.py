@@ -56,12 +56,13 @@ def run_waiting(namespace: Namespace, user_id: str, settled: Callable[[Ran], obj
         raise _running_already(user_id)
     finished = 0
     try:
-        job = _claim_first(queue.pk)
-        if job is None:
-            return NOTHING
-        ended = attempt.perform(
-            project=namespace.project, user_id=user_id, script_id=job.script_id, args=job.args, tick=lease.tick
-        )
+        with lease.effects():
+            job = _claim_first(queue.pk)
+            if job is None:
+                return NOTHING
+            ended = attempt.perform(
+                project=namespace.project, user_id=user_id, script_id=job.script_id, args=job.args, tick=lease.tick
+            )
         then = after_attempt(
             status_code=ended.status_code, tries=job.try_count, max_tries=job.max_try_count, may_retry=ended.may_retry
         )

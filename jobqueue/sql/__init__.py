@@ -13,6 +13,7 @@ from jobqueue.sql.run import (
     ahead,
     claim_first,
     claim_job,
+    keep,
     lock,
     namespace_now,
     note_given_up,
@@ -24,6 +25,6 @@ from jobqueue.sql.run import (
 
 __all__ = [
     "LABEL", "Drifted", "Lease", "NewJob", "NextJob", "Push", "Settled", "Switches", "ahead", "claim_first", "claim_job",
-    "drifted", "join", "lock", "namespace_now", "note_given_up", "note_missing_given_up", "push", "release", "settle",
+    "drifted", "join", "keep", "lock", "namespace_now", "note_given_up", "note_missing_given_up", "push", "release", "settle",
     "settles_alone", "take",
 ]  # fmt: skip

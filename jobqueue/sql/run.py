@@ -10,10 +10,18 @@ from jobqueue.states import JobState
 
 _TAKE = """
     UPDATE jobqueue_queue SET lease_until = {later}, leased_by = %s, fence = fence + 1, rev = rev + 1
-    WHERE id = %s AND (lease_until IS NULL OR lease_until < {now})
+    WHERE id = {one} AND (lease_until IS NULL OR lease_until < {now})
     RETURNING fence, namespace_id, user_id, let_go_fence < fence - 1
         OR EXISTS (SELECT 1 FROM jobqueue_job WHERE queue_id = jobqueue_queue.id AND state = 'running')
 """
+# Effects under the old fence that are about to be committed keep the row FOR KEY SHARE: an UPDATE alone would not wait for them.
+_ONE = {
+    "sqlite": "%s",
+    "postgresql": "(SELECT id FROM jobqueue_queue WHERE id = %s AND (lease_until IS NULL OR lease_until < {now}) FOR UPDATE)",
+}
+# Pushes change the row too, and must neither hinder this nor be hindered. Who has it FOR UPDATE is about to raise the fence.
+_KEEP = {"sqlite": "", "postgresql": "FOR KEY SHARE SKIP LOCKED"}
+_KEPT = "SELECT 1 FROM jobqueue_queue WHERE id = %s AND fence = %s "
 _AHEAD = """
     SELECT id, script_id, args, max_try_count, try_count FROM jobqueue_job
     WHERE queue_id = %s AND state = 'waiting' AND id > %s ORDER BY id LIMIT %s
@@ -162,7 +170,7 @@ def take(queue_id: int, lease_s: float, label: str) -> Lease | None:
     label: the worker's, as models.Queue.leased_by.
     """
     with raw_cursor() as cursor:
-        found = cursor.execute(raw_text(_TAKE), (lease_s, label, queue_id)).fetchone()
+        found = cursor.execute(raw_text(_TAKE.replace("{one}", _ONE[vendor()])), (lease_s, label, queue_id)).fetchone()
         return found and Lease(*found)
 
 
@@ -181,6 +189,12 @@ def lock(queue_id: int, fence: int) -> bool:
         return True
     with raw_cursor() as cursor:
         return cursor.execute(raw_text(_LOCK), (queue_id, fence)).fetchone() is not None
+
+
+def keep(queue_id: int, fence: int) -> bool:
+    """Whether the lease of that fence still counts; then nobody takes it before the transaction ends. Waits for nobody."""
+    with raw_cursor() as cursor:
+        return cursor.execute(raw_text(_KEPT + _KEEP[vendor()]), (queue_id, fence)).fetchone() is not None
 
 
 def release(queue_id: int, fence: int, *, finished: int, stop: bool, wait_s: float) -> bool:
