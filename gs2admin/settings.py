@@ -115,6 +115,8 @@ JOB_WORKERS = env.number("JOB_WORKERS", 2, 0, 64)
 JOB_QUEUE = "jobs" if JOB_WORKERS else "gs2admin"
 # Which queue a task goes to; any other goes to the first.
 TASK_QUEUES = {"jobqueue.tasks.drain": JOB_QUEUE}
+# Tasks that look for their work themselves: of each, so many wait in the queue at most.
+TASK_BOUNDS = {"jobqueue.tasks.drain": 16}
 # Used in gunicorn.conf.py, which cannot tell `manage.py up` about a mistake.
 WEB_WORKERS = env.number("WEB_WORKERS", 2, 1, 64)
 WEB_THREADS = env.number("WEB_THREADS", 8 if ON_POSTGRES else 4, 1, 64)
@@ -188,6 +190,10 @@ OUTPUT_KEEP_DAYS = env.number("GS2ADMIN_OUTPUT_DAYS", 30, 1, 3650)
 JOB_LEASE_S = env.number("GS2ADMIN_JOB_LEASE_S", 30, 2, 600)
 JOB_RESULT_KEEP_DAYS = env.number("GS2ADMIN_JOB_RESULT_DAYS", 30, 1, 3650)
 JOB_GIVEN_UP_KEEP_DAYS = env.number("GS2ADMIN_JOB_GIVEN_UP_DAYS", 30, 1, 3650)
+# How many jobs may stand before one, each made by the one before; a later one ends with an attempt that says so.
+JOB_GENERATIONS = env.number("GS2ADMIN_JOB_GENERATIONS", 20, 0, 10_000)
+# Jobs that may wait in one namespace; a push beyond them is refused.
+JOB_WAITING = env.number("GS2ADMIN_JOB_WAITING", 1_000_000, 10, 1_000_000_000)
 # Days for which the history of a mutex is kept; idle mutexes are removed after as long.
 LOCK_HISTORY_DAYS = env.number("GS2ADMIN_LOCK_HISTORY_DAYS", 30, 1, 3650)
 # Dumps of players' data and uploads for imports are kept for so long; their links end earlier.
@@ -226,6 +232,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "gs2admin.logs.RequestLogMiddleware",
     "gs2admin.dashboard.answers.AnswersMiddleware",
+    "gs2admin.caller.CallerMiddleware",
     "gs2admin.health.HealthMiddleware",
     "gs2admin.wire.middleware.EntryMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -282,7 +289,8 @@ CSRF_FAILURE_VIEW = "gs2admin.dashboard.errors.csrf_failure"
 HTTPS = env.flag("HTTPS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+# The proxies whose word counts on who calls, and by https or not (gs2admin/caller.py).
+TRUSTED_PROXIES = env.networks("FORWARDED_ALLOW_IPS", ("127.0.0.1", "::1"))
 SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", 31_536_000 if HTTPS else 0, 0, 63_072_000)
 # Both speak for hosts that are not ours, and a browser does not forget them for as long: only when asked for.
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.flag("HSTS_INCLUDE_SUBDOMAINS", False)

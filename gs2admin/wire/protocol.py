@@ -23,6 +23,7 @@ from django.utils.module_loading import module_has_submodule
 from pydantic import BaseModel
 
 from gs2admin import outage
+from gs2admin.caller import client_of
 from gs2admin.errors import Conflict, DomainError, Invalid, NotFound, Quota, Unavailable
 from gs2admin.identity.actors import Actor, from_credential
 from gs2admin.identity.models import Credential, Project
@@ -166,7 +167,7 @@ class Protocol:
         request.wire_method = f"{words}.{route.name}"  # for the access log
         call = Request(
             actor=from_credential(
-                credential, door="api", ip=meta.get("REMOTE_ADDR", ""), request_id=getattr(request, "request_id", "")
+                credential, door="api", ip=client_of(request), request_id=getattr(request, "request_id", "")
             ),
             project=credential.project,
             pieces={name: self._piece(value, words) for name, value in found.items()},

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
+from gs2admin.caller import client_of
 from gs2admin.wire import bodies, location
 from gs2admin.wire.call import CallContext
 from gs2admin.wire.dispatch import authenticate, dispatch
@@ -65,7 +66,7 @@ def _context(request: HttpRequest, where: Location) -> CallContext:
     own_api = where.service == API
     return CallContext(
         door="api" if own_api else "gs2",
-        ip=meta.get("REMOTE_ADDR", ""),
+        ip=client_of(request),
         request_id=getattr(request, "request_id", ""),
         project_token=_token(credentials) if scheme.lower() == "bearer" else "",
         basic=_basic(credentials) if own_api and scheme.lower() == "basic" else None,

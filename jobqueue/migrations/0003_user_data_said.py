@@ -6,13 +6,13 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobqueue', '0001_initial_schema'),
+        ("jobqueue", "0002_fair_shares"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='userdatarun',
-            name='said',
-            field=models.TextField(blank=True, db_default='', default=''),
+            model_name="userdatarun",
+            name="said",
+            field=models.TextField(blank=True, db_default="", default=""),
         ),
     ]
