@@ -28,6 +28,7 @@ TTL_S = 1.0
 LOOK_AGAIN_S = 0.6
 IDLE_S = 10.0
 LIMIT = 8_000
+MAX_BYTES = 20_000_000
 CHUNK = 400
 
 
@@ -51,11 +52,16 @@ class _Entry:
     used_at: float
 
 
+def _size(entry: _Entry) -> int:
+    """Bytes. Estimated, because every entry is put again every second."""
+    return 1_500 + len(entry.data) + 100 * len(entry.actor.roles)
+
+
 class SessionCache:
     """session key -> Actor. At most LIMIT entries of a fixed size; one that is not used for IDLE_S leaves."""
 
     def __init__(self) -> None:
-        self._entries: Cache[str, _Entry] = Cache(ttl_s=IDLE_S, entries=LIMIT)
+        self._entries: Cache[str, _Entry] = Cache(ttl_s=IDLE_S, entries=LIMIT, max_bytes=MAX_BYTES, size=_size)
         self._checked_at = 0.0
         self._lock = threading.Lock()
 
