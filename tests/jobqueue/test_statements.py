@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from gs2admin.identity.actors import SYSTEM, Actor
+from gs2admin.identity.actors import SYSTEM
 from jobqueue import sql
 from jobqueue.execution.lease import QueueLease
 from jobqueue.models import GivenUp, Job, JobResult, Namespace, Queue, Tally
@@ -230,17 +230,12 @@ def test_a_push_wakes_a_queue_that_nobody_drains_and_no_other(auto, push, draini
     assert (Queue.objects.get(pk=job.queue_id).woken_at == OLD) is draining
 
 
-def game() -> Actor:
-    """A script, whose pushes leave no line in the activity log."""
-    return Actor("script", "", "s", {}, True, "script")
-
-
 @pytest.mark.parametrize("user", ["u", "nobody else"])
 def test_a_push_goes_into_its_own_queue_alone(auto, other, push, user):
     push(other, user=user), push(auto, user="v"), push(auto, user=user)
     before = {row["id"]: row for row in Queue.objects.values()}
     mine = Queue.objects.get(namespace=auto, user_id=user)
-    push_jobs(actor=game(), namespace=auto, user_id=user, entries=[Entry("s", "{}", 3)] * 2)
+    push_jobs(actor=SYSTEM, namespace=auto, user_id=user, entries=[Entry("s", "{}", 3)] * 2)
     after = {row["id"]: row for row in Queue.objects.values()}
     assert {pk for pk in after if after[pk] != before[pk]} == {mine.pk}
     assert after[mine.pk] == before[mine.pk] | {"waiting": 3, "rev": mine.rev + 1}
