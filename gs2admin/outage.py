@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 # With less than so many bytes left, SQLite's "disk I/O error" is a full disk: it needs room for its log and its index of it.
 NO_ROOM = 1024 * 1024
 # For so long after a write that found the disk full, /readyz says so. s.
-REMEMBERED_S = 10.0
+REMEMBERED_S = 5.0
 
 
 @dataclass(frozen=True)
