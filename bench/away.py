@@ -61,14 +61,20 @@ def doors(server: Server) -> list[Door]:
     bearer = {"Authorization": f"Bearer {token}"}
 
     def lock() -> httpx.Response:
-        body = {"transactionId": f"t-{time.monotonic()}", "ttl": 1}
-        return plain.post(f"/lock/bench/user/u/mutex/{time.monotonic()}/lock", json=body, headers=bearer)
+        # A long name, so that few rows fit on a page, and a new one is needed soon.
+        body, name = {"transactionId": f"t-{time.monotonic()}", "ttl": 1}, f"{time.monotonic()}-{'x' * 900}"
+        return plain.post(f"/lock/bench/user/u/mutex/{name}/lock", json=body, headers=bearer)
 
-    server.manage("shell", "-c", MAKE_NAMESPACE)
+    def push() -> httpx.Response:
+        job = {"scriptId": "work", "args": json.dumps({"x": "x" * 2000})}
+        return plain.post(f"/job-queue/bench/user/u-{time.monotonic()}/job", json={"jobs": [job]}, headers=bearer)
+
+    server.manage("shell", "-c", MAKE_NAMESPACES)
     return [
         Door("page", lambda: browser.get("/p/default/")),
         Door("fragment", lambda: browser.get("/p/default/", headers={"HX-Request": "true"})),
         Door("GS2, a write", lock),
+        Door(PUSHES, push),
         Door("GS2, a read", lambda: plain.get("/lock/bench", headers=bearer)),
         Door("own JSON", lambda: plain.get("/api/v1/stages", headers=bearer)),
         Door("SourceDeploy", lambda: plain.get("/sourcedeploy/api/v1/project", headers=bearer)),
@@ -78,11 +84,29 @@ def doors(server: Server) -> list[Door]:
     ]
 
 
-MAKE_NAMESPACE = (
+MAKE_NAMESPACES = (
     "from locks.services.namespaces import create_namespace as make\n"
+    "from jobqueue.services.namespaces import create_namespace as queues, create_script_namespace as scripts\n"
+    "from jobqueue.services.scripts import create_script as script\n"
     "from gs2admin.identity.actors import SYSTEM; from gs2admin.identity.models import Project\n"
-    "make(actor=SYSTEM, project=Project.objects.get(name='default'), name='bench')"
+    "whose = {'actor': SYSTEM, 'project': Project.objects.get(name='default')}\n"
+    "make(**whose, name='bench'); queues(**whose, name='bench', enable_auto_run=True)\n"
+    "script(actor=SYSTEM, namespace=scripts(**whose, name='default'), name='work', source='result = {ok = true}')"
 )
+JOBS_RUN = "from jobqueue.models import JobResult as R; print(R.objects.filter(status_code=200).values('job').distinct().count())"
+PUSHES = "GS2, pushed jobs"
+
+
+def nothing_lost(server: Server, pushed: int) -> bool:
+    """Whether every job whose push was answered well has been run; prints both numbers."""
+    ran = 0
+    with contextlib.suppress(TooSlow):
+        for _ in looks(BACK_S, every_s=1.0):
+            ran = int(server.manage("shell", "-c", JOBS_RUN).split()[-1])
+            if ran >= pushed:
+                break
+    print(f"jobs: {pushed} pushes were answered well, {ran} jobs have been run")
+    return ran >= pushed
 
 
 def measure(name: str, entries: list[Door], broken: Kind) -> tuple[list[list[object]], float]:
@@ -222,7 +246,7 @@ def postgres_world() -> Iterator[tuple[dict[str, str], dict[str, Callable[[], Ki
                 "one table locked": lambda: locked(over, "identity_user"),
                 "writes take 30 s": lambda: slow_writes(over),
                 "no connection slot": lambda: no_slot(own.admin, direct),
-                "disk full": lambda: filled(own.directory),
+                "disk full": lambda: filled(own.small),
             }
         finally:
             relay.close()
@@ -244,11 +268,14 @@ def main() -> bool:
                 status = entry.once()[0]
                 if status != entry.good:
                     print(f"{entry.name} answers {status} before anything is broken")
+            pushed = 0
             for name, kind in kinds.items():
                 if not wanted or any(word in name for word in wanted):
                     rows, _ = measure(name, entries, kind())
                     found += rows
                     table(name, ("kind", "door", "status", "retry", "slowest s", "back s"), rows)
-    return all(
+                    pushed += sum(seen[0] == 200 for entry in entries for seen in entry.seen if entry.name == PUSHES)
+            whole = nothing_lost(server, pushed)
+    return whole and all(
         float(row[4]) <= (1.0 if row[1] == "/healthz" else 13.0) and float(row[5]) <= 10.0 for row in found
     )

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import psycopg
 from bench.server import free_port
 from tests.conditions import until
 
-SIZE_MB, SLOTS = 160, 30
+SIZE_MB, SMALL_MB, SLOTS = 160, 48, 30
 # The server keeps its own rights, the application is an ordinary role: it gets none of the reserved slots.
 ROLE = "bench"
 
@@ -28,7 +29,7 @@ class OwnPostgres:
     """url: of an empty database for ROLE; admin: of the superuser."""
 
     def __init__(self, directory: Path) -> None:
-        self.directory, self.data = directory, directory / "data"
+        self.directory, self.data, self.small = directory, directory / "data", directory / "small"
         self.port = free_port()
         self.admin = f"postgres://postgres@127.0.0.1:{self.port}/postgres"
 
@@ -41,7 +42,9 @@ class OwnPostgres:
         self.start()
         with psycopg.connect(self.admin, autocommit=True) as link:
             link.execute(f"CREATE ROLE {ROLE} LOGIN")
-            link.execute(f"CREATE DATABASE {ROLE} OWNER {ROLE}")
+            # On a disk of its own: PostgreSQL does not outlive a full disk of its log, and that is the kind "server stopped".
+            link.execute(f"CREATE TABLESPACE small LOCATION '{self.small}'")
+            link.execute(f"CREATE DATABASE {ROLE} OWNER {ROLE} TABLESPACE small")
 
     def start(self) -> None:
         options = (
@@ -67,16 +70,26 @@ class OwnPostgres:
 def own_postgres() -> Iterator[OwnPostgres]:
     """A running one."""
     directory = Path(tempfile.mkdtemp(prefix="gs2admin-pg-"))
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE_MB}m,mode=777", "tmpfs", str(directory)], check=True)
     server = OwnPostgres(directory)
+    mount(directory, SIZE_MB)
     try:
+        server.small.mkdir()
+        mount(server.small, SMALL_MB)
+        # initdb wants a directory that its owner owns.
+        shutil.chown(server.small, "postgres")
         server.make()
         until(server.answers, 20, "an own PostgreSQL")
         yield server
     finally:
         server.stop()
-        subprocess.run(["umount", "-l", str(directory)], check=False)
+        for place in (server.small, directory):
+            subprocess.run(["umount", "-l", str(place)], check=False)
         directory.rmdir()
+
+
+def mount(place: Path, size_mb: int) -> None:
+    """A small file system in memory."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_mb}m,mode=777", "tmpfs", str(place)], check=True)
 
 
 def possible() -> bool:

@@ -20,7 +20,7 @@ from django.db import InterfaceError, OperationalError
 
 log = logging.getLogger(__name__)
 # With less than so many bytes left, SQLite's "disk I/O error" is a full disk: it needs room for its log and its index of it.
-NO_ROOM = 1024 * 1024
+NO_ROOM = 128 * 1024
 # For so long after a write that found the disk full, /readyz says so. s.
 REMEMBERED_S = 5.0
 
@@ -99,6 +99,14 @@ def no_room(where: Path) -> bool:
     return found.f_bavail * found.f_frsize < NO_ROOM
 
 
+def only_read(where: Path) -> bool:
+    """The file system of that directory is mounted so that nobody can write."""
+    try:
+        return bool(os.statvfs(where).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
+
+
 def _chain(problem: BaseException | None) -> Iterator[BaseException]:
     met: set[int] = set()
     while problem is not None and id(problem) not in met:
@@ -123,6 +131,8 @@ def _of_one(problem: BaseException) -> Outage | None:
 
 def _of_sqlite(problem: sqlite3.Error) -> Outage | None:
     found = _SQLITE.get((getattr(problem, "sqlite_errorcode", None) or 0) & 0xFF)
+    if found is BROKEN and any(map(only_read, _homes())):
+        return READ_ONLY
     return FULL if found is BROKEN and any(map(no_room, _homes())) else found
 
 
