@@ -39,7 +39,10 @@ message.MAX_REQUEST_LINE = limit_request_line = 16_384
 limit_request_field_size = 8190
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 control_socket_disable = True
-forwarded_allow_ips = env.text("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
+# gs2admin/caller.py alone judges what proxies say, address and scheme alike: gunicorn believes nobody.
+forwarded_allow_ips = ""
+secure_scheme_headers = {}
+forwarder_headers = ""
 logger_class = "gs2admin.processes.web.Logger"
 loglevel = env.text("LOG_LEVEL", "INFO").lower()
 

@@ -12,8 +12,23 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
+
+
+def network_of(text: str) -> Network:
+    """The network that an address or a network in text means; ::ffff:192.0.2.0/120 is 192.0.2.0/24.
+
+    Raises ValueError, also for a network of everybody.
+    """
+    network = ipaddress.ip_network(text, strict=False)
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is not None and network.prefixlen >= 96:
+        network = ipaddress.ip_network((mapped, network.prefixlen - 96), strict=False)
+    if network.prefixlen == 0:
+        raise ValueError("a network of everybody")
+    return network
 
 
 class SettingsError(Exception):
@@ -115,6 +130,16 @@ class Env:
                     self.refuse(f"{name} has {word!r}; each entry is a host name, an address or a network.")
                     continue
             found.append(word.lower())
+        return found
+
+    def networks(self, name: str, default: tuple[str, ...]) -> list[Network]:
+        """Addresses and networks separated by commas; everybody (*, 0.0.0.0/0) is refused."""
+        found = []
+        for word in self.words(name, default):
+            try:
+                found.append(network_of(word))
+            except ValueError:
+                self.refuse(f"{name} has {word!r}; each entry is a proxy's address or network, such as 10.0.0.0/8.")
         return found
 
     def directory(self, name: str, default: Path) -> Path:

@@ -71,7 +71,7 @@ def _database(checks: dict[str, bool]) -> str:
         return found.sentence if found else ""
 
 
-_disks: Cache[str, str] = Cache(ttl_s=DISK_TTL_S, entries=1)
+_disks: Cache[str, str] = Cache(ttl_s=DISK_TTL_S, entries=1, max_bytes=10_000)
 
 
 def _disk() -> str:

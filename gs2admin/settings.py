@@ -115,10 +115,21 @@ JOB_WORKERS = env.number("JOB_WORKERS", 2, 0, 64)
 JOB_QUEUE = "jobs" if JOB_WORKERS else "gs2admin"
 # Which queue a task goes to; any other goes to the first.
 TASK_QUEUES = {"jobqueue.tasks.drain": JOB_QUEUE}
+# Tasks that look for their work themselves: of each, so many wait in the queue at most.
+TASK_BOUNDS = {"jobqueue.tasks.drain": 16}
 # Used in gunicorn.conf.py, which cannot tell `manage.py up` about a mistake.
 WEB_WORKERS = env.number("WEB_WORKERS", 2, 1, 64)
 WEB_THREADS = env.number("WEB_THREADS", 8 if ON_POSTGRES else 4, 1, 64)
 WEB_KEEPALIVE = env.number("WEB_KEEPALIVE", 75, 2, 3600)
+# What a client may take, in time, connections and room: gs2admin.processes.web has the mechanism.
+WEB_HEAD_S = env.number("WEB_HEAD_S", 10, 1, 300)
+WEB_STALL_S = env.number("WEB_STALL_S", 15, 1, 600)
+WEB_MIN_KB_S = env.number("WEB_MIN_KB_S", 8, 1, 1_000_000)
+WEB_CONNECTIONS_PER_ADDRESS = env.number("WEB_CONNECTIONS_PER_ADDRESS", 1000, 1, 10_000)
+WEB_SPOOL_MB = env.number("WEB_SPOOL_MB", 1024, 16, 1_000_000)
+# Answered by threads of their own; and the error bodies of requests that never reach Django.
+WEB_PROBES = ("/healthz", "/readyz")
+WEB_REFUSALS = "gs2admin.wire.early.form"
 # A worker renews its lease long before this many seconds; after them another may take its rollout over.
 LEASE_S = env.number("GS2ADMIN_LEASE_S", 20, 2, 600)
 # After so many seconds without a heartbeat through the queue, or without a beat of a busy worker, it is replaced;
@@ -179,12 +190,18 @@ OUTPUT_KEEP_DAYS = env.number("GS2ADMIN_OUTPUT_DAYS", 30, 1, 3650)
 JOB_LEASE_S = env.number("GS2ADMIN_JOB_LEASE_S", 30, 2, 600)
 JOB_RESULT_KEEP_DAYS = env.number("GS2ADMIN_JOB_RESULT_DAYS", 30, 1, 3650)
 JOB_GIVEN_UP_KEEP_DAYS = env.number("GS2ADMIN_JOB_GIVEN_UP_DAYS", 30, 1, 3650)
+# How many jobs may stand before one, each made by the one before; a later one ends with an attempt that says so.
+JOB_GENERATIONS = env.number("GS2ADMIN_JOB_GENERATIONS", 20, 0, 10_000)
+# Jobs that may wait in one namespace; a push beyond them is refused.
+JOB_WAITING = env.number("GS2ADMIN_JOB_WAITING", 1_000_000, 10, 1_000_000_000)
 # Days for which the history of a mutex is kept; idle mutexes are removed after as long.
 LOCK_HISTORY_DAYS = env.number("GS2ADMIN_LOCK_HISTORY_DAYS", 30, 1, 3650)
 # Dumps of players' data and uploads for imports are kept for so long; their links end earlier.
 USER_DATA_KEEP_DAYS = env.number("GS2ADMIN_USER_DATA_DAYS", 7, 1, 365)
 USER_DATA_LINK_S = env.number("GS2ADMIN_USER_DATA_LINK_S", 3600, 60, 604_800)
 USER_DATA_MAX_UPLOAD = env.number("GS2ADMIN_USER_DATA_UPLOAD_MB", 256, 1, 4096) * 1024 * 1024
+# Where bodies may be larger than GS2_MAX_BODY, with what a form puts around a file.
+WEB_LARGE_BODIES = {"/user-data/": USER_DATA_MAX_UPLOAD + 64 * 1024}
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 
@@ -214,6 +231,8 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "gs2admin.logs.RequestLogMiddleware",
+    "gs2admin.dashboard.answers.AnswersMiddleware",
+    "gs2admin.caller.CallerMiddleware",
     "gs2admin.health.HealthMiddleware",
     "gs2admin.wire.middleware.EntryMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -270,9 +289,12 @@ CSRF_FAILURE_VIEW = "gs2admin.dashboard.errors.csrf_failure"
 HTTPS = env.flag("HTTPS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+# The proxies whose word counts on who calls, and by https or not (gs2admin/caller.py).
+TRUSTED_PROXIES = env.networks("FORWARDED_ALLOW_IPS", ("127.0.0.1", "::1"))
 SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", 31_536_000 if HTTPS else 0, 0, 63_072_000)
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+# Both speak for hosts that are not ours, and a browser does not forget them for as long: only when asked for.
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.flag("HSTS_INCLUDE_SUBDOMAINS", False)
+SECURE_HSTS_PRELOAD = env.flag("HSTS_PRELOAD", False)
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {

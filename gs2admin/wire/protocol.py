@@ -23,6 +23,7 @@ from django.utils.module_loading import module_has_submodule
 from pydantic import BaseModel
 
 from gs2admin import outage
+from gs2admin.caller import client_of
 from gs2admin.errors import Conflict, DomainError, Invalid, NotFound, Quota, Unavailable
 from gs2admin.identity.actors import Actor, from_credential
 from gs2admin.identity.models import Credential, Project
@@ -148,7 +149,7 @@ class Protocol:
             reply = self.refusal(Refused(413 if large else failure.status, failure.problems[0].sentence))
         except Exception as problem:  # noqa: BLE001  the outermost frame: nothing of the fault may reach the client
             reply = self._fault(problem)
-        return _response(reply, request.method == "HEAD")
+        return _response(reply)
 
     def _fault(self, problem: Exception) -> Reply:
         found = outage.seen(problem)
@@ -160,13 +161,13 @@ class Protocol:
     def _call(self, request: HttpRequest, path: str) -> Reply:
         meta, verb = request.META, request.method or "GET"
         words = self.root.strip("/")
-        raw = bodies.read_raw(meta, words, self.body_cap) if verb not in {"GET", "HEAD"} else b""
+        raw = bodies.read_raw(meta, words, self.body_cap) if verb != "GET" else b""
         credential = self.caller(request, target(meta))
         route, found = self._route(verb, path.removeprefix(self.prefix.removeprefix(self.root)), path)
         request.wire_method = f"{words}.{route.name}"  # for the access log
         call = Request(
             actor=from_credential(
-                credential, door="api", ip=meta.get("REMOTE_ADDR", ""), request_id=getattr(request, "request_id", "")
+                credential, door="api", ip=client_of(request), request_id=getattr(request, "request_id", "")
             ),
             project=credential.project,
             pieces={name: self._piece(value, words) for name, value in found.items()},
@@ -245,11 +246,11 @@ def _text_of(found: dict[str, Any], where: str) -> dict[str, Any]:
     return found
 
 
-def _response(reply: Reply, head: bool) -> HttpResponse:
+def _response(reply: Reply) -> HttpResponse:
     text = "" if reply.body is None else json.dumps(reply.body, ensure_ascii=False, separators=(",", ":"))
     content = text.encode("utf-8", "replace")
-    response = HttpResponse(b"" if head else content, status=reply.status, content_type="application/json;charset=utf-8")
-    response["Content-Length"] = str(0 if head else len(content))
+    response = HttpResponse(content, status=reply.status, content_type="application/json;charset=utf-8")
+    response["Content-Length"] = str(len(content))
     response["Cache-Control"] = "no-store"
     response["X-Content-Type-Options"] = "nosniff"
     if reply.retry_after_s:

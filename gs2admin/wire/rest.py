@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
+from gs2admin.caller import client_of
 from gs2admin.wire import bodies, location
 from gs2admin.wire.call import CallContext
 from gs2admin.wire.dispatch import authenticate, dispatch
@@ -19,6 +20,8 @@ from gs2admin.wire.location import Location
 from gs2admin.wire.table import API, Answer, table
 
 _GZIP_FROM = 2048
+# A program may remember an answer and its ETag itself; what stands between keeps nothing.
+_NOT_KEPT = "no-store"
 _NO_TOKEN = frozenset({"null", "none", "undefined"})
 
 
@@ -28,9 +31,9 @@ def serve(request: HttpRequest, where: Location) -> HttpResponse:
     try:
         answer = _call(request, where)
     except Failure as failure:
-        answer = _refusal(where, failure)
+        answer = refusal(where.service, failure)
     except Exception as problem:  # noqa: BLE001  the outermost frame: nothing of the fault may reach the client
-        answer = _refusal(where, fault(where.service, problem))
+        answer = refusal(where.service, fault(where.service, problem))
     return _response(answer, meta)
 
 
@@ -63,7 +66,7 @@ def _context(request: HttpRequest, where: Location) -> CallContext:
     own_api = where.service == API
     return CallContext(
         door="api" if own_api else "gs2",
-        ip=meta.get("REMOTE_ADDR", ""),
+        ip=client_of(request),
         request_id=getattr(request, "request_id", ""),
         project_token=_token(credentials) if scheme.lower() == "bearer" else "",
         basic=_basic(credentials) if own_api and scheme.lower() == "basic" else None,
@@ -96,8 +99,9 @@ def _basic(credentials: str) -> tuple[str, str]:
     return client_id, secret
 
 
-def _refusal(where: Location, failure: Failure) -> Answer:
-    if where.service == API:
+def refusal(service: str, failure: Failure) -> Answer:
+    """The error body of our own API or, for any other service, of GS2 clients."""
+    if service == API:
         return _own_refusal(failure)
     elements = [problem.as_element() for problem in failure.problems]
     return Answer({"message": json.dumps(elements)}, failure.status, failure.headers)
@@ -111,7 +115,7 @@ def _own_refusal(failure: Failure) -> Answer:
 
 def _response(answer: Answer, meta: dict[str, Any]) -> HttpResponse:
     if answer.etag and answer.etag in [tag.strip().removeprefix("W/") for tag in meta.get("HTTP_IF_NONE_MATCH", "").split(",")]:
-        return HttpResponse(status=304, headers={"ETag": answer.etag, "Cache-Control": "private, no-cache"})
+        return HttpResponse(status=304, headers={"ETag": answer.etag, "Cache-Control": _NOT_KEPT})
     content = json.dumps(answer.body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
     response = HttpResponse(content, status=answer.status, content_type="application/json")
     if len(content) >= _GZIP_FROM:
@@ -121,15 +125,13 @@ def _response(answer: Answer, meta: dict[str, Any]) -> HttpResponse:
             response["Content-Encoding"] = "gzip"
     for name, value in answer.headers.items():
         response[name] = value
-    response["Cache-Control"] = "private, no-cache" if answer.etag else "no-store"
+    response["Cache-Control"] = _NOT_KEPT
     if answer.etag:
         response["ETag"] = answer.etag
     response["X-Content-Type-Options"] = "nosniff"
     if answer.status == 401:
         # Not Basic: a browser would ask for a password and then send it along from other sites.
         response["WWW-Authenticate"] = "Bearer"
-    if meta.get("REQUEST_METHOD") == "HEAD":
-        response.content = content = b""
     response["Content-Length"] = str(len(content))
     return response
 

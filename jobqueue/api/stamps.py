@@ -120,10 +120,10 @@ def delete(call: Call, request: TaskRequest) -> dict[str, Any]:
 
 
 def _method(service: str, component: str, function: str, path: str, request: type[Shape], result: Any, handler: Any,
-            summary: str, body_cap: int) -> Method:  # fmt: skip
+            summary: str, body_cap: int, **more: bool) -> Method:  # fmt: skip
     return Method(
         service=service, component=component, function=function, verb="POST", path=path, request=request, result=result,
-        handler=handler, summary=summary, writes=True, body_cap=body_cap,
+        handler=handler, summary=summary, writes=True, body_cap=body_cap, **more,
     )  # fmt: skip
 
 
@@ -133,5 +133,5 @@ METHODS = [
     _method("job-queue", "job", "deleteByStampTask", "/stamp/job/delete", TaskRequest, TaskResult, delete,
             "Take a job away by a signed task", 256 * 1024),
     _method("script", "script", "invokeByStampSheet", "/stamp/script/invoke", SheetRequest, InvokeResult, invoke,
-            "Run a stored script by a signed sheet", TEXT_BODY),
+            "Run a stored script by a signed sheet", TEXT_BODY, runs_scripts=True),
 ]  # fmt: skip

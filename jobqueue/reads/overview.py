@@ -19,7 +19,7 @@ MANY = 1_000
 HOUR = timedelta(hours=1)
 # A sum over a hundred thousand players takes 20 ms, so everybody shares one for as many times as long as it took.
 MANY_PLAYERS, SHARE, LEAST_S, MOST_S = 10_000, 50, 1.0, 10.0
-_sums: Cache[tuple[int, ...], dict[int, tuple[int, int]]] = Cache(ttl_s=MOST_S, entries=100)
+_sums: Cache[tuple[int, ...], dict[int, tuple[int, int]]] = Cache(ttl_s=MOST_S, entries=100, max_bytes=2_000_000)
 _WORK = "SELECT %s, SUM(waiting), COUNT(*) FROM jobqueue_queue WHERE namespace_id = %s AND waiting > 0"
 _OLDEST = (
     "(SELECT q.head_at FROM jobqueue_queue q WHERE q.namespace_id = jobqueue_namespace.id AND q.waiting > 0"

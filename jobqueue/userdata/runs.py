@@ -18,7 +18,7 @@ from jobqueue.states import LIVE, UserDataState
 LEASE_S = 30
 PROGRESS_S = 1.0
 MAX_ATTEMPTS = 20
-PERFORM = "jobqueue.userdata.tasks.perform"
+PERFORM, EXAMINE = "jobqueue.userdata.tasks.perform", "jobqueue.userdata.tasks.examine"
 
 
 class RunLease:

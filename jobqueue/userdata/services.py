@@ -17,7 +17,7 @@ from gs2admin.identity.rights import require
 from jobqueue.models import UserDataRun
 from jobqueue.states import LIVE, UserDataKind, UserDataState
 from jobqueue.userdata import files
-from jobqueue.userdata.runs import PERFORM, line
+from jobqueue.userdata.runs import EXAMINE, PERFORM, line
 
 WORD = "jobQueue.userData"
 RIGHT = "user_data.manage"
@@ -75,7 +75,9 @@ def receive_upload(*, run: UserDataRun, stream: BinaryIO, length: int | None) ->
     rows = UserDataRun.objects.filter(pk=run.pk, state__in=OPEN)
     with transaction.atomic():
         old = rows.select_for_update().values_list("file", flat=True).first()
-        taken = rows.update(state=UserDataState.UPLOADED, file=name, size=size, updated_at=Now())
+        taken = rows.update(state=UserDataState.UPLOADED, file=name, size=size, said="", error="", updated_at=Now())
+        if taken:
+            engine.wake(EXAMINE, run.pk)
     if not taken:
         files.remove(name)
         raise Conflict("This import has begun already.", message=f"{WORD}.userData.error.conflict")
@@ -95,7 +97,8 @@ def start_import(*, actor: Actor, project: Project, user_id: str, token: str, re
     try:
         with transaction.atomic():
             rows = UserDataRun.objects.filter(pk=run.pk, state=UserDataState.UPLOADED)
-            if rows.update(state=UserDataState.WAITING, updated_at=Now(), log=run.log + line(f"Begun by {actor.name}.")):
+            log = run.log + line(f"Begun by {actor.name}.")
+            if rows.update(state=UserDataState.WAITING, error="", updated_at=Now(), log=log):
                 record(actor=actor, action="user_data.import", obj=run, after={"user": user_id, "bytes": run.size}, reason=reason)
                 engine.wake(PERFORM, run.pk)
     except IntegrityError:

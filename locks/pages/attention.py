@@ -4,11 +4,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from django.urls import reverse
-from django.utils.text import Truncator
 
 from gs2admin.dashboard import attention
 from gs2admin.dashboard.templatetags.gs import span
 from gs2admin.identity.models import Project
+from gs2admin.text import shortened
 from locks import reads
 from locks.pages.addresses import at
 
@@ -23,10 +23,10 @@ def held_long(project: Project) -> list[attention.Need]:
     found, now_ms = [], reads.now_ms()
     for row in reads.held_long(project, held_ms=LONG_MS, within_ms=SOON_MS, limit=MOST):
         row.namespace.project = project
-        name = Truncator(row.property_id).chars(61)
+        name = shortened(row.property_id, 61)
         found.append(attention.Need(
             "warn", "lock", f"Mutex {name} of {row.user_id} held {span((now_ms - row.acquired_ms) // 1000)} by "
-            f"{Truncator(row.transaction_id).chars(40)}", f"expires in {span(max(0, row.until_ms - now_ms) // 1000)}",
+            f"{shortened(row.transaction_id, 40)}", f"expires in {span(max(0, row.until_ms - now_ms) // 1000)}",
             at("locks-mutex", row.namespace, pk=row.pk), "Look", f"mutex-{row.pk}",
         ))
     return found

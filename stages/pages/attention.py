@@ -46,7 +46,7 @@ def held(project: Project) -> list[attention.Need]:
     return [
         attention.Need(
             "warn", "player-play", f"The auto-promotion of {row.stage.name} is held.", row.held_because,
-            reverse("stage-let-go", kwargs={"project": project.name, "stage": row.stage.name}), "Release…", f"held-{row.pk}",
+            reverse("stage-release", kwargs={"project": project.name, "stage": row.stage.name}), "Release…", f"held-{row.pk}",
         )
         for row in rows.select_related("stage").order_by("pk")[:MOST_HELD]
     ]

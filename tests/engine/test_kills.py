@@ -52,7 +52,7 @@ def test_killing_a_busy_worker_hands_its_work_to_another_as_soon_as_the_lease_en
     host.ring("job", 60)
     host.wait("job", "start", SOON)
     at = killed(host, host.pid_of("job"))
-    until(lambda: host.events("job") == ["start", "start"], SOON, "a second start")
+    until(lambda: host.events("job")[:2] == ["start", "start"], SOON, lambda: host.events("job"))
     print("seconds:", round(time.monotonic() - at, 2))
     replaced(host, main, SOON)
 
@@ -84,8 +84,12 @@ def test_sigterm_to_the_whole_group_lets_busy_workers_hand_over(host):
     host.ring("innocent", 60)
     host.wait("innocent", "start", SOON)
     os.killpg(main, signal.SIGTERM)
-    until(lambda: host.events("innocent") == ["start", "handover", "start"], SOON, lambda: host.events("innocent"))
-    replaced(host, main, SOON)
+    new = replaced(host, main, SOON)
+    # A worker that the old cluster forks after the signal knows nothing of it; it too hands over, once the supervisor asks.
+    until(lambda: host.events("innocent")[-1] == "start" and os.getpgid(host.pid_of("innocent")) == new, SOON,
+          lambda: host.events("innocent"))  # fmt: skip
+    events = host.events("innocent")
+    assert events == (["start", "handover"] * len(events))[: len(events)] and 3 <= len(events) <= 5
 
 
 @pytest.mark.parametrize("part", ["qc-busy", "qc-idle", "qc-pusher", "qc-sentinel"])

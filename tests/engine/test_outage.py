@@ -12,7 +12,9 @@ from django.db import DataError, InterfaceError, OperationalError, ProgrammingEr
 from psycopg_pool import PoolTimeout
 
 from gs2admin import outage
+from gs2admin.cache import Cache
 from gs2admin.db import patience
+from gs2admin.engine import sweep
 from tests.conditions import until
 
 on_sqlite = pytest.mark.skipif("not settings.ON_SQLITE", reason="about SQLite")
@@ -176,18 +178,27 @@ def test_patience_is_the_shortest_of_all_limits():
 
 
 def test_a_full_disk_is_remembered_for_the_probe_and_forgotten(monkeypatch):
-    monkeypatch.setattr(outage, "_full_at", float("-inf"))
+    monkeypatch.setattr(outage, "_lately", Cache(ttl_s=0.3, entries=1, max_bytes=10_000))
     assert not outage.full_lately()
     outage.seen(psycopg.errors.DiskFull("could not extend file"))
     assert outage.full_lately()
-    monkeypatch.setattr(outage, "REMEMBERED_S", 0.0)
-    until(lambda: not outage.full_lately(), 1)
+    until(lambda: not outage.full_lately(), 3)
 
 
 def test_the_log_has_the_reason_in_one_line(caplog):
     outage.seen(psycopg.errors.DiskFull("could not extend file\nDETAIL: password=hush"))
     (line,) = caplog.records
     assert (line.getMessage(), line.problem) == ("answered 503: full", "DiskFull: could not extend file")
+
+
+def test_what_runs_by_itself_says_why_it_cannot(monkeypatch, caplog):
+    def full():
+        raise OperationalError("database or disk is full") from psycopg.errors.DiskFull("could not extend file")
+
+    monkeypatch.setattr(sweep, "SWEEPERS", {"wake": full})
+    monkeypatch.setattr(sweep, "_away", set())
+    assert sweep.sweep_once() == 0
+    assert "sweeper: the database is full" in caplog.text
 
 
 def test_room_on_a_disk(tmp_path):

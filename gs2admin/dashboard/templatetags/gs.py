@@ -63,6 +63,18 @@ def empty_state(content: str, icon_name: str, title: str, url: str = "", label: 
     return render_to_string("components/_empty.html", shown)
 
 
+def badge(label: str, tone: str, moving: bool = False, reason: str = "") -> SafeString:
+    """A badge, for the tags of the apps. tone: one of the five colours of the pages (ok, info, warn, bad, muted).
+
+    moving: the state changes without a person, and the dot shows it. reason: shown when the pointer rests on the badge.
+    """
+    title = format_html(' title="{}"', reason) if reason else ""
+    return format_html(
+        '<span class="gs-badge gs-badge--{}"{}><span class="gs-dot{}"></span>{}</span>',
+        tone, title, " gs-dot--moving" if moving else "", label,
+    )
+
+
 @register.simple_tag
 def change_badge(kind: str) -> SafeString:
     """{% change_badge "downgraded" %}"""

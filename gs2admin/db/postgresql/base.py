@@ -1,4 +1,5 @@
-"""Django's PostgreSQL backend with connections whose waits end, and a pool that says no early while the server is away.
+"""Django's PostgreSQL, whose commits ask for the leases on whose behalf something is written (fences.py), with connections whose
+waits end, and a pool that says no early while the server is away.
 
 The pool alone makes every request wait for its whole time limit as long as the server is away, and a few hundred of them stand in
 a queue then. Here one request waits and tries, the others are refused at once with what it met, until it gets through.
@@ -14,6 +15,7 @@ import psycopg_pool
 from django.db.backends.postgresql import base
 
 from gs2admin.db import patience
+from gs2admin.db.fences import FencedCommits
 from gs2admin.db.postgresql.connection import GRACE_S, Connection
 
 # A trouble of so long ago says nothing about a wait that was in vain just now. s.
@@ -63,7 +65,7 @@ class Gate:
 _gate = Gate()
 
 
-class DatabaseWrapper(base.DatabaseWrapper):
+class DatabaseWrapper(FencedCommits, base.DatabaseWrapper):
     """The connection; its name for Django stays postgresql."""
 
     Database = _Driver()

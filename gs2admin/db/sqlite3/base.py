@@ -16,6 +16,7 @@ from typing import Any
 from django.db.backends.sqlite3 import base
 
 from gs2admin.db import patience
+from gs2admin.db.fences import FencedCommits
 
 # Seconds: how long others only get the processor in between, since the lock is free before a sleep would be over; and
 # how long steps of STEP_S follow, until SQLite's handler takes over.
@@ -26,7 +27,7 @@ STEP_S = 0.00005
 STEPS = 200_000
 
 
-class DatabaseWrapper(base.DatabaseWrapper):
+class DatabaseWrapper(FencedCommits, base.DatabaseWrapper):
     """The connection; its name for Django stays sqlite."""
 
     _until = float("inf")

@@ -15,6 +15,7 @@ from jobqueue.pages.views.head import head_of
 from jobqueue.reads import everywhere
 from jobqueue.reads.players import last_results
 from jobqueue.templatetags.jobs import player_url
+from jobqueue.words import RETRYING
 
 EACH, TABLES = 5, 6
 PAST, LONG = 10, 50
@@ -36,7 +37,7 @@ def waiting(project: Project, user_id: str) -> list[str]:
     found = list(rows.values_list("waiting", "head_tries"))
     count, failing = sum(each for each, _ in found), sum(1 for _, tries in found if tries)
     words = [f"{count:,} job{'' if count == 1 else 's'} waiting"] if count else []
-    return words + ([f"{failing} queue{'' if failing == 1 else 's'} retrying"] if failing else [])
+    return words + ([f"{failing} queue{'' if failing == 1 else 's'} {RETRYING.inside}"] if failing else [])
 
 
 def queues(request: HttpRequest, project: Project, user_id: str) -> dict[str, Any]:

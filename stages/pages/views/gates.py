@@ -79,7 +79,7 @@ def feed(request: HttpRequest, project: str) -> HttpResponse:
     require(actor, "project.view", row)
     windows = _windows(row).filter(stage__deleted_at=None)
     return HttpResponse(calendar.feed(row, windows, timezone.now()), content_type="text/calendar; charset=utf-8", headers={
-        "Content-Disposition": f'inline; filename="{row.name}-freezes.ics"', "Cache-Control": "private, max-age=300",
+        "Content-Disposition": f'inline; filename="{row.name}-freezes.ics"', "Cache-Control": "no-store",
     })
 
 

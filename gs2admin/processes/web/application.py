@@ -1,0 +1,48 @@
+"""Runs the application for one request, in a thread of the pool."""
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from gunicorn.http import wsgi
+
+from gs2admin.processes.web import refusals
+from gs2admin.processes.web.connection import Connection
+
+log = logging.getLogger(__name__)
+Application = Callable[..., Iterable[bytes]]
+
+
+def run(connection: Connection, application: Application, cfg: Any, form: refusals.Form, *, last: bool) -> bool:
+    """Leaves the answer in connection.out. last: the connection is to close. Returns whether another request may follow."""
+    request, out = connection.request, connection.out
+    try:
+        response, environ = wsgi.create(request, out, connection.client, connection.server, cfg)
+        environ["wsgi.multithread"] = True
+        if last or not cfg.keepalive:
+            response.force_close()
+        _write(response, application(environ, response.start_response), environ["wsgi.file_wrapper"])
+        return not response.should_close()
+    except OSError as problem:
+        # The client is gone, or there is no room for what it does not take; sending the rest will say so again.
+        log.info("an answer was cut off", extra={**connection.facts(), "problem": str(problem)})
+    except (Exception, SystemExit) as problem:
+        log.error("a request failed outside the application", extra=connection.facts(), exc_info=problem)
+        if not out.sent:
+            out.clear()
+            out.sendall(refusals.answer(problem, request.uri, "", form)[1])
+    return False
+
+
+def _write(response: wsgi.Response, parts: Iterable[bytes], file_wrapper: type) -> None:
+    try:
+        if isinstance(parts, file_wrapper):
+            response.write_file(parts)
+        else:
+            for part in parts:
+                response.write(part)
+        response.close()
+    finally:
+        if hasattr(parts, "close"):
+            parts.close()
