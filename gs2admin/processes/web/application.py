@@ -14,15 +14,20 @@ log = logging.getLogger(__name__)
 Application = Callable[..., Iterable[bytes]]
 
 
-def run(connection: Connection, application: Application, cfg: Any, form: refusals.Form, *, last: bool) -> bool:
-    """Leaves the answer in connection.out. last: the connection is to close. Returns whether another request may follow."""
+def run(connection: Connection, application: Application, cfg: Any, form: refusals.Form, *,
+        last: Callable[[], bool]) -> bool:  # fmt: skip
+    """Leaves the answer in connection.out. last: asked whether the connection is to close behind it.
+
+    Returns whether another request may follow.
+    """
     request, out = connection.request, connection.out
     try:
         response, environ = wsgi.create(request, out, connection.client, connection.server, cfg)
         environ["wsgi.multithread"] = True
-        if last or not cfg.keepalive:
+        parts = application(environ, response.start_response)
+        if last() or not cfg.keepalive:
             response.force_close()
-        _write(response, application(environ, response.start_response), environ["wsgi.file_wrapper"])
+        _write(response, parts, environ["wsgi.file_wrapper"])
         return not response.should_close()
     except OSError as problem:
         # The client is gone, or there is no room for what it does not take; sending the rest will say so again.

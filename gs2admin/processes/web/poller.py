@@ -36,11 +36,12 @@ SEND = 1024 * 1024
 
 
 class Poller:
-    """dispatch: gets a connection whose request has arrived. form: of refusals. alive: False while the process is ending."""
+    """dispatch: gets a connection whose request has arrived. bodies, answers: the room for them. form: of refusals."""
 
-    def __init__(self, cfg: Any, limits: Limits, room: Room, share: Callable[[Any], str], form: refusals.Form,
-                 dispatch: Callable[[Connection], None]) -> None:  # fmt: skip
-        self.cfg, self.limits, self.room, self.share, self.form, self.dispatch = cfg, limits, room, share, form, dispatch
+    def __init__(self, cfg: Any, limits: Limits, bodies: Room, answers: Room, share: Callable[[Any], str],
+                 form: refusals.Form, dispatch: Callable[[Connection], None]) -> None:  # fmt: skip
+        self.cfg, self.limits, self.bodies, self.answers = cfg, limits, bodies, answers
+        self.share, self.form, self.dispatch = share, form, dispatch
         self.epoll = select.epoll()
         self.waker = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.epoll.register(self.waker, select.EPOLLIN)
@@ -170,7 +171,7 @@ class Poller:
                 continue
             sock.setblocking(False)
             self.shares[share] += 1
-            connection = Connection(sock, client, server, share, time.monotonic() + self.limits.head_s, self.room)
+            connection = Connection(sock, client, server, share, time.monotonic() + self.limits.head_s, self.answers)
             self.connections[connection.fd] = connection
             self.epoll.register(connection.fd, READ)
             if len(self.connections) > self.limits.connections:
@@ -219,7 +220,7 @@ class Poller:
             self._arm(connection, Phase.HEAD, connection.deadline, READ)
             return
         connection.request = request
-        connection.intake = intake = Intake(request, self.limits.body_of(request.path), self.room)
+        connection.intake = intake = Intake(request, self.limits.body_of(request.path), self.bodies)
         expected, request._expected_100_continue = request._expected_100_continue, False
         if intake.too_long:
             intake.refuse()
@@ -237,12 +238,14 @@ class Poller:
             connection.deadline = self.limits.later(connection.deadline, len(data), time.monotonic())
             self._feed(connection, data)
         else:
-            connection.intake.cut()
-            self._dispatch(connection)
+            self._refuse(connection, refusals.Cut())
 
     def _feed(self, connection: Connection, data: bytes) -> None:
         try:
             rest = connection.intake.feed(data)
+        except ParseException as problem:
+            self._refuse(connection, problem)
+            return
         except OSError as problem:
             log.error("a body was refused: there is no room for it", extra={**connection.facts(), "problem": str(problem)})
             self._refuse(connection, refusals.Busy())
@@ -292,8 +295,10 @@ class Poller:
         for connection in list(self.connections.values()):
             if connection.deadline <= now and connection.phase is not Phase.ANSWER:
                 self._attend(connection, self._expire)
-        if self.room.crowded():
-            self._end_slowest("room", 10, lambda one: one.phase is Phase.BODY or one.phase is Phase.SEND and one.out.in_files())
+        if self.bodies.crowded():
+            self._end_slowest("room", 2, lambda one: one.phase is Phase.BODY)
+        if self.answers.crowded():
+            self._end_slowest("room", 20, lambda one: one.phase is Phase.SEND and one.out.in_files())
         self.endings.write()
 
     def _expire(self, connection: Connection) -> None:
