@@ -127,8 +127,8 @@ WEB_STALL_S = env.number("WEB_STALL_S", 15, 1, 600)
 WEB_MIN_KB_S = env.number("WEB_MIN_KB_S", 8, 1, 1_000_000)
 WEB_CONNECTIONS_PER_ADDRESS = env.number("WEB_CONNECTIONS_PER_ADDRESS", 1000, 1, 10_000)
 WEB_SPOOL_MB = env.number("WEB_SPOOL_MB", 1024, 16, 1_000_000)
-# Answered by threads of their own; and the error bodies of requests that never reach Django.
-WEB_PROBES = ("/healthz", "/readyz")
+# Answered by threads of their own, so many for each; and the error bodies of requests that never reach Django.
+WEB_PROBES, WEB_PROBE_THREADS = ("/healthz", "/readyz"), 2
 WEB_REFUSALS = "gs2admin.wire.early.form"
 # A worker renews its lease long before this many seconds; after them another may take its rollout over.
 LEASE_S = env.number("GS2ADMIN_LEASE_S", 20, 2, 600)
