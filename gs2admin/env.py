@@ -117,6 +117,17 @@ class Env:
             found.append(word.lower())
         return found
 
+    def networks(self, name: str, default: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+        """Addresses and networks, separated by commas; "none" is none."""
+        given = self.text(name, default)
+        found = []
+        for word in [] if given == "none" else given.split(","):
+            try:
+                found.append(ipaddress.ip_network(word.strip(), strict=False))
+            except ValueError:
+                self.refuse(f"{name} has {word.strip()!r}; entries are addresses or networks, or the whole is none.")
+        return found
+
     def directory(self, name: str, default: Path) -> Path:
         """A directory that is made when it is missing and must be writable."""
         path = Path(self.text(name, str(default))).expanduser().resolve()

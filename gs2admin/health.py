@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from ipaddress import ip_address
 
+from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -26,9 +28,9 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 with {"ready": true, "checks": {...}} when database, tables and a worker are there, else 503.
+    """200 with {"ready": true} when database, tables and a worker are there, else 503.
 
-    "message" says so when the code cannot work on this database.
+    For peers of READYZ_DETAILS also "checks": {...}, and "message" says so when the code cannot work on this database.
     """
     checks, sentence = {"database": False, "migrations": False, "worker": False}, ""
     try:
@@ -41,7 +43,10 @@ def readyz(request: HttpRequest) -> JsonResponse:
     except Exception:  # whatever is wrong, the answer is "not ready", and the reason is for the log only
         log.warning("not ready", extra={"checks": checks}, exc_info=True)
     ready = all(checks.values())
-    return _answer({"ready": ready, "checks": checks, **({"message": sentence} if sentence else {})}, 200 if ready else 503)
+    found = {"ready": ready}
+    if _may_see_details(request):
+        found |= {"checks": checks, **({"message": sentence} if sentence else {})}
+    return _answer(found, 200 if ready else 503)
 
 
 def summary() -> tuple[bool, str]:
@@ -61,6 +66,22 @@ def _is_migrated() -> bool:
         executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
         _migrated = not executor.migration_plan(executor.loader.graph.leaf_nodes())
     return _migrated
+
+
+# A request with one of these came through a proxy, whoever its peer is.
+_FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_X_REAL_IP",
+              "HTTP_VIA")
+
+
+def _may_see_details(request: HttpRequest) -> bool:
+    if any(request.META.get(name) for name in _FORWARDED):
+        return False
+    try:
+        peer = ip_address(request.META.get("REMOTE_ADDR", ""))
+    except ValueError:
+        return False
+    peer = getattr(peer, "ipv4_mapped", None) or peer
+    return any(peer in network for network in settings.READYZ_DETAILS)
 
 
 def _answer(body: dict, status: int) -> JsonResponse:
