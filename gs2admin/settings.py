@@ -298,6 +298,8 @@ CSRF_FAILURE_VIEW = "gs2admin.dashboard.errors.csrf_failure"
 # ── Transport security. HTTPS=1 says that a proxy in front serves us over TLS. ───────────────────────────────
 HTTPS = env.flag("HTTPS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+# Who is told by /readyz what is missing; everybody else learns only whether the server is ready.
+READYZ_DETAILS = env.networks("GS2ADMIN_READYZ_DETAILS", ("127.0.0.0/8", "::1"))
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 # The proxies whose word counts on who calls, and by https or not (gs2admin/caller.py).
 TRUSTED_PROXIES = env.networks("FORWARDED_ALLOW_IPS", ("127.0.0.1", "::1"))

@@ -9,9 +9,10 @@ from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
-from gs2admin.dashboard.pages import LAST_PROJECT, signed_in
+from gs2admin.dashboard.pages import LAST_PROJECT, actor_of, signed_in
 from gs2admin.identity import throttle
 from gs2admin.identity.models import Project
+from gs2admin.identity.services import sign_ins
 
 
 @require_GET
@@ -57,8 +58,25 @@ class SignIn(auth.LoginView):
     def form_invalid(self, form: Any) -> HttpResponse:
         """Count the wrong guess."""
         throttle.note_failure(*self.who)
+        sign_ins.sign_in_failed(
+            username=self.request.POST.get("username", "")[:150], ip=self.who[1],
+            request_id=str(getattr(self.request, "request_id", "") or ""),
+        )
         return super().form_invalid(form)
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Sign in, with a line in the log."""
+        response = super().form_valid(form)
+        sign_ins.signed_in(actor=actor_of(self.request))
+        return response
 
 
 class SignOut(auth.LogoutView):
-    """Sign out by POST only."""
+    """Sign out by POST only, with a line in the log."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        actor = actor_of(request) if request.user.is_authenticated else None
+        response = super().post(request, *args, **kwargs)
+        if actor is not None:
+            sign_ins.signed_out(actor=actor)
+        return response

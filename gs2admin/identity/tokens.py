@@ -68,7 +68,7 @@ def credential_of(token: str) -> Credential:
     return credential
 
 
-_credentials: Cache[str, Credential | None] = Cache(ttl_s=_CREDENTIAL_TTL_S, entries=10_000, max_bytes=6_000_000)
+_credentials: Cache[str, Credential | None] = Cache(ttl_s=_CREDENTIAL_TTL_S, entries=10_000, max_bytes=4_000_000)
 
 
 def find_credential(client_id: str) -> Credential | None:

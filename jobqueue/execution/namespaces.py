@@ -11,7 +11,7 @@ from jobqueue.models import Namespace
 # Settings that a drain only hands on, such as where notifications go, take effect within this many seconds.
 CACHE_S = 1.0
 # The key holds the revision, so a change counts at once.
-_cached: Cache[tuple[int, int], Namespace] = Cache(ttl_s=CACHE_S, entries=1_000, max_bytes=4_000_000)
+_cached: Cache[tuple[int, int], Namespace] = Cache(ttl_s=CACHE_S, entries=1_000, max_bytes=2_000_000)
 
 
 class Current(NamedTuple):

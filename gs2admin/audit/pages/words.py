@@ -78,6 +78,10 @@ ACTIONS = {
     "member.add": "added a member:",
     "member.role": "changed a role:",
     "member.remove": "removed a member:",
+    "credential.refused": "gave a wrong secret for the credential",
+    "person.sign_in": "signed in as",
+    "person.sign_in_failed": "could not sign in as",
+    "person.sign_out": "signed out as",
     "person.create": "made the account of",
     "person.update": "changed the account of",
     "person.password": "changed the password of",
@@ -105,6 +109,7 @@ OBJECTS = {
     "credential": "Credential",
     "stampkey": "Stamp key",
     "membership": "Member",
+    "user": "Account",
     "project": "Project",
 }
 DOORS = {
