@@ -155,6 +155,13 @@ class Env:
             self.refuse(f"{name} is {str(path)!r}, which cannot be made or written; name a writable directory.")
         return path
 
+    def old_keys(self, name: str) -> list[str]:
+        """Earlier secret keys, separated by commas."""
+        found = self.words(name)
+        if any(len(key) < 50 or len(set(key)) < 5 for key in found):
+            self.refuse(f"{name} has a key that is too short; each, separated by commas, has at least 50 characters.")
+        return found
+
     def secret_key(self, name: str, keep_in: Path) -> str:
         """The secret key: from the environment, else made once and kept in a file that only the owner reads."""
         value = self.text(name)

@@ -39,7 +39,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
 def readyz(request: HttpRequest) -> JsonResponse:
     """200 with {"ready": true} when database, tables, a worker and room on the disk are there, else 503.
 
-    For peers of READYZ_DETAILS also "checks": {...}, and "message" says what is away, or why the code cannot work on this database.
+    For peers of READYZ_DETAILS also "checks": {...}, and "message": what is away, or why the code cannot work on this database.
     Redis is looked at where there is one; what it does can be done without, so its absence is said and is no 503.
     """
     checks = {"database": False, "migrations": False, "worker": False}

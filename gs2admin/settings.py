@@ -18,6 +18,8 @@ DATA_DIR = env.directory("GS2ADMIN_DATA_DIR", BASE_DIR / "var")
 PROCESS = env.choice("GS2ADMIN_PROCESS", "command", ("command", "web", "worker"))
 
 SECRET_KEY = env.secret_key("SECRET_KEY", DATA_DIR)
+# They only read: what was signed or sealed before the key was changed.
+SECRET_KEY_FALLBACKS = env.old_keys("SECRET_KEY_FALLBACKS")
 DEBUG = env.flag("DEBUG", False)
 HOST = env.text("HOST", "127.0.0.1")
 PORT = env.number("PORT", 8000, 1, 65535)

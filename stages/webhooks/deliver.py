@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, F, Min, Q, QuerySet
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from gs2admin import engine
 from gs2admin.db import clock
@@ -47,9 +48,17 @@ class Answer(NamedTuple):
     summary: str
 
 
-def key_of(endpoint: WebhookEndpoint) -> str:
-    """The signing key that the receiver stores; it differs from the keys of targets."""
-    return signing_key(f"webhook:{endpoint.uid}", endpoint.rotation)
+def key_of(endpoint: WebhookEndpoint, *, before: int = 0) -> str:
+    """The signing key that the receiver stores; it differs from the keys of targets. before: so many rotations earlier."""
+    return signing_key(f"webhook:{endpoint.uid}", endpoint.rotation - before)
+
+
+def signatures(endpoint: WebhookEndpoint, timestamp: str, body: bytes) -> str:
+    """The header's text: the signature by the key; behind a blank, while the key before still counts, the one by that."""
+    keys = [key_of(endpoint)]
+    if endpoint.old_key_until is not None and endpoint.old_key_until > timezone.now():
+        keys.append(key_of(endpoint, before=1))
+    return " ".join(signature(key, timestamp, body) for key in keys)
 
 
 def due() -> list[int]:
@@ -148,7 +157,7 @@ def send(endpoint: WebhookEndpoint, delivery: WebhookDelivery, leaving: Callable
         "User-Agent": "gs2admin", "Accept": "*/*", "Accept-Encoding": "identity", "Connection": "close",
         "Content-Type": "application/json", "Idempotency-Key": str(delivery.event_id),
         "X-Gs2admin-Event": delivery.event, "X-Gs2admin-Delivery": str(delivery.pk),
-        "X-Gs2admin-Timestamp": timestamp, "X-Gs2admin-Signature": signature(key_of(endpoint), timestamp, body),
+        "X-Gs2admin-Timestamp": timestamp, "X-Gs2admin-Signature": signatures(endpoint, timestamp, body),
     }
     call = exchange.Exchange("POST", url, headers=headers, body=body, allow=settings.STEP_HTTP_ALLOW, timeout_s=TIMEOUT_S)
     try:

@@ -38,6 +38,7 @@ ACTIONS = {
     "webhook.create": "made the webhook",
     "webhook.update": "changed the webhook",
     "webhook.delete": "removed the webhook",
+    "server_key.rotate": "sealed all secrets anew under the key of the server,",
     "webhook.rotate_key": "renewed the signing key of the webhook",
     "webhook.test": "sent a test message to the webhook",
     "webhook.replay": "had a message sent once more to the webhook",

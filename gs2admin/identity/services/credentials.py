@@ -15,7 +15,7 @@ from gs2admin.identity import tokens
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Credential, Project, Role
 from gs2admin.identity.rights import require
-from gs2admin.identity.sealed import seal, secret_hash
+from gs2admin.identity.sealed import seal, secret_hash, secret_sha256
 from gs2admin.limits import require_fewer
 from gs2admin.names import NAME
 
@@ -53,6 +53,7 @@ def create_credential(
                 name=name,
                 client_id=client_id,
                 secret_hash=secret_hash(secret),
+                secret_sha256=secret_sha256(secret),
                 sealed_secret=seal(secret, purpose=signing_purpose(client_id)) if signs else "",
                 role=role,
                 created_by=actor.name,
