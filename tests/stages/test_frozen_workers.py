@@ -86,7 +86,7 @@ def test_who_claims_it_waits_for_a_commit_that_is_under_way(written, monkeypatch
     def slow(self) -> None:
         if threading.current_thread() is worker:
             at_commit.set()
-            go.wait(20)
+            go.wait(60)
         commit(self)
 
     def run(act) -> threading.Thread:
@@ -113,11 +113,11 @@ def test_who_claims_it_waits_for_a_commit_that_is_under_way(written, monkeypatch
     worker, taker = run(work), run(take)
     monkeypatch.setattr(FencedCommits, "commit", slow)
     worker.start()
-    assert at_commit.wait(20), problems
+    assert at_commit.wait(60), problems
     taker.start()
     taker.join(0.2)
     assert taker.is_alive(), "it does not wait"
     go.set()
     for thread in (worker, taker):
-        thread.join(20)
+        thread.join(60)
     assert problems == [] and tables.changed(seen[0], tables.rows()) == []
