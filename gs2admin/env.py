@@ -146,7 +146,7 @@ class Env:
         """A directory that is made when it is missing and must be writable."""
         path = Path(self.text(name, str(default))).expanduser().resolve()
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
             writable = os.access(path, os.W_OK)
         except OSError:
             writable = False

@@ -204,8 +204,12 @@ METHODS: dict[tuple[str, str], Fill] = {
 REFUSED = {("script", "create_script_from_git_hub"), ("script", "update_script_from_git_hub")}
 
 
-def _lua(service: str, method: str, fill: Fill, **more: Any) -> Callable[[Place, int], Asked]:
-    return lambda place, n: Asked("call", json.dumps({"service": service, "method": method, "fields": fill(place, n) | more}))
+def _lua(service: str, method: str, fill: Fill) -> Callable[[Place, int], Asked]:
+    return lambda place, n: Asked("call", json.dumps({"service": service, "method": method, "fields": fill(place, n)}))
+
+
+def _once(fill: Fill) -> Fill:
+    return lambda place, n: fill(place, n) | {"duplicationAvoider": f"once-{n}"}
 
 
 def _built_in(service: str, method: str, fill: Fill) -> Callable[[Place, int], Asked]:
@@ -219,6 +223,6 @@ def cases() -> dict[str, Callable[[Place, int], Asked]]:
         found[f"{service}.{method}"] = _lua(service, method, fill)
         found[f"built-in {service}.{method}"] = _built_in(service, method, fill)
         if _by_name()[service, method].takes_duplication_avoider:
-            found[f"{service}.{method}, once"] = _lua(service, method, fill, duplicationAvoider="once")
+            found[f"{service}.{method}, once"] = _lua(service, method, _once(fill))
     found["job_queue.push_by_user_id, notified"] = _lua("job_queue", "push_by_user_id", _notified)
     return found

@@ -6,10 +6,12 @@ from typing import Any
 from django.apps import apps
 from django.db import connection
 
-# Of queues that a nested call ran, the lease is let go; of a call that broke off, others are told so.
+# Of queues that a nested call ran, the lease is let go and the head read anew; of a call that broke off, others are told so.
 ITS_OWN = {
-    "jobqueue_queue": {"lease_until", "leased_by", "fence", "let_go_fence", "rev", "started_rev", "woken_at", "draining",
-                       "next_at"},
+    "jobqueue_queue": {
+        "lease_until", "leased_by", "fence", "let_go_fence", "rev", "started_rev", "woken_at", "draining", "next_at", "head_at",
+        "head_tries",
+    },
     "wire_duplicaterecord": {"lease_until"},
 }
 NOT_LOOKED_AT = {"django_migrations"}

@@ -18,9 +18,9 @@ from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.sessions.models import Session
 from django.http import HttpRequest
-from django.utils import timezone
 
 from gs2admin.cache import Cache
+from gs2admin.db import clock
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Membership, User
 
@@ -123,7 +123,7 @@ def _data_of(keys: Iterable[str]) -> dict[str, str]:
     """{session key: data} of those that exist and are not over."""
     found: dict[str, str] = {}
     for chunk in _chunks(keys):
-        rows = Session.objects.filter(session_key__in=chunk, expire_date__gt=timezone.now())
+        rows = Session.objects.filter(session_key__in=chunk, expire_date__gt=clock.now())
         found |= dict(rows.values_list("session_key", "session_data"))
     return found
 

@@ -8,11 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 from gs2admin.db import fences
+
+
+@cache
+def vendor() -> str:
+    """sqlite or postgresql. Cached: asking the connection costs as much as a tenth of a statement."""
+    return connections[DEFAULT_DB_ALIAS].vendor
 
 
 @contextmanager

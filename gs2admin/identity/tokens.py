@@ -9,17 +9,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-import time
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
-from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from gs2admin.cache import Cache
+from gs2admin.db import clock
 from gs2admin.errors import Unavailable
 from gs2admin.identity import throttle
 from gs2admin.identity.models import AccessToken, Credential, Project
@@ -54,14 +53,14 @@ class Offset:
 
 def issue_project_token(credential: Credential) -> str:
     """A token that lets the holder act as this credential for PROJECT_TOKEN_S seconds."""
-    expires = int(time.time()) + PROJECT_TOKEN_S
+    expires = int(clock.seconds()) + PROJECT_TOKEN_S
     return _sign("project-token", f"{credential.project_id}:{expires}:{credential.client_id}")
 
 
 def credential_of(token: str) -> Credential:
     """The live credential (with its project) that a project token stands for. Raises BadToken."""
     project_id, expires, client_id = _unsign("project-token", token, 3)
-    if time.time() >= int(expires):
+    if clock.seconds() >= int(expires):
         raise BadToken("expired")
     credential = find_credential(client_id)
     if credential is None or credential.revoked_at or credential.project_id != int(project_id):
@@ -122,7 +121,7 @@ def check_secret(client_id: str, client_secret: str, *, ip: str) -> Credential:
 def issue_access_token(*, project: Project, user_id: str, time_offset_s: int) -> tuple[str, int]:
     """A player's token (64 characters) and the time it ends, in Unix milliseconds."""
     token = secrets.token_urlsafe(48)
-    expires_at = timezone.now() + timedelta(seconds=ACCESS_TOKEN_S)
+    expires_at = clock.now() + timedelta(seconds=ACCESS_TOKEN_S)
     AccessToken.objects.create(
         token_hash=_digest(token),
         project=project,
@@ -138,14 +137,14 @@ def access_of(token: str, project: Project) -> AccessToken:
     row = AccessToken.objects.filter(token_hash=_digest(token), project=project).first()
     if row is None:
         raise BadToken("invalid")
-    if row.expires_at <= timezone.now():
+    if row.expires_at <= clock.now():
         raise BadToken("expired")
     return row
 
 
 def delete_expired_access_tokens(limit: int = 5000) -> int:
     """Remove rows that ended more than an hour ago (until then the answer to them is "expired"). Returns how many."""
-    old = AccessToken.objects.filter(expires_at__lt=timezone.now() - timedelta(hours=1))
+    old = AccessToken.objects.filter(expires_at__lt=clock.now() - timedelta(hours=1))
     keys = list(old.order_by("expires_at").values_list("pk", flat=True)[:limit])
     return AccessToken.objects.filter(pk__in=keys).delete()[0] if keys else 0
 
@@ -155,7 +154,7 @@ def delete_expired_access_tokens(limit: int = 5000) -> int:
 
 def issue_time_offset_token(*, project: Project, user_id: str, time_offset_s: int) -> tuple[str, int]:
     """A token (at most 1024 characters) that shifts this user's clock, and its end in Unix milliseconds."""
-    expires = int(time.time()) + ACCESS_TOKEN_S
+    expires = int(clock.seconds()) + ACCESS_TOKEN_S
     return _sign("time-offset", f"{project.pk}:{expires}:{time_offset_s}:{user_id}"), expires * 1000
 
 
@@ -164,7 +163,7 @@ def offset_of(token: str, project: Project) -> Offset:
     project_id, expires, offset, user_id = _unsign("time-offset", token, 4)
     if int(project_id) != project.pk:
         raise BadToken("invalid")
-    if time.time() >= int(expires):
+    if clock.seconds() >= int(expires):
         raise BadToken("expired")
     return Offset(user_id, int(offset))
 

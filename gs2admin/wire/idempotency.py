@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from gs2admin import engine
-from gs2admin.db import fences
+from gs2admin.db import clock, fences
 from gs2admin.errors import Conflict, DomainError, Unavailable
 from gs2admin.wire.failures import Failure
 
@@ -121,7 +120,7 @@ def _record(key: str, fresh: dict[str, Any]) -> tuple[DuplicateRecord, bool]:
     """Find or make the record; one that is over an hour old counts as none."""
     while True:
         record, made = _rows().get_or_create(key=key, defaults=fresh)
-        if made or record.created_at > timezone.now() - timedelta(seconds=KEPT_S):
+        if made or record.created_at > clock.now() - timedelta(seconds=KEPT_S):
             return record, made
         with transaction.atomic():
             _rows().filter(pk=key, created_at=record.created_at).delete()

@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from gs2admin.dashboard.charts import SPANS, Bar, Span, bars
+from gs2admin.db import clock
 from gs2admin.spans import span_of
 from jobqueue.models import Namespace
 from jobqueue.stats import ScriptCounts, by_script, by_time
@@ -52,7 +53,7 @@ class Chart:
 def chart(namespace: Namespace, key: str) -> Chart:
     """The attempts of a namespace in one of SPANS; two queries, each added up by the database."""
     span = SPANS.get(key) or SPANS["1h"]
-    now = datetime.now(UTC)
+    now = clock.now()
     first = span_of(now, span.seconds) - timedelta(seconds=span.seconds * (span.bars - 1))
     ok, bad = [0] * span.bars, [0] * span.bars
     for counts in by_time(namespace.pk, since=first):

@@ -10,10 +10,10 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from gs2admin import engine
 from gs2admin.audit.services import record
+from gs2admin.db import clock
 from gs2admin.errors import Conflict, Invalid, NotFound, Quota
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.rights import require
@@ -62,7 +62,7 @@ def push_jobs(*, actor: Actor, namespace: Namespace, user_id: str, entries: Sequ
     if not entries:
         return [], auto
     require_room(namespace, len(entries))
-    now, made_by = timezone.now(), generations.of_a_new_job()
+    now, made_by = clock.now(), generations.of_a_new_job()
     rows = [sql.NewJob(uuid.uuid4(), e.script_id, e.args, e.max_try_count or DEFAULT_TRIES, made_by) for e in entries]
     try:
         if actor.kind not in LOGGED and not notifications.tells_of_pushes(namespace):
@@ -167,7 +167,7 @@ def _replay(
     actor: Actor, namespace: Namespace, jobs: Sequence[Job], replayed_at: datetime | None, reason: str
 ) -> list[Job]:
     made: list[Job] = []
-    now = timezone.now()
+    now = clock.now()
     # Locked before replayed_at is read, so that two replays of one job do not both pass.
     rows = Job.objects.select_for_update().filter(pk__in=[job.pk for job in jobs], state=JobState.GIVEN_UP).order_by("pk")
     given_up = set(rows.values_list("pk", flat=True))

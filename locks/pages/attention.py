@@ -1,12 +1,13 @@
 """What of locks needs a human: mutexes that are held for long and end soon, and namespaces where many are refused."""
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from django.urls import reverse
 
 from gs2admin.dashboard import attention
 from gs2admin.dashboard.templatetags.gs import span
+from gs2admin.db import clock
 from gs2admin.identity.models import Project
 from gs2admin.text import shortened
 from locks import reads
@@ -35,7 +36,7 @@ def held_long(project: Project) -> list[attention.Need]:
 @attention.source
 def contended(project: Project) -> list[attention.Need]:
     """One line per namespace, at most MOST."""
-    rows = reads.refused_lately(project, since=datetime.now(UTC) - LATELY, least=MANY_DENIED, limit=MOST)
+    rows = reads.refused_lately(project, since=clock.now() - LATELY, least=MANY_DENIED, limit=MOST)
     return [
         attention.Need("warn", "lock", f"{count:,} tries to lock in {name} denied within 10 minutes", "others hold the mutexes",
                        reverse("locks-namespace", kwargs={"project": project.name, "namespace": name}), "Look", f"denied-{name}")

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.urls import reverse
-from django.utils import timezone
 
 from gs2admin.dashboard import attention
 from gs2admin.dashboard.health import Health
 from gs2admin.dashboard.templatetags.gs import span
+from gs2admin.db import clock
 from gs2admin.identity.models import Project
 from stages.core.words import words_of
 from stages.gates.reads import Gate
@@ -54,7 +54,7 @@ def held(project: Project) -> list[attention.Need]:
 
 def lines(board: Board, project: Project, workers: Health) -> list[Line]:
     """The lines that the board itself gives; other domains add theirs through gs2admin.dashboard.attention."""
-    now = timezone.now()
+    now = clock.now()
     found = [] if workers.ok else [_no_worker()]
     found += [_gate(gate, project) for gate in board.gates]
     found += [_pending(row, project) for row in board.pending]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gs2admin import engine
+from gs2admin.db import clock
 from gs2admin.lease import LeaseLost
 from stages.core import journal
 from stages.core.journal import Claim, MoveRefused
@@ -56,6 +57,7 @@ def run_lanes(claim: Claim, rollout: Rollout, lanes: Sequence[Sequence[Step]]) -
     A lane ends with a step that does not succeed; a fault, a cancel or a worker that is to stop starts no further step.
     Raises LeaseLost when another worker has claimed the rollout; everything that ran is stopped then.
     """
+    clock.now()  # here, in the thread that may ask the database; the steps' own go on from it
     loop = _Loop(claim, rollout, [Lane(list(steps)) for steps in lanes])
     try:
         return loop.run()

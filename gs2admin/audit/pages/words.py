@@ -53,6 +53,8 @@ ACTIONS = {
     "queue_namespace.create": "made the queue namespace",
     "queue_namespace.update": "changed the queue namespace",
     "queue_namespace.delete": "deleted the queue namespace",
+    "queue_namespace.pause": "paused the queue namespace",
+    "queue_namespace.resume": "resumed the queue namespace",
     "mutex.lock": "locked the mutex",
     "mutex.unlock": "unlocked the mutex",
     "mutex.delete": "released the mutex",

@@ -9,11 +9,11 @@ from typing import Any
 from django import template
 from django.conf import settings
 from django.template.loader import render_to_string
-from django.utils import timezone
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from gs2admin.dashboard.charts import Bar
+from gs2admin.db.clock import now
 
 register = template.Library()
 ICONS = settings.BASE_DIR / "static" / "vendor" / "tabler-icons-3.51.0"
@@ -103,7 +103,7 @@ def when(then: datetime | None) -> SafeString:
         return SafeString("–")
     return format_html(
         '<time data-when datetime="{}" title="{} UTC">{}</time>',
-        then.isoformat(), then.strftime("%Y-%m-%d %H:%M:%S"), _relative(then, timezone.now()),
+        then.isoformat(), then.strftime("%Y-%m-%d %H:%M:%S"), _relative(then, now()),
     )
 
 
@@ -114,7 +114,7 @@ def since(then: datetime | None) -> SafeString:
         return SafeString("")
     return format_html(
         '<time data-since datetime="{}" title="{} UTC">{}</time>',
-        then.isoformat(), then.strftime("%Y-%m-%d %H:%M:%S"), span(timezone.now() - then),
+        then.isoformat(), then.strftime("%Y-%m-%d %H:%M:%S"), span(now() - then),
     )
 
 

@@ -9,7 +9,6 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from gs2admin.dashboard.forms import ReasonForm
@@ -19,6 +18,7 @@ from gs2admin.dashboard.player_page import player_of
 from gs2admin.dashboard.polling import BUSY_MS, cursor_of, is_present, live_answer, nothing_new
 from gs2admin.dashboard.posting import attempt, confirm_page
 from gs2admin.dashboard.templatetags.gs import plural
+from gs2admin.db import clock
 from gs2admin.identity.models import Project
 from jobqueue.models import Queue, UserDataRun
 from jobqueue.pages.views.common import get_and_post
@@ -121,7 +121,7 @@ def _shown(request: HttpRequest, project: Project, run: UserDataRun) -> dict[str
     manifest = _manifest(run)
     moves = run.state in LIVE or run.state == UserDataState.UPLOADED and not looked_at
     dumped = run.kind == UserDataKind.DUMP and run.state == UserDataState.DONE
-    ends = timezone.now() + timedelta(seconds=settings.USER_DATA_LINK_S)
+    ends = clock.now() + timedelta(seconds=settings.USER_DATA_LINK_S)
     where = lambda name: address(project, run.user_id, name, pk=run.pk)  # noqa: E731
     return {
         "run": run, "user_id": run.user_id, "open": open_,
