@@ -91,7 +91,7 @@ class Poller:
     def _condemn(self, connection: Connection, problem: OSError) -> None:
         """Only the poller closes; it sees this one at once."""
         if isinstance(problem, Full) or problem.errno in (errno.ENOSPC, errno.EDQUOT):
-            log.error("an answer was cut off: there is no room for what its client is slow to take", extra=connection.facts())
+            log.warning("an answer was cut off: there is no room for what its client is slow to take", extra=connection.facts())
         try:
             connection.sock.shutdown(socket.SHUT_RDWR)
         except OSError:
@@ -246,7 +246,7 @@ class Poller:
             self._refuse(connection, problem)
             return
         except OSError as problem:
-            log.error("a body was refused: there is no room for it", extra={**connection.facts(), "problem": str(problem)})
+            log.warning("a body was refused: there is no room for it", extra={**connection.facts(), "problem": str(problem)})
             self._refuse(connection, refusals.Busy())
             return
         if rest is None:
