@@ -28,7 +28,7 @@ TTL_S = 1.0
 LOOK_AGAIN_S = 0.6
 IDLE_S = 10.0
 LIMIT = 8_000
-MAX_BYTES = 20_000_000
+MAX_BYTES = 12_000_000
 CHUNK = 400
 
 
@@ -54,7 +54,7 @@ class _Entry:
 
 def _size(entry: _Entry) -> int:
     """Bytes. Estimated, because every entry is put again every second."""
-    return 1_500 + len(entry.data) + 100 * len(entry.actor.roles)
+    return 800 + len(entry.data) + 100 * len(entry.actor.roles)
 
 
 class SessionCache:
