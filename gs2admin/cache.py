@@ -1,8 +1,8 @@
-"""One bounded cache for everything that a process remembers for a moment.
+"""One bounded cache for everything that a process remembers for a moment. docs/operations.md lists all of them.
 
 Why not cachetools: its TTLCache needs a lock around each read, has one bound (entries or bytes) and one time to live for
 all. Reads here stand on the path of every REST request, so they take no lock; a value may have its own time to live; and a
-cache has a bound in entries and, where values are large, another in bytes.
+cache has a bound in entries and another in bytes, keys included, because strangers choose some of them.
 """
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Hashable
-from typing import Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Hashable, Mapping
+from sys import getsizeof
+from types import FunctionType, ModuleType
+from typing import Any, Generic, NamedTuple, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -21,8 +23,37 @@ _MISSING = object()
 _all: weakref.WeakSet[Cache] = weakref.WeakSet()
 
 
+# A slot of the dict, the entry, its numbers.
+_ENTRY_BYTES = 300
+# Of a larger value so many objects are counted, and the rest is estimated.
+_COUNTED = 2_000
+
+
+def weigh(value: Any) -> int:
+    """About how many bytes a value and all that it holds have. Shared objects count, so it is rather too much."""
+    total, left, seen = 0, [value], set()
+    while left and len(seen) < _COUNTED:
+        one = left.pop()
+        if id(one) in seen or isinstance(one, type | ModuleType | FunctionType):
+            continue
+        seen.add(id(one))
+        total += getsizeof(one, 64)
+        if isinstance(one, str | bytes | int | float):
+            continue
+        if isinstance(one, Mapping):
+            left += one.keys()
+            left += one.values()
+        elif isinstance(one, list | tuple | set | frozenset):
+            left += one
+        elif hasattr(one, "__dict__"):
+            left.append(vars(one))
+        else:
+            left += (getattr(one, name, None) for name in getattr(type(one), "__slots__", ()))
+    return total * (len(seen) + len(left)) // max(1, len(seen))
+
+
 class _Entry(NamedTuple, Generic[V]):
-    """A value. ends: a time of time.monotonic(). size: bytes, 0 where nobody counts."""
+    """A value. ends: a time of time.monotonic(). size: bytes, with its key."""
 
     value: V
     ends: float
@@ -34,16 +65,15 @@ class Cache(Generic[K, V]):
 
     ttl_s: how long a value counts, in seconds; FOR_EVER for what never changes.
     entries: how many values are kept at most.
-    max_bytes, size: how many bytes they may have together, and how many a value has; both or neither.
+    max_bytes: how many bytes they may have together, with their keys.
+    size: how many bytes a value has; counted object by object by default, which suits small ones.
 
     The value that was put first leaves first: it is the one whose time ends first.
     """
 
     def __init__(
-        self, *, ttl_s: float, entries: int, max_bytes: int | None = None, size: Callable[[V], int] | None = None
+        self, *, ttl_s: float, entries: int, max_bytes: int, size: Callable[[V], int] = weigh
     ) -> None:
-        if (max_bytes is None) != (size is None):
-            raise ValueError("A bound in bytes needs a size, and a size needs a bound.")
         self.ttl_s, self.entries, self.max_bytes, self._size_of = ttl_s, entries, max_bytes, size
         self._kept: dict[K, _Entry[V]] = {}
         self.bytes = 0
@@ -64,16 +94,16 @@ class Cache(Generic[K, V]):
         ttl_s: its own time to live. since: the time of time.monotonic() at which the value was true; now by default.
         """
         now = time.monotonic()
-        size = self._size_of(value) if self._size_of is not None else 0
+        size = self._size_of(value) + weigh(key) + _ENTRY_BYTES
         ends = (now if since is None else since) + (self.ttl_s if ttl_s is None else ttl_s)
         with self._lock:
             self._drop(key)
-            if self.max_bytes is None or size <= self.max_bytes:
+            if size <= self.max_bytes:
                 self._kept[key] = _Entry(value, ends, size)
                 self.bytes += size
             while self._kept:
                 first, entry = next(iter(self._kept.items()))
-                heavy = self.max_bytes is not None and self.bytes > self.max_bytes
+                heavy = self.bytes > self.max_bytes
                 if len(self._kept) <= self.entries and not heavy and entry.ends > now:
                     break
                 self._drop(first)
@@ -103,6 +133,11 @@ class Cache(Generic[K, V]):
             found = self.get(key, _MISSING)
             return self.put(key, make()) if found is _MISSING else found
 
+    def items(self) -> list[tuple[K, V]]:
+        """(key, value) of all values whose time lasts, the one that was put first first."""
+        now = time.monotonic()
+        return [(key, entry.value) for key, entry in list(self._kept.items()) if now < entry.ends]
+
     def pop(self, key: K) -> None:
         """Forget one value, if it is there."""
         with self._lock:
@@ -131,6 +166,11 @@ def _after_fork() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork)
+
+
+def all_caches() -> list[Cache]:
+    """Every cache of this process."""
+    return list(_all)
 
 
 def forget_all() -> None:

@@ -4,6 +4,7 @@ What never appears in them: secrets, request and response bodies, query strings,
 """
 from __future__ import annotations
 
+import json
 import logging
 import logging.config
 import re
@@ -16,6 +17,8 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from pythonjsonlogger.json import JsonFormatter
+
+from gs2admin.unseen import replaced, suspect
 
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 HEADER = "X-Request-ID"
@@ -41,6 +44,11 @@ class Formatter(JsonFormatter):
         log_data["message"] = record.getMessage()
         if REQUEST_ID.get():
             log_data["request_id"] = REQUEST_ID.get()
+
+    def format(self, record: logging.LogRecord) -> str:
+        """What a terminal would obey or not show is escaped, as JSON escapes it: a reader of the JSON gets it back."""
+        line = super().format(record)
+        return replaced(line, lambda char: json.dumps(char)[1:-1]) if suspect(line) else line
 
 
 def _standard_attributes() -> list[str]:

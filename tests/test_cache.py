@@ -1,14 +1,27 @@
 """gs2admin.cache: how long a value counts, how many are kept, and who makes it."""
+import re
+import sys
 import threading
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from gs2admin import cache as caches
-from gs2admin.cache import FOR_EVER, Cache, forget_all
+from gs2admin.cache import FOR_EVER, Cache, forget_all, weigh
+
+MANY = 1_000_000
 
 
 @pytest.fixture
-def clock(monkeypatch):
+def bare(monkeypatch):
+    """Values count alone, without their keys."""
+    monkeypatch.setattr(caches, "weigh", lambda key: 0)
+    monkeypatch.setattr(caches, "_ENTRY_BYTES", 0)
+
+
+@pytest.fixture
+def clock(monkeypatch, bare):
     """A clock that stands still until a test moves it: clock.now += 1."""
 
     class Clock:
@@ -23,7 +36,7 @@ def clock(monkeypatch):
 
 
 def test_a_value_counts_for_its_time_and_not_longer(clock):
-    cache = Cache(ttl_s=2, entries=10)
+    cache = Cache(ttl_s=2, entries=10, max_bytes=MANY)
     cache.put("a", None)
     clock.now += 1.99
     assert cache.get("a", "none") is None
@@ -32,7 +45,7 @@ def test_a_value_counts_for_its_time_and_not_longer(clock):
 
 
 def test_a_value_may_have_a_time_of_its_own(clock):
-    cache = Cache(ttl_s=2, entries=10)
+    cache = Cache(ttl_s=2, entries=10, max_bytes=MANY)
     cache.put("long", 1, ttl_s=5)
     cache.put("older", 2, since=99)
     clock.now += 1
@@ -41,15 +54,25 @@ def test_a_value_may_have_a_time_of_its_own(clock):
     assert cache.get("long") == 1
 
 
+def test_all_values_whose_time_lasts_are_listed_the_oldest_first(clock):
+    cache = Cache(ttl_s=2, entries=10, max_bytes=MANY)
+    for key, ttl_s in (("a", 1), ("b", 3), ("c", None)):
+        cache.put(key, key.upper(), ttl_s=ttl_s)
+    assert cache.items() == [("a", "A"), ("b", "B"), ("c", "C")]
+    cache.put("b", "again")
+    clock.now += 1
+    assert cache.items() == [("c", "C"), ("b", "again")]
+
+
 def test_what_is_kept_for_ever_has_no_end(clock):
-    cache = Cache(ttl_s=FOR_EVER, entries=2)
+    cache = Cache(ttl_s=FOR_EVER, entries=2, max_bytes=MANY)
     cache.put("a", 1)
     clock.now += 1e9
     assert cache.get("a") == 1
 
 
 def test_the_oldest_leaves_when_there_are_too_many(clock):
-    cache = Cache(ttl_s=60, entries=2)
+    cache = Cache(ttl_s=60, entries=2, max_bytes=MANY)
     for key in "abab":
         cache.put(key, key)
     cache.put("a", "again")  # now b is the oldest
@@ -88,13 +111,30 @@ def test_a_value_larger_than_the_bound_is_returned_and_not_kept(clock):
     assert (len(cache), cache.bytes) == (0, 0)
 
 
-def test_a_bound_in_bytes_needs_a_size():
-    with pytest.raises(ValueError, match="needs a size"):
-        Cache(ttl_s=1, entries=1, max_bytes=10)
+def test_keys_count_because_strangers_choose_some():
+    cache = Cache(ttl_s=60, entries=1_000_000, max_bytes=100_000)
+    for n in range(1_000):
+        cache.put(f"{n}" * 3_000, None)
+    assert 0 < len(cache) < 20 and cache.bytes <= 100_000
+
+
+class Row:
+    """Holds a text, and itself."""
+
+    def __init__(self, text: str) -> None:
+        self.text, self.me = text, self
+
+
+@pytest.mark.parametrize("value, least, most", [
+    (None, 1, 100), (7, 20, 100), ("x" * 1_000, 1_000, 1_200), (b"x" * 1_000, 1_000, 1_200), ("雪" * 1_000, 2_000, 2_300),
+    ({"a": ["x" * 500, ("y" * 500,)]}, 1_000, 2_000), (Row("x" * 1_000), 1_000, 2_000), ([str(n) * 100 for n in range(10_000)], 3_000_000, 6_000_000),
+])
+def test_a_value_is_weighed_with_all_that_it_holds(value, least, most):
+    assert least <= weigh(value) <= most
 
 
 def test_a_made_value_is_as_old_as_its_question(clock):
-    cache = Cache(ttl_s=2, entries=10)
+    cache = Cache(ttl_s=2, entries=10, max_bytes=MANY)
 
     def slow() -> str:
         clock.now += 1.5
@@ -109,7 +149,7 @@ def test_a_made_value_is_as_old_as_its_question(clock):
 
 
 def test_a_failure_is_not_kept(clock):
-    cache = Cache(ttl_s=2, entries=10)
+    cache = Cache(ttl_s=2, entries=10, max_bytes=MANY)
     for make in (cache.get_or_make, cache.get_or_make_once):
         with pytest.raises(ZeroDivisionError):
             make("a", lambda: 1 / 0)
@@ -118,7 +158,7 @@ def test_a_failure_is_not_kept(clock):
 
 
 def test_one_thread_makes_the_value_and_the_others_get_it():
-    cache = Cache(ttl_s=60, entries=10)
+    cache = Cache(ttl_s=60, entries=10, max_bytes=MANY)
     made, go, answers = [], threading.Event(), []
 
     def make() -> object:
@@ -135,7 +175,7 @@ def test_one_thread_makes_the_value_and_the_others_get_it():
     assert (len(made), len(answers), len(set(map(id, answers)))) == (1, 8, 1)
 
 
-def test_many_threads_leave_the_count_of_bytes_right():
+def test_many_threads_leave_the_count_of_bytes_right(bare):
     cache = Cache(ttl_s=60, entries=50, max_bytes=400, size=len)
 
     def work(seed: int) -> None:
@@ -155,7 +195,32 @@ def test_many_threads_leave_the_count_of_bytes_right():
 
 
 def test_every_cache_can_be_emptied_at_once():
-    one, two = Cache(ttl_s=60, entries=1), Cache(ttl_s=60, entries=1)
+    one, two = Cache(ttl_s=60, entries=1, max_bytes=MANY), Cache(ttl_s=60, entries=1, max_bytes=MANY)
     one.put(1, 1), two.put(2, 2)
     forget_all()
     assert (one.get(1), two.get(2)) == (None, None)
+
+
+def ours() -> dict[int, Cache]:
+    """Every cache that a module of ours, or an object in one, holds."""
+    found = {}
+    for name, module in list(sys.modules.items()):
+        if name.split(".")[0] in ("gs2admin", "stages", "jobqueue", "locks") and not name.startswith("gs2admin.cache"):
+            for value in list(vars(module).values()):
+                inside = vars(value).values() if hasattr(value, "__dict__") and not isinstance(value, type | ModuleType) else ()
+                found |= {id(one): one for one in (value, *inside) if isinstance(one, Cache)}
+    return found
+
+
+def test_all_caches_of_a_process_are_small_together_and_documented():
+    """A web process needs some 80 MB without them, and stays below 200."""
+    import gs2admin.urls  # noqa: F401  everything that a web process imports
+    from gs2admin.wire.table import table
+
+    table()
+    whole = sum(cache.max_bytes for cache in ours().values())
+    assert len(ours()) == 15 and whole <= 60_000_000
+    text = (Path(__file__).parent.parent / "docs" / "operations.md").read_text().partition("## Memory")[2].partition("## Meas")[0]
+    rows = [row.split("|") for row in text.splitlines() if re.match(r"\| [a-z]", row)][1:]
+    assert sum(float(mb) for row in rows for mb in row[3].split(",")) == pytest.approx(whole / 1e6)
+    assert sum(len(row[3].split(",")) for row in rows) == len(ours())

@@ -32,7 +32,7 @@ class Need:
 
 Source = Callable[[Project], list[Need]]
 _sources: list[Source] = []
-_kept: Cache[int, list[Need]] = Cache(ttl_s=TTL_S, entries=256)
+_kept: Cache[int, list[Need]] = Cache(ttl_s=TTL_S, entries=256, max_bytes=2_000_000)
 
 
 def source(find: Source) -> Source:

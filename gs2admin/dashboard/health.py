@@ -19,7 +19,7 @@ class Health:
     text: str
 
 
-_kept: Cache[str, Health] = Cache(ttl_s=TTL_S, entries=1)
+_kept: Cache[str, Health] = Cache(ttl_s=TTL_S, entries=1, max_bytes=10_000)
 
 
 def _ask() -> Health:

@@ -15,10 +15,11 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
 from gs2admin.caller import client_of
-from gs2admin.dashboard.pages import LAST_PROJECT, signed_in
+from gs2admin.dashboard.pages import LAST_PROJECT, actor_of, signed_in
 from gs2admin.errors import Unavailable
 from gs2admin.identity import throttle
 from gs2admin.identity.models import Project
+from gs2admin.identity.services import sign_ins
 
 # The cookie of a browser with which somebody signed in; it survives signing out, and lets nobody in.
 KNOWN = "gs2admin_known"
@@ -73,10 +74,19 @@ class SignIn(auth.LoginView):
             )
         return super().post(request, *args, **kwargs)
 
+    def form_invalid(self, form: Any) -> HttpResponse:
+        """The guess was wrong, and has been counted."""
+        sign_ins.sign_in_failed(
+            username=self.request.POST.get("username", "")[:150], ip=client_of(self.request),
+            request_id=str(getattr(self.request, "request_id", "") or ""),
+        )
+        return super().form_invalid(form)
+
     def form_valid(self, form: Any) -> HttpResponse:
-        """The guess was right, and the browser is known from now on."""
+        """The guess was right: sign in, with a line in the log, and know the browser from now on."""
         self.attempt.right()
         response = super().form_valid(form)
+        sign_ins.signed_in(actor=actor_of(self.request))
         mark = [_digest(self.name), self.browser or secrets.token_urlsafe(16)]
         response.set_cookie(KNOWN, signing.dumps(mark, salt=KNOWN), max_age=KNOWN_S, httponly=True, samesite="Lax",
                             secure=settings.SESSION_COOKIE_SECURE)
@@ -97,4 +107,11 @@ def _digest(name: str) -> str:
 
 
 class SignOut(auth.LogoutView):
-    """Sign out by POST only."""
+    """Sign out by POST only, with a line in the log."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        actor = actor_of(request) if request.user.is_authenticated else None
+        response = super().post(request, *args, **kwargs)
+        if actor is not None:
+            sign_ins.signed_out(actor=actor)
+        return response

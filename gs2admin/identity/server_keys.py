@@ -18,7 +18,7 @@ from gs2admin.schema import server_key
 
 log = logging.getLogger(__name__)
 ROOT = "signing_root"
-_kept: Cache[str, bytes] = Cache(ttl_s=FOR_EVER, entries=1)
+_kept: Cache[str, bytes] = Cache(ttl_s=FOR_EVER, entries=1, max_bytes=10_000)
 
 
 def adopt(using: str = DEFAULT_DB_ALIAS, **more: Any) -> None:

@@ -10,7 +10,6 @@ import base64
 import hashlib
 import logging
 import secrets
-import time
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -18,10 +17,10 @@ from functools import lru_cache
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
 from django.db import DatabaseError, transaction
-from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from gs2admin.cache import Cache
+from gs2admin.db import clock
 from gs2admin.identity import throttle
 from gs2admin.identity.models import AccessToken, Credential, Project
 from gs2admin.identity.sealed import keys, secret_hash, secret_sha256
@@ -57,14 +56,14 @@ class Offset:
 
 def issue_project_token(credential: Credential) -> str:
     """A token that lets the holder act as this credential for PROJECT_TOKEN_S seconds."""
-    expires = int(time.time()) + PROJECT_TOKEN_S
+    expires = int(clock.seconds()) + PROJECT_TOKEN_S
     return _sign("project-token", f"{credential.project_id}:{expires}:{credential.client_id}")
 
 
 def credential_of(token: str) -> Credential:
     """The live credential (with its project) that a project token stands for. Raises BadToken."""
     project_id, expires, client_id = _unsign("project-token", token, 3)
-    if time.time() >= int(expires):
+    if clock.seconds() >= int(expires):
         raise BadToken("expired")
     credential = find_credential(client_id)
     if credential is None or credential.revoked_at or credential.project_id != int(project_id):
@@ -72,7 +71,7 @@ def credential_of(token: str) -> Credential:
     return credential
 
 
-_credentials: Cache[str, Credential | None] = Cache(ttl_s=_CREDENTIAL_TTL_S, entries=10_000)
+_credentials: Cache[str, Credential | None] = Cache(ttl_s=_CREDENTIAL_TTL_S, entries=10_000, max_bytes=4_000_000)
 
 
 def find_credential(client_id: str) -> Credential | None:
@@ -135,7 +134,7 @@ def _is_secret_of(credential: Credential | None, secret: str) -> bool:
 def issue_access_token(*, project: Project, user_id: str, time_offset_s: int) -> tuple[str, int]:
     """A player's token (64 characters) and the time it ends, in Unix milliseconds."""
     token = secrets.token_urlsafe(48)
-    expires_at = timezone.now() + timedelta(seconds=ACCESS_TOKEN_S)
+    expires_at = clock.now() + timedelta(seconds=ACCESS_TOKEN_S)
     AccessToken.objects.create(
         token_hash=_digest(token),
         project=project,
@@ -151,14 +150,14 @@ def access_of(token: str, project: Project) -> AccessToken:
     row = AccessToken.objects.filter(token_hash=_digest(token), project=project).first()
     if row is None:
         raise BadToken("invalid")
-    if row.expires_at <= timezone.now():
+    if row.expires_at <= clock.now():
         raise BadToken("expired")
     return row
 
 
 def delete_expired_access_tokens(limit: int = 5000) -> int:
     """Remove rows that ended more than an hour ago (until then the answer to them is "expired"). Returns how many."""
-    old = AccessToken.objects.filter(expires_at__lt=timezone.now() - timedelta(hours=1))
+    old = AccessToken.objects.filter(expires_at__lt=clock.now() - timedelta(hours=1))
     keys = list(old.order_by("expires_at").values_list("pk", flat=True)[:limit])
     return AccessToken.objects.filter(pk__in=keys).delete()[0] if keys else 0
 
@@ -168,7 +167,7 @@ def delete_expired_access_tokens(limit: int = 5000) -> int:
 
 def issue_time_offset_token(*, project: Project, user_id: str, time_offset_s: int) -> tuple[str, int]:
     """A token (at most 1024 characters) that shifts this user's clock, and its end in Unix milliseconds."""
-    expires = int(time.time()) + ACCESS_TOKEN_S
+    expires = int(clock.seconds()) + ACCESS_TOKEN_S
     return _sign("time-offset", f"{project.pk}:{expires}:{time_offset_s}:{user_id}"), expires * 1000
 
 
@@ -177,7 +176,7 @@ def offset_of(token: str, project: Project) -> Offset:
     project_id, expires, offset, user_id = _unsign("time-offset", token, 4)
     if int(project_id) != project.pk:
         raise BadToken("invalid")
-    if time.time() >= int(expires):
+    if clock.seconds() >= int(expires):
         raise BadToken("expired")
     return Offset(user_id, int(offset))
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
-from gs2admin.errors import DomainError
+from gs2admin.db import fences
+from gs2admin.errors import Conflict, DomainError
 from gs2admin.identity import tokens
 from gs2admin.identity.actors import from_credential
+from gs2admin.identity.services.sign_ins import checked_secret
 from gs2admin.wire import idempotency
 from gs2admin.wire.call import Call, CallContext
 from gs2admin.wire.failures import Failure, from_domain, refuse
@@ -25,7 +27,7 @@ def authenticate(method: Method, context: CallContext) -> Call:
     if method.auth is Auth.NONE:
         return Call(context)
     try:
-        credential = _credential(context)
+        credential = credential_of(context)
     except tokens.BadToken as bad:
         raise _unauthorised("projectToken", "identifier.projectToken.projectToken", bad.kind) from None
     except DomainError as error:
@@ -79,6 +81,8 @@ def dispatch(method: Method, call: Call, fields: dict[str, Any]) -> Answer:
                 transaction.set_rollback(True)
         elif call.duplication_avoider:
             answer = idempotency.once(method, call, request)
+        elif fences.active() and method.writes and not method.runs_scripts:
+            answer = _whole(method, call, request)
         else:
             answer = method.handler(call, request)
     except DomainError as error:
@@ -87,9 +91,23 @@ def dispatch(method: Method, call: Call, fields: dict[str, Any]) -> Answer:
     return answer if isinstance(answer, Answer) else Answer(answer)
 
 
-def _credential(context: CallContext) -> Credential:
+def _whole(method: Method, call: Call, request: Any) -> Any:
+    """All that the handler writes, in one transaction, so that none of it stays when the caller's lease is lost."""
+    try:
+        with transaction.atomic():
+            return method.handler(call, request)
+    except IntegrityError:
+        # The handler's own checks met it in the middle; this is the commit, of a row whose owner was deleted meanwhile.
+        raise Conflict(
+            "What this call is about was deleted meanwhile.", component=method.component,
+            message=f"{method.words}.{method.component}.{method.component}.error.conflict",
+        ) from None  # fmt: skip
+
+
+def credential_of(context: CallContext) -> Credential:
+    """The live credential behind a call. Raises BadToken, and DomainError when too many guesses were wrong."""
     if context.basic is not None:
-        return tokens.check_secret(*context.basic, ip=context.ip)
+        return checked_secret(*context.basic, ip=context.ip, door=context.door, request_id=context.request_id)
     if not context.project_token:
         raise tokens.BadToken("require")
     return tokens.credential_of(context.project_token)

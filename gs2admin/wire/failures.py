@@ -6,11 +6,14 @@ section 8), our own API gets one sentence.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gs2admin import errors
+from gs2admin import errors, outage
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,17 @@ class Failure(Exception):
 def refuse(status: int, component: str, message: str, sentence: str = "", *, code: str = "") -> Failure:
     """A failure with one problem."""
     return Failure(status, Problem(component, message, code, sentence))
+
+
+def fault(service: str, problem: BaseException) -> Failure:
+    """What an exception that nobody expected is to a client: 503 when what we depend on is away, else 500; it is logged."""
+    found = outage.seen(problem)
+    if found is None:
+        log.error("a call failed", exc_info=problem)
+        return refuse(500, "server", f"{service}.server.server.error.failed", "Something went wrong here; it was logged.")
+    words = f"{service}.server.server"
+    away = Problem("server", f"{words}.error.unavailable", f"{words}.{found.kind}", found.sentence)
+    return Failure(503, away, headers={"Retry-After": str(found.retry_after_s)})
 
 
 _STATUS: tuple[tuple[type[errors.DomainError], int, str], ...] = (

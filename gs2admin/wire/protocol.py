@@ -11,18 +11,18 @@ import json
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module
 from typing import Any
 from urllib.parse import quote
 
 from django.apps import apps
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.utils.module_loading import module_has_submodule
 from pydantic import BaseModel
 
+from gs2admin import outage
 from gs2admin.caller import client_of
 from gs2admin.errors import Conflict, DomainError, Invalid, NotFound, Quota, Unavailable
 from gs2admin.identity.actors import Actor, from_credential
@@ -56,10 +56,11 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Reply:
-    """body: None is an empty one."""
+    """body: None is an empty one. retry_after_s: when it is worth trying again; 0: not said."""
 
     body: dict[str, Any] | None
     status: int = 200
+    retry_after_s: int = 0
 
 
 @dataclass(frozen=True)
@@ -153,21 +154,24 @@ class Protocol:
         except Failure as failure:
             large = failure.problems[0].message.endswith(".tooLong")
             reply = self.refusal(Refused(413 if large else failure.status, failure.problems[0].sentence))
-        except (OperationalError, InterfaceError):
-            log.exception("the database did not answer")
-            reply = self.refusal(Refused(503, "The server is busy; try again."))
-        except Exception:  # the outermost frame: nothing of the fault may reach the client
-            log.exception("a call failed")
-            reply = self.refusal(Refused(500, "Something went wrong here; it was logged."))
-        response = _response(reply, request.method == "HEAD")
+        except Exception as problem:  # noqa: BLE001  the outermost frame: nothing of the fault may reach the client
+            reply = self._fault(problem)
+        response = _response(reply)
         for name, value in headers.items():
             response[name] = value
         return response
 
+    def _fault(self, problem: Exception) -> Reply:
+        found = outage.seen(problem)
+        if found is None:
+            log.error("a call failed", exc_info=problem)
+            return self.refusal(Refused(500, "Something went wrong here; it was logged."))
+        return replace(self.refusal(Refused(503, found.sentence)), retry_after_s=found.retry_after_s)
+
     def _call(self, request: HttpRequest, path: str) -> Reply:
         meta, verb = request.META, request.method or "GET"
         words = self.root.strip("/")
-        raw = bodies.read_raw(meta, words, self.body_cap) if verb not in {"GET", "HEAD"} else b""
+        raw = bodies.read_raw(meta, words, self.body_cap) if verb != "GET" else b""
         credential = self.caller(request, target(meta))
         route, found = self._route(verb, path.removeprefix(self.prefix.removeprefix(self.root)), path)
         request.wire_method = f"{words}.{route.name}"  # for the access log
@@ -252,13 +256,15 @@ def _text_of(found: dict[str, Any], where: str) -> dict[str, Any]:
     return found
 
 
-def _response(reply: Reply, head: bool) -> HttpResponse:
+def _response(reply: Reply) -> HttpResponse:
     text = "" if reply.body is None else json.dumps(reply.body, ensure_ascii=False, separators=(",", ":"))
     content = text.encode("utf-8", "replace")
-    response = HttpResponse(b"" if head else content, status=reply.status, content_type="application/json;charset=utf-8")
-    response["Content-Length"] = str(0 if head else len(content))
+    response = HttpResponse(content, status=reply.status, content_type="application/json;charset=utf-8")
+    response["Content-Length"] = str(len(content))
     response["Cache-Control"] = "no-store"
     response["X-Content-Type-Options"] = "nosniff"
+    if reply.retry_after_s:
+        response["Retry-After"] = str(reply.retry_after_s)
     return response
 
 

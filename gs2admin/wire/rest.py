@@ -5,25 +5,25 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import logging
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 
 from gs2admin.caller import client_of
+from gs2admin.errors import DomainError
+from gs2admin.identity.tokens import BadToken
 from gs2admin.wire import bodies, location
 from gs2admin.wire.call import CallContext
-from gs2admin.wire.dispatch import authenticate, dispatch
-from gs2admin.wire.failures import Failure, refuse
+from gs2admin.wire.dispatch import authenticate, credential_of, dispatch
+from gs2admin.wire.failures import Failure, fault, refuse
 from gs2admin.wire.location import Location
 from gs2admin.wire.table import API, Answer, table
 
-log = logging.getLogger(__name__)
-
 _GZIP_FROM = 2048
+# A program may remember an answer and its ETag itself; what stands between keeps nothing.
+_NOT_KEPT = "no-store"
 _NO_TOKEN = frozenset({"null", "none", "undefined"})
 
 
@@ -33,13 +33,9 @@ def serve(request: HttpRequest, where: Location) -> HttpResponse:
     try:
         answer = _call(request, where)
     except Failure as failure:
-        answer = _refusal(where, failure)
-    except (OperationalError, InterfaceError):
-        log.exception("the database did not answer")
-        answer = _refusal(where, _fault(where, 503, "unavailable", "The server is busy; try again."))
-    except Exception:  # the outermost frame: nothing of the fault may reach the client
-        log.exception("a call failed")
-        answer = _refusal(where, _fault(where, 500, "failed", "Something went wrong here; it was logged."))
+        answer = refusal(where.service, failure)
+    except Exception as problem:  # noqa: BLE001  the outermost frame: nothing of the fault may reach the client
+        answer = refusal(where.service, fault(where.service, problem))
     return _response(answer, meta)
 
 
@@ -84,6 +80,15 @@ def _context(request: HttpRequest, where: Location) -> CallContext:
     )
 
 
+def is_program(request: HttpRequest) -> bool:
+    """Whether a request, to any path, carries a live credential: its id and secret, or its project token."""
+    try:
+        credential_of(_context(request, Location(API, request.path_info, False)))
+    except (BadToken, DomainError):
+        return False
+    return True
+
+
 def _base_url(request: HttpRequest) -> str:
     try:
         return f"{request.scheme}://{request.get_host()}"
@@ -105,12 +110,9 @@ def _basic(credentials: str) -> tuple[str, str]:
     return client_id, secret
 
 
-def _fault(where: Location, status: int, kind: str, sentence: str) -> Failure:
-    return refuse(status, "server", f"{where.service}.server.server.error.{kind}", sentence)
-
-
-def _refusal(where: Location, failure: Failure) -> Answer:
-    if where.service == API:
+def refusal(service: str, failure: Failure) -> Answer:
+    """The error body of our own API or, for any other service, of GS2 clients."""
+    if service == API:
         return _own_refusal(failure)
     elements = [problem.as_element() for problem in failure.problems]
     return Answer({"message": json.dumps(elements)}, failure.status, failure.headers)
@@ -124,7 +126,7 @@ def _own_refusal(failure: Failure) -> Answer:
 
 def _response(answer: Answer, meta: dict[str, Any]) -> HttpResponse:
     if answer.etag and answer.etag in [tag.strip().removeprefix("W/") for tag in meta.get("HTTP_IF_NONE_MATCH", "").split(",")]:
-        return HttpResponse(status=304, headers={"ETag": answer.etag, "Cache-Control": "private, no-cache"})
+        return HttpResponse(status=304, headers={"ETag": answer.etag, "Cache-Control": _NOT_KEPT})
     content = json.dumps(answer.body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
     response = HttpResponse(content, status=answer.status, content_type="application/json")
     if len(content) >= _GZIP_FROM:
@@ -134,15 +136,13 @@ def _response(answer: Answer, meta: dict[str, Any]) -> HttpResponse:
             response["Content-Encoding"] = "gzip"
     for name, value in answer.headers.items():
         response[name] = value
-    response["Cache-Control"] = "private, no-cache" if answer.etag else "no-store"
+    response["Cache-Control"] = _NOT_KEPT
     if answer.etag:
         response["ETag"] = answer.etag
     response["X-Content-Type-Options"] = "nosniff"
     if answer.status == 401:
         # Not Basic: a browser would ask for a password and then send it along from other sites.
         response["WWW-Authenticate"] = "Bearer"
-    if meta.get("REQUEST_METHOD") == "HEAD":
-        response.content = content = b""
     response["Content-Length"] = str(len(content))
     return response
 

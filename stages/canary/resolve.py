@@ -20,9 +20,9 @@ from stages.states import Leg, RolloutState
 PLACES = 10_000
 # How old a cached split may be. s.
 KEEP_S = 0.2
-KEEP = 1_000
+KEEP, KEEP_BYTES = 1_000, 2_000_000
 KEEP_SETS = 2_048
-KEEP_SETS_BYTES = 16_000_000
+KEEP_SETS_BYTES = 4_000_000
 # A canary counts while it is up and while everybody is getting it; withdrawn or canceled it does not.
 UP = (
     Q(rollouts__state__in=[RolloutState.CANARY_HOLD, RolloutState.CANARY_ANALYZING])
@@ -87,7 +87,7 @@ class Splits:
     """The splits that this process has cached: at most one query per stage in KEEP_S, however many players sign in."""
 
     def __init__(self) -> None:
-        self._found: Cache[tuple[int, str], Split | None] = Cache(ttl_s=KEEP_S, entries=KEEP)
+        self._found: Cache[tuple[int, str], Split | None] = Cache(ttl_s=KEEP_S, entries=KEEP, max_bytes=KEEP_BYTES)
 
     def get(self, project_id: int, stage: str) -> Split | None:
         """The stage's split, at most KEEP_S old; None when there is no such stage."""

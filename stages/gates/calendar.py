@@ -9,6 +9,7 @@ from django.core import signing
 
 from gs2admin.identity.actors import Actor, person
 from gs2admin.identity.models import Project, User
+from gs2admin.unseen import shown
 from stages.gates.windows import in_words, occurrences
 from stages.models.governance import FreezeWindow
 
@@ -67,7 +68,7 @@ def _stamp(at: datetime) -> str:
 
 
 def _text(value: str) -> str:
-    return value.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,").replace("\n", "\\n").replace("\r", "")
+    return shown(value).replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,").replace("\n", "\\n").replace("\r", "")
 
 
 def _folded(line: str) -> str:

@@ -6,10 +6,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 
-from django.utils import timezone
-
+from gs2admin.cache import FOR_EVER, Cache
+from gs2admin.db import clock
 from gs2admin.identity.models import Project
 from stages.core import ledger
 from stages.core.versions import Change, differences, digest, effective
@@ -92,7 +91,7 @@ class Board:
 
     def overdue(self, now: datetime | None = None) -> list[Card]:
         """Stages that have been updating for much longer than is typical."""
-        moment = now or timezone.now()
+        moment = now or clock.now()
         return [card for card in self.cards if card.overdue(moment)]
 
 
@@ -111,8 +110,18 @@ class VersionKey:
         return isinstance(other, VersionKey) and self.digest == other.digest
 
 
-@lru_cache(maxsize=512)
-def _between(before: VersionKey, after: VersionKey) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
+Differences = tuple[tuple[Change, ...], tuple[Change, ...]]
+# A change: an object, and its three texts.
+_differences: Cache[tuple[str, str], Differences] = Cache(
+    ttl_s=FOR_EVER, entries=512, max_bytes=4_000_000, size=lambda both: 500 * (len(both[0]) + len(both[1]))
+)
+
+
+def _between(before: VersionKey, after: VersionKey) -> Differences:
+    return _differences.get_or_make((before.digest, after.digest), lambda: _differ(before, after))
+
+
+def _differ(before: VersionKey, after: VersionKey) -> Differences:
     changes = differences(before.versions, after.versions)
     changed = effective(changes)
     return tuple(changed), tuple(change for change in changes if change.kind == "same")

@@ -23,7 +23,7 @@ from stages.pages.board import Board, Card, read_board
 # A board is read anew after this time too: freeze windows begin, and rollouts become overdue, without a write.
 READ_AGAIN_S = 10.0
 ENTRIES = 64
-MAX_BYTES = 16_000_000
+MAX_BYTES, BOARDS_BYTES = 6_000_000, 4_000_000
 RIGHTS = ("canary.decide", "stage.promote", "stage.rollback", "rollout.cancel", "stage.edit")
 
 
@@ -74,7 +74,7 @@ class Boards:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._boards: Cache[int, Board] = Cache(ttl_s=READ_AGAIN_S, entries=ENTRIES)
+        self._boards: Cache[int, Board] = Cache(ttl_s=READ_AGAIN_S, entries=ENTRIES, max_bytes=BOARDS_BYTES)
         self._pages: Cache[tuple, tuple[tuple, str]] = Cache(
             ttl_s=FOR_EVER, entries=ENTRIES, max_bytes=MAX_BYTES, size=lambda page: getsizeof(page[1])
         )

@@ -1,9 +1,10 @@
 """The live answer of a rollout's page: what is new since a revision and a line of output, rendered once for all watchers.
 
 A process has one Watch per rollout. It reads the rollout's row at most once per LOOK_S, however many people watch. It
-caches the last lines of output as HTML; the parts of the page, per class of rights, each with the revision at which it last
-changed; and the finished answers per (rights, after, seq). So a look costs one query and one rendering for all watchers,
-and a poll costs each of them one dictionary access. The answers of all rollouts share one bound in bytes.
+caches the parts of the page, per class of rights, each with the revision at which it last changed; and the finished answers
+per (rights, after, seq). So a look costs one query and one rendering for all watchers, and a poll costs each of them one
+dictionary access. An answer holds about ANSWER_BYTES of output, and the page asks on. All rollouts share one bound in bytes for
+their answers, and another for their parts, so what a cursor of somebody's own choice costs is the rendering.
 
 The path is answered directly (wire.direct), before sessions, CSRF and messages, which a read does not need. The session
 cookie says who polls (dashboard.sessions), and identity.rights what they may see.
@@ -12,8 +13,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
-from itertools import islice
+from sys import getsizeof
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -26,6 +26,7 @@ from django.views.decorators.http import require_GET
 
 from gs2admin.cache import FOR_EVER, Cache
 from gs2admin.dashboard.sessions import cache as sessions
+from gs2admin.dashboard.unseen_html import mark_html
 from gs2admin.identity.rights import can
 from gs2admin.wire.direct import direct
 from stages.core.words import label_of
@@ -35,12 +36,14 @@ from stages.pages.rollout_page import PARTS, parts_context, requester_of, rights
 from stages.states import FINAL
 
 LOOK_S = 0.15
-KEEP_LINES = 2_000
-KEEP_BYTES = 2_000_000
-# At most this many lines in one answer; a page that is further behind polls again at once.
+# At most so many lines, and little more than so many bytes of them, in one answer; a page that is behind polls again at once.
 ANSWER_LINES = 1_000
+ANSWER_BYTES = 128_000
+# Lines are read in pieces, so that long ones are not read to be thrown away.
+PIECE = 100
 KEEP_ANSWERS = 4_096
-KEEP_ANSWERS_BYTES = 32_000_000
+KEEP_ANSWERS_BYTES = 8_000_000
+KEEP_PARTS_BYTES = 6_000_000
 # An answer is useful until the rollout changes, for a few polls at most. Seconds.
 KEEP_ANSWERS_S = 10.0
 WATCHES = 256
@@ -85,6 +88,12 @@ _answers: Cache[tuple, Answer] = Cache(
     ttl_s=KEEP_ANSWERS_S, entries=KEEP_ANSWERS, max_bytes=KEEP_ANSWERS_BYTES, size=lambda answer: len(answer.body)
 )
 
+# Key: (rollout, rights).
+_parts: Cache[tuple[int, tuple[str, ...]], Parts] = Cache(
+    ttl_s=FOR_EVER, entries=4 * WATCHES, max_bytes=KEEP_PARTS_BYTES,
+    size=lambda parts: sum(getsizeof(part.html) for part in parts.by_name.values()),
+)
+
 
 class Watch:
     """One rollout, as this process last read and rendered it."""
@@ -94,11 +103,6 @@ class Watch:
         self.now = state
         self.looked_at = self.born_at = time.monotonic()
         self._look_lock, self._render_lock = threading.Lock(), threading.RLock()
-        # Rendered lines without a gap: numbers _first .. _first + len - 1.
-        self._lines: deque[str] = deque()
-        self._first = 1
-        self._bytes = 0
-        self._parts: dict[tuple[str, ...], Parts] = {}
         self.gone, self._say = False, ""
 
     def look(self) -> State:
@@ -121,6 +125,8 @@ class Watch:
         if self.gone:
             return NOT_THERE
         final = now.state in FINAL
+        # A cursor that means the same is the same: there are as many answers as there are revisions and lines.
+        after, seq = 0 if final else min(after, now.revision), min(seq, now.last_seq)
         if not final and after == now.revision and seq >= now.last_seq:
             return NOTHING_NEW
         key = (self.pk, self.url, now, rights, after, seq)
@@ -131,8 +137,7 @@ class Watch:
         return found
 
     def _render(self, now: State, final: bool, rights: tuple[str, ...], after: int, seq: int) -> Answer:
-        to = min(now.last_seq, seq + ANSWER_LINES)
-        lines = self._between(seq, to)
+        lines, to = self._between(seq, min(now.last_seq, seq + ANSWER_LINES))
         complete = to >= now.last_seq
         parts = self._current_parts(now, rights)
         # A part that has not changed since the watcher's revision is not sent, so focus and selection in it stay.
@@ -141,33 +146,24 @@ class Watch:
             "live_url": self.url, "after": now.revision if complete else after, "seq": to, "done": final and complete,
             "more": not complete, "lines_html": lines, "parts": fresh, "say": self._say,
         })
-        return Answer(STOP_POLLING if final and complete else 200, body.encode())
+        return Answer(STOP_POLLING if final and complete else 200, mark_html(body.encode()))
 
-    def _between(self, seq: int, to: int) -> str:
-        """The rendered lines seq + 1 .. to."""
-        if seq >= to:
-            return ""
-        last = self._first + len(self._lines) - 1
-        if not self._lines or to - last > KEEP_LINES:
-            self._lines.clear()
-            self._bytes, self._first, last = 0, seq + 1, seq
-        for line in Output.objects.filter(rollout_id=self.pk, seq__gt=last, seq__lte=to).order_by("seq") if to > last else ():
-            html = line_html(line)
-            self._lines.append(html)
-            self._bytes += len(html)
-        if seq + 1 < self._first:  # a watcher who was away for long
-            rows = Output.objects.filter(rollout_id=self.pk, seq__gt=seq, seq__lte=to).order_by("seq")
-            text = "".join(line_html(line) for line in rows)
-        else:
-            at = seq + 1 - self._first
-            text = "".join(islice(self._lines, at, at + to - seq))
-        while len(self._lines) > KEEP_LINES or self._bytes > KEEP_BYTES:
-            self._bytes -= len(self._lines.popleft())
-            self._first += 1
-        return text
+    def _between(self, seq: int, to: int) -> tuple[str, int]:
+        """The rendered lines from seq + 1 to `to`, or as many of them as fill an answer; and the number of the last one."""
+        found: list[str] = []
+        size = 0
+        while seq < to:
+            rows = list(Output.objects.filter(rollout_id=self.pk, seq__gt=seq, seq__lte=to).order_by("seq")[:PIECE])
+            for line in rows:
+                found.append(line_html(line))
+                size += len(found[-1])
+                if size >= ANSWER_BYTES:
+                    return "".join(found), line.seq
+            seq = rows[-1].seq if len(rows) == PIECE else to
+        return "".join(found), seq
 
     def _current_parts(self, now: State, rights: tuple[str, ...]) -> dict[str, Part]:
-        known = self._parts.get(rights)
+        known = _parts.get((self.pk, rights))
         if known and known.revision == now.revision:
             return known.by_name
         rows = Rollout.objects.select_related(
@@ -182,7 +178,7 @@ class Watch:
             html = render_to_string(f"stages/_rollout_{name}.html", context)
             same = name in before and before[name].html == html
             parts[name] = Part(html, before[name].since if same else now.revision)
-        self._parts[rights] = Parts(now.revision, parts)
+        _parts.put((self.pk, rights), Parts(now.revision, parts))
         return parts
 
 
@@ -190,7 +186,7 @@ class Watches:
     """The rollouts that are watched in this process, the most recent ones."""
 
     def __init__(self) -> None:
-        self._found: Cache[tuple[str, int], Watch] = Cache(ttl_s=FOR_EVER, entries=WATCHES)
+        self._found: Cache[tuple[str, int], Watch] = Cache(ttl_s=FOR_EVER, entries=WATCHES, max_bytes=2_000_000)
         self._lock = threading.Lock()
 
     def get(self, project: str, number: int) -> Watch | None:
@@ -221,6 +217,7 @@ class Watches:
         """Forget everything (tests)."""
         self._found.clear()
         _answers.clear()
+        _parts.clear()
 
 
 watches = Watches()

@@ -148,11 +148,20 @@
   });
 
   // --- copy buttons ---
+  // The text as it is stored: marks become again what they stand for.
+  function stored(source) {
+    if (!source.querySelector(".gs-unseen")) return source.textContent;
+    var copy = source.cloneNode(true);
+    copy.querySelectorAll(".gs-unseen").forEach(function (el) {
+      el.textContent = String.fromCodePoint(parseInt(el.dataset.char, 16));
+    });
+    return copy.textContent;
+  }
   document.addEventListener("click", function (event) {
     var button = event.target.closest("button[data-copy]");
     if (!button || !navigator.clipboard) return;
     var source = document.getElementById(button.dataset.copy);
-    navigator.clipboard.writeText(source.value || source.textContent.trim()).then(function () {
+    navigator.clipboard.writeText(source.value || stored(source).trim()).then(function () {
       var label = button.querySelector("span") || button;
       var before = label.textContent;
       label.textContent = "Copied";

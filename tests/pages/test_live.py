@@ -79,7 +79,7 @@ def test_the_end_stops_the_poll(world, ask, viewer, sign_in):
 
 def test_a_watcher_far_behind_gets_it_in_pieces_without_a_gap(world, ask, viewer, sign_in, monkeypatch):
     monkeypatch.setattr(live, "ANSWER_LINES", 40)
-    monkeypatch.setattr(live, "KEEP_LINES", 30)
+    monkeypatch.setattr(live, "PIECE", 30)
     client = sign_in(viewer)
     at = cursor(ask(client))
     journal.write(world.claim, [Line(f"line {n}") for n in range(100)])
@@ -89,8 +89,35 @@ def test_a_watcher_far_behind_gets_it_in_pieces_without_a_gap(world, ask, viewer
         at = cursor(answer)
         assert ('data-every="0"' in answer.content.decode()) == (at["seq"] < 102)
     assert seen == list(range(3, 103))
-    assert numbers(ask(client, after=0, seq=90)) == list(range(91, 103)), "from what is kept"
-    assert numbers(ask(client, after=0, seq=50)) == list(range(51, 91)), "from the database"
+    assert numbers(ask(client, after=0, seq=90)) == list(range(91, 103))
+    assert numbers(ask(client, after=0, seq=50)) == list(range(51, 91))
+
+
+def test_no_answer_is_large_however_long_the_lines_are(world, ask, viewer, sign_in):
+    worst = ["x" * 16_000, "&" * 16_000, "\u202e" * 16_000, "雪" * 8_000]
+    journal.write(world.claim, [Line(worst[n % len(worst)]) for n in range(60)])
+    client = sign_in(viewer)
+    seen, at = [], {}
+    while (answer := ask(client, **at)).status_code == 200:
+        assert len(answer.content) < live.ANSWER_BYTES + 250_000  # one line more than fits, and the parts
+        seen += numbers(answer)
+        at = cursor(answer)
+    assert seen == list(range(1, 63))
+    page = client.get(reverse("rollout", kwargs={"project": "isles", "number": world.running.number}))
+    assert len(page.content) < 1_500_000 and numbers(page) == list(range(63 - len(numbers(page)), 63))
+
+
+def test_cursors_of_ones_own_choice_are_one_answer(world, ask, viewer, sign_in):
+    client = sign_in(viewer)
+    first = ask(client, after=world.running.revision, seq=10**14)
+    for after in (10**6, 10**15 - 1):
+        for seq in (10**6, 10**15 - 1):
+            assert ask(client, after=after, seq=seq).status_code == first.status_code
+    assert len(live._answers) <= 1
+    journal.finish(world.claim, "R4", error="it broke", consistent=True, lines=[Line("Errored. it broke")])
+    for after in range(50):
+        assert ask(client, after=after, seq=7).status_code == 286
+    assert len(live._answers) <= 2
 
 
 def test_watchers_with_the_same_rights_share_one_rendering(world, ask, viewer, producer, stranger, sign_in, monkeypatch):

@@ -30,8 +30,8 @@ def refused(kind, call, *args, **more):
 def clock(monkeypatch) -> list[float]:
     """[Unix seconds]: the time that `tokens` sees."""
     found = [1_800_000_000.0]
-    monkeypatch.setattr(tokens, "time", SimpleNamespace(time=lambda: found[0]))
-    monkeypatch.setattr(tokens, "timezone", SimpleNamespace(now=lambda: datetime.fromtimestamp(found[0], UTC)))
+    now = SimpleNamespace(seconds=lambda: found[0], now=lambda: datetime.fromtimestamp(found[0], UTC))
+    monkeypatch.setattr(tokens, "clock", now)
     return found
 
 

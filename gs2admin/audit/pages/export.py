@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from gs2admin.audit.models import Activity
+from gs2admin.unseen import shown
 
 COLUMNS = (
     "id", "at", "actor_kind", "actor_id", "actor_name", "action", "object_type", "object_id", "object_name", "player",
@@ -23,12 +24,13 @@ class _Echo:
 
 
 def cell(value: Any) -> str:
-    """Text that no spreadsheet runs: what could be a formula gets an apostrophe in front."""
+    """Text that no spreadsheet runs: what could be a formula gets an apostrophe in front, what cannot be seen a mark."""
     if value is None:
         return ""
     text = json.dumps(value, ensure_ascii=False, sort_keys=True) if isinstance(value, (dict, list)) else str(value)
     text = text.replace("\x00", "")
     risky = text.lstrip(" \xa0\u3000\ufeff\u200b").startswith(_FORMULA) or text.startswith(_FORMULA)
+    text = shown(text)
     return f"'{text}" if risky else text
 
 

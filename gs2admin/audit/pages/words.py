@@ -54,6 +54,8 @@ ACTIONS = {
     "queue_namespace.create": "made the queue namespace",
     "queue_namespace.update": "changed the queue namespace",
     "queue_namespace.delete": "deleted the queue namespace",
+    "queue_namespace.pause": "paused the queue namespace",
+    "queue_namespace.resume": "resumed the queue namespace",
     "mutex.lock": "locked the mutex",
     "mutex.unlock": "unlocked the mutex",
     "mutex.delete": "released the mutex",
@@ -77,6 +79,10 @@ ACTIONS = {
     "member.add": "added a member:",
     "member.role": "changed a role:",
     "member.remove": "removed a member:",
+    "credential.refused": "gave a wrong secret for the credential",
+    "person.sign_in": "signed in as",
+    "person.sign_in_failed": "could not sign in as",
+    "person.sign_out": "signed out as",
     "person.create": "made the account of",
     "person.update": "changed the account of",
     "person.password": "changed the password of",
@@ -104,6 +110,7 @@ OBJECTS = {
     "credential": "Credential",
     "stampkey": "Stamp key",
     "membership": "Member",
+    "user": "Account",
     "project": "Project",
 }
 DOORS = {

@@ -61,7 +61,7 @@ class SourceDeploy(Protocol):
 
     def caller(self, request: HttpRequest, uri: str) -> Credential:
         """By signature or project token."""
-        return signature.caller(request.META, request.method or "GET", uri)
+        return signature.caller(request.META, getattr(request, "asked_by", request.method or "GET"), uri)
 
     def refusal(self, refused: Refused) -> Reply:
         """{"error": {"errorCode", "message", "details"}}, all text; details is a sentence."""

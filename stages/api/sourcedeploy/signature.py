@@ -11,11 +11,11 @@ import base64
 import hashlib
 import hmac
 import re
-import time
 from typing import Any
 
 from django.utils.crypto import constant_time_compare
 
+from gs2admin.db import clock
 from gs2admin.errors import Unavailable
 from gs2admin.identity import throttle
 from gs2admin.identity.models import Credential
@@ -59,7 +59,7 @@ def caller(meta: dict[str, Any], method: str, uri: str, now_ms: int | None = Non
             "Sign the request (x-ncp-apigw-timestamp, x-ncp-iam-access-key, x-ncp-apigw-signature-v2), "
             "or send a project token as Authorization: Bearer.",
         )
-    now = int(time.time() * 1000) if now_ms is None else now_ms
+    now = int(clock.seconds() * 1000) if now_ms is None else now_ms
     if not _TIMESTAMP.fullmatch(timestamp) or abs(now - int(timestamp)) >= WINDOW_MS:
         raise Refused(401, "x-ncp-apigw-timestamp is five minutes or more away from the server's clock, or no milliseconds.")
     credential = find_credential(access_key)

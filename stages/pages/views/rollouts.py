@@ -14,12 +14,13 @@ from gs2admin.dashboard.posting import number_of
 from gs2admin.errors import NotFound
 from gs2admin.identity.models import Project
 from stages.models import Output, Rollout
-from stages.pages.output import line_html, line_text
+from stages.pages.output import SHOWN_CHARS, line_html, line_text
 from stages.pages.rollout_filters import RolloutFilter
 from stages.pages.rollout_page import parts_context, requester_of, rights_of
 
 PAGE = 50
-LINES = 500
+# Of a page: so many lines and characters of them; read in pieces, so that long lines are not read to be thrown away.
+LINES, CHARS, PIECE = 500, 200_000, 100
 
 
 def rollout_of(project: Project, number: int) -> Rollout:
@@ -54,19 +55,27 @@ def rollouts(request: HttpRequest, project: Project) -> HttpResponse:
 
 
 def _output(row: Rollout, *, before: int | None = None, after: int | None = None) -> tuple[list[Output], int | None]:
-    """At most LINES lines of output in order, and the cursor of those before them (None at the start).
+    """Lines of output in order, and the cursor of those before them (None at the start).
 
-    before, after: exclusive sequence numbers; without them the last ones.
+    before: LINES at most, and little more than CHARS of text. after: the next PIECE. Both are exclusive sequence numbers;
+    without them the last ones.
     """
     rows = Output.objects.kept().filter(rollout=row)
     if after is not None:
-        return list(rows.filter(seq__gt=after).order_by("seq")[:LINES]), None
-    if before is not None:
-        rows = rows.filter(seq__lt=before)
-    found = list(rows.order_by("-seq")[: LINES + 1])[::-1]
-    if len(found) > LINES:
-        return found[1:], found[1].seq
-    return found, None
+        return list(rows.filter(seq__gt=after).order_by("seq")[:PIECE]), None
+    found: list[Output] = []
+    size = 0
+    while len(found) < LINES and size < CHARS:
+        part = list((rows if before is None else rows.filter(seq__lt=before)).order_by("-seq")[: min(PIECE, LINES - len(found))])
+        for line in part:
+            found.append(line)
+            size += min(len(line.text), SHOWN_CHARS)
+            if size >= CHARS:
+                break
+        if not part:
+            return found[::-1], None
+        before = found[-1].seq
+    return found[::-1], before if rows.filter(seq__lt=before).exists() else None
 
 
 def _cursor(request: HttpRequest) -> int | None:
