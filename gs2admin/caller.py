@@ -26,6 +26,8 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 # Read nowhere else, so none is left in a request: not a stranger's, and not a proxy's once it was judged.
 _HEADERS = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT",
             "HTTP_X_FORWARDED_SSL", "HTTP_X_FORWARDED_PROTOCOL", "HTTP_X_REAL_IP")
+# In META: whether the request carried any of them, so that it came through a proxy or pretends to.
+PROXIED = "gs2admin.proxied"
 # More than any chain of proxies; what is longer is not walked through.
 MOST_ENTRIES = 50
 _MEND = "let the proxy remove the one that it does not write."
@@ -182,8 +184,7 @@ class CallerMiddleware:
         except Ambiguous as problem:
             log.warning("who is calling cannot be told", extra={"peer": meta.get("REMOTE_ADDR", ""), "problem": str(problem)})
             return _refusal(str(problem))
-        for name in _HEADERS:
-            meta.pop(name, None)
+        meta[PROXIED] = any([meta.pop(name, "") for name in _HEADERS])  # noqa: C419  each of them is taken out
         meta["REMOTE_ADDR"] = caller.address
         if caller.scheme:
             meta["wsgi.url_scheme"] = caller.scheme

@@ -19,6 +19,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from gs2admin import engine, outage
 from gs2admin.cache import Cache
+from gs2admin.caller import PROXIED
 from gs2admin.db import patience
 from gs2admin.schema.fitness import refusal
 
@@ -135,7 +136,7 @@ _FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO"
 
 
 def _may_see_details(request: HttpRequest) -> bool:
-    if any(request.META.get(name) for name in _FORWARDED):
+    if request.META.get(PROXIED) or any(request.META.get(name) for name in _FORWARDED):
         return False
     try:
         peer = ip_address(request.META.get("REMOTE_ADDR", ""))

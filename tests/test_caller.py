@@ -3,11 +3,17 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 
+import httpx
 import pytest
+from django.conf import settings as real
 
 from gs2admin.caller import Ambiguous, Caller, find
 from gs2admin.env import Env, network_of
+from tests.conditions import until
+from tests.upgrade.program import free_port
 
 TRUSTED = [network_of(word) for word in ("127.0.0.1", "::1", "10.0.0.0/8", "2001:db8:f::/48")]
 
@@ -185,3 +191,32 @@ def test_what_cannot_be_told_is_400_at_every_door(path, client, settings):
     body = answer.json()
     assert answer.status_code == 400 and "two different clients" in body["sentence"]
     assert set(json.loads(body["message"])[0]) == {"component", "message", "code"}
+
+
+@pytest.mark.processes
+def test_gunicorn_has_no_other_opinion(tmp_path, children):
+    """The real server, behind a network of proxies: whose address and scheme count is decided here alone."""
+    port, log = free_port(), tmp_path / "log"
+    env = {"PATH": "/usr/bin:/bin", "GS2ADMIN_DATA_DIR": str(tmp_path), "PORT": str(port), "WEB_WORKERS": "1", "HTTPS": "1",
+           "FORWARDED_ALLOW_IPS": "::ffff:127.0.0.0/104, 10.0.0.0/8"}  # fmt: skip
+    with log.open("wb") as output:
+        server = subprocess.Popen([sys.executable, "-m", "gunicorn"], cwd=real.BASE_DIR, env=env, stdout=output, stderr=output)
+    children.append(server)
+
+    def get(path: str, **headers: str) -> httpx.Response | None:
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}{path}", headers={"Host": "localhost"} | headers, timeout=10, trust_env=False)
+        except httpx.TransportError:
+            return None
+
+    until(lambda: get("/healthz"), 60, log.read_text)
+    chain = {"X-Forwarded-For": "6.6.6.6, 198.51.100.1, 10.0.0.2"}
+    assert get("/freeze/nothing", **chain).status_code == 401
+    assert get("/theme", **chain).status_code == 301, "by http: to https"
+    assert get("/theme", **chain, **{"X-Forwarded-Proto": "https"}).status_code == 405
+    assert get("/theme", **chain, **{"X-Forwarded-Ssl": "on"}).status_code == 301
+    assert get("/theme", Forwarded="for=198.51.100.1;proto=https").status_code == 405
+    assert get("/theme", **chain, Forwarded="for=1.1.1.1").status_code == 400
+    lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+    asked = [line["ip"] for line in lines if line.get("logger") == "gs2admin.access"]
+    assert asked == ["198.51.100.1"] * 5 + ["127.0.0.1"]
