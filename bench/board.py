@@ -25,7 +25,7 @@ from stages.models import Ledger, Stage
 TIMES = 60
 # Not counted: by then each of the web processes has been asked.
 WARM = 6
-CURSOR = re.compile(r'id="board"[^>]* data-after="(\d+)"')
+CURSOR = re.compile(r'id="board"[^>]*\sdata-after="([^"]+)"')
 
 
 @dataclass(frozen=True)

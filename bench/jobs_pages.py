@@ -74,7 +74,7 @@ def deeper(client: Client, url: str, turns: int) -> str:
     """The address of the page so many pages further on."""
     at = url
     for _ in range(turns):
-        found = re.search(r'href="(\?[^"]+)" rel="next"', client.get(at).content.decode())
+        found = re.search(r'href="(\?[^"]+)"\s+rel="next"', client.get(at).content.decode())
         if found is None:
             return at
         at = url.split("?")[0] + unescape(found[1])
@@ -89,7 +89,7 @@ def pages(client: Client, project: Project, namespace: Namespace) -> Iterator[tu
     middle, last = rows[PLAYERS // 2], rows[PLAYERS - 5]
     someone = rows.get(user_id=f"user-{PLAYERS * 3 // 4}")
     player, job = f"{ours('queues-user')}?id={someone.user_id}", Job.objects.filter(queue=someone).first()
-    live = re.search(r'data-live="([^"]+)" data-after="(\d+)"', client.get(player).content.decode())
+    live = re.search(r'data-live="([^"]+)"\s+data-after="([^"]+)"', client.get(player).content.decode())
     yield "list of namespaces, its numbers", at("queues")
     yield "a namespace: numbers, chart, first page", ours("queues-namespace")
     yield "  its numbers and chart, live", ours("queues-live")

@@ -125,7 +125,7 @@ def measure() -> bool:
 
 def nothing_new(client: Client, url: str) -> str:
     """The address that the page asks while nothing moves."""
-    found = re.search(r'data-live="([^"]+)" data-after="(\d+)"', client.get(url).content.decode())
+    found = re.search(r'data-live="([^"]+)"\s+data-after="([^"]+)"', client.get(url).content.decode())
     address_ = unescape(found[1])
     return f"{address_}{'&' if '?' in address_ else '?'}after={found[2]}"
 
@@ -133,7 +133,7 @@ def nothing_new(client: Client, url: str) -> str:
 def deep_past(client: Client, url: str) -> str:
     """The address of the tenth page of attempts."""
     for _ in range(10):
-        found = re.search(r'href="([^"]+)" rel="next"', client.get(url).content.decode())
+        found = re.search(r'href="([^"]+)"\s+rel="next"', client.get(url).content.decode())
         if found is None:
             return url
         url = unescape(found[1])

@@ -31,7 +31,7 @@ SECONDS, RATE = 60, 3
 SERVICES = 4
 ANSWER_S = 20.0
 START_S = 5.0
-CURSOR = re.compile(rb'data-after="(\d+)" data-seq="(\d+)" data-every="(\d+)"')
+CURSOR = re.compile(rb'data-after="(\d+)"\s+data-seq="(\d+)"\s+data-every="(\d+)"')
 
 
 @dataclass

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.functional import cached_property
 
+from gs2admin.caller import client_of
 from gs2admin.errors import DomainError, Invalid
 from gs2admin.identity.actors import Actor, person
 
@@ -23,7 +24,7 @@ def admin_actor(request: HttpRequest) -> Actor:
     return person(
         request.user,
         door="admin",
-        ip=request.META.get("REMOTE_ADDR", ""),
+        ip=client_of(request),
         request_id=str(getattr(request, "request_id", "") or ""),
     )
 

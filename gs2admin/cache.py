@@ -133,6 +133,11 @@ class Cache(Generic[K, V]):
             found = self.get(key, _MISSING)
             return self.put(key, make()) if found is _MISSING else found
 
+    def items(self) -> list[tuple[K, V]]:
+        """(key, value) of all values whose time lasts, the one that was put first first."""
+        now = time.monotonic()
+        return [(key, entry.value) for key, entry in list(self._kept.items()) if now < entry.ends]
+
     def pop(self, key: K) -> None:
         """Forget one value, if it is there."""
         with self._lock:

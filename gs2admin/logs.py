@@ -118,6 +118,7 @@ def _facts(request: HttpRequest, response: HttpResponse, began: float) -> dict[s
         "method": request.method,
         "path": request.path_info,
         "status": response.status_code,
+        "ip": request.META.get("REMOTE_ADDR", ""),  # by now the client's (caller.py)
         "ms": round((time.perf_counter() - began) * 1000, 1),
     }
     # Only when somebody has looked already: asking would cost a query.

@@ -18,6 +18,8 @@ DATA_DIR = env.directory("GS2ADMIN_DATA_DIR", BASE_DIR / "var")
 PROCESS = env.choice("GS2ADMIN_PROCESS", "command", ("command", "web", "worker"))
 
 SECRET_KEY = env.secret_key("SECRET_KEY", DATA_DIR)
+# They only read: what was signed or sealed before the key was changed.
+SECRET_KEY_FALLBACKS = env.old_keys("SECRET_KEY_FALLBACKS")
 DEBUG = env.flag("DEBUG", False)
 HOST = env.text("HOST", "127.0.0.1")
 PORT = env.number("PORT", 8000, 1, 65535)
@@ -39,12 +41,21 @@ ON_SQLITE = _database["ENGINE"].endswith("sqlite3")
 ON_POSTGRES = _database["ENGINE"].endswith("postgresql")
 if not (ON_SQLITE or ON_POSTGRES):
     env.refuse("DATABASE_URL names a database that is not supported; use postgres:// or sqlite://.")
+# What may be waited for, in s: the server or a free connection; a lock; a statement. Shorter where somebody waits for an answer;
+# a command of an administrator waits for locks as a worker does, and for statements as long as they take.
+DB_WAIT_S = env.number("DB_WAIT_S", 3, 1, 60)
+DB_LOCK_S = env.number("DB_LOCK_S", 5, 1, 300) if PROCESS == "web" else env.number("DB_WORKER_LOCK_S", 20, 1, 300)
+DB_STATEMENT_S = (
+    env.number("DB_STATEMENT_S", 10, 1, 3600) if PROCESS == "web" else
+    env.number("DB_WORKER_STATEMENT_S", 30, 1, 3600) if PROCESS == "worker" else None
+)
 if ON_SQLITE:
     _database["ENGINE"] = "gs2admin.db.sqlite3"
     # IMMEDIATE: a transaction that will write takes the write lock at its start, instead of failing in the middle.
     _database["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
+        "timeout": DB_LOCK_S,
+        "statement_s": DB_STATEMENT_S,
         # A checkpoint every 40 MB of the log instead of 4: checkpoints are over a third of what small commits cost.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000; "
         "PRAGMA wal_autocheckpoint=10000;",
@@ -52,13 +63,31 @@ if ON_SQLITE:
     # A file, so that tests of races use the same locking as production; the process id keeps parallel runs apart.
     _database["TEST"] = {"NAME": str(DATA_DIR / f"test-{os.getpid()}.sqlite3")}
 else:
+    _database["ENGINE"] = "gs2admin.db.postgresql"
     _database["TEST"] = {"NAME": f"test_gs2admin_{os.getpid()}"}
+    _options = _database.setdefault("OPTIONS", {})
     # gs2admin.db.raw's statements are prepared from their third run on. Off where a pooler in front of the server hands
     # each transaction another connection and knows no prepared statements.
-    _database.setdefault("OPTIONS", {})["prepare_threshold"] = 3 if env.flag("DB_PREPARE", True) else None
-    # A pool survives a server restart under load, but not the forks of the worker: in the web processes only.
+    _direct = env.flag("DB_PREPARE", True)
+    _options["prepare_threshold"] = 3 if _direct else None
+    _options.setdefault("connect_timeout", max(2, DB_WAIT_S))
+    # A link that died without a word is noticed by the kernel.
+    _alive = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
+    _options.update({name: value for name, value in _alive.items() if name not in _options})
+    if DB_STATEMENT_S:
+        _options["statement_s"] = DB_STATEMENT_S
+        # The server's own limits. A pooler takes no options of a session; there they belong to the role (docs/operations.md).
+        # A transaction of a machine that was paused holds its locks for no longer than its work may be late.
+        _limits = {"statement_timeout": DB_STATEMENT_S, "lock_timeout": DB_LOCK_S, "idle_in_transaction_session_timeout": 20}
+        if _direct:
+            _set = " ".join(f"-c {name}={value}s" for name, value in _limits.items())
+            _options["options"] = f"{_set} {_options.get('options', '')}".strip()
+    # A pool survives a server restart under load, but not the forks of the worker: in the web processes only. Two more than
+    # the threads use, for probes and for the counts of locks. Short turns of trying, so that a server's return is noticed.
     if PROCESS == "web":
-        _database.setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": env.number("DB_POOL", 8, 1, 200)}
+        _options["pool"] = {
+            "min_size": 1, "max_size": env.number("DB_POOL", 8, 1, 200) + 2, "timeout": DB_WAIT_S, "reconnect_timeout": DB_WAIT_S,
+        }
 _database["CONN_MAX_AGE"] = 0 if PROCESS == "web" and ON_POSTGRES else None
 _database["CONN_HEALTH_CHECKS"] = True
 DATABASES = {"default": _database}
@@ -70,8 +99,12 @@ NEWER_DATABASE = env.flag("GS2ADMIN_NEWER_DATABASE", False)
 REDIS_URL = env.text("REDIS_URL")
 if REDIS_URL and not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
     env.refuse("REDIS_URL cannot be read; it looks like redis://host:6379/0.")
+REDIS_WAIT_S = env.number("REDIS_WAIT_S", 1, 1, 60)
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "gs2admin"}
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "gs2admin",
+        "OPTIONS": {"pool_class": "gs2admin.db.redis_pool.Pool"},
+    }
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "gs2admin"}
 }
@@ -84,10 +117,21 @@ JOB_WORKERS = env.number("JOB_WORKERS", 2, 0, 64)
 JOB_QUEUE = "jobs" if JOB_WORKERS else "gs2admin"
 # Which queue a task goes to; any other goes to the first.
 TASK_QUEUES = {"jobqueue.tasks.drain": JOB_QUEUE}
+# Tasks that look for their work themselves: of each, so many wait in the queue at most.
+TASK_BOUNDS = {"jobqueue.tasks.drain": 16}
 # Used in gunicorn.conf.py, which cannot tell `manage.py up` about a mistake.
 WEB_WORKERS = env.number("WEB_WORKERS", 2, 1, 64)
 WEB_THREADS = env.number("WEB_THREADS", 8 if ON_POSTGRES else 4, 1, 64)
 WEB_KEEPALIVE = env.number("WEB_KEEPALIVE", 75, 2, 3600)
+# What a client may take, in time, connections and room: gs2admin.processes.web has the mechanism.
+WEB_HEAD_S = env.number("WEB_HEAD_S", 10, 1, 300)
+WEB_STALL_S = env.number("WEB_STALL_S", 15, 1, 600)
+WEB_MIN_KB_S = env.number("WEB_MIN_KB_S", 8, 1, 1_000_000)
+WEB_CONNECTIONS_PER_ADDRESS = env.number("WEB_CONNECTIONS_PER_ADDRESS", 1000, 1, 10_000)
+WEB_SPOOL_MB = env.number("WEB_SPOOL_MB", 1024, 16, 1_000_000)
+# Answered by threads of their own, so many for each; and the error bodies of requests that never reach Django.
+WEB_PROBES, WEB_PROBE_THREADS = ("/healthz", "/readyz"), 2
+WEB_REFUSALS = "gs2admin.wire.early.form"
 # A worker renews its lease long before this many seconds; after them another may take its rollout over.
 LEASE_S = env.number("GS2ADMIN_LEASE_S", 20, 2, 600)
 # After so many seconds without a heartbeat through the queue, or without a beat of a busy worker, it is replaced;
@@ -137,8 +181,12 @@ SCRIPT_OUTPUT_BYTES = env.number("GS2ADMIN_SCRIPT_OUTPUT_BYTES", 1_000_000, 0, 1
 # A script's call may start a script, whose call may start another, so deep.
 SCRIPT_DEPTH = env.number("GS2ADMIN_SCRIPT_DEPTH", 5, 1, 20)
 SCRIPT_CALLS = env.number("GS2ADMIN_SCRIPT_CALLS", 100, 0, 100_000)
-# Runner processes per web or worker process, started when needed.
+# Runner processes per web or worker process, started when needed. In a web process no more than half of its threads may run
+# scripts, and who comes then waits for 2 s at most: pages and calls are answered meanwhile.
 SCRIPT_RUNNERS = env.number("GS2ADMIN_SCRIPT_RUNNERS", 4, 1, 64)
+SCRIPT_RUNNER_WAIT_S = 10
+if PROCESS == "web":
+    SCRIPT_RUNNERS, SCRIPT_RUNNER_WAIT_S = min(SCRIPT_RUNNERS, max(1, WEB_THREADS // 2)), 2
 # The longest script, each of its characters escaped, is a little less; a method's own limit may be lower.
 GS2_MAX_BODY = env.number("GS2ADMIN_MAX_BODY", 32 * 1024 * 1024, 1024, 1024**3)
 # SourceDeploy's answers: flat as its documents show them, or inside `result` as its service sends them.
@@ -148,12 +196,23 @@ OUTPUT_KEEP_DAYS = env.number("GS2ADMIN_OUTPUT_DAYS", 30, 1, 3650)
 JOB_LEASE_S = env.number("GS2ADMIN_JOB_LEASE_S", 30, 2, 600)
 JOB_RESULT_KEEP_DAYS = env.number("GS2ADMIN_JOB_RESULT_DAYS", 30, 1, 3650)
 JOB_GIVEN_UP_KEEP_DAYS = env.number("GS2ADMIN_JOB_GIVEN_UP_DAYS", 30, 1, 3650)
+# How many jobs may stand before one, each made by the one before; a later one ends with an attempt that says so.
+JOB_GENERATIONS = env.number("GS2ADMIN_JOB_GENERATIONS", 20, 0, 10_000)
+# Jobs that may wait in one namespace; a push beyond them is refused.
+JOB_WAITING = env.number("GS2ADMIN_JOB_WAITING", 1_000_000, 10, 1_000_000_000)
+# How many of each there may be; beyond them one more is refused.
+MAX_NAMESPACES = env.number("GS2ADMIN_MAX_NAMESPACES", 1_000, 1, 1_000_000)
+MAX_SCRIPTS = env.number("GS2ADMIN_MAX_SCRIPTS", 10_000, 1, 10_000_000)
+MAX_CREDENTIALS = env.number("GS2ADMIN_MAX_CREDENTIALS", 1_000, 1, 1_000_000)
+MAX_USER_DATA_RUNS = env.number("GS2ADMIN_MAX_USER_DATA_RUNS", 500, 1, 1_000_000)
 # Days for which the history of a mutex is kept; idle mutexes are removed after as long.
 LOCK_HISTORY_DAYS = env.number("GS2ADMIN_LOCK_HISTORY_DAYS", 30, 1, 3650)
 # Dumps of players' data and uploads for imports are kept for so long; their links end earlier.
 USER_DATA_KEEP_DAYS = env.number("GS2ADMIN_USER_DATA_DAYS", 7, 1, 365)
 USER_DATA_LINK_S = env.number("GS2ADMIN_USER_DATA_LINK_S", 3600, 60, 604_800)
 USER_DATA_MAX_UPLOAD = env.number("GS2ADMIN_USER_DATA_UPLOAD_MB", 256, 1, 4096) * 1024 * 1024
+# Where bodies may be larger than GS2_MAX_BODY, with what a form puts around a file.
+WEB_LARGE_BODIES = {"/user-data/": USER_DATA_MAX_UPLOAD + 64 * 1024}
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 
@@ -184,6 +243,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "gs2admin.logs.RequestLogMiddleware",
     "gs2admin.dashboard.answers.AnswersMiddleware",
+    "gs2admin.caller.CallerMiddleware",
     "gs2admin.health.HealthMiddleware",
     "gs2admin.wire.middleware.EntryMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -231,6 +291,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "login"
+SESSION_ENGINE = "gs2admin.identity.sessions"
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = False
@@ -240,9 +301,10 @@ CSRF_FAILURE_VIEW = "gs2admin.dashboard.errors.csrf_failure"
 HTTPS = env.flag("HTTPS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 # Who is told by /readyz what is missing; everybody else learns only whether the server is ready.
-READYZ_DETAILS = env.networks("GS2ADMIN_READYZ_DETAILS", "127.0.0.0/8,::1")
+READYZ_DETAILS = env.networks("GS2ADMIN_READYZ_DETAILS", ("127.0.0.0/8", "::1"))
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+# The proxies whose word counts on who calls, and by https or not (gs2admin/caller.py).
+TRUSTED_PROXIES = env.networks("FORWARDED_ALLOW_IPS", ("127.0.0.1", "::1"))
 SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", 31_536_000 if HTTPS else 0, 0, 63_072_000)
 # Both speak for hosts that are not ours, and a browser does not forget them for as long: only when asked for.
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.flag("HSTS_INCLUDE_SUBDOMAINS", False)
@@ -273,6 +335,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
     "user_data": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": DATA_DIR / "user_data"}},
 }
+FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
 LANGUAGE_CODE = "en"
 USE_I18N = False
 USE_TZ = True

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import groupby
 
 from django.conf import settings
@@ -15,6 +15,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Now
 
 from gs2admin import engine
+from gs2admin.db import clock
 from gs2admin.namespaces.status import NamespaceStatus
 from gs2admin.spans import span_of
 from locks import sql, stats
@@ -146,7 +147,7 @@ def note_held() -> int:
     """Count the mutexes that are held per namespace, and store the most of each minute for the chart. Returns 0."""
     rows = Mutex.objects.filter(counter__gt=0, until_ms__gt=now_ms()).order_by()
     held = rows.values_list("namespace_id").annotate(Count("id"))
-    minute = datetime.now(UTC).replace(second=0, microsecond=0)
+    minute = clock.now().replace(second=0, microsecond=0)
     for namespace_id, number in held:
         row, _ = LockTally.objects.get_or_create(namespace_id=namespace_id, at=minute, span_s=60, shard=0)
         LockTally.objects.filter(pk=row.pk, held__lt=number).update(held=number)
@@ -156,7 +157,7 @@ def note_held() -> int:
 @engine.cleaner(every_s=600)
 def roll_up() -> int:
     """Merge minutes that are hours old into spans of ten minutes, and delete what no chart shows. Returns how many rows went."""
-    now = datetime.now(UTC)
+    now = clock.now()
     removed = LockBatch.objects.filter(at__lt=now - stats.KEEP).delete()[0]
     while ids := list(LockTally.objects.filter(at__lt=now - stats.KEEP).order_by("at").values_list("pk", flat=True)[:TALLIES]):
         removed += LockTally.objects.filter(pk__in=ids).delete()[0]

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import connection
 from django.db.models import Q, QuerySet, Sum
 from django.db.models.functions import Left
 
+from gs2admin.db import clock
 from gs2admin.db.batched import rows_per
 from gs2admin.identity.models import Project
 from gs2admin.text import starts_with
@@ -206,7 +207,7 @@ def counters(ids: Sequence[int]) -> dict[int, Counters]:
         )
         now = {pk: (count, oldest) for pk, count, oldest in cursor.fetchall()}
     lately: dict[int, list[int]] = {}
-    since = datetime.now(UTC).replace(second=0, microsecond=0) - HOUR
+    since = clock.now().replace(second=0, microsecond=0) - HOUR
     rows = LockTally.objects.filter(namespace_id__in=ids, at__gt=since, span_s=60)
     for pk, *counts, most in rows.values_list("namespace_id", "acquired", "denied", "expired", "held"):
         row = lately.setdefault(pk, [0, 0, 0, 0])

@@ -22,6 +22,8 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Max, Sum
 
+from gs2admin.db import clock
+from gs2admin.processes.threads import kept
 from locks import countfile, sql
 from locks.countfile import CountFile, Event
 from locks.models import LockBatch, LockTally
@@ -106,7 +108,7 @@ class Counts:
 
     def add(self, namespace_id: int, what: str, mutex_id: int = 0, wait_ms: int = 0) -> None:
         """Count one event. what: one of FIELDS. mutex_id, wait_ms: of a refusal, its mutex and the wait that the caller got."""
-        event = Event(namespace_id, int(time.time()) // 60 * 60, mutex_id, FIELDS.index(what))
+        event = Event(namespace_id, int(clock.about()) // 60 * 60, mutex_id, FIELDS.index(what))
         with self._lock:
             self._to_file(event)
             self._batch.add(event)
@@ -138,8 +140,7 @@ class Counts:
         elif self._thread is None:
             with self._lock:
                 if self._thread is None:
-                    self._thread = threading.Thread(target=self._write_for_ever, name="lock-counts", daemon=True)
-                    self._thread.start()
+                    self._thread = kept("lock-counts", self._write_for_ever)
                     atexit.register(self._write_at_last)
 
     def _write_for_ever(self) -> None:
@@ -229,7 +230,7 @@ def expired(namespace_id: int) -> None:
 
 def note_expired(namespace_id: int) -> None:
     """`expired` for the chore: written at once, in the caller's transaction."""
-    minute = datetime.now(UTC).replace(second=0, microsecond=0)
+    minute = clock.now().replace(second=0, microsecond=0)
     sql.count(_rows(Counter({(namespace_id, minute, "expired"): 1})))
 
 

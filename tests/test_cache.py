@@ -54,6 +54,16 @@ def test_a_value_may_have_a_time_of_its_own(clock):
     assert cache.get("long") == 1
 
 
+def test_all_values_whose_time_lasts_are_listed_the_oldest_first(clock):
+    cache = Cache(ttl_s=2, entries=10, max_bytes=MANY)
+    for key, ttl_s in (("a", 1), ("b", 3), ("c", None)):
+        cache.put(key, key.upper(), ttl_s=ttl_s)
+    assert cache.items() == [("a", "A"), ("b", "B"), ("c", "C")]
+    cache.put("b", "again")
+    clock.now += 1
+    assert cache.items() == [("c", "C"), ("b", "again")]
+
+
 def test_what_is_kept_for_ever_has_no_end(clock):
     cache = Cache(ttl_s=FOR_EVER, entries=2, max_bytes=MANY)
     cache.put("a", 1)

@@ -22,6 +22,7 @@ BAD = {
     "GS2ADMIN_HTTP_ALLOW": "no spaces please",
     "GS2ADMIN_STORAGES": "builds=ftp://example.com",
     "SECRET_KEY": "short",
+    "FORWARDED_ALLOW_IPS": "*",
     "CSRF_TRUSTED_ORIGINS": "example.com",
     "LOG_LEVEL": "LOUD",
 }

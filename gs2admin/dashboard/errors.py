@@ -5,10 +5,12 @@ The templates are rendered without context processors, so that a page can be sho
 from __future__ import annotations
 
 import logging
+import sys
 
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 
+from gs2admin import outage
 from gs2admin.dashboard.context import theme_of
 from gs2admin.errors import (
     Conflict,
@@ -38,8 +40,9 @@ TITLES = {
 
 
 def error_page(request: HttpRequest, status: int, sentence: str, *, title: str = "") -> HttpResponse:
-    """An error as a page for people; a fragment's request gets the sentence alone."""
-    if request.htmx:
+    """An error as a page for people; a fragment's request gets the sentence alone, and so does a program's that sends a file."""
+    # Read from the request itself: what is answered before the pages' middleware has no request.htmx.
+    if request.headers.get("HX-Request") == "true" or request.method == "PUT":
         return HttpResponse(sentence, status=status, content_type="text/plain; charset=utf-8")
     request_id = str(getattr(request, "request_id", "") or "") if status >= 500 else ""
     context = {
@@ -61,7 +64,10 @@ def error_page(request: HttpRequest, status: int, sentence: str, *, title: str =
 def domain_error_page(request: HttpRequest, error: DomainError) -> HttpResponse:
     """A refusal of the domain as a page with the status that browsers know."""
     status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 400)
-    return error_page(request, status, error.sentence)
+    page = error_page(request, status, error.sentence)
+    if "retry_after_s" in error.extra:
+        page.headers["Retry-After"] = str(error.extra["retry_after_s"])
+    return page
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -81,9 +87,21 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     )
 
 
+def outage_page(request: HttpRequest, problem: BaseException | None) -> HttpResponse | None:
+    """503 with the reason when an exception tells of an outage, and None else. Asks no database."""
+    found = outage.seen(problem)
+    if found is None:
+        return None
+    page = error_page(request, 503, found.sentence)
+    page.headers["Retry-After"] = str(found.retry_after_s)
+    page.headers["Cache-Control"] = "no-store"
+    page._has_been_logged = True  # in a line of its own, without Django's traceback
+    return page
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
-    """handler500"""
-    return error_page(
+    """handler500: Django calls it while it handles the exception; what a middleware raises ends here."""
+    return outage_page(request, sys.exc_info()[1]) or error_page(
         request, 500,
         "The server could not finish this page. It has been written to the log; try again, and if it stays, give the "
         "administrator the number below.",

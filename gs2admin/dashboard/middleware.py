@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-from gs2admin.dashboard.errors import domain_error_page, error_page
+from gs2admin.dashboard.errors import domain_error_page, error_page, outage_page
 from gs2admin.errors import DomainError
 
 
 class PageErrorsMiddleware:
-    """DomainError -> error page; a wrong method -> a page instead of an empty 405."""
+    """DomainError, and the errors of a database that is away -> error page; a wrong method -> a page instead of an empty 405."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -28,4 +28,4 @@ class PageErrorsMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, DomainError):
             return domain_error_page(request, exception)
-        return None
+        return outage_page(request, exception)

@@ -10,6 +10,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
 
+from gs2admin.caller import client_of
 from gs2admin.errors import NotFound
 from gs2admin.identity.actors import Actor, person
 from gs2admin.identity.models import Project
@@ -26,7 +27,7 @@ def actor_of(request: HttpRequest) -> Actor:
         actor = person(
             request.user,
             door="browser",
-            ip=request.META.get("REMOTE_ADDR", ""),
+            ip=client_of(request),
             request_id=str(getattr(request, "request_id", "") or ""),
         )
         request.actor = actor

@@ -7,11 +7,13 @@
     @engine.delivery_thread(due=…, at_once=8)   fn(row id, leaving): calls to other servers, in threads of the worker host
     @engine.on_worker_lost                fn(label) -> rows freed; a worker is known to be dead
     engine.beat("rollout 415")            a busy worker is alive; True: finish the step and hand over
+    engine.begin_long(), engine.end_long()   around work that takes long; one worker is kept free of it
     engine.worker_label()                 "host:cluster:pid", for leased_by
     engine.health()                       live clusters, workers, queue latency
 
 Rows are the truth; the queue only wakes a worker. A wake may be lost or doubled: the sweep repairs it.
 """
+from gs2admin.engine.inside import begin_long, end_long
 from gs2admin.engine.presence import beat, worker_label
 from gs2admin.engine.registry import cleaner, delivery_thread, on_worker_lost, sweeper, ticker
 from gs2admin.engine.waking import wake
@@ -25,5 +27,6 @@ def health():
 
 
 __all__ = [
-    "beat", "cleaner", "delivery_thread", "health", "on_worker_lost", "sweeper", "ticker", "wake", "worker_label",
+    "beat", "begin_long", "cleaner", "delivery_thread", "end_long", "health", "on_worker_lost", "sweeper", "ticker", "wake",
+    "worker_label",
 ]

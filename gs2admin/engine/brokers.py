@@ -12,17 +12,23 @@ import time
 
 import redis
 from django import db
+from django.conf import settings
 from django.utils import timezone
 from django_q.brokers.orm import ORM
 from django_q.brokers.redis_broker import Redis
 from django_q.conf import Conf
 from django_q.models import OrmQ
 
+from gs2admin import outage
+from gs2admin.db import patience
+from gs2admin.db.redis_pool import Pool
 from gs2admin.engine import connections, inside
 
 log = logging.getLogger(__name__)
 AWAY_S = 0.5
 PRIVATE_EVERY_S = 0.1
+# How long one look into Redis waits for a task. s.
+TAKE_S = 1
 Taken = list[tuple[None, str | bytes]]
 
 
@@ -35,6 +41,8 @@ class _WakeBroker:
     """What both brokers share: when to take, and what to do when the store is away."""
 
     _away = False
+    # No task is taken while so many wait; 0: all are (settings.TASK_BOUNDS).
+    at_most = 0
 
     def dequeue(self) -> Taken | None:
         if inside.draining() or not inside.take_slot(Conf.POLL):
@@ -42,14 +50,16 @@ class _WakeBroker:
             return None
         taken: Taken | None = None
         try:
-            taken = self._take()
+            with patience.each(patience.LOOP_S):
+                taken = self._take()
             if self._away:
                 self._away = False
                 log.info("the queue can be reached again")
         except (db.Error, redis.RedisError, OSError) as problem:
             if not self._away:
                 self._away = True
-                log.warning("the queue cannot be reached", extra={"problem": type(problem).__name__})
+                facts = {"problem": type(problem).__name__, "reason": outage.word(problem)}
+                log.warning("the queue cannot be reached", extra=facts)
             self._let_go()
             time.sleep(AWAY_S)
         finally:
@@ -89,17 +99,23 @@ class DatabaseBroker(_WakeBroker, ORM):
 
     _private_at = 0.0
 
-    def enqueue(self, task: str) -> int:
-        """Put a signed task into the queue; returns the row's id. Raises a database error."""
+    def enqueue(self, task: str) -> int | None:
+        """Put a signed task into the queue; returns the row's id, None where enough wait. Raises a database error."""
         # Stock asks for the connection by closing stale ones, in the middle of the caller's work: not needed. And the
         # ORM's way of inserting a row costs as much as all the rest of waking.
         link = db.connections[Conf.ORM]
         with link.cursor() as cursor:
+            values = [self.list_key, task, link.ops.adapt_datetimefield_value(timezone.now())]
+            if not self.at_most:
+                cursor.execute("INSERT INTO django_q_ormq (key, payload, lock) VALUES (%s, %s, %s) RETURNING id", values)
+                return cursor.fetchone()[0]
             cursor.execute(
-                "INSERT INTO django_q_ormq (key, payload, lock) VALUES (%s, %s, %s) RETURNING id",
-                [self.list_key, task, link.ops.adapt_datetimefield_value(timezone.now())],
+                "INSERT INTO django_q_ormq (key, payload, lock) SELECT %s, %s, %s WHERE (SELECT COUNT(*) FROM"
+                " (SELECT 1 FROM django_q_ormq WHERE key = %s LIMIT %s) waiting) < %s RETURNING id",
+                [*values, self.list_key, self.at_most, self.at_most],
             )
-            return cursor.fetchone()[0]
+            found = cursor.fetchone()
+            return found[0] if found else None
 
     def _take(self) -> Taken | None:
         connections.refresh()
@@ -129,6 +145,17 @@ class DatabaseBroker(_WakeBroker, ORM):
 class RedisBroker(_WakeBroker, Redis):
     """The queue in Redis: quicker, and written only after the commit."""
 
+    @staticmethod
+    def get_connection(list_key: str | None = None) -> redis.Redis:
+        # Longer than the longest wait that we ask of the server, in `_take`.
+        return redis.Redis(connection_pool=Pool.from_url(settings.REDIS_URL, socket_timeout=TAKE_S + settings.REDIS_WAIT_S))
+
+    def enqueue(self, task: str) -> int | None:
+        """As the database's. Raises a Redis error."""
+        if self.at_most and self.connection.llen(self.list_key) >= self.at_most:
+            return None
+        return super().enqueue(task)
+
     def reach(self) -> None:
         """Raise when Redis does not answer."""
         self.connection.ping()
@@ -137,5 +164,5 @@ class RedisBroker(_WakeBroker, Redis):
         keys = [self.list_key]
         if inside.cluster_id():
             keys.insert(0, f"django_q:{private_queue(inside.cluster_id())}:q")
-        found = self.connection.blpop(keys, timeout=1)
+        found = self.connection.blpop(keys, timeout=TAKE_S)
         return [(None, found[1])] if found else None

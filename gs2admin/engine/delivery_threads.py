@@ -8,6 +8,7 @@ from typing import Any
 
 from django import db
 
+from gs2admin.db import patience
 from gs2admin.engine import connections
 from gs2admin.engine.registry import DELIVERY_THREADS, DeliveryThread
 
@@ -36,7 +37,8 @@ def _start_due(name: str, delivery_thread: DeliveryThread, under_way: _Under_way
     free = delivery_thread.at_once - sum(key[0] == name for key in under_way)
     if free <= 0:
         return
-    due = _guarded(name, delivery_thread.due) or []
+    with patience.each(patience.LOOP_S):
+        due = _guarded(name, delivery_thread.due) or []
     for row_id in [pk for pk in due if (name, pk) not in under_way][:free]:
         work = [name, delivery_thread, row_id, ended]
         thread = threading.Thread(target=_deliver, args=work, name=f"delivery-{row_id}", daemon=True)

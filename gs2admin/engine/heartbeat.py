@@ -12,6 +12,8 @@ import redis
 from django import db
 from django.db.models.functions import Now
 
+from gs2admin import outage
+from gs2admin.db import patience
 from gs2admin.engine import connections, waking
 from gs2admin.engine.brokers import private_queue
 from gs2admin.engine.models import EngineCluster, EngineWorker
@@ -71,7 +73,8 @@ class DatabaseHeartbeat:
         while True:
             last = ended.is_set()
             self._wake.clear()
-            self._once()
+            with patience.each(patience.LOOP_S):
+                self._once()
             if last:
                 db.connections.close_all()
                 return
@@ -96,7 +99,7 @@ class DatabaseHeartbeat:
         except (db.Error, redis.RedisError, OSError) as problem:
             if not self._away:
                 log.warning("database or queue is away; no cluster is replaced until it answers",
-                            extra={"problem": f"{type(problem).__name__}: {problem}"})
+                            extra={"problem": f"{type(problem).__name__}: {problem}", "reason": outage.word(problem)})
             self._away = True
 
     def _tidy(self) -> None:

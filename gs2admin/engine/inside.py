@@ -11,11 +11,11 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import wraps
 from typing import Any
 
 from gs2admin.processes.lifeline import ChildEnd
+from gs2admin.processes.proc import call_myself
 
 CLUSTER_VARIABLE = "GS2ADMIN_CLUSTER"
 # How long the processes of a cluster whose supervisor is gone get to hand over.
@@ -26,6 +26,7 @@ _lifeline = ChildEnd(None)
 _asked_to_stop = threading.Event()
 _main_pid = 0
 _slots: Any = None
+_long: Any = None
 _after_each_task: list[Callable[[], None]] = []
 
 
@@ -51,27 +52,34 @@ def give_slot() -> None:
         _slots.release()
 
 
+def begin_long() -> bool:
+    """Whether this worker may begin work that takes long: all workers of its cluster but one may, or the only one. If so, call
+    `end_long` after it."""
+    return _long is None or _long.acquire(block=False)
+
+
+def end_long() -> None:
+    """The work that took long is over. (That of a worker that dies is over with its cluster, which is replaced.)"""
+    if _long is not None:
+        _long.release()
+
+
 def after_each_task(call: Callable[[], None]) -> Callable[[], None]:
     """Decorator: a worker of a cluster calls it when a task has ended."""
     _after_each_task.append(call)
     return call
 
 
-def call_myself(name: str) -> None:
-    """Show in `ps` and to the supervisor what this process is (15 characters)."""
-    with suppress(OSError), open("/proc/self/comm", "w") as file:
-        file.write(name)
-
-
 def install(workers: int) -> None:
     """Prepare this process, which is about to become a cluster's main process."""
-    global _lifeline, _main_pid, _slots
+    global _lifeline, _main_pid, _slots, _long
     from django_q import cluster
     from django_q.signals import post_execute_in_worker, pre_execute
 
     _main_pid = os.getpid()
     _lifeline = ChildEnd.from_environment()
-    _slots = multiprocessing.get_context("fork").Semaphore(workers)
+    fork = multiprocessing.get_context("fork")
+    _slots, _long = fork.Semaphore(workers), fork.Semaphore(max(1, workers - 1))
     call_myself("qc-main")
     _lifeline.on_cut(_end_cluster)
 

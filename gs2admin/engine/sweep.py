@@ -6,11 +6,14 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
 from django import db
 from django.db.models.functions import Now
 
+from gs2admin import outage
+from gs2admin.db import patience
 from gs2admin.engine import connections
 from gs2admin.engine.models import EngineChore
 from gs2admin.engine.registry import CLEANERS, SWEEPERS, TICKERS, Cleaner
@@ -73,11 +76,12 @@ def _claim(cleaner: Cleaner) -> bool:
 def _guarded(kind: str, name: str, run: Callable[[], int]) -> int:
     began = time.monotonic()
     try:
-        connections.refresh()
-        rows = run() or 0
+        with nullcontext() if kind == "cleaner" else patience.each(patience.LOOP_S):
+            connections.refresh()
+            rows = run() or 0
     except db.OperationalError as problem:
         # Said once; the heartbeat says when it is back.
-        log.log(logging.DEBUG if name in _away else logging.WARNING, "%s: the database is away", kind,
+        log.log(logging.DEBUG if name in _away else logging.WARNING, "%s: the database is %s", kind, outage.word(problem),
                 extra={"name_of": name, "problem": str(problem)})
         _away.add(name)
         return 0

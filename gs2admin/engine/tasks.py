@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from django.contrib.sessions.models import Session
 from django.db.models.functions import Now
-from django.utils import timezone
 from django_q.models import OrmQ, Task
 
+from gs2admin.db import clock
 from gs2admin.engine import inside
 from gs2admin.engine.models import EngineCluster, EngineWorker
 from gs2admin.engine.registry import cleaner
@@ -37,7 +37,7 @@ def _remove(rows) -> int:
 @cleaner(every_s=3600)
 def clean_queue() -> int:
     """Results of failed tasks, and tasks that nobody took (left behind by a cluster or queue that is gone)."""
-    now = timezone.now()
+    now = clock.now()
     return _remove(Task.objects.filter(stopped__lt=now - KEEP_RESULTS)) + _remove(
         OrmQ.objects.filter(lock__lt=now - KEEP_WAKES)
     )
@@ -60,4 +60,4 @@ def clean_clusters() -> int:
 @cleaner(every_s=3600)
 def clean_sessions() -> int:
     """Browser sessions that have ended."""
-    return _remove(Session.objects.filter(expire_date__lt=timezone.now()))
+    return _remove(Session.objects.filter(expire_date__lt=clock.now()))

@@ -8,23 +8,25 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import secrets
-import time
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
-from django.utils import timezone
+from django.db import DatabaseError, transaction
 from django.utils.crypto import constant_time_compare
 
 from gs2admin.cache import Cache
-from gs2admin.errors import Unavailable
+from gs2admin.db import clock
 from gs2admin.identity import throttle
 from gs2admin.identity.models import AccessToken, Credential, Project
-from gs2admin.identity.sealed import secret_hash
+from gs2admin.identity.sealed import keys, secret_hash, secret_sha256
 from gs2admin.text import storable
+
+log = logging.getLogger(__name__)
 
 PROJECT_TOKEN_S = 3600
 ACCESS_TOKEN_S = 3600
@@ -54,14 +56,14 @@ class Offset:
 
 def issue_project_token(credential: Credential) -> str:
     """A token that lets the holder act as this credential for PROJECT_TOKEN_S seconds."""
-    expires = int(time.time()) + PROJECT_TOKEN_S
+    expires = int(clock.seconds()) + PROJECT_TOKEN_S
     return _sign("project-token", f"{credential.project_id}:{expires}:{credential.client_id}")
 
 
 def credential_of(token: str) -> Credential:
     """The live credential (with its project) that a project token stands for. Raises BadToken."""
     project_id, expires, client_id = _unsign("project-token", token, 3)
-    if time.time() >= int(expires):
+    if clock.seconds() >= int(expires):
         raise BadToken("expired")
     credential = find_credential(client_id)
     if credential is None or credential.revoked_at or credential.project_id != int(project_id):
@@ -98,22 +100,32 @@ def forget_all() -> None:
 def check_secret(client_id: str, client_secret: str, *, ip: str) -> Credential:
     """The live credential with this id and secret.
 
-    An unknown id, a revoked one and a wrong secret take the same path and give the same answer. Raises BadToken,
-    and Unavailable after too many failures from this address in a minute.
+    An unknown id, a revoked one and a wrong secret take the same path and give the same answer. A right secret is never
+    slowed: it has 256 random bits, so that nobody guesses it, and to compare it costs less than to count. Raises BadToken, and
+    Unavailable after too many wrong ones.
     """
-    if throttle.exhausted(client_id, ip):
-        raise Unavailable(
-            "Too many wrong secrets for this client id from this address; wait a minute.",
-            component="projectToken",
-            message="identifier.projectToken.login.error.tooMany",
-        )
     credential = find_credential(client_id)
     live = credential is not None and credential.revoked_at is None
-    stored = credential.secret_hash if live else "0" * 64
-    if constant_time_compare(secret_hash(client_secret), stored) and live:
+    if _is_secret_of(credential if live else None, client_secret):
         return credential
-    throttle.note_failure(client_id, ip)
+    throttle.begin("program", client_id, ip, by_name=False)
     raise BadToken("secret")
+
+
+def _is_secret_of(credential: Credential | None, secret: str) -> bool:
+    """Compare; what the release before made gets its plain hash at the first right one."""
+    plain = secret_sha256(secret)
+    if credential is None or credential.secret_sha256:
+        return constant_time_compare(plain, credential.secret_sha256 if credential else "0" * 64) and credential is not None
+    if not any(constant_time_compare(secret_hash(secret, key), credential.secret_hash) for key in keys()):
+        return False
+    try:
+        with transaction.atomic():
+            Credential.objects.filter(pk=credential.pk, secret_sha256="").update(secret_sha256=plain)
+        credential.secret_sha256 = plain  # what this process remembers
+    except DatabaseError:  # a full disk keeps nobody out
+        log.warning("a credential's hash was not moved over", exc_info=True)
+    return True
 
 
 # ── Access tokens ───────────────────────────────────────────────────────────────────────────────────────────
@@ -122,7 +134,7 @@ def check_secret(client_id: str, client_secret: str, *, ip: str) -> Credential:
 def issue_access_token(*, project: Project, user_id: str, time_offset_s: int) -> tuple[str, int]:
     """A player's token (64 characters) and the time it ends, in Unix milliseconds."""
     token = secrets.token_urlsafe(48)
-    expires_at = timezone.now() + timedelta(seconds=ACCESS_TOKEN_S)
+    expires_at = clock.now() + timedelta(seconds=ACCESS_TOKEN_S)
     AccessToken.objects.create(
         token_hash=_digest(token),
         project=project,
@@ -138,14 +150,14 @@ def access_of(token: str, project: Project) -> AccessToken:
     row = AccessToken.objects.filter(token_hash=_digest(token), project=project).first()
     if row is None:
         raise BadToken("invalid")
-    if row.expires_at <= timezone.now():
+    if row.expires_at <= clock.now():
         raise BadToken("expired")
     return row
 
 
 def delete_expired_access_tokens(limit: int = 5000) -> int:
     """Remove rows that ended more than an hour ago (until then the answer to them is "expired"). Returns how many."""
-    old = AccessToken.objects.filter(expires_at__lt=timezone.now() - timedelta(hours=1))
+    old = AccessToken.objects.filter(expires_at__lt=clock.now() - timedelta(hours=1))
     keys = list(old.order_by("expires_at").values_list("pk", flat=True)[:limit])
     return AccessToken.objects.filter(pk__in=keys).delete()[0] if keys else 0
 
@@ -155,7 +167,7 @@ def delete_expired_access_tokens(limit: int = 5000) -> int:
 
 def issue_time_offset_token(*, project: Project, user_id: str, time_offset_s: int) -> tuple[str, int]:
     """A token (at most 1024 characters) that shifts this user's clock, and its end in Unix milliseconds."""
-    expires = int(time.time()) + ACCESS_TOKEN_S
+    expires = int(clock.seconds()) + ACCESS_TOKEN_S
     return _sign("time-offset", f"{project.pk}:{expires}:{time_offset_s}:{user_id}"), expires * 1000
 
 
@@ -164,7 +176,7 @@ def offset_of(token: str, project: Project) -> Offset:
     project_id, expires, offset, user_id = _unsign("time-offset", token, 4)
     if int(project_id) != project.pk:
         raise BadToken("invalid")
-    if time.time() >= int(expires):
+    if clock.seconds() >= int(expires):
         raise BadToken("expired")
     return Offset(user_id, int(offset))
 
@@ -173,9 +185,9 @@ def offset_of(token: str, project: Project) -> Offset:
 
 
 @lru_cache(maxsize=16)
-def _signer(purpose: str, key: str) -> Signer:
+def _signer(purpose: str, key: str, *fallbacks: str) -> Signer:
     # The salt separates the keys: a token of one purpose never passes for another's.
-    return Signer(key=key, sep=".", salt=f"gs2admin.identity.{purpose}", fallback_keys=[])
+    return Signer(key=key, sep=".", salt=f"gs2admin.identity.{purpose}", fallback_keys=fallbacks)
 
 
 def _sign(purpose: str, text: str) -> str:
@@ -184,14 +196,14 @@ def _sign(purpose: str, text: str) -> str:
 
 
 def _unsign(purpose: str, token: str, parts: int) -> tuple[str, ...]:
-    return _verified(purpose, token, parts, settings.SECRET_KEY)
+    return _verified(purpose, token, parts, *keys())
 
 
 # A client shows the same token with each of its calls; one that is not ours is not cached.
 @lru_cache(maxsize=4096)
-def _verified(purpose: str, token: str, parts: int, key: str) -> tuple[str, ...]:
+def _verified(purpose: str, token: str, parts: int, *keys: str) -> tuple[str, ...]:
     try:
-        body = _signer(purpose, key).unsign(token)
+        body = _signer(purpose, *keys).unsign(token)
         return tuple(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)).decode().split(":", parts - 1))
     except (BadSignature, ValueError):
         raise BadToken("invalid") from None

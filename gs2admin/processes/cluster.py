@@ -110,6 +110,12 @@ class Cluster:
             busy=self._busy, beats=self.beats,
         )
 
+    def kill_part(self, name: str) -> None:
+        """Kill one part, named as `facts` names it; `refresh` then finds it dead."""
+        for part, role in self.parts.items():
+            if f"{role} {part.pid}" == name and part not in self.dead:
+                proc.kill(part)
+
     def drain(self) -> None:
         """Take no new work; busy workers hand over. Nobody is signalled."""
         if self.draining_since is None:

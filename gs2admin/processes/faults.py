@@ -64,9 +64,8 @@ def fault(facts: Facts, late_s: float) -> str:
         return f"its main process ended with code {facts.exit_code}"
     if facts.lost:
         return "died: " + ", ".join(facts.lost)
-    for part, since in facts.frozen.items():
-        if since > late_s:
-            return f"frozen: {part}"
+    for part in stopped(facts, late_s):
+        return f"frozen: {part}"
     if not facts.complete:
         return "it did not start" if facts.now - facts.started > START_S else ""
     if blind(facts, late_s) or facts.now - facts.fair_since <= late_s:
@@ -78,6 +77,11 @@ def fault(facts: Facts, late_s: float) -> str:
     if (age is None or age > late_s) and not all_busy(facts, late_s):
         return "no heartbeat" if age is None else f"no heartbeat for {age:.0f} s"
     return ""
+
+
+def stopped(facts: Facts, late_s: float) -> list[str]:
+    """The parts that /proc has shown as stopped for longer than late_s. No database is asked: it may be away because of them."""
+    return [part for part, since in facts.frozen.items() if since > late_s]
 
 
 def may_kill(facts: Facts, *, draining_for: float, late_s: float, drain_s: float) -> bool:

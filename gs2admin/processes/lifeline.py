@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import select
-import threading
 from collections.abc import Callable
+
+from gs2admin.processes.threads import kept
 
 VARIABLE = "GS2ADMIN_LIFELINE"
 
@@ -74,4 +75,4 @@ class ChildEnd:
                 pass
             act()
 
-        threading.Thread(target=watch, name="lifeline", daemon=True).start()
+        kept("lifeline", watch)

@@ -12,8 +12,8 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
+from gs2admin.processes import proc
 from gs2admin.processes.backoff import Backoff
 from gs2admin.processes.lifeline import VARIABLE, Lifeline
 
@@ -21,8 +21,12 @@ log = logging.getLogger(__name__)
 TICK_S = 0.1
 GRACE_S = 9.0
 AT_ONCE_S = 1.5
+# What the children of a program that was killed get to answer what they have begun; more than gunicorn's graceful_timeout.
+LEFT_S = 8.0
 # A process that ended after so many seconds did not end because it cannot start.
 HEALTHY_S = 10.0
+# How often it is looked at whether a process is stopped. s.
+LOOK_S = 0.5
 
 
 class Program:
@@ -36,7 +40,10 @@ class Program:
         self.backoff = Backoff(HEALTHY_S)
         self.popen: subprocess.Popen | None = None
         self.lifeline: Lifeline | None = None
-        self.started = self.start_at = 0.0
+        self.started = self.start_at = self._looked_at = 0.0
+        # Groups of earlier runs whose children are still ending: group id, and when they are killed.
+        self._left: dict[int, float] = {}
+        self._frozen_since: dict[proc.Process, float] = {}
 
     def start(self) -> None:
         """Start it now."""
@@ -52,17 +59,37 @@ class Program:
         self.started = time.monotonic()
 
     def watch(self) -> None:
-        """Start it again when it has ended, at once or after a while."""
+        """Start it again when it has ended, at once or after a while.
+
+        Children that it left behind end by SIGTERM beside the new start, since a web process of a killed gunicorn may have taken
+        a request that nobody else answers. They are killed after LEFT_S.
+        """
         now = time.monotonic()
+        self._end_left(now)
         if self.popen is None:
             if now >= self.start_at:
                 self.start()
         elif self.popen.poll() is not None:
             wait = self.backoff.failed(now - self.started)
             log.error("%s ended; it is started again", self.name, extra={"code": self.popen.returncode, "wait_s": wait})
-            # What it left behind in its group goes too; its clusters notice the cut.
-            self.kill()
+            # Its clusters notice the cut.
+            self.lifeline.cut()
+            if _signalled(self.popen.pid, signal.SIGTERM):
+                self._left[self.popen.pid] = now + LEFT_S
             self.popen, self.start_at = None, now + wait
+
+    def end_frozen(self, late_s: float) -> None:
+        """Kill it, or a child of it, when that was stopped (SIGSTOP) for late_s: it may hold a lock that others wait for."""
+        now = time.monotonic()
+        if not self.running() or now - self._looked_at < LOOK_S:
+            return
+        self._looked_at = now
+        looks = [seen for pid in [self.popen.pid, *proc.children(self.popen.pid)] if (seen := proc.look(pid))]
+        frozen = {seen.process: self._frozen_since.get(seen.process, now) for seen in looks if seen.state in proc.FROZEN}
+        self._frozen_since = frozen
+        for process in [process for process, since in frozen.items() if now - since > late_s]:
+            log.error("a frozen process of %s is killed", self.name, extra={"pid": process.pid})
+            proc.kill(process)
 
     def running(self) -> bool:
         """True until it has ended."""
@@ -74,20 +101,36 @@ class Program:
             self.popen.terminate()
 
     def kill(self) -> None:
-        """Kill its group, and let go of the lifeline."""
+        """Kill its group, and what earlier runs left; let go of the lifeline."""
+        self._end_left(float("inf"))
         if self.popen is None:
             return
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.popen.pid, signal.SIGKILL)
+        _signalled(self.popen.pid, signal.SIGKILL)
         self.popen.wait()
         self.lifeline.cut()
 
+    def _end_left(self, now: float) -> None:
+        """Forget groups in which nobody is left; kill those whose time is over at `now`."""
+        for group, until in list(self._left.items()):
+            if not _signalled(group, signal.SIGKILL if now >= until else 0) or now >= until:
+                del self._left[group]
+
+
+def _signalled(group: int, number: int) -> bool:
+    """Signal all processes of the group. False when there are none."""
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
 
 class Programs:
-    """Runs all programs until `stop` is called."""
+    """Runs all programs until `stop` is called. late_s: after so long a process of them that is stopped is killed."""
 
-    def __init__(self, programs: list[Program]) -> None:
+    def __init__(self, programs: list[Program], *, late_s: float) -> None:
         self.programs = programs
+        self.late_s = late_s
         self._stopping = threading.Event()
         self._at_once = False
 
@@ -102,6 +145,7 @@ class Programs:
             while not self._stopping.is_set():
                 for program in self.programs:
                     program.watch()
+                    program.end_frozen(self.late_s)
                 every_tick()
                 self._stopping.wait(TICK_S)
         finally:

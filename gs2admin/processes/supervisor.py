@@ -114,6 +114,10 @@ class Supervisor:
     def _wait_for(self, slot: Slot, cluster: Cluster) -> None:
         self._refresh(cluster)
         facts = cluster.facts()
+        for part in faults.stopped(facts, self.late_s):
+            # At once, whoever else of the cluster still works: it may hold a lock that they, and all others, wait for.
+            log.warning("a frozen part of a replaced cluster is killed", extra={"cluster": cluster.id.hex, "part": part})
+            cluster.kill_part(part)
         drained = time.monotonic() - cluster.draining_since
         if faults.may_kill(facts, draining_for=drained, late_s=self.late_s, drain_s=self.drain_s):
             self._kill(cluster)

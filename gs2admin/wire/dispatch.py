@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
-from gs2admin.errors import DomainError
+from gs2admin.db import fences
+from gs2admin.errors import Conflict, DomainError
 from gs2admin.identity import tokens
 from gs2admin.identity.actors import from_credential
 from gs2admin.identity.services.sign_ins import checked_secret
@@ -80,12 +81,27 @@ def dispatch(method: Method, call: Call, fields: dict[str, Any]) -> Answer:
                 transaction.set_rollback(True)
         elif call.duplication_avoider:
             answer = idempotency.once(method, call, request)
+        elif fences.active() and method.writes and not method.runs_scripts:
+            answer = _whole(method, call, request)
         else:
             answer = method.handler(call, request)
     except DomainError as error:
         denied = 403 if call.context.door == "api" else 401
         raise from_domain(error, service=method.words, component=method.component, denied=denied) from None
     return answer if isinstance(answer, Answer) else Answer(answer)
+
+
+def _whole(method: Method, call: Call, request: Any) -> Any:
+    """All that the handler writes, in one transaction, so that none of it stays when the caller's lease is lost."""
+    try:
+        with transaction.atomic():
+            return method.handler(call, request)
+    except IntegrityError:
+        # The handler's own checks met it in the middle; this is the commit, of a row whose owner was deleted meanwhile.
+        raise Conflict(
+            "What this call is about was deleted meanwhile.", component=method.component,
+            message=f"{method.words}.{method.component}.{method.component}.error.conflict",
+        ) from None  # fmt: skip
 
 
 def credential_of(context: CallContext) -> Credential:

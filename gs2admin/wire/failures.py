@@ -6,11 +6,14 @@ section 8), our own API gets one sentence.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gs2admin import errors
+from gs2admin import errors, outage
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,17 @@ def refuse(status: int, component: str, message: str, sentence: str = "", *, cod
     return Failure(status, Problem(component, message, code, sentence))
 
 
+def fault(service: str, problem: BaseException) -> Failure:
+    """What an exception that nobody expected is to a client: 503 when what we depend on is away, else 500; it is logged."""
+    found = outage.seen(problem)
+    if found is None:
+        log.error("a call failed", exc_info=problem)
+        return refuse(500, "server", f"{service}.server.server.error.failed", "Something went wrong here; it was logged.")
+    words = f"{service}.server.server"
+    away = Problem("server", f"{words}.error.unavailable", f"{words}.{found.kind}", found.sentence)
+    return Failure(503, away, headers={"Retry-After": str(found.retry_after_s)})
+
+
 _STATUS: tuple[tuple[type[errors.DomainError], int, str], ...] = (
     (errors.NotFound, 404, "notFound"),
     (errors.Conflict, 409, "conflict"),
@@ -71,10 +85,10 @@ def from_domain(error: errors.DomainError, *, service: str, component: str, deni
     component = error.component or component
     message = error.message or f"{service}.{component}.{component}.error.{kind}"
     problem = Problem(component, message, error.code or message, error.sentence)
-    return Failure(status, problem, headers=_when_to_try_again(error.extra))
+    return Failure(status, problem, headers=when_to_try_again(error.extra))
 
 
-def _when_to_try_again(facts: Mapping[str, Any]) -> dict[str, str]:
+def when_to_try_again(facts: Mapping[str, Any]) -> dict[str, str]:
     """The standard header has whole seconds; the other one, which some clients know, has the exact time."""
     if "retry_after_ms" not in facts:
         return {}

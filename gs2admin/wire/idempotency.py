@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from gs2admin import engine
+from gs2admin.db import clock, fences
 from gs2admin.errors import Conflict, DomainError, Unavailable
 from gs2admin.wire.failures import Failure
 
@@ -98,15 +98,18 @@ def _leased(method: Method, call: Call, request: BaseModel, key: str, fresh: dic
 
     def seal(answer: dict[str, Any]) -> None:
         nonlocal sealed
-        sealed = mine.update(answer=json.dumps(answer), lease_until=None) == 1
+        with transaction.atomic():
+            sealed = mine.update(answer=json.dumps(answer), lease_until=None) == 1
 
     try:
         answer = method.handler(replace(call, seal=seal), request)
     except (DomainError, Failure):
-        mine.delete()
+        with transaction.atomic():
+            mine.delete()
         raise
     except BaseException:
-        mine.update(lease_until=Now())
+        with fences.apart():  # it broke off, whoever holds what; the others need not wait
+            mine.update(lease_until=Now())
         raise
     if not sealed:
         seal(answer)
@@ -117,9 +120,10 @@ def _record(key: str, fresh: dict[str, Any]) -> tuple[DuplicateRecord, bool]:
     """Find or make the record; one that is over an hour old counts as none."""
     while True:
         record, made = _rows().get_or_create(key=key, defaults=fresh)
-        if made or record.created_at > timezone.now() - timedelta(seconds=KEPT_S):
+        if made or record.created_at > clock.now() - timedelta(seconds=KEPT_S):
             return record, made
-        _rows().filter(pk=key, created_at=record.created_at).delete()
+        with transaction.atomic():
+            _rows().filter(pk=key, created_at=record.created_at).delete()
 
 
 def _stored(method: Method, record: DuplicateRecord, fresh: dict[str, Any]) -> dict[str, Any] | None:

@@ -10,25 +10,26 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module
 from typing import Any
 from urllib.parse import quote
 
 from django.apps import apps
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.utils.module_loading import module_has_submodule
 from pydantic import BaseModel
 
+from gs2admin import outage
+from gs2admin.caller import client_of
 from gs2admin.errors import Conflict, DomainError, Invalid, NotFound, Quota, Unavailable
 from gs2admin.identity.actors import Actor, from_credential
 from gs2admin.identity.models import Credential, Project
 from gs2admin.text import storable
 from gs2admin.wire import bodies, location
-from gs2admin.wire.failures import Failure
+from gs2admin.wire.failures import Failure, when_to_try_again
 from gs2admin.wire.router import Router, compiled
 
 log = logging.getLogger(__name__)
@@ -38,21 +39,28 @@ MOST_DEEP = 100
 
 
 class Refused(Exception):
-    """A call is refused. status: HTTP; sentence: for people, shown to the client; denied: a right is missing."""
+    """A call is refused. status: HTTP; sentence: for people, shown to the client; denied: a right is missing.
 
-    def __init__(self, status: int, sentence: str, *, denied: bool = False) -> None:
+    headers: what the answer carries besides, such as when to try again.
+    """
+
+    def __init__(
+        self, status: int, sentence: str, *, denied: bool = False, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(sentence)
         self.status = status
         self.sentence = sentence
         self.denied = denied
+        self.headers = dict(headers or {})
 
 
 @dataclass(frozen=True)
 class Reply:
-    """body: None is an empty one."""
+    """body: None is an empty one. retry_after_s: when it is worth trying again; 0: not said."""
 
     body: dict[str, Any] | None
     status: int = 200
+    retry_after_s: int = 0
 
 
 @dataclass(frozen=True)
@@ -138,20 +146,27 @@ class Protocol:
 
     def serve(self, request: HttpRequest, path: str) -> HttpResponse:
         """Answer; never raises, never redirects, sets no cookies."""
+        headers: dict[str, str] = {}
         try:
             reply = self.dress(self._call(request, path), request)
         except Refused as refused:
-            reply = self.refusal(refused)
+            reply, headers = self.refusal(refused), refused.headers
         except Failure as failure:
             large = failure.problems[0].message.endswith(".tooLong")
             reply = self.refusal(Refused(413 if large else failure.status, failure.problems[0].sentence))
-        except (OperationalError, InterfaceError):
-            log.exception("the database did not answer")
-            reply = self.refusal(Refused(503, "The server is busy; try again."))
-        except Exception:  # the outermost frame: nothing of the fault may reach the client
-            log.exception("a call failed")
-            reply = self.refusal(Refused(500, "Something went wrong here; it was logged."))
-        return _response(reply)
+        except Exception as problem:  # noqa: BLE001  the outermost frame: nothing of the fault may reach the client
+            reply = self._fault(problem)
+        response = _response(reply)
+        for name, value in headers.items():
+            response[name] = value
+        return response
+
+    def _fault(self, problem: Exception) -> Reply:
+        found = outage.seen(problem)
+        if found is None:
+            log.error("a call failed", exc_info=problem)
+            return self.refusal(Refused(500, "Something went wrong here; it was logged."))
+        return replace(self.refusal(Refused(503, found.sentence)), retry_after_s=found.retry_after_s)
 
     def _call(self, request: HttpRequest, path: str) -> Reply:
         meta, verb = request.META, request.method or "GET"
@@ -162,7 +177,7 @@ class Protocol:
         request.wire_method = f"{words}.{route.name}"  # for the access log
         call = Request(
             actor=from_credential(
-                credential, door="api", ip=meta.get("REMOTE_ADDR", ""), request_id=getattr(request, "request_id", "")
+                credential, door="api", ip=client_of(request), request_id=getattr(request, "request_id", "")
             ),
             project=credential.project,
             pieces={name: self._piece(value, words) for name, value in found.items()},
@@ -219,7 +234,7 @@ def refused_by(error: DomainError, conflict: int) -> Refused:
             break
     else:
         return Refused(403, error.sentence, denied=True)
-    return Refused(status, error.sentence)
+    return Refused(status, error.sentence, headers=when_to_try_again(error.extra))
 
 
 def _text_of(found: dict[str, Any], where: str) -> dict[str, Any]:
@@ -248,6 +263,8 @@ def _response(reply: Reply) -> HttpResponse:
     response["Content-Length"] = str(len(content))
     response["Cache-Control"] = "no-store"
     response["X-Content-Type-Options"] = "nosniff"
+    if reply.retry_after_s:
+        response["Retry-After"] = str(reply.retry_after_s)
     return response
 
 

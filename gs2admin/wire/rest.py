@@ -5,24 +5,21 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import logging
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 
+from gs2admin.caller import client_of
 from gs2admin.errors import DomainError
 from gs2admin.identity.tokens import BadToken
 from gs2admin.wire import bodies, location
 from gs2admin.wire.call import CallContext
 from gs2admin.wire.dispatch import authenticate, credential_of, dispatch
-from gs2admin.wire.failures import Failure, refuse
+from gs2admin.wire.failures import Failure, fault, refuse
 from gs2admin.wire.location import Location
 from gs2admin.wire.table import API, Answer, table
-
-log = logging.getLogger(__name__)
 
 _GZIP_FROM = 2048
 # A program may remember an answer and its ETag itself; what stands between keeps nothing.
@@ -36,13 +33,9 @@ def serve(request: HttpRequest, where: Location) -> HttpResponse:
     try:
         answer = _call(request, where)
     except Failure as failure:
-        answer = _refusal(where, failure)
-    except (OperationalError, InterfaceError):
-        log.exception("the database did not answer")
-        answer = _refusal(where, _fault(where, 503, "unavailable", "The server is busy; try again."))
-    except Exception:  # the outermost frame: nothing of the fault may reach the client
-        log.exception("a call failed")
-        answer = _refusal(where, _fault(where, 500, "failed", "Something went wrong here; it was logged."))
+        answer = refusal(where.service, failure)
+    except Exception as problem:  # noqa: BLE001  the outermost frame: nothing of the fault may reach the client
+        answer = refusal(where.service, fault(where.service, problem))
     return _response(answer, meta)
 
 
@@ -75,7 +68,7 @@ def _context(request: HttpRequest, where: Location) -> CallContext:
     own_api = where.service == API
     return CallContext(
         door="api" if own_api else "gs2",
-        ip=meta.get("REMOTE_ADDR", ""),
+        ip=client_of(request),
         request_id=getattr(request, "request_id", ""),
         project_token=_token(credentials) if scheme.lower() == "bearer" else "",
         basic=_basic(credentials) if own_api and scheme.lower() == "basic" else None,
@@ -117,12 +110,9 @@ def _basic(credentials: str) -> tuple[str, str]:
     return client_id, secret
 
 
-def _fault(where: Location, status: int, kind: str, sentence: str) -> Failure:
-    return refuse(status, "server", f"{where.service}.server.server.error.{kind}", sentence)
-
-
-def _refusal(where: Location, failure: Failure) -> Answer:
-    if where.service == API:
+def refusal(service: str, failure: Failure) -> Answer:
+    """The error body of our own API or, for any other service, of GS2 clients."""
+    if service == API:
         return _own_refusal(failure)
     elements = [problem.as_element() for problem in failure.problems]
     return Answer({"message": json.dumps(elements)}, failure.status, failure.headers)

@@ -7,10 +7,10 @@ an hour, so a sheet must expire within that hour.
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import replace
 from typing import Any
 
+from gs2admin.db import clock
 from gs2admin.errors import Invalid
 from gs2admin.identity.models import Role
 from gs2admin.identity.rights import require
@@ -80,7 +80,7 @@ def _carry_out(call: Call, sheet: str, key_id: str, action: str, method: tuple[s
         raise _refuse(f"This method takes stamp sheets of the action {action} only.", "action")
     if order.get("tasks") or order.get("verifyTasks"):
         raise _refuse("This server cannot tell whether the tasks of a sheet were carried out; sign a sheet without.", "tasks")
-    transaction_id, expires_at, now = order.get("transactionId"), order.get("expiresAt"), time.time()
+    transaction_id, expires_at, now = order.get("transactionId"), order.get("expiresAt"), clock.seconds()
     if not isinstance(transaction_id, str) or not 1 <= len(transaction_id) <= MAX_ID:
         raise _refuse(f"A stamp sheet has a transactionId of 1 to {MAX_ID} characters.", "transactionId")
     if not isinstance(expires_at, int) or isinstance(expires_at, bool) or expires_at > (now + LONGEST_S) * 1000:
@@ -120,10 +120,10 @@ def delete(call: Call, request: TaskRequest) -> dict[str, Any]:
 
 
 def _method(service: str, component: str, function: str, path: str, request: type[Shape], result: Any, handler: Any,
-            summary: str, body_cap: int) -> Method:  # fmt: skip
+            summary: str, body_cap: int, **more: bool) -> Method:  # fmt: skip
     return Method(
         service=service, component=component, function=function, verb="POST", path=path, request=request, result=result,
-        handler=handler, summary=summary, writes=True, body_cap=body_cap,
+        handler=handler, summary=summary, writes=True, body_cap=body_cap, **more,
     )  # fmt: skip
 
 
@@ -133,5 +133,5 @@ METHODS = [
     _method("job-queue", "job", "deleteByStampTask", "/stamp/job/delete", TaskRequest, TaskResult, delete,
             "Take a job away by a signed task", 256 * 1024),
     _method("script", "script", "invokeByStampSheet", "/stamp/script/invoke", SheetRequest, InvokeResult, invoke,
-            "Run a stored script by a signed sheet", TEXT_BODY),
+            "Run a stored script by a signed sheet", TEXT_BODY, runs_scripts=True),
 ]  # fmt: skip

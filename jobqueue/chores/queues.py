@@ -11,13 +11,15 @@ from django.db.models.functions import Now
 
 from gs2admin import engine
 from gs2admin.namespaces.status import NamespaceStatus
+from jobqueue import sql
 from jobqueue.execution.drain import DRAIN, begin
 from jobqueue.models import Job, Namespace, Notification, Queue
 from jobqueue.states import JobState
 
 BATCH = 1_000
 WAITING = Job.objects.filter(queue_id=OuterRef("pk"), state=JobState.WAITING)
-LOST_S = 10
+LOST_S = 2
+AT_ONCE = 4
 
 
 def _wake(due: Callable[[], QuerySet]) -> int:
@@ -40,9 +42,16 @@ def wake_due_queues() -> int:
 
 @engine.sweeper
 def wake_lost_queues() -> int:
-    """Wake queues that are marked as draining and that no worker leased for LOST_S seconds. Returns how many."""
+    """Wake workers where a queue waits that no worker leased for LOST_S seconds. Returns for how many of them.
+
+    A worker looks itself which queues wait, so a few wakes do for any number of queues; under a flood they are not needed.
+    """
     lost = Q(woken_at=None) | Q(woken_at__lt=Now() - timedelta(seconds=LOST_S))
-    return _wake(lambda: Queue.objects.filter(lost, draining=True, next_at=None))
+    waiting = [one.queue_id for one in sql.ready()]
+    found = list(Queue.objects.filter(lost, pk__in=waiting).values_list("pk", flat=True)[:AT_ONCE])
+    for pk in found:
+        engine.wake(DRAIN, pk)
+    return len(found)
 
 
 @engine.sweeper

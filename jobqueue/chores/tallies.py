@@ -2,11 +2,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from django.db import transaction
 
 from gs2admin import engine
+from gs2admin.db import clock
 from gs2admin.errors import Conflict
 from gs2admin.lease import LeaseLost
 from gs2admin.spans import span_of
@@ -34,7 +35,7 @@ def roll_up() -> int:
 
 
 def _roll_up(lease: Lease) -> int:
-    now = datetime.now(UTC)
+    now = clock.now()
     removed = 0
     while ids := list(Tally.objects.filter(at__lt=now - KEEP).order_by("at").values_list("pk", flat=True)[:BATCH]):
         removed += Tally.objects.filter(pk__in=ids).delete()[0]

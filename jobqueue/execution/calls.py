@@ -9,11 +9,12 @@ from functools import cache
 
 from django.conf import settings
 
+from gs2admin import outage
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
 from gs2admin.wire.call import Call, CallContext
 from gs2admin.wire.dispatch import dispatch, within
-from gs2admin.wire.failures import Failure, Problem
+from gs2admin.wire.failures import Failure, Problem, fault
 from gs2admin.wire.table import Method, table
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,9 @@ def call(actor: Actor, project: Project, service: str, name: str, text: str) -> 
         return 200, json.dumps(_dispatch(method, context, actor, project, fields), ensure_ascii=False)
     except Failure as failure:
         return failure.status, _problems(failure)
-    except Exception:
+    except Exception as problem:
+        if outage.of(problem):
+            return 503, _problems(fault(method.words, problem))
         log.exception("a script's call failed", extra={"method": method.name})
         return 500, json.dumps([{"component": method.component, "message": "internal.error", "code": "internal.error"}])
     finally:

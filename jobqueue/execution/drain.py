@@ -1,4 +1,4 @@
-"""Runs a queue's jobs, first in first out, for a slice of time; then other queues get their turn."""
+"""Runs a queue's jobs, first in first out, for a slice of time; then other queues get their turn (turns.py)."""
 from __future__ import annotations
 
 import logging
@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from gs2admin import engine
 from gs2admin.lease import LeaseLost
 from jobqueue import notifications, sql
-from jobqueue.execution import attempt, namespaces
+from jobqueue.execution import generations, namespaces
 from jobqueue.execution.attempt import Ended
 from jobqueue.execution.lease import QueueLease
 from jobqueue.models import Job, Namespace, Queue
@@ -22,30 +22,38 @@ log = logging.getLogger(__name__)
 DRAIN = "jobqueue.tasks.drain"
 SLICE_S = 0.25
 AHEAD = 50
+# An attempt that takes longer than this keeps a worker from everybody else for too long; its namespace is slow for a minute.
+LONG_S = 0.7
 
 
-def drain(queue_id: int) -> None:
-    """Lease the queue and run its jobs for one slice. Wake it again when jobs are left, so that no player starves others."""
+def drain(queue_id: int) -> bool:
+    """Lease the queue and run its jobs for one slice; wake a worker when jobs are left. False: somebody else has the lease.
+
+    A paused namespace's queue is let go as it is: it stays ready, and has its turn when the namespace is resumed.
+    """
     lease = QueueLease.take(queue_id)
     if lease is None:
-        return
-    namespace, auto = namespaces.current(lease.namespace_id)
+        return False
+    namespace, auto, paused, untried = namespaces.current(lease.namespace_id)
     finished, wait_s = 0, 0.0
     try:
-        if auto:
+        if auto and not paused:
             turn = Slice(lease, namespace)
             finished, wait_s = turn.run()
             auto = not turn.switched_off
+            if untried and not turn.long:
+                sql.note_quick(lease.namespace_id)
     except LeaseLost:
         log.warning("a queue was taken over", extra={"queue_id": queue_id})
-        return
+        return True
     with transaction.atomic():
         left = lease.release(finished=finished, wait_s=wait_s, stop=not auto)
-        if left and not wait_s and auto:
+        if left and not wait_s and auto and not paused:
             engine.wake(DRAIN, queue_id)
     # Auto-run was turned on again before that was written: that update found the queue draining and did not wake it.
-    if left and not auto and namespaces.current(lease.namespace_id)[1]:
+    if left and not auto and namespaces.current(lease.namespace_id).auto:
         begin(queue_id)
+    return True
 
 
 def begin(queue_id: int) -> bool:
@@ -64,7 +72,8 @@ class Slice:
     def __init__(self, lease: QueueLease, namespace: Namespace) -> None:
         self.lease, self.namespace = lease, namespace
         self.finished = 0
-        self.switched_off = False
+        self.switched_off = self.long = False
+        self._began = 0.0
         self.notifies = notifications.wanted(namespace.run_notification)
         self._ahead: list[NextJob] = []
 
@@ -95,18 +104,33 @@ class Slice:
     def _first(self) -> NextJob | None:
         """Claim the first waiting job; checks auto-run too."""
         job = sql.claim_first(self.lease.queue_id, self.lease.fence)
-        if job is None and not namespaces.current(self.lease.namespace_id)[1]:
+        if job is None and not namespaces.current(self.lease.namespace_id).auto:
             self.switched_off = True
         return job
 
     def _attempt(self, job: NextJob) -> Ended:
-        return attempt.perform(
-            project=self.namespace.project,
-            user_id=self.lease.user_id,
-            script_id=job.script_id,
-            args=job.args,
-            tick=self.lease.tick,
-        )
+        self._began = time.monotonic()
+        with self.lease.effects():
+            ended = generations.perform(
+                job.generation,
+                project=self.namespace.project,
+                user_id=self.lease.user_id,
+                script_id=job.script_id,
+                args=job.args,
+                tick=self._tick,
+            )
+        self._look_at_clock()
+        return ended
+
+    def _tick(self) -> None:
+        self.lease.tick()
+        self._look_at_clock()
+
+    def _look_at_clock(self) -> None:
+        """Note a long attempt, once per turn, while it runs: the other workers shall know before they begin the same."""
+        if not self.long and time.monotonic() - self._began > LONG_S:
+            self.long = True
+            sql.note_slow(self.lease.namespace_id)
 
     def _settle(self, job: NextJob, ended: Ended, then: Next, more: bool) -> NextJob | None:
         """Write the result and claim the next job, in one transaction; returns that job."""

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import AbstractContextManager
 from datetime import timedelta
 
 from django.conf import settings
@@ -10,6 +11,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from gs2admin import engine
+from gs2admin.db import fences
 from gs2admin.lease import LeaseLost, Renewer
 from jobqueue import sql
 from jobqueue.execution.counters import recount
@@ -56,8 +58,13 @@ class QueueLease:
 
     def tick(self) -> None:
         """Renew the lease when that is due. Call it often, and before each call that a script makes. Raises LeaseLost."""
-        engine.beat("jobs")
-        self._renewer.tick()
+        with fences.apart():
+            engine.beat("jobs")
+            self._renewer.tick()
+
+    def effects(self) -> AbstractContextManager[None]:
+        """What is written in the block takes effect only while this lease counts; else LeaseLost is raised, and it is undone."""
+        return fences.on_behalf(lambda: sql.keep(self.queue_id, self.fence))
 
     def renew(self) -> None:
         """Renew the lease now, for JOB_LEASE_S seconds. Raises LeaseLost."""
@@ -76,7 +83,7 @@ class QueueLease:
         The queue's row is locked first and the jobs are read after that: a push either sees that nobody drains the queue, or
         its jobs are seen here. Without the lock both may miss each other, and the job waits for ever.
         """
-        with transaction.atomic(savepoint=False):
+        with fences.apart(), transaction.atomic(savepoint=False):
             if not sql.lock(self.queue_id, self.fence):
                 return False
             return sql.release(self.queue_id, self.fence, finished=finished, stop=stop, wait_s=wait_s)

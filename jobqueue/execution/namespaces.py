@@ -1,6 +1,8 @@
 """The namespace of a queue that is about to be drained: its row is cached for a moment, its switches are read each time."""
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from gs2admin.cache import Cache
 from gs2admin.namespaces.status import NamespaceStatus
 from jobqueue import sql
@@ -12,12 +14,25 @@ CACHE_S = 1.0
 _cached: Cache[tuple[int, int], Namespace] = Cache(ttl_s=CACHE_S, entries=1_000, max_bytes=2_000_000)
 
 
-def current(namespace_id: int) -> tuple[Namespace | None, bool]:
-    """(the namespace with its project, whether the server runs its jobs by itself now). (None, False) when it is gone."""
+class Current(NamedTuple):
+    """A namespace with its project (None: it is gone). auto: the server runs its jobs by itself. paused: nobody runs them now.
+
+    untried: none was ever run.
+    """
+
+    namespace: Namespace | None
+    auto: bool
+    paused: bool
+    untried: bool
+
+
+def current(namespace_id: int) -> Current:
+    """The namespace and its switches as they are now."""
     switches = sql.namespace_now(namespace_id)
     if switches is None:
-        return None, False
+        return Current(None, False, False, False)
     namespace = _cached.get_or_make(
         (namespace_id, switches.revision), lambda: Namespace.objects.select_related("project").filter(pk=namespace_id).first()
     )
-    return namespace, namespace is not None and switches.auto_run and switches.status == NamespaceStatus.ACTIVE
+    auto = namespace is not None and switches.auto_run and switches.status == NamespaceStatus.ACTIVE
+    return Current(namespace, auto, switches.paused, switches.untried)

@@ -5,10 +5,9 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from django.utils.text import Truncator
-
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project, Role
+from gs2admin.text import shortened
 from jobqueue.execution import calls
 from jobqueue.execution.scripts import Source
 
@@ -37,7 +36,7 @@ def run_source(
     from jobqueue.scripting.outcome import RunnerDied, RunnersBusy, failure
     from jobqueue.scripting.pool import runner  # late: only processes that run scripts start a runner
 
-    label = Truncator(found.label).chars(LABEL)
+    label = shortened(found.label, LABEL)
     actor = Actor("script", str(found.pk or ""), label, {project.pk: Role.SERVICE}, door="script", request_id=request_id)
     try:
         return runner().run(

@@ -15,7 +15,11 @@ from jobqueue.states import JobState
 
 
 class Namespace(models.Model):
-    """A namespace of queues. Settings of clients are stored whole and given back."""
+    """A namespace of queues. Settings of clients are stored whole and given back.
+
+    paused_at, paused_by: since when and by whom its jobs are held back; pushes are taken meanwhile. slow_until: while it is
+    later than now, or NULL because no job of it was ever run, its queues leave one job worker free (execution/turns.py).
+    """
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="job_namespaces")
     name = models.CharField(max_length=128, validators=[RegexValidator(NAME)])
@@ -30,6 +34,10 @@ class Namespace(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
     revision = models.BigIntegerField(default=1)
+    paused_at = models.DateTimeField(null=True)
+    # NULL where nobody did: a NOT NULL column makes the table anew on SQLite.
+    paused_by = models.CharField(max_length=150, null=True)
+    slow_until = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["name"]
@@ -79,6 +87,8 @@ class Queue(models.Model):
             models.Index(fields=["namespace", "head_at", "id"], condition=Q(head_tries__gt=0), name="queue_retrying"),
             models.Index(fields=["user_id"], name="queue_by_user"),
             models.Index(fields=["next_at", "woken_at"], condition=Q(draining=True), name="queue_draining"),
+            # Which namespaces have queues that wait for a worker, and which queue of each waits longest (sql/ready.py).
+            models.Index(fields=["namespace", "woken_at"], condition=Q(draining=True, next_at=None), name="queue_ready"),
         ]
 
     def __str__(self) -> str:
@@ -89,7 +99,8 @@ class Job(models.Model):
     """A script to run for a player. Rows stay after the job left the queue, for its results, until they are cleaned.
 
     try_count: attempts begun; it rises when an attempt is claimed, before any work. An attempt's end is written only while
-    state and try_count are still its own. args: JSON text, stored byte for byte.
+    state and try_count are still its own. args: JSON text, stored byte for byte. generation: of a job that a job made, how
+    many jobs stand before it, each made by the one before; NULL when no job made it.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -103,6 +114,8 @@ class Job(models.Model):
     state = models.CharField(max_length=8, choices=JobState.choices, default=JobState.WAITING)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
+    # NULL and not 0: a NOT NULL column makes the table of all jobs anew on SQLite.
+    generation = models.PositiveSmallIntegerField(null=True, blank=True)
     replay_of = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="replays", db_index=False
     )

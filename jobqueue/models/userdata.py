@@ -17,7 +17,8 @@ class UserDataRun(models.Model):
     token: names an import to clients. state: states.UserDataState has the transitions. lease_until, fence: the lease of the
     worker; attempts counts the leases. file: a dump's zip or an upload, in the storage `user_data`. swapped: an import's rows
     are in place, or a clean's are put away; the old rows are left to delete. done, total: progress in lines or rows.
-    log: what happened, for people. error: the sentence that ended it.
+    log: what happened, for people. said: the manifest of an uploaded file as JSON, when a worker has looked at it. error: the
+    sentence that ended it, or why an uploaded file is none of ours.
     """
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="user_data_runs")
@@ -32,6 +33,7 @@ class UserDataRun(models.Model):
     done = models.BigIntegerField(default=0)
     total = models.BigIntegerField(default=0)
     log = models.TextField(blank=True)
+    said = models.TextField(blank=True, default="", db_default="")
     error = models.TextField(blank=True)
     lease_until = models.DateTimeField(null=True)
     fence = models.BigIntegerField(default=0)

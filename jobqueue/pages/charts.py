@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from gs2admin.dashboard.charts import SPANS, Bar, Span, bars
+from gs2admin.db import clock
 from gs2admin.spans import span_of
 from jobqueue.models import Namespace
 from jobqueue.stats import ScriptCounts, by_script, by_time
+from jobqueue.words import FAILED, SUCCEEDED
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Chart:
 def chart(namespace: Namespace, key: str) -> Chart:
     """The attempts of a namespace in one of SPANS; two queries, each added up by the database."""
     span = SPANS.get(key) or SPANS["1h"]
-    now = datetime.now(UTC)
+    now = clock.now()
     first = span_of(now, span.seconds) - timedelta(seconds=span.seconds * (span.bars - 1))
     ok, bad = [0] * span.bars, [0] * span.bars
     for counts in by_time(namespace.pk, since=first):
@@ -61,7 +63,7 @@ def chart(namespace: Namespace, key: str) -> Chart:
             bad[place] += counts.failed
     peak = max(map(sum, zip(ok, bad, strict=True)))
     title = f"Attempts per {span.per}"
-    return Chart(span, title, bars(span, first, ok, bad, low_word="succeeded", high_word="failed"), peak,
+    return Chart(span, title, bars(span, first, ok, bad, low_word=SUCCEEDED.inside, high_word=FAILED.inside), peak,
                  _sentence(title, ok, bad, peak), sum(ok) + sum(bad), _failing(by_script(namespace.pk, since=first)),
                  list(zip(ok, bad, strict=True)))
 
@@ -70,7 +72,7 @@ def _sentence(title: str, ok: list[int], bad: list[int], peak: int) -> str:
     total, failed = sum(ok) + sum(bad), sum(bad)
     if not total:
         return f"{title}: none in this time."
-    return f"{title}: {total:,} in all, {failed:,} failed; at most {peak:,} in one bar."
+    return f"{title}: {total:,} in all, {failed:,} {FAILED.inside}; at most {peak:,} in one bar."
 
 
 def _failing(scripts: list[ScriptCounts]) -> list[ScriptRow]:

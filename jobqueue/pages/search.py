@@ -2,13 +2,15 @@
 from __future__ import annotations
 
 from django.urls import reverse
-from django.utils.text import Truncator
 
 from gs2admin.dashboard.player import Known, lister
 from gs2admin.dashboard.search import Hit, searcher
 from gs2admin.identity.models import Project
+from gs2admin.text import shortened
 from jobqueue.reads import everywhere
+from jobqueue.states import JobState
 from jobqueue.templatetags.jobs import script_name
+from jobqueue.words import JOB, retrying
 
 NAMED = 3
 
@@ -25,7 +27,7 @@ def _words(queues: list[everywhere.Work]) -> str:
     names = [each.namespace for each in sorted(queues, key=lambda each: (-each.waiting, each.namespace))]
     where = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
     many = f"{waiting:,} job{'' if waiting == 1 else 's'} waiting" if waiting else "no job waits"
-    return f"{many} in {where}" + (f", retrying after {tries} failed" if tries else "")
+    return f"{many} in {where}" + (f", {retrying(tries)}" if tries else "")
 
 
 @searcher("job")
@@ -33,8 +35,8 @@ def jobs(project: Project, text: str, limit: int) -> list[Hit]:
     """Jobs by name; the beginning will do from eight digits on."""
     return [
         Hit(str(job.name), reverse("queues-job", kwargs={"project": project.name, "job": job.name}),
-            f"{Truncator(script_name(job.script_id)).chars(100)} of {job.queue.user_id} in {job.queue.namespace.name}, "
-            f"{job.get_state_display().lower()}", str(job.name) == text.strip().lower())
+            f"{shortened(script_name(job.script_id), 100)} of {job.queue.user_id} in {job.queue.namespace.name}, "
+            f"{JOB[JobState(job.state)].inside}", str(job.name) == text.strip().lower())
         for job in everywhere.jobs_named(project, text, limit=limit)
     ]  # fmt: skip
 

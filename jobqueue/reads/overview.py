@@ -5,13 +5,14 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.db import connection
 from django.db.models import DateTimeField, IntegerField, Sum
 from django.db.models.expressions import RawSQL
 
 from gs2admin.cache import Cache
+from gs2admin.db import clock
 from jobqueue.models import Job, Namespace, Queue, Tally
 from jobqueue.states import JobState
 
@@ -56,7 +57,7 @@ class Counters:
         """Attempts per second over about the last minute."""
         if len(self.per_minute) < 2:
             return 0.0
-        gone = datetime.now(UTC).second
+        gone = clock.now().second
         now, before = sum(self.per_minute[-1]), sum(self.per_minute[-2])
         return (now + before * (60 - gone) / 60) / 60
 
@@ -70,7 +71,7 @@ def counters(
     work = _work(tuple(ids))
     busy = running_queues() if busy is None else busy
     running = Counter(Queue.objects.filter(pk__in=busy).values_list("namespace_id", flat=True)) if busy else Counter()
-    since = connection.ops.adapt_datetimefield_value(datetime.now(UTC) - HOUR)
+    since = connection.ops.adapt_datetimefield_value(clock.now() - HOUR)
     rows = Namespace.objects.filter(pk__in=ids).order_by().annotate(
         oldest=RawSQL(_OLDEST, (), output_field=DateTimeField()),
         retrying=RawSQL(_RETRYING, (MANY + 1,), output_field=IntegerField()),
@@ -118,13 +119,13 @@ def forget() -> None:
 
 def lately_given_up(ids: Sequence[int]) -> dict[int, int]:
     """Per namespace the jobs given up within the last hour and not replayed, counted up to MANY + 1."""
-    since = connection.ops.adapt_datetimefield_value(datetime.now(UTC) - HOUR)
+    since = connection.ops.adapt_datetimefield_value(clock.now() - HOUR)
     count = RawSQL(_FEW.format(what=f"{_GIVEN_UP} AND g.at >= %s"), (since, MANY + 1), output_field=IntegerField())
     return dict(Namespace.objects.filter(pk__in=ids).order_by().annotate(lately=count).values_list("pk", "lately"))
 
 
 def _per_minute(ids: Sequence[int]) -> dict[int, list[tuple[int, int]]]:
-    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    now = clock.now().replace(second=0, microsecond=0)
     first = now - timedelta(minutes=59)
     rows = (
         Tally.objects.filter(namespace_id__in=ids, at__gte=first, span_s=60)

@@ -11,6 +11,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast, Length, Substr
 
 from gs2admin.text import starts_with
+from jobqueue import words
 from jobqueue.models import GivenUp, Job, JobResult, Namespace, Queue
 from jobqueue.states import JobState
 
@@ -21,8 +22,8 @@ class Shown(models.TextChoices):
     """Which players a list shows; the values stand in addresses."""
 
     ANY = "", "Any"
-    RETRYING = "retrying", "Retrying"
-    RUNNING = "running", "Running"
+    RETRYING = "retrying", words.RETRYING.label
+    RUNNING = "running", words.JOB[JobState.RUNNING].label
 
 
 class Place(NamedTuple):

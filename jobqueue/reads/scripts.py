@@ -5,12 +5,13 @@ import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 
 from django.db.models import Count, QuerySet, Sum
 from django.db.models.functions import Length, Substr
 
+from gs2admin.db import clock
 from gs2admin.errors import NotFound
 from gs2admin.identity.models import Project
 from jobqueue.models import Script, ScriptNamespace, ScriptVersion, Tally
@@ -126,7 +127,7 @@ def uses(script: Script) -> list[Use]:
     """Per queue namespace and id that jobs name it by, what ran within a day."""
     labels = {name[:LABEL]: name for name in ids_of(script)}
     rows = (
-        Tally.objects.filter(namespace__project_id=script.namespace.project_id, at__gte=datetime.now(UTC) - DAY,
+        Tally.objects.filter(namespace__project_id=script.namespace.project_id, at__gte=clock.now() - DAY,
                              script__in=list(labels))
         .order_by().values_list("namespace__name", "script").annotate(Sum("ok"), Sum("failed"), Sum("given_up"))
     )  # fmt: skip

@@ -14,29 +14,27 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-NOBODY = 65534
 CHANNEL = 3
+# Beyond 128 KiB each read would map memory anew.
+PIECE = 64 * 1024
 # host's operations; sandbox.lua has the same numbers
 LATE, KNOWN, CALL_OUT, BODY, RELIMIT, UNLIMIT, LIBRARY = 1, 2, 3, 4, 5, 6, 7
 
 
-def harden(channel: socket.socket, memory_bytes: int, dies_with_thread: bool) -> None:
-    """Give up every right that running a script does not need. Raises OSError when a basic one cannot be given up."""
-    import ctypes
+def harden(channel: socket.socket, memory_bytes: int, dies_with_thread: bool, jail: object) -> str:
+    """Give up every right that running a script does not need. Returns what could not be given up here, as a sentence, or ''.
+
+    Raises OSError when a basic one cannot be given up.
+    """
     import select
     import threading
 
-    libc = ctypes.CDLL(None, use_errno=True)
-    if os.getuid() == 0:
-        os.setgroups([])
-        os.setresgid(NOBODY, NOBODY, NOBODY)
-        os.setresuid(NOBODY, NOBODY, NOBODY)
-    pr_set_pdeathsig, pr_set_dumpable, pr_set_no_new_privs = 1, 4, 38
-    for option, value in ((pr_set_no_new_privs, 1), (pr_set_dumpable, 0)):
-        if libc.prctl(option, value, 0, 0, 0):
-            raise OSError(ctypes.get_errno(), "prctl")
-    if dies_with_thread and libc.prctl(pr_set_pdeathsig, signal.SIGKILL, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl")
+    jail.die_first()
+    jail.leave_network()
+    jail.leave_user()
+    # Behind the change of the user, which takes it back.
+    if dies_with_thread:
+        jail.prctl(jail.PR_SET_PDEATHSIG, signal.SIGKILL)
 
     def watch() -> None:
         """End as soon as nobody holds the other end, whatever the script is doing (Lua runs without Python's lock)."""
@@ -47,25 +45,9 @@ def harden(channel: socket.socket, memory_bytes: int, dies_with_thread: bool) ->
 
     threading.stack_size(128 * 1024)
     threading.Thread(target=watch, daemon=True).start()
-    with open("/proc/self/statm") as statm:
-        mapped = int(statm.read().split()[0]) * resource.getpagesize()
     # Room for the script's memory and for the frames that carry its arguments and its result.
-    _lower(resource.RLIMIT_AS, mapped + memory_bytes + 128 * 1024 * 1024)
-    for limit, value in (
-        (resource.RLIMIT_NOFILE, CHANNEL + 1),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NPROC, 0),
-        (resource.RLIMIT_MEMLOCK, 0),
-    ):
-        _lower(limit, value)
-    os.umask(0o777)
-
-
-def _lower(limit: int, value: int) -> None:
-    hard = resource.getrlimit(limit)[1]
-    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(limit, (value, value))
+    jail.limit(memory_bytes + 128 * 1024 * 1024, CHANNEL + 1)
+    return jail.filter_calls(jail.RUNNER)
 
 
 def _read(name: str) -> bytes:
@@ -108,6 +90,13 @@ class Runner:
     # ── the only way out of Lua ─────────────────────────────────────────────────────────────────────────────
     def host(self, operation, *given):
         """Called by sandbox.lua alone. Gets and returns texts and numbers; never raises into Lua."""
+        try:
+            return self._host(operation, given)
+        except MemoryError:
+            # In the middle of a frame, perhaps: nothing more can be said but by the exit code.
+            os._exit(self.frames.NO_MEMORY)
+
+    def _host(self, operation, given):
         if operation == LATE:
             if time.thread_time() > self.cpu_end:
                 return 2
@@ -140,9 +129,9 @@ class Runner:
     def receive(self) -> bytes:
         """The next frame without its length. Ends the process when the other end is closed."""
         recv = self.channel.recv
-        data = self.rest or recv(262144)
+        data = self.rest or recv(PIECE)
         while len(data) < 4:
-            more = recv(262144)
+            more = recv(PIECE)
             if not more:
                 os._exit(0)
             data += more
@@ -161,11 +150,11 @@ class Runner:
         self.rest = b""
         return b"".join(parts)
 
-    def serve(self) -> None:
-        """Frame after frame, for ever."""
+    def serve(self, lacking: str) -> None:
+        """Frame after frame, for ever. lacking: what `harden` returned."""
         frames = self.frames
         self.prepare()
-        self.channel.sendall(frames.frame(frames.READY))
+        self.channel.sendall(frames.frame(frames.READY, lacking.encode()))
         while True:
             data = self.receive()
             kind = data[:1]
@@ -238,17 +227,20 @@ def main() -> None:
     channel.setblocking(True)
     sys.path.append(HERE)
     sys.path.append(sys.argv[2])
+    import gc
+
     import frames
+    import jail
     from lupa import lua54
 
     runner = Runner(channel, lua54, frames)
-    harden(channel, int(sys.argv[3]), sys.argv[4] == "1")
-    import gc
-
+    lacking = harden(channel, int(sys.argv[3]), sys.argv[4] == "1", jail)
     gc.collect()
     gc.disable()
     try:
-        runner.serve()
+        runner.serve(lacking)
+    except MemoryError:
+        os._exit(frames.NO_MEMORY)
     except (OSError, KeyboardInterrupt):
         os._exit(0)
 

@@ -23,6 +23,9 @@ ANSWER_HEAD = struct.Struct("<H")
 # then lines, transaction, result
 DONE_HEAD = struct.Struct("<HBQQQIIIII")
 
+# How a runner ends that has no memory left for an answer.
+NO_MEMORY = 12
+
 
 def frame(kind: bytes, *parts: bytes) -> bytes:
     """One frame, ready to send."""

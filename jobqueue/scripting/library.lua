@@ -2,11 +2,11 @@
 -- is needed, because reading it costs as much as a whole small script.
 -- Gets: run (the state of this script), host, the JSON functions. Returns: fill(env), stop(...), explain(...), error_list(...).
 local run, host, encode, decode, null, list_mark = ...
-local type, next, select, tostring, tonumber, error, rawget, rawequal = type, next, select, tostring, tonumber, error, rawget, rawequal
-local setmetatable = setmetatable
-local getinfo, clock = debug.getinfo, os.clock
+local type, next, select, tonumber, error, rawget, rawequal = type, next, select, tonumber, error, rawget, rawequal
+local setmetatable, plain, tostring = setmetatable, tostring, run.tostring
+local getinfo, getmeta, clock = debug.getinfo, debug.getmetatable, os.clock
 local find, sub, gsub, match, upper = string.find, string.sub, string.gsub, string.match, string.upper
-local concat, move = table.concat, table.move
+local concat, move, unpack = table.concat, table.move, table.unpack
 local ult, tointeger, mtype, draw_raw, reseed = math.ult, math.tointeger, math.type, math.random, math.randomseed
 local utf8len = utf8.len
 
@@ -31,6 +31,32 @@ local function stop(status, code, text, retry)
     if not run.line then where() end
   end
   error("stopped", 0)
+end
+
+-- Names of what has none
+local named, numbers = 0, setmetatable({}, { __mode = "k" })
+
+function run.name_of(value)
+  local meta = getmeta(value)
+  if meta and rawget(meta, "__tostring") ~= nil then return plain(value) end
+  local kind = meta and rawget(meta, "__name")
+  if not numbers[value] then
+    named = named + 1
+    numbers[value] = named
+  end
+  return (type(kind) == "string" and kind or type(value)) .. ": " .. numbers[value]
+end
+
+function run.format_named(text, ...)
+  local given, count, index, pointer = { ... }, select("#", ...), 0, false
+  gsub(text, "%%([-+ #0-9.]*)(.?)", function(flags, letter)
+    if letter == "%" and flags == "" then return end
+    index = index + 1
+    pointer = pointer or letter == "p"
+    if letter == "s" then given[index] = tostring(given[index]) end
+  end)
+  if pointer then error("string.format knows no %p: where something lies in memory is not told", 2) end
+  return run.format(text, unpack(given, 1, count))
 end
 
 -- print
@@ -247,13 +273,20 @@ local function error_list(code, text)
   return encode({ { component = "script", message = text, code = code or text } })
 end
 
+-- Lua's words for what is larger than any memory.
+local too_large = {
+  ["resulting string too large"] = true, ["string length overflow"] = true, ["buffer too large"] = true, ["table overflow"] = true,
+}
+
 local function explain(problem)
   if not run.line then where() end
   if type(problem) == "string" then
     local number, rest = match(problem, "^script:(%d+): (.*)$")
     if number then run.line, problem = tonumber(number), rest end
     -- Our own functions have no lines.
-    return (gsub(problem, "^%?:%-1: ", ""))
+    problem = gsub(problem, "^%?:%-1: ", "")
+    run.no_memory = too_large[problem]
+    return problem
   end
   if problem == nil then return "an error without a message" end
   return encode(problem) or "an error that is a " .. type(problem)

@@ -1,7 +1,9 @@
 """One runner process as its worker sees it: start it, talk to it, read its clock, kill it."""
 from __future__ import annotations
 
+import logging
 import os
+import re
 import signal
 import socket
 import struct
@@ -17,17 +19,40 @@ from jobqueue.scripting import frames, messages
 from jobqueue.scripting.messages import CallOut, Methods
 from jobqueue.scripting.outcome import Limits, Outcome, RunnerDied, failure
 
+CHILD = Path(__file__).resolve().parent / "child.py"
 TICK_S = 0.25
 # The runner ends a script itself and says where it was; only when it cannot is it killed, this much later.
 GRACE_S = 0.3
 START_S = 20
 # A Lua state is a thousand small pieces of memory; with room for them in glibc's cache, making one takes half the time.
 ENVIRONMENT = {"TZ": "UTC0", "LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "1", "GLIBC_TUNABLES": "glibc.malloc.tcache_count=2000"}
+# Beyond 128 KiB each read would map memory anew, which costs more than all else of a short answer; a long one is worth it.
+PIECE, LARGE = 64 * 1024, 1024 * 1024
 SOURCES_BYTES = 32 * 1024 * 1024
-TIMEOUT = "script.execution.timeout"
+TIMEOUT, MEMORY, FORBIDDEN = "script.execution.timeout", "script.execution.memory", "script.execution.forbidden"
 _TICK = struct.pack("ll", 0, int(TICK_S * 1_000_000))
 
 Call = Callable[[str, str, str], tuple[int, str]]
+
+
+log = logging.getLogger(__name__)
+_told: set[str] = set()
+
+
+def _tell_once(lacking: str) -> None:
+    """Warn of what a runner could not give up, once per process."""
+    if lacking and lacking not in _told:
+        _told.add(lacking)
+        log.warning("scripts run behind limits alone: %s", lacking)
+
+
+def oom_kills() -> int:
+    """How many processes this machine's kernel has killed because memory ran out, those of a container's limit too."""
+    try:
+        found = re.search(r"^oom_kill (\d+)$", Path("/proc/vmstat").read_text(), re.MULTILINE)
+    except OSError:
+        return 0
+    return int(found[1]) if found else 0
 
 
 class NotStarted(Exception):
@@ -48,11 +73,10 @@ class RunnerProcess:
         ours, theirs = socket.socketpair()
         with theirs:
             self.memory_mb = limits.memory_mb
-            here = Path(__file__).resolve().parent
             lupa = Path(find_spec("lupa").origin).resolve().parent.parent
             in_main = threading.current_thread() is threading.main_thread()
             self.process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-B", str(here / "child.py"), str(theirs.fileno()), str(lupa),
+                [sys.executable, "-I", "-S", "-B", str(CHILD), str(theirs.fileno()), str(lupa),
                  str(limits.memory_mb * 1024 * 1024), "1" if in_main else "0"],
                 env=ENVIRONMENT,
                 cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -65,6 +89,7 @@ class RunnerProcess:
         self.alive, self.ready, self.answered, self.scripts = True, False, False, 0
         self.slots: dict[str, int] = {}
         self.slot_bytes = 0
+        self.oom_kills = oom_kills()
         self.limits: Limits | None = None
         self.methods: Methods | None = None
 
@@ -109,7 +134,7 @@ class RunnerProcess:
         have = 0
         while True:
             try:
-                data = recv(262144)
+                data = recv(min(need - have, LARGE) if need - have > PIECE else PIECE)
             except BlockingIOError:
                 wait()
                 continue
@@ -133,11 +158,18 @@ class RunnerProcess:
 
     def _died(self, problem: OSError | None = None) -> None:
         code = self.kill()
+        if code == frames.NO_MEMORY:
+            raise _Killed(failure(500, MEMORY, "the script used up its memory"))
         # The kernel says so when what we sent was never read.
         if not self.answered and isinstance(problem, (BrokenPipeError, ConnectionResetError)):
             raise NotStarted from problem
         if code == -signal.SIGXCPU:
             raise _Killed(failure(504, TIMEOUT, "the script used up its CPU time"))
+        if code == -signal.SIGSYS:
+            log.error("a script reached for what its runner may not do; the runner was ended by the kernel")
+            raise _Killed(failure(500, FORBIDDEN, "the script reached for something outside its sandbox, and was ended"))
+        if code == -signal.SIGKILL and oom_kills() > self.oom_kills:
+            raise _Killed(failure(500, MEMORY, "the machine ran out of memory, and ended the script for it"))
         raise RunnerDied(f"the script runner ended in the middle of a script (exit code {code})") from problem
 
     def _send(self, data: bytes, wait: Callable[[], None]) -> None:
@@ -166,9 +198,11 @@ class RunnerProcess:
                 self.kill()
                 raise RunnerDied(f"the script runner did not start within {START_S} s")
 
-        if self._receive(wait, 1024)[:1] != frames.READY:
+        greeting = self._receive(wait, 1024)
+        if greeting[:1] != frames.READY:
             self.kill()
             raise RunnerDied("the script runner did not greet")
+        _tell_once(greeting[1:].decode())
         self.ready = True
 
     # ── scripts ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -4,6 +4,7 @@
 -- Returns: execute(...), which raises only when memory is used up outside of the script.
 local host, encode, decode, null, list_mark = ...
 local error, rawget, setmetatable, load, xpcall, collect, sethook = error, rawget, setmetatable, load, xpcall, collectgarbage, debug.sethook
+local type, select, find, format, plain = type, select, string.find, string.format, tostring
 local next, dump, gsub, utf8len, concat, rep, clock = next, string.dump, string.gsub, utf8.len, table.concat, string.rep, os.clock
 
 -- host's operations; child.py has the same numbers
@@ -41,6 +42,28 @@ string.rep = function(text, count, separator)
   return rep(text, count, separator)
 end
 getmetatable("").__metatable = "string"
+
+-- Lua would show where a table or a function lies in memory. Shown are numbers, in the order in which they were asked for.
+local shown = { string = true, number = true, boolean = true, ["nil"] = true }
+
+local function tostring(value)
+  if shown[type(value)] then return plain(value) end
+  library()
+  return run.name_of(value)
+end
+
+run.tostring, run.format = tostring, format
+
+string.format = function(text, ...)
+  local plainly = type(text) ~= "string" or not find(text, "%%[^%%%a]*p")
+  for index = 1, plainly and select("#", ...) or 0 do
+    if not shown[type((select(index, ...)))] then plainly = false break end
+  end
+  -- Through a field: Lua's messages find the function's name there.
+  if plainly then return run.format(text, ...) end
+  library()
+  return run.format_named(text, ...)
+end
 
 -- The first look at any other name brings them all. Only through such a name (_G) can a script see its environment.
 local env = setmetatable({ string = string, type = type, tostring = tostring, tonumber = tonumber, pairs = pairs, ipairs = ipairs }, {
@@ -107,7 +130,7 @@ return function(source, bytecode, keep, args, as_text, user_id, seed, skip, outp
     result = error_list(run.code, run.code and run.line and run.text .. ", at line " .. run.line or run.text)
   elseif not done then
     moves = false
-    if problem == "not enough memory" then
+    if problem == "not enough memory" or run.no_memory then
       -- What the script still holds goes first; then there must be room for the answer.
       for key in next, env do env[key] = nil end
       run.actions, bytecode, source, args = nil, nil, nil, nil
@@ -115,7 +138,7 @@ return function(source, bytecode, keep, args, as_text, user_id, seed, skip, outp
       host(UNLIMIT)
       refuse(500, "script.execution.memory", "the script used up its memory")
     else
-      refuse(500, "script.execution.error", (run.line and "line " .. run.line .. ": " or "") .. tostring(problem))
+      refuse(500, "script.execution.error", (run.line and "line " .. run.line .. ": " or "") .. plain(problem))
     end
   end
   local text = run.line_count > 0 and concat(run.lines, "\n", 1, run.line_count) or ""

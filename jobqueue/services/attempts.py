@@ -12,7 +12,7 @@ from gs2admin.identity.rights import require
 from gs2admin.lease import LeaseLost
 from gs2admin.namespaces.status import NamespaceStatus
 from jobqueue import notifications, sql
-from jobqueue.execution import attempt
+from jobqueue.execution import generations
 from jobqueue.execution.lease import QueueLease
 from jobqueue.models import Job, JobResult, Namespace, Queue
 from jobqueue.services.namespaces import QUEUES
@@ -40,7 +40,8 @@ def run_next(
     """Run the player's next job now and wait for it. Does nothing while auto-run is on: then the server runs the jobs.
 
     settled: called with the outcome inside the transaction that writes it, when a job was run.
-    Raises NotFound, Denied, Conflict with code jobQueue.execution.conflict while another run of that player goes on.
+    Raises NotFound, Denied, Conflict with code jobQueue.execution.conflict while another run of that player goes on, and
+    Conflict while the namespace is paused.
     """
     require(actor, "job.run", namespace)
     return NOTHING if namespace.enable_auto_run else run_waiting(namespace, user_id, settled)
@@ -48,6 +49,7 @@ def run_next(
 
 def run_waiting(namespace: Namespace, user_id: str, settled: Callable[[Ran], object] = lambda ran: None) -> Ran:
     """`run_next` for callers that have checked the right and the switch. Raises NotFound, Conflict."""
+    refuse_if_paused(namespace)
     queue = Queue.objects.filter(namespace=namespace, user_id=user_id).first()
     if queue is None:
         return NOTHING
@@ -56,12 +58,14 @@ def run_waiting(namespace: Namespace, user_id: str, settled: Callable[[Ran], obj
         raise _running_already(user_id)
     finished = 0
     try:
-        job = _claim_first(queue.pk)
-        if job is None:
-            return NOTHING
-        ended = attempt.perform(
-            project=namespace.project, user_id=user_id, script_id=job.script_id, args=job.args, tick=lease.tick
-        )
+        with lease.effects():
+            job = _claim_first(queue.pk)
+            if job is None:
+                return NOTHING
+            ended = generations.perform(
+                job.generation, project=namespace.project, user_id=user_id, script_id=job.script_id, args=job.args,
+                tick=lease.tick,
+            )  # fmt: skip
         then = after_attempt(
             status_code=ended.status_code, tries=job.try_count, max_tries=job.max_try_count, may_retry=ended.may_retry
         )
@@ -96,6 +100,15 @@ def _running_already(user_id: str) -> Conflict:
         message="jobQueue.job.job.error.conflict",
         code="jobQueue.execution.conflict",
     )
+
+
+def refuse_if_paused(namespace: Namespace) -> None:
+    """Raises Conflict while the namespace is paused; its row is read anew."""
+    if Namespace.objects.filter(pk=namespace.pk, paused_at__isnull=False).exists():
+        raise Conflict(
+            f"{namespace.name} is paused, so its jobs do not run. Somebody has to resume it first.",
+            component="namespace", message="jobQueue.namespace.namespace.error.conflict", code="jobQueue.namespace.paused",
+        )  # fmt: skip
 
 
 def _refuse_if_gone(namespace: Namespace) -> None:

@@ -10,19 +10,21 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from gs2admin import engine
 from gs2admin.audit.services import record
+from gs2admin.db import clock
 from gs2admin.errors import Conflict, Invalid, NotFound, Quota
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.rights import require
 from gs2admin.namespaces.status import NamespaceStatus
 from jobqueue import notifications, sql
+from jobqueue.execution import generations
 from jobqueue.execution.counters import head
 from jobqueue.execution.drain import DRAIN
 from jobqueue.models import GivenUp, Job, Namespace, Queue
 from jobqueue.services.namespaces import QUEUES
+from jobqueue.services.room import require_room
 from jobqueue.states import DEFAULT_TRIES, NOBODY, QUEUED, JobState
 
 MAX_ENTRIES = 10
@@ -44,7 +46,8 @@ def push_jobs(*, actor: Actor, namespace: Namespace, user_id: str, entries: Sequ
     """Append jobs to a player's queue, in order. Returns (the jobs, whether the server runs them by itself).
 
     Raises NotFound, Denied, Invalid (more than 10 jobs, arguments that are not JSON, an id that no player has), Conflict (the
-    namespace is being deleted).
+    namespace is being deleted), Quota (too many jobs wait in the namespace): nothing is pushed then. A paused namespace takes
+    jobs, and keeps them.
     """
     require(actor, "job.push", namespace)
     if len(entries) > MAX_ENTRIES:
@@ -58,8 +61,9 @@ def push_jobs(*, actor: Actor, namespace: Namespace, user_id: str, entries: Sequ
     _refuse_if_closing(namespace)
     if not entries:
         return [], auto
-    now = timezone.now()
-    rows = [sql.NewJob(uuid.uuid4(), e.script_id, e.args, e.max_try_count or DEFAULT_TRIES) for e in entries]
+    require_room(namespace, len(entries))
+    now, made_by = clock.now(), generations.of_a_new_job()
+    rows = [sql.NewJob(uuid.uuid4(), e.script_id, e.args, e.max_try_count or DEFAULT_TRIES, made_by) for e in entries]
     try:
         if actor.kind not in LOGGED and not notifications.tells_of_pushes(namespace):
             joined = sql.join(namespace.pk, user_id, rows, at=now)
@@ -83,7 +87,7 @@ def push_jobs(*, actor: Actor, namespace: Namespace, user_id: str, entries: Sequ
 def _pushed(push: sql.Push, rows: Sequence[sql.NewJob], at: datetime) -> list[Job]:
     return [
         Job(id=pk, queue_id=push.queue_id, name=row.name, script_id=row.script_id, args=row.args, max_try_count=row.max_tries,
-            created_at=at, updated_at=at)
+            created_at=at, updated_at=at, generation=row.generation)
         for pk, row in zip(push.job_ids, rows, strict=True)
     ]  # fmt: skip
 
@@ -144,13 +148,14 @@ def replay_jobs(
 ) -> list[Job]:
     """Push given-up jobs again, all or none, each player's in their old order. As replay_job.
 
-    Raises Quota for more than MAX_REPLAYED jobs, and what replay_job raises.
+    Raises Quota for more than MAX_REPLAYED jobs or than the namespace has room for, and what replay_job raises.
     """
     require(actor, "job.replay", namespace)
     _refuse_if_closing(namespace)
     if len(jobs) > MAX_REPLAYED:
         raise Quota(f"At most {MAX_REPLAYED:,} jobs are replayed at once; narrow the filter.", component="job",
                     message="jobQueue.job.jobs.error.tooMany")
+    require_room(namespace, len(jobs))
     try:
         with transaction.atomic():
             return _replay(actor, namespace, sorted(jobs, key=lambda row: row.pk), replayed_at, reason)
@@ -162,7 +167,7 @@ def _replay(
     actor: Actor, namespace: Namespace, jobs: Sequence[Job], replayed_at: datetime | None, reason: str
 ) -> list[Job]:
     made: list[Job] = []
-    now = timezone.now()
+    now = clock.now()
     # Locked before replayed_at is read, so that two replays of one job do not both pass.
     rows = Job.objects.select_for_update().filter(pk__in=[job.pk for job in jobs], state=JobState.GIVEN_UP).order_by("pk")
     given_up = set(rows.values_list("pk", flat=True))
@@ -174,10 +179,8 @@ def _replay(
         if replayed.get(job.pk) != replayed_at:
             raise Conflict(f"Job {job.name} was replayed already. Look again before you replay it once more.",
                            component="job", message="jobQueue.job.job.error.conflict")
-        push = sql.push(
-            namespace.pk, job.queue.user_id, [sql.NewJob(uuid.uuid4(), job.script_id, job.args, job.max_try_count)],
-            auto=namespace.enable_auto_run, at=now,
-        )  # fmt: skip
+        again = sql.NewJob(uuid.uuid4(), job.script_id, job.args, job.max_try_count, generations.of_a_new_job())
+        push = sql.push(namespace.pk, job.queue.user_id, [again], auto=namespace.enable_auto_run, at=now)
         pk = push.job_ids[0]
         Job.objects.filter(pk=pk).update(replay_of=job)
         GivenUp.objects.filter(job=job).update(replayed_at=Now())

@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import F
 from django.db.models.functions import Now
 
+from gs2admin.db import fences
 from gs2admin.errors import Invalid
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
@@ -97,6 +98,7 @@ def delete_namespace(*, actor: Actor, namespace: Namespace, reason: str = "") ->
 
 def finish_delete(namespace: Namespace, *, seconds: float = 30.0) -> bool:
     """Remove a closed namespace's rows, a batch per transaction, the namespace last. False: there is more to do."""
+    fences.keep()  # a script may remove the queue that it is a job of
     return namespaces.empty(
         namespace, seconds,
         GivenUp.objects.filter(namespace=namespace),

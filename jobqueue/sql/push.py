@@ -34,17 +34,18 @@ _JOIN = """
         waiting = waiting + %s
     WHERE namespace_id = %s AND user_id = %s AND draining RETURNING id
 """
-_JOB = "queue_id, name, script_id, args, max_try_count, try_count, state, created_at, updated_at"
-_INSERT_JOB = "(%s, %s, %s, %s, %s, 0, 'waiting', %s, %s)"
+_JOB = "queue_id, name, script_id, args, max_try_count, generation, try_count, state, created_at, updated_at"
+_INSERT_JOB = "(%s, %s, %s, %s, %s, %s, 0, 'waiting', %s, %s)"
 
 
 class NewJob(NamedTuple):
-    """A job to insert. args: JSON text."""
+    """A job to insert. args: JSON text. generation: as Job.generation."""
 
     name: UUID
     script_id: str
     args: str
     max_tries: int
+    generation: int | None = None
 
 
 class Push(NamedTuple):
@@ -96,13 +97,13 @@ def _push_at_once(
 
 @cache
 def _push_text(queue: str, count: int) -> str:
-    values = repeated("(%s::int, %s::uuid, %s, %s, %s::int)", count)
+    values = repeated("(%s::int, %s::uuid, %s, %s, %s::int, %s::int)", count)
     return f"""
         WITH queue AS ({text(queue)}),
         made AS (
             INSERT INTO jobqueue_job ({_JOB})
-            SELECT queue.id, entry.name, entry.script_id, entry.args, entry.tries, 0, 'waiting', %s, %s
-            FROM queue, (VALUES {values}) AS entry (number, name, script_id, args, tries) ORDER BY entry.number
+            SELECT queue.id, entry.name, entry.script_id, entry.args, entry.tries, entry.generation, 0, 'waiting', %s, %s
+            FROM queue, (VALUES {values}) AS entry (number, name, script_id, args, tries, generation) ORDER BY entry.number
             RETURNING id
         )
         SELECT queue.id, queue.begins, ARRAY(SELECT id FROM made) FROM queue

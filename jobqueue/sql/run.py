@@ -10,12 +10,20 @@ from jobqueue.states import JobState
 
 _TAKE = """
     UPDATE jobqueue_queue SET lease_until = {later}, leased_by = %s, fence = fence + 1, rev = rev + 1
-    WHERE id = %s AND (lease_until IS NULL OR lease_until < {now})
+    WHERE id = {one} AND (lease_until IS NULL OR lease_until < {now})
     RETURNING fence, namespace_id, user_id, let_go_fence < fence - 1
         OR EXISTS (SELECT 1 FROM jobqueue_job WHERE queue_id = jobqueue_queue.id AND state = 'running')
 """
+# Effects under the old fence that are about to be committed keep the row FOR KEY SHARE: an UPDATE alone would not wait for them.
+_ONE = {
+    "sqlite": "%s",
+    "postgresql": "(SELECT id FROM jobqueue_queue WHERE id = %s AND (lease_until IS NULL OR lease_until < {now}) FOR UPDATE)",
+}
+# Pushes change the row too, and must neither hinder this nor be hindered. Who has it FOR UPDATE is about to raise the fence.
+_KEEP = {"sqlite": "", "postgresql": "FOR KEY SHARE SKIP LOCKED"}
+_KEPT = "SELECT 1 FROM jobqueue_queue WHERE id = %s AND fence = %s "
 _AHEAD = """
-    SELECT id, script_id, args, max_try_count, try_count FROM jobqueue_job
+    SELECT id, script_id, args, max_try_count, try_count, generation FROM jobqueue_job
     WHERE queue_id = %s AND state = 'waiting' AND id > %s ORDER BY id LIMIT %s
 """
 _LOCK = "SELECT 1 FROM jobqueue_queue WHERE id = %s AND fence = %s FOR UPDATE"
@@ -27,7 +35,14 @@ _RELEASE = f"""
         head_at = (SELECT created_at {FIRST_WAITING}), head_tries = COALESCE((SELECT try_count {FIRST_WAITING}), 0)
     WHERE id = %s AND fence = %s RETURNING head_at
 """
-_NAMESPACE = "SELECT enable_auto_run, status, revision FROM jobqueue_namespace WHERE id = %s"
+_NAMESPACE = """
+    SELECT enable_auto_run, status, revision, paused_at IS NOT NULL, slow_until IS NULL FROM jobqueue_namespace WHERE id = %s
+"""
+# Once in half a minute at most, because every drain reads the row.
+_NOTE_SLOW = """
+    UPDATE jobqueue_namespace SET slow_until = {later} WHERE id = %s AND (slow_until IS NULL OR slow_until < {later})
+"""
+_NOTE_QUICK = "UPDATE jobqueue_namespace SET slow_until = {now} WHERE id = %s AND slow_until IS NULL"
 _RESULT = """
     INSERT INTO jobqueue_jobresult (job_id, try_number, status_code, result, output, tried_at, took_ms)
     VALUES (%s, %s, %s, %s, %s, {now}, %s)
@@ -54,16 +69,17 @@ _CLAIM = """
     UPDATE jobqueue_job SET state = 'running', try_count = try_count + 1, updated_at = {now}
     WHERE id = %s AND state = 'waiting' AND try_count < max_try_count
 """
-# Under the lease of that fence, and while auto-run is on: a change of the switch counts from the next job on.
+# Under the lease of that fence, while auto-run is on and nothing is paused: a change of a switch counts from the next job on.
 _BY_HOLDER = """
     AND EXISTS (SELECT 1 FROM jobqueue_queue queue JOIN jobqueue_namespace namespace ON namespace.id = queue.namespace_id
-        WHERE queue.id = jobqueue_job.queue_id AND queue.fence = %s AND namespace.enable_auto_run AND namespace.status = 'ACTIVE')
+        WHERE queue.id = jobqueue_job.queue_id AND queue.fence = %s AND namespace.enable_auto_run AND namespace.status = 'ACTIVE'
+            AND namespace.paused_at IS NULL)
 """
 _CLAIM_FIRST = f"""
     UPDATE jobqueue_job SET state = 'running', try_count = try_count + 1, updated_at = {{now}}
     WHERE id = (SELECT id FROM jobqueue_job WHERE queue_id = %s AND state = 'waiting' ORDER BY id LIMIT 1)
         AND state = 'waiting' AND try_count < max_try_count {_BY_HOLDER}
-    RETURNING id, script_id, args, max_try_count, try_count
+    RETURNING id, script_id, args, max_try_count, try_count, generation
 """
 # PostgreSQL does all of it in one statement, and so in one round trip.
 _SETTLE_AND_CLAIM = f"""
@@ -79,6 +95,8 @@ _SETTLE_AND_CLAIM = f"""
 # Tallies and lines of given-up jobs are found by the first LABEL characters of a script id: an index takes no 1,024. Job has
 # the whole id.
 LABEL = 200
+# How long a namespace counts as slow after a job that took long.
+SLOW_S = 60
 # Rows per minute and script, so that workers do not wait for each other.
 SHARDS = 64
 
@@ -93,13 +111,14 @@ class Lease(NamedTuple):
 
 
 class NextJob(NamedTuple):
-    """A job to run. tries: attempts begun; args: JSON text."""
+    """A job to run. tries: attempts begun; args: JSON text; generation: as Job.generation."""
 
     id: int
     script_id: str
     args: str
     max_tries: int
     tries: int
+    generation: int | None
 
 
 class Settled(NamedTuple):
@@ -113,11 +132,13 @@ class Settled(NamedTuple):
 
 
 class Switches(NamedTuple):
-    """What a drain reads of its namespace before each turn. status: a NamespaceStatus."""
+    """What a drain reads of its namespace before each turn. status: a NamespaceStatus. untried: no job of it was ever run."""
 
     auto_run: bool
     status: str
     revision: int
+    paused: bool
+    untried: bool
 
 
 def settle(
@@ -162,7 +183,7 @@ def take(queue_id: int, lease_s: float, label: str) -> Lease | None:
     label: the worker's, as models.Queue.leased_by.
     """
     with raw_cursor() as cursor:
-        found = cursor.execute(raw_text(_TAKE), (lease_s, label, queue_id)).fetchone()
+        found = cursor.execute(raw_text(_TAKE.replace("{one}", _ONE[vendor()])), (lease_s, label, queue_id)).fetchone()
         return found and Lease(*found)
 
 
@@ -183,6 +204,12 @@ def lock(queue_id: int, fence: int) -> bool:
         return cursor.execute(raw_text(_LOCK), (queue_id, fence)).fetchone() is not None
 
 
+def keep(queue_id: int, fence: int) -> bool:
+    """Whether the lease of that fence still counts; then nobody takes it before the transaction ends. Waits for nobody."""
+    with raw_cursor() as cursor:
+        return cursor.execute(raw_text(_KEPT + _KEEP[vendor()]), (queue_id, fence)).fetchone() is not None
+
+
 def release(queue_id: int, fence: int, *, finished: int, stop: bool, wait_s: float) -> bool:
     """End the lease of that fence; see `execution.lease.QueueLease.release`. Returns whether jobs are waiting."""
     with raw_cursor() as cursor:
@@ -194,7 +221,19 @@ def namespace_now(namespace_id: int) -> Switches | None:
     """The namespace's switches now; None when it is gone."""
     with raw_cursor() as cursor:
         found = cursor.execute(raw_text(_NAMESPACE), (namespace_id,)).fetchone()
-        return found and Switches(bool(found[0]), found[1], found[2])
+        return found and Switches(bool(found[0]), found[1], found[2], bool(found[3]), bool(found[4]))
+
+
+def note_slow(namespace_id: int) -> None:
+    """Note that a job of the namespace took long: it counts as slow for SLOW_S seconds."""
+    with raw_cursor() as cursor:
+        cursor.execute(raw_text(_NOTE_SLOW), (SLOW_S, namespace_id, SLOW_S / 2))
+
+
+def note_quick(namespace_id: int) -> None:
+    """Note that the first jobs of the namespace did not take long."""
+    with raw_cursor() as cursor:
+        cursor.execute(raw_text(_NOTE_QUICK), (namespace_id,))
 
 
 def claim_job(job_id: int) -> bool:

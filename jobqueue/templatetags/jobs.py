@@ -10,27 +10,63 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from jobqueue.models import Job
-from jobqueue.states import JobState
+from gs2admin.dashboard.templatetags.gs import badge
+from jobqueue.models import Job, UserDataRun
+from jobqueue.states import JobState, UserDataState
+from jobqueue.words import JOB, RETRYING, USER_DATA, Words, attempt_words, job_words, retrying
 
 register = template.Library()
 _GRN = re.compile(r"grn:gs2:[^:]*:[^:]*:script:([^:]+):script:([^:]+)\Z")
 _MESSAGE = re.compile(r'"message"\s*:\s*"((?:[^"\\]|\\.){1,200})"')
-TONES = {JobState.DONE: "ok", JobState.RUNNING: "info", JobState.WAITING: "muted", JobState.GIVEN_UP: "bad"}
 
 
 @register.simple_tag
 def job_badge(job: Job, place: int = 0) -> SafeString:
     """{% job_badge job %}: where a job stands. place: how many jobs are before it, where that is known."""
-    tone, word = TONES[job.state], job.get_state_display()
-    if job.state == JobState.WAITING and job.try_count:
-        tone, word = "warn", f"{job.try_count} of {job.max_try_count} tries failed"
-    elif job.state == JobState.WAITING and place:
-        word = f"Waits behind {place}"
-    elif job.state == JobState.RUNNING and job.max_try_count > 1:
-        word = f"Running, try {job.try_count} of {job.max_try_count}"
-    dot = " gs-dot--moving" if job.state == JobState.RUNNING else ""
-    return format_html('<span class="gs-badge gs-badge--{}"><span class="gs-dot{}"></span>{}</span>', tone, dot, word)
+    found = job_words(job.state, job.try_count, job.max_try_count, place)
+    return badge(found.label, found.tone, found.moving)
+
+
+@register.simple_tag
+def queue_badge(tries: int, running: bool = False) -> SafeString:
+    """{% queue_badge queue.head_tries running %}: what a queue is doing; nothing while it only waits."""
+    found = _of_queue(tries, running)
+    return badge(found.label, found.tone, found.moving) if found else SafeString("")
+
+
+@register.simple_tag
+def queue_tag(tries: int, running: bool = False) -> SafeString:
+    """{% queue_tag queue.head_tries running %}: the same, smaller, beside the name of the queue."""
+    found = _of_queue(tries, running)
+    return _tag(found.inside, found.tone) if found else SafeString("")
+
+
+def _of_queue(tries: int, running: bool) -> Words | None:
+    return JOB[JobState.RUNNING] if running else RETRYING if tries else None
+
+
+@register.simple_tag
+def retrying_tag(tries: int) -> SafeString:
+    """{% retrying_tag queue.head_tries %}: how often the first job of a queue failed; nothing when it did not."""
+    return _tag(retrying(tries), RETRYING.tone) if tries else SafeString("")
+
+
+@register.simple_tag
+def given_up_tag(count: int) -> SafeString:
+    """{% given_up_tag row.given_up %}: how many jobs were given up; nothing when none was."""
+    found = JOB[JobState.GIVEN_UP]
+    return _tag(f"{count} {found.inside}", found.tone) if count else SafeString("")
+
+
+@register.simple_tag
+def run_badge(run: UserDataRun) -> SafeString:
+    """{% run_badge run %}: where a dump, an import or an erasure stands."""
+    found = USER_DATA[UserDataState(run.state)]
+    return badge(found.label, found.tone, found.moving)
+
+
+def _tag(text: str, tone: str) -> SafeString:
+    return format_html('<span class="gs-tag gs-tag--{}">{}</span>', tone, text)
 
 
 @register.simple_tag
@@ -38,14 +74,13 @@ def code(status: int | None) -> SafeString:
     """{% code 504 %}: a status code."""
     if status is None:
         return SafeString("")
-    tone = "ok" if 200 <= status < 300 else "warn" if status == 504 else "bad"
-    return format_html('<span class="gs-tag gs-tag--{} gs-code-tag">{}</span>', tone, status)
+    return format_html('<span class="gs-tag gs-tag--{} gs-code-tag">{}</span>', attempt_words(status).tone, status)
 
 
 @register.filter
 def dot_tone(status: int) -> str:
     """The tone of an attempt's dot on the timeline."""
-    return "ok" if 200 <= status < 300 else "warn" if status == 504 else "bad"
+    return attempt_words(status).tone
 
 
 @register.simple_tag(takes_context=True)

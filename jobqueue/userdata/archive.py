@@ -1,21 +1,13 @@
-"""Opens a zip from outside. Everything is checked before the first byte is unpacked.
-
-CPython 3.11's zipfile accepts entries that overlap (the same bytes counted many times), so this module reads their places
-from the local headers.
-"""
+"""Opens a zip from outside. Where everything lies is checked before the first byte is unpacked (directory.py)."""
 from __future__ import annotations
 
-import contextlib
-import stat
-import struct
-import zipfile
 import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from django.utils.text import Truncator
-
-from jobqueue.userdata.format import ENTRIES, MANIFEST, Refused
+from jobqueue.userdata import directory
+from jobqueue.userdata.directory import TORN, Entry
+from jobqueue.userdata.format import MANIFEST, Refused
 
 MAX_UNPACKED = 4 * 1024**3
 # dumping.py stores without compression what would compress better than this, so its files always pass.
@@ -24,110 +16,82 @@ SMALL = 1024 * 1024
 # Arguments and results have 5 MiB of characters, output 16; few of them need more than one byte.
 MAX_LINE = 64 * 1024 * 1024
 MAX_MANIFEST = 64 * 1024
-_LOCAL = struct.Struct("<4s5H3L2H")
-_ENCRYPTED, _METHODS = 0x1 | 0x40 | 0x2000, (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_TORN = "This is not a zip file that can be read; it may be cut off."
-_BROKEN = (
-    zipfile.BadZipFile, zlib.error, EOFError, struct.error, NotImplementedError, RuntimeError, ValueError, OverflowError, OSError,
-)  # fmt: skip
+PIECE = 256 * 1024
 
 
 class Archive:
     """A checked zip: `lines(name)` are the lines of an entry, `manifest()` the bytes of the manifest."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
-        """file: seekable. Raises Refused."""
-        with _readable():
-            self._zip = zipfile.ZipFile(file)
-            infos = self._zip.infolist()
-        _check_names(infos)
-        for info in infos:
-            _check_entry(info)
-        total = sum(info.file_size for info in infos)
+        """file: seekable; size: of it, in bytes. Raises Refused."""
+        self._file = file
+        self.entries = directory.entries(file, size)
+        for entry in self.entries.values():
+            if entry.size > SMALL and entry.size > entry.packed * MAX_RATIO * 2:
+                raise Refused(f"{entry.name} would unpack to far more than a hundred times its size; that is no dump of ours.")
+        total = sum(entry.size for entry in self.entries.values())
         if total > MAX_UNPACKED:
             raise Refused(f"The file would unpack to {total:,} bytes; at most {MAX_UNPACKED:,} are read.")
         if total > SMALL and total > size * MAX_RATIO:
             raise Refused("The file would unpack to more than a hundred times its size; that is no dump of ours.")
-        with _readable():
-            _check_places(file, infos, self._zip.start_dir)
 
     def manifest(self) -> bytes:
-        """The text of manifest.json."""
-        with _readable(), self._zip.open(MANIFEST) as entry:
-            data = entry.read(MAX_MANIFEST + 1)
-        if len(data) > MAX_MANIFEST:
+        """The text of manifest.json. Raises Refused."""
+        if self.entries[MANIFEST].size > MAX_MANIFEST:
             raise Refused(f"{MANIFEST} is too long.")
-        return data
+        return b"".join(self._pieces(self.entries[MANIFEST]))
 
     def lines(self, name: str) -> Iterator[tuple[int, bytes]]:
         """(number from 1, line) of an entry; one line in memory at a time. Raises Refused."""
-        number, empty = 0, False
-        with _readable():
-            entry = self._zip.open(name)
-        with entry:
-            while True:
-                with _readable():
-                    line = entry.readline(MAX_LINE + 1)
-                if not line:
-                    return
+        number, parts, held = 0, [], 0
+        for piece in self._pieces(self.entries[name]):
+            *ended, rest = piece.split(b"\n")
+            for line in ended:
+                parts.append(line + b"\n")
                 number += 1
-                if len(line) > MAX_LINE:
-                    raise Refused(f"{name} line {number} is too long.")
-                if empty or not line.strip():
-                    raise Refused(f"{name} line {number} is empty.")
-                yield number, line
+                yield number, _whole(name, number, parts)
+                parts, held = [], 0
+            if rest:
+                parts.append(rest)
+                held += len(rest)
+                if held > MAX_LINE:
+                    raise Refused(f"{name} line {number + 1} is too long.")
+        if parts:
+            yield number + 1, _whole(name, number + 1, parts)
+
+    def _pieces(self, entry: Entry) -> Iterator[bytes]:
+        """The unpacked bytes; the last one comes only when length and checksum are those of the directory."""
+        unpack = zlib.decompressobj(-15) if entry.method == directory.DEFLATED else None
+        at, left, made, crc = entry.start, entry.packed, 0, 0
+        while left or unpack and not unpack.eof:
+            packed = unpack.unconsumed_tail if unpack else b""
+            if not packed and left:
+                # Anew each time: another entry may have been read meanwhile.
+                self._file.seek(at)
+                packed = self._file.read(min(left, PIECE))
+                at, left = at + len(packed), left - len(packed)
+            try:
+                data = unpack.decompress(packed, PIECE) if unpack else packed
+            except zlib.error:
+                raise Refused(TORN) from None
+            if not (packed or data):
+                raise Refused(TORN)
+            made, crc = made + len(data), zlib.crc32(data, crc)
+            over = unpack and unpack.eof and (left or unpack.unused_data)
+            if made > entry.size or over:
+                raise Refused(f"{entry.name} is not as long as the file says.")
+            if made == entry.size and not left and (unpack is None or unpack.eof) and crc != entry.crc:
+                raise Refused(f"{entry.name} is damaged: its checksum is another one.")
+            if data:
+                yield data
+        if made != entry.size or crc != entry.crc:
+            raise Refused(f"{entry.name} is not as long as the file says.")
 
 
-@contextlib.contextmanager
-def _readable() -> Iterator[None]:
-    try:
-        yield
-    except _BROKEN:
-        raise Refused(_TORN) from None
-
-
-def _check_names(infos: list[zipfile.ZipInfo]) -> None:
-    if len(infos) > len(ENTRIES):
-        raise Refused(f"The file has {len(infos):,} entries; a dump has {len(ENTRIES)}.")
-    names = [info.orig_filename for info in infos]
-    for name in names:
-        if name.startswith(("/", "\\")) or ":" in name or ".." in name.replace("\\", "/").split("/"):
-            raise Refused("The file has an entry whose path leads out of it.")
-        if name not in ENTRIES:
-            raise Refused(f"The file has an entry that no dump has: {Truncator(name).chars(80)!r}.")
-    if len(set(names)) != len(names):
-        raise Refused("The file has the same entry twice.")
-    if missing := [name for name in ENTRIES if name not in names]:
-        raise Refused(f"The file has no {missing[0]}.")
-
-
-def _check_entry(info: zipfile.ZipInfo) -> None:
-    mode = info.external_attr >> 16
-    if stat.S_IFMT(mode) not in (0, stat.S_IFREG) or info.is_dir():
-        raise Refused(f"{info.filename} is a link or something else that is not a file.")
-    if info.flag_bits & _ENCRYPTED:
-        raise Refused(f"{info.filename} is encrypted.")
-    if info.compress_type not in _METHODS:
-        raise Refused(f"{info.filename} is compressed in a way that is not read here; deflate is.")
-    if info.file_size > SMALL and info.file_size > info.compress_size * MAX_RATIO * 2:
-        raise Refused(f"{info.filename} would unpack to far more than a hundred times its size; that is no dump of ours.")
-
-
-def _check_places(file: BinaryIO, infos: list[zipfile.ZipInfo], directory: int) -> None:
-    """Each entry's bytes are its own, and its local header says what the directory says."""
-    end = 0
-    for info in sorted(infos, key=lambda info: info.header_offset):
-        if info.header_offset < end:
-            raise Refused("The file has entries that overlap.")
-        file.seek(info.header_offset)
-        signature, _, flags, method, _, _, _, packed, size, name_size, extra_size = _LOCAL.unpack(file.read(_LOCAL.size))
-        name = file.read(name_size)
-        if signature != b"PK\3\4":
-            raise Refused(_TORN)
-        late = flags & 0x8 or 0xFFFFFFFF in (packed, size)
-        same = name == info.orig_filename.encode() and method == info.compress_type and flags == info.flag_bits
-        if not same or not late and (packed, size) != (info.compress_size, info.file_size):
-            raise Refused(f"{info.filename} is described twice, and differently.")
-        end = info.header_offset + _LOCAL.size + name_size + extra_size + info.compress_size
-    if end > directory:
-        raise Refused("The file has entries that overlap.")
+def _whole(name: str, number: int, parts: list[bytes]) -> bytes:
+    line = b"".join(parts)
+    if len(line) > MAX_LINE:
+        raise Refused(f"{name} line {number} is too long.")
+    if not line.strip():
+        raise Refused(f"{name} line {number} is empty.")
+    return line

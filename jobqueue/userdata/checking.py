@@ -1,13 +1,9 @@
-"""Checks a whole file before one row is written."""
+"""Checks a whole file before one row is written. Knows no database: it runs in a process of its own (inspector.py)."""
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import BinaryIO
 
-from gs2admin.errors import Invalid
-from gs2admin.namespaces.status import NamespaceStatus
-from jobqueue.models import Namespace
-from jobqueue.services.jobs import check_args
 from jobqueue.states import JobState
 from jobqueue.userdata.archive import Archive
 from jobqueue.userdata.format import (
@@ -23,7 +19,6 @@ from jobqueue.userdata.format import (
     ResultLine,
     parse,
 )
-from jobqueue.userdata.runs import RunLease
 
 MAX_JOBS = 200_000
 MAX_RESULTS = 2_000_000
@@ -31,15 +26,15 @@ MAX_RESULTS = 2_000_000
 
 @dataclass
 class Content:
-    """What a valid file holds. namespaces: of its jobs, by name; all of this project."""
+    """What a valid file holds. namespaces: the names of those of its jobs."""
 
     manifest: Manifest
-    namespaces: dict[str, Namespace]
+    namespaces: frozenset[str]
 
 
-def check(lease: RunLease, archive: Archive) -> Content:
-    """Check every line, and the lines against each other and the manifest. Raises Refused, LeaseLost."""
-    manifest = _manifest(archive.manifest())
+def check(archive: Archive) -> Content:
+    """Check every line, and the lines against each other and the manifest. Raises Refused."""
+    manifest = look(archive)
     if manifest.counts.jobs + manifest.counts.given_up > MAX_JOBS or manifest.counts.results > MAX_RESULTS:
         raise Refused(f"The file holds more than {MAX_JOBS:,} jobs or {MAX_RESULTS:,} results.")
     tries: dict[str, int] = {}
@@ -55,7 +50,6 @@ def check(lease: RunLease, archive: Archive) -> Content:
                 raise Refused(f"{where} has the name of another job.")
             tries[line.name] = line.try_count
             used.add(line.namespace)
-            lease.tick()
     seen: dict[str, int] = {}
     for number, data in archive.lines(RESULTS):
         where = f"{RESULTS} line {number}"
@@ -69,20 +63,15 @@ def check(lease: RunLease, archive: Archive) -> Content:
         if seen.get(line.job, 0) & bit:
             raise Refused(f"{where} is of an attempt that has a result already.")
         seen[line.job] = seen.get(line.job, 0) | bit
-        lease.tick()
     counts = manifest.counts
     if (found[JOBS], found[GIVEN_UP], found[RESULTS]) != (counts.jobs, counts.given_up, counts.results):
         raise Refused("The file holds fewer lines than its manifest says.")
-    return Content(manifest, _namespaces(lease, used))
+    return Content(manifest, frozenset(used))
 
 
-def look(file: BinaryIO, size: int) -> Manifest:
-    """The manifest of a file, without a check of the rest. size: of the file, in bytes. Raises Refused."""
-    return _manifest(Archive(file, size).manifest())
-
-
-def _manifest(data: bytes) -> Manifest:
-    manifest = parse(Manifest, data, MANIFEST)
+def look(archive: Archive) -> Manifest:
+    """The manifest of a file, without a check of the rest. Raises Refused."""
+    manifest = parse(Manifest, archive.manifest(), MANIFEST)
     if manifest.version != VERSION:
         raise Refused(f"The file has version {manifest.version} of the format; this server reads version {VERSION}.")
     return manifest
@@ -100,14 +89,11 @@ def _check_job(line: JobLine, where: str) -> None:
     if line.try_count > line.max_try_count or line.state == JobState.WAITING and line.try_count == line.max_try_count:
         raise Refused(f"{where} is of a job with more attempts than it may have.")
     try:
-        check_args(line.args)
-    except Invalid:
+        json.loads(line.args, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
         raise Refused(f"{where} has arguments that are not JSON.") from None
 
 
-def _namespaces(lease: RunLease, used: set[str]) -> dict[str, Namespace]:
-    rows = Namespace.objects.filter(project=lease.run.project, name__in=used, status=NamespaceStatus.ACTIVE)
-    found = {row.name: row for row in rows}
-    if missing := sorted(used - set(found)):
-        raise Refused(f"There is no queue namespace {missing[0]} in this project; create it first.")
-    return found
+def _no_constant(word: str) -> None:
+    # NaN and Infinity are Python's, not JSON's.
+    raise ValueError(word)

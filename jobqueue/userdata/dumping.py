@@ -9,8 +9,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from django.utils import timezone
-
+from gs2admin.db import clock
 from gs2admin.lease import LeaseLost
 from jobqueue.models import GivenUp, Job, JobResult, Queue, UserDataRun
 from jobqueue.states import JobState, UserDataState
@@ -126,7 +125,7 @@ def _pack(lease: RunLease, folder: Path, path: Path, counts: Counts) -> None:
     run = lease.run
     manifest = Manifest(
         format=FORMAT, version=VERSION, user_id=run.user_id, owner_id=run.project.owner_id,
-        created_at=to_ms(timezone.now()), counts=counts,
+        created_at=to_ms(clock.now()), counts=counts,
     )  # fmt: skip
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         archive.writestr(MANIFEST, manifest.text())
@@ -138,7 +137,7 @@ def _add(lease: RunLease, archive: zipfile.ZipFile, source: Path) -> None:
     """Add a file; uncompressed where archive.py would refuse its compression ratio."""
     size = source.stat().st_size
     method = zipfile.ZIP_STORED if size > SMALL and _shrinks_too_much(lease, source) else zipfile.ZIP_DEFLATED
-    info = zipfile.ZipInfo(source.name, date_time=timezone.now().timetuple()[:6])
+    info = zipfile.ZipInfo(source.name, date_time=clock.now().timetuple()[:6])
     info.compress_type, info.external_attr = method, 0o600 << 16
     with archive.open(info, "w", force_zip64=size > 2**31) as entry, source.open("rb") as file:
         while chunk := file.read(1024 * 1024):

@@ -12,10 +12,18 @@ from django.core.files import File
 from django.core.files.storage import Storage, storages
 from django.urls import reverse
 
+from gs2admin.db import clock
 from jobqueue.models import UserDataRun
 
 _SALT = "jobqueue.userdata.link"
 CHUNK = 64 * 1024
+
+
+class _Signer(signing.TimestampSigner):
+    """Signs with the database's time, since the link may lead to another host."""
+
+    def timestamp(self) -> str:
+        return signing.b62_encode(int(clock.seconds()))
 
 
 class Link(StrEnum):
@@ -49,14 +57,17 @@ def remove(name: str) -> None:
 
 def link(run: UserDataRun, what: Link, base_url: str = "") -> str:
     """A signed address that works for settings.USER_DATA_LINK_S seconds. base_url: scheme and host; without it, a path."""
-    token = signing.dumps([run.pk, str(what)], salt=_SALT, compress=False)
+    token = _Signer(salt=_SALT).sign_object([run.pk, str(what)])
     return base_url + reverse(f"user-data-{what}", args=[token])
 
 
 def run_of(token: str, what: Link) -> UserDataRun | None:
     """The run of a link; None when its signature is wrong, it is for something else, or its time is over."""
     try:
-        found = signing.loads(token, salt=_SALT, max_age=settings.USER_DATA_LINK_S)
+        found = _Signer(salt=_SALT).unsign_object(token)
+        made_at = signing.b62_decode(token.rsplit(":", 2)[1])
     except signing.BadSignature:
+        return None
+    if clock.seconds() - made_at > settings.USER_DATA_LINK_S:
         return None
     return UserDataRun.objects.filter(pk=found[0]).first() if found[1] == what else None

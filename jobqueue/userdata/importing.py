@@ -12,6 +12,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from gs2admin import engine
+from gs2admin.namespaces.status import NamespaceStatus
 from jobqueue.execution.counters import head
 from jobqueue.execution.drain import DRAIN
 from jobqueue.models import GivenUp, Job, JobResult, Namespace, Queue
@@ -19,9 +20,10 @@ from jobqueue.sql import LABEL
 from jobqueue.states import JobState, UserDataState
 from jobqueue.userdata import files
 from jobqueue.userdata.archive import Archive
-from jobqueue.userdata.checking import Content, check
+from jobqueue.userdata.checking import Content
 from jobqueue.userdata.clearing import delete_put_away, put_away, remove_rows, staged_of
-from jobqueue.userdata.format import GIVEN_UP, JOBS, RESULTS, GivenUpLine, JobLine, ResultLine, from_ms, parse
+from jobqueue.userdata.format import GIVEN_UP, JOBS, RESULTS, GivenUpLine, JobLine, Refused, ResultLine, from_ms, parse
+from jobqueue.userdata.inspecting import check
 from jobqueue.userdata.runs import RunLease
 
 BATCH = 500
@@ -34,13 +36,15 @@ def import_file(lease: RunLease) -> None:
     if not run.swapped:
         lease.note(f"Checking {run.size:,} bytes, attempt {run.attempts}.")
         with files.storage().open(run.file, "rb") as file:
+            content = check(file, run.size, lease.tick)
+            namespaces = _namespaces(lease, content)
+            # Every line of it was read once, so it can be read here as well.
             archive = Archive(file, run.size)
-            content = check(lease, archive)
             counts = content.manifest.counts
             lines = counts.jobs + counts.given_up + counts.results
             lease.note(f"The file is good: {lines} lines of {content.manifest.user_id}, read into place.", done=0, total=lines)
             remove_rows(lease, staged_of(run))
-            _Staging(lease, archive, content).run()
+            _Staging(lease, archive, namespaces).run()
             with lease.step():
                 kept, renamed = _swap(lease, archive)
                 sentence = f"The rows are in place: {kept} jobs have their old names"
@@ -50,15 +54,24 @@ def import_file(lease: RunLease) -> None:
     lease.end(UserDataState.DONE, "Done.", file="", done=F("total"))
 
 
+def _namespaces(lease: RunLease, content: Content) -> dict[str, Namespace]:
+    """The namespaces of the file's jobs, by name; all of this project. Raises Refused."""
+    rows = Namespace.objects.filter(project=lease.run.project, name__in=content.namespaces, status=NamespaceStatus.ACTIVE)
+    found = {row.name: row for row in rows}
+    if missing := sorted(content.namespaces - set(found)):
+        raise Refused(f"There is no queue namespace {missing[0]} in this project; create it first.")
+    return found
+
+
 class _Staging:
     """Inserts the lines, a bounded batch per transaction; the jobs have staged names."""
 
-    def __init__(self, lease: RunLease, archive: Archive, content: Content) -> None:
+    def __init__(self, lease: RunLease, archive: Archive, namespaces: dict[str, Namespace]) -> None:
         self.lease, self.archive, self.done = lease, archive, 0
         with lease.step():
             self.queues = {
                 name: Queue.objects.create(namespace=namespace, user_id=staged_of(lease.run))
-                for name, namespace in content.namespaces.items()
+                for name, namespace in namespaces.items()
             }
 
     def run(self) -> None:

@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from gs2admin.dashboard.charts import SPANS, Bar, Span, bars
+from gs2admin.db import clock
 from gs2admin.spans import span_of
 from locks.models import LockNamespace
 from locks.stats import sums
@@ -25,7 +26,7 @@ class Chart:
 def charts(namespace: LockNamespace, key: str) -> tuple[Chart, Chart]:
     """(the most held at once, refused tries with holdings that expired) in one of SPANS; one query."""
     span = SPANS.get(key) or SPANS["1h"]
-    first = span_of(datetime.now(UTC), span.seconds) - timedelta(seconds=span.seconds * (span.bars - 1))
+    first = span_of(clock.now(), span.seconds) - timedelta(seconds=span.seconds * (span.bars - 1))
     held, denied, expired = ([0] * span.bars for _ in range(3))
     for row in sums(namespace.pk, since=first):
         place = int((row["at"] - first).total_seconds() // span.seconds)

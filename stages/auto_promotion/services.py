@@ -5,9 +5,9 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F
-from django.utils import timezone
 
 from gs2admin.audit.services import record
+from gs2admin.db import clock
 from gs2admin.errors import Conflict, DomainError, Invalid, NotFound
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.rights import require
@@ -98,7 +98,7 @@ def promote_due(pk: int) -> bool:
     except Invalid as refusal:
         return _set_sentence(auto, refusal.sentence)
     found = decide(source_of(stage), stage.source.name, auto.seen_id, auto.held_because if auto.held_at else "", auto.soak_s,
-                   timezone.now())
+                   clock.now())
     if not isinstance(found, Promote):
         return _set_sentence(auto, found.sentence)
     number = Rollout.objects.values_list("number", flat=True).get(pk=found.because)

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 
+from gs2admin.db import clock
 from gs2admin.errors import Conflict
 from stages.gates.windows import current, moment, zone
 from stages.models.governance import FreezeWindow, Stop
@@ -45,7 +45,7 @@ class Gate:
 
 def closed(project_id: int, at: datetime | None = None) -> list[Gate]:
     """The gates of the project that are closed at that moment (default: now), stops first; two queries."""
-    at = at or timezone.now()
+    at = at or clock.now()
     stops = Stop.objects.filter(project_id=project_id, lifted_at=None).filter(_of_existing_stages()).select_related("stage")
     found = [_of_stop(row) for row in stops.order_by("id")]
     for row in windows(project_id).exclude(ends_at__lte=at):

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.urls import reverse
-from django.utils import timezone
 
 from gs2admin.dashboard import attention
 from gs2admin.dashboard.health import Health
 from gs2admin.dashboard.templatetags.gs import span
+from gs2admin.db import clock
 from gs2admin.identity.models import Project
 from stages.core.words import words_of
 from stages.gates.reads import Gate
@@ -46,7 +46,7 @@ def held(project: Project) -> list[attention.Need]:
     return [
         attention.Need(
             "warn", "player-play", f"The auto-promotion of {row.stage.name} is held.", row.held_because,
-            reverse("stage-let-go", kwargs={"project": project.name, "stage": row.stage.name}), "Release…", f"held-{row.pk}",
+            reverse("stage-release", kwargs={"project": project.name, "stage": row.stage.name}), "Release…", f"held-{row.pk}",
         )
         for row in rows.select_related("stage").order_by("pk")[:MOST_HELD]
     ]
@@ -54,7 +54,7 @@ def held(project: Project) -> list[attention.Need]:
 
 def lines(board: Board, project: Project, workers: Health) -> list[Line]:
     """The lines that the board itself gives; other domains add theirs through gs2admin.dashboard.attention."""
-    now = timezone.now()
+    now = clock.now()
     found = [] if workers.ok else [_no_worker()]
     found += [_gate(gate, project) for gate in board.gates]
     found += [_pending(row, project) for row in board.pending]

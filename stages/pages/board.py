@@ -7,9 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.utils import timezone
-
 from gs2admin.cache import FOR_EVER, Cache
+from gs2admin.db import clock
 from gs2admin.identity.models import Project
 from stages.core import ledger
 from stages.core.versions import Change, differences, digest, effective
@@ -92,7 +91,7 @@ class Board:
 
     def overdue(self, now: datetime | None = None) -> list[Card]:
         """Stages that have been updating for much longer than is typical."""
-        moment = now or timezone.now()
+        moment = now or clock.now()
         return [card for card in self.cards if card.overdue(moment)]
 
 

@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from statistics import median
 
-from django.utils import timezone
-
+from gs2admin.db import clock
 from stages.models import Rollout, Stage, Version, VersionSet
 from stages.states import Kind, RolloutState
 
@@ -115,7 +114,7 @@ def weeks(runs: Iterable[Run], registered: Mapping[tuple[str, str], datetime], n
 
 def read(stage: Stage, now: datetime | None = None) -> list[Week]:
     """The metrics of a stage over its last MOST rollouts; at most five queries."""
-    now = now or timezone.now()
+    now = now or clock.now()
     since = week_of(now) - timedelta(weeks=WEEKS - 1)
     rows = list(
         Rollout.objects.filter(stage=stage, started_at__isnull=False, ended_at__gte=since)

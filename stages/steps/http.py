@@ -9,6 +9,8 @@ from urllib.parse import quote
 
 from django.conf import settings
 
+from gs2admin.db import clock
+
 from . import exchange
 from .addresses import AddressRefused, check
 from .base import NOTE, StepBroken, StepContext, StepFailed
@@ -164,7 +166,7 @@ class _Call:
             time.sleep(min(TURN_S, left))
 
     def _headers(self, method: str, body: bytes) -> dict[str, str]:
-        timestamp = str(int(time.time()))
+        timestamp = str(int(clock.about()))
         headers = {
             "User-Agent": "gs2admin",
             "Accept": "*/*",
@@ -197,7 +199,7 @@ class _Call:
                 "rollout": ctx.rollout_number,
                 "attempt": ctx.attempt,
                 "key": ctx.key,
-                "sentAt": time.time_ns() // 1_000_000,
+                "sentAt": int(clock.about() * 1000),
             },
             ensure_ascii=False,
             separators=(",", ":"),

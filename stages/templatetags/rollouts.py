@@ -4,9 +4,9 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from gs2admin.dashboard.templatetags.gs import badge
 from stages.core import words
 from stages.states import StageStatus
 
@@ -15,19 +15,11 @@ register = template.Library()
 STAGE_TONES = {StageStatus.ACTIVE: "ok", StageStatus.UPDATING: "info", StageStatus.UPDATE_FAILED: "bad"}
 
 
-def _badge(label: str, tone: str, moving: bool, reason: str = "") -> SafeString:
-    title = format_html(' title="{}"', reason) if reason else ""
-    return format_html(
-        '<span class="gs-badge gs-badge--{}"{}><span class="gs-dot{}"></span>{}</span>',
-        tone, title, " gs-dot--moving" if moving else "", label,
-    )
-
-
 @register.simple_tag
 def rollout_badge(rollout: Any) -> SafeString:
     """{% rollout_badge rollout %}: the state of a rollout."""
     found = words.words_of(rollout.state)
-    return _badge(found.label, found.tone, found.moving, found.reason)
+    return badge(found.label, found.tone, found.moving, found.reason)
 
 
 @register.simple_tag
@@ -36,8 +28,8 @@ def stage_badge(status: str, last: Any = None) -> SafeString:
     status = StageStatus(status)
     if status == StageStatus.UPDATE_FAILED and last is not None:
         found = words.words_of(last.state)
-        return _badge(found.label, STAGE_TONES[status], moving=False, reason=found.reason)
-    return _badge(str(status.label), STAGE_TONES[status], moving=status == StageStatus.UPDATING)
+        return badge(found.label, STAGE_TONES[status], moving=False, reason=found.reason)
+    return badge(str(status.label), STAGE_TONES[status], moving=status == StageStatus.UPDATING)
 
 
 @register.filter

@@ -6,8 +6,8 @@ import uuid
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils import timezone
 
+from gs2admin.db import clock
 from gs2admin.text import shortened
 from gs2admin.transitions import Move, heard
 from stages.models import Rollout
@@ -52,7 +52,7 @@ def body_of(event: str, event_id: uuid.UUID, project: str, rollout: dict[str, An
     A rollout with so many services that the message would be longer is sent without its versions, with `shortened: true`,
     and with the first 1,000 characters of `error` and `reason`, which then end with "…".
     """
-    message = {"id": str(event_id), "event": event, "at": _iso(timezone.now()), "project": project, "rollout": rollout}
+    message = {"id": str(event_id), "event": event, "at": _iso(clock.now()), "project": project, "rollout": rollout}
     text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
     if len(text.encode()) > MOST_BYTES and rollout:
         short = {key: value for key, value in rollout.items() if key not in {"fromVersions", "toVersions"}}

@@ -13,8 +13,8 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, F, Max, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 
+from gs2admin.db import clock
 from stages.canary.clocks import ends_at, next_wake
 from stages.core import ledger
 from stages.core.clock import clock_of
@@ -80,7 +80,7 @@ def _suspects(rows: QuerySet) -> set[int]:
     wrong |= Q(last=None, last_seq__gt=0, created_at__gt=_kept_since())
     found = set(seen.filter(wrong).values_list("pk", flat=True))
     timed = rows.filter(state__in=sorted(TIMED), canary__isnull=False).select_related("canary").order_by()
-    return found | {row.pk for row in timed if _late(row, timezone.now())}
+    return found | {row.pk for row in timed if _late(row, clock.now())}
 
 
 def _mend(pk: int) -> bool:
@@ -143,7 +143,7 @@ def _late(row: Rollout, now: datetime) -> bool:
 
 def _kept_since() -> datetime:
     """A rollout that is younger has all its output; of an older one, the beginning or all of it may have been removed."""
-    return timezone.now() - timedelta(days=settings.OUTPUT_KEEP_DAYS - 1)
+    return clock.now() - timedelta(days=settings.OUTPUT_KEEP_DAYS - 1)
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

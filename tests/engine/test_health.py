@@ -30,7 +30,7 @@ def test_healthz_needs_no_database_and_no_host_name(monkeypatch):
 def test_readyz_says_which_check_fails(db):
     answer = Client().get("/readyz", HTTP_HOST="10.1.2.3")
     assert answer.status_code == 503
-    assert answer.json() == {"ready": False, "checks": {"database": True, "migrations": True, "worker": False}}
+    assert answer.json() == {"ready": False, "checks": {"database": True, "migrations": True, "worker": False, "disk": True}}
 
 
 @pytest.mark.parametrize("peer, headers, setting, told", [
@@ -78,7 +78,7 @@ def test_readyz_without_database_is_a_short_no(monkeypatch, db):
         gone.setattr(connections["default"], "cursor", away)
         answer = Client().get("/readyz")
     assert answer.status_code == 503
-    assert answer.json()["checks"] == {"database": False, "migrations": False, "worker": False}
+    assert answer.json()["checks"] == {"database": False, "migrations": False, "worker": False, "disk": True}
     assert b"hush" not in answer.content
 
 

@@ -25,11 +25,11 @@ def test_turning_on_holding_and_letting_go(world, producer, sign_in, run):
     assert Rollout.objects.get(pk=rollback.pk).state == RolloutState.QUEUED
     attention.forget()
     board = client.get(at("board", world)).content.decode()
-    assert "The auto-promotion of stg is held." in board and at("stage-let-go", world, stage="stg") in board
+    assert "The auto-promotion of stg is held." in board and at("stage-release", world, stage="stg") in board
     assert "system rolled stg back" in client.get(at("stage", world, stage="stg")).content.decode()
-    page = client.post(at("stage-let-go", world, stage="stg"), {"reason": "x"}, follow=True).content.decode()
+    page = client.post(at("stage-release", world, stage="stg"), {"reason": "x"}, follow=True).content.decode()
     assert "The auto-promotion of stg is on again." in page and AutoPromotion.objects.get().held_at is None
-    again = client.post(at("stage-let-go", world, stage="stg"), {"reason": "x"})
+    again = client.post(at("stage-release", world, stage="stg"), {"reason": "x"})
     assert again.status_code == 409 and "is not held" in again.content.decode()
 
 

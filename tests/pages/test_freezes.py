@@ -86,8 +86,8 @@ def test_the_calendar_is_valid_complete_and_each_member_s_own(world, viewer, cli
 
 def test_stopping_shows_on_board_stage_and_preview_and_holds_the_button(world, producer, sign_in):
     client = sign_in(producer)
-    assert client.post(at("line-stop", world) + "?stage=stg", {"reason": ""}).status_code == 400
-    assert client.post(at("line-stop", world) + "?stage=stg", {"reason": "error <rate>"}).status_code == 302
+    assert client.post(at("promotions-stop", world) + "?stage=stg", {"reason": ""}).status_code == 400
+    assert client.post(at("promotions-stop", world) + "?stage=stg", {"reason": "error <rate>"}).status_code == 302
     said = "Promotions are stopped on stg by mika: error &lt;rate&gt;."
     for url in (at("board", world), at("stage", world, stage="stg"), at("stage-promote", world, stage="stg"), at("freezes", world)):
         html = client.get(url).content.decode()
@@ -95,7 +95,7 @@ def test_stopping_shows_on_board_stage_and_preview_and_holds_the_button(world, p
     html = client.get(at("stage-promote", world, stage="stg")).content.decode()
     assert re.search(r'id="confirm" disabled', html) and "An admin of the project may start it" in html
     assert said not in client.get(at("stage-promote", world, stage="dev")).content.decode()
-    assert client.post(at("line-resume", world) + "?stage=stg", {"reason": "fixed"}).status_code == 302
+    assert client.post(at("promotions-resume", world) + "?stage=stg", {"reason": "fixed"}).status_code == 302
     assert not Stop.objects.filter(lifted_at=None).exists()
     assert said not in client.get(at("board", world)).content.decode()
 

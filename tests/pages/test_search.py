@@ -76,7 +76,7 @@ def test_a_player_known_to_both_domains_is_one_line(desk, project, job_world):
     hold(namespace, "gacha", user="u-1"), hold(namespace, "gate", user="u-1"), hold(namespace, "gate", user="u-10")
     html = page(desk, SEARCH, q="u-1")
     assert groups(html)["Players"] == ["u-1", "u-10"]
-    assert "mutexes in inventory · 2 jobs waiting in rewards, retrying after 1 failed" in text_of(html)
+    assert "mutexes in inventory · 2 jobs waiting in rewards, retrying, 1 failed" in text_of(html)
 
 
 @pytest.mark.parametrize("user", ODD_IDS)

@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from gs2admin.audit.models import Activity
 from gs2admin.dashboard.player import address
 from jobqueue.models import Job, Queue, UserDataRun
-from jobqueue.userdata.tasks import perform
+from jobqueue.userdata.tasks import examine, perform
 from tests.pages.jobs import empty_dump
 from tests.pages.test_queues import page, text_of
 
@@ -39,7 +39,14 @@ def finished(answer) -> UserDataRun:
 def send(client, html: str, data: bytes, name: str = "export.zip"):
     """Upload with the page's own form."""
     form = unescape(re.search(r'<form [^>]*action="(/user-data/form/[^"]+)" enctype="multipart/form-data"', html)[1])
-    return client.post(form, {"file": SimpleUploadedFile(name, data)})
+    answer = client.post(form, {"file": SimpleUploadedFile(name, data)})
+    pk = int(re.search(r"player/data/(\d+)", answer.headers["Location"])[1])
+    if UserDataRun.objects.filter(pk=pk, state="uploaded", said="", error="").exists():
+        # Until a worker has looked the page says so, and asks again.
+        shown = page(client, answer.headers["Location"])
+        assert "A worker looks at the file" in shown and "data-live" in shown and "do-start" not in shown
+        examine(pk)
+    return answer
 
 
 def test_an_export_asks_runs_and_is_downloaded_by_its_link(desk, client, job_world):

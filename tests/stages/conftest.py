@@ -5,12 +5,14 @@ import pytest
 
 from gs2admin import engine
 from gs2admin.identity.actors import SYSTEM
+from stages.approval.services import save_rule
 from stages.models import Rollout
 from stages.rollouts.services import promote_stage
 from stages.setup.stages import create_stage
 from stages.setup.versions import register_version
 from stages.steps import KINDS
 from stages.worker import executor
+from tests.stages.approvals import BOTH
 from tests.stages.kinds import Kind
 
 
@@ -97,3 +99,21 @@ def pins():
 def texts():
     """texts(rollout) is its output, in order."""
     return lambda rollout: list(rollout.outputs.order_by("seq").values_list("text", flat=True))
+
+
+@pytest.fixture
+def ruled(dev, register, owner, actor_of):
+    """dev with a rule; ruled(needed, roles) changes it."""
+    register(auth="1")
+
+    def act(needed=1, roles=None, **more):
+        return save_rule(actor=actor_of(owner), stage=dev, needed=needed, roles=BOTH if roles is None else roles, **more)
+
+    act()
+    return act
+
+
+@pytest.fixture
+def asked(ruled, dev, producer, actor_of):
+    """A promote that mika asked for and that waits."""
+    return promote_stage(actor=actor_of(producer), stage=dev, reason="Friday", request_key="k")

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import pytest
 
 from stages.worker.orchestrator import (
-    MAX_STEP_ATTEMPTS,
     Analyze,
     Begin,
     CanaryUp,
@@ -87,9 +86,9 @@ def test_only_a_begun_deploy_leaves_targets_unsure():
 
 
 def test_a_step_that_kills_its_worker_each_time_is_given_up():
-    steps = [Row("running", attempt=MAX_STEP_ATTEMPTS)]
-    end = decide("running", steps, yes)
-    assert end.move == "R4" and "not tried again" in end.error
+    assert decide("running", [Row("running", attempt=4)], yes) == RunLanes(((0,),))
+    end = decide("running", [Row("running", attempt=5)], yes)
+    assert end.move == "R4" and "lost its worker 5 times, so it is not tried again" in end.error
 
 
 def test_the_failing_step_is_named_with_its_own_reason():

@@ -7,6 +7,7 @@ from functools import cache
 import pytest
 from django.test import Client
 
+from gs2admin import cache as caches
 from gs2admin.identity.actors import SYSTEM
 from stages.canary import resolve
 from stages.canary.resolve import EMPTY, PLACES, Resolution, Split, load_sets, place_of, read, read_all, resolve_in, splits
@@ -209,3 +210,26 @@ def test_the_entity_tag_has_the_versions_the_canary_and_the_side():
     tags = [Resolution({}, {}, side, 1, split, "0123456789" * 4).etag for side in (False, True)]
     assert tags == ['"012345678901234567890123-7-0"', '"012345678901234567890123-7-1"']
     assert resolve_in(Split(1, 1, None), "u1") == Resolution({}, {}, False, None, Split(1, 1, None), "0" * 24)
+
+
+def test_a_split_is_at_most_a_fifth_of_a_second_old(dev, project, monkeypatch):
+    class Clock:
+        now = 100.0
+
+        def monotonic(self) -> float:
+            return self.now
+
+    clock = Clock()
+    monkeypatch.setattr(caches, "time", clock)
+    assert splits.get(project.pk, "dev").weight == 0
+    asked = []
+    monkeypatch.setattr(resolve, "read", lambda *of: asked.append(of))
+    for moment, times in ((100.19, 0), (100.21, 1)):
+        clock.now = moment
+        splits.get(project.pk, "dev")
+        assert len(asked) == times
+
+
+def test_what_a_set_takes_of_the_memory_is_counted_by_its_text_and_its_entries(canary):
+    versions = canary.to_set.versions
+    assert versions and resolve._sets._size_of((versions, "digest")) == sum(map(len, [*versions, *versions.values()])) + 200 * len(versions)

@@ -65,10 +65,10 @@ def newer(db, monkeypatch):
 def test_readyz_says_so(newer, settings):
     answer = Client().get("/readyz")
     assert answer.status_code == 503
-    assert answer.json()["checks"] == {"database": True, "migrations": False, "worker": False}
+    assert answer.json()["checks"] == {"database": True, "migrations": False, "worker": False, "disk": True}
     assert answer.json()["message"] == SENTENCE
 
 
 def test_readyz_of_the_release_before_is_content_when_it_was_let_start(newer, settings):
     settings.NEWER_DATABASE = True
-    assert Client().get("/readyz").json() == {"ready": False, "checks": {"database": True, "migrations": True, "worker": False}}
+    assert Client().get("/readyz").json() == {"ready": False, "checks": {"database": True, "migrations": True, "worker": False, "disk": True}}

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from gs2admin.audit.models import Activity
@@ -16,6 +15,7 @@ from gs2admin.audit.pages.words import DOORS, OBJECTS, verb
 from gs2admin.audit.querysets import ActivityQuerySet
 from gs2admin.dashboard.pages import project_page
 from gs2admin.dashboard.posting import link, number_of
+from gs2admin.db import clock
 from gs2admin.errors import Invalid
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import can
@@ -87,7 +87,7 @@ def export(request: HttpRequest, project: Project) -> StreamingHttpResponse:
     if not form.is_valid():
         raise Invalid("These filters cannot be read. Go back to the activity page and correct them first.")
     rows = _rows(request, project, form.cleaned_data)
-    name = f"{project.name}-activity-{timezone.now():%Y-%m-%d}.csv"
+    name = f"{project.name}-activity-{clock.now():%Y-%m-%d}.csv"
     return StreamingHttpResponse(lines(rows.in_chunks()), content_type="text/csv; charset=utf-8", headers={
         "Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff",
         "Cache-Control": "no-store",

@@ -9,11 +9,11 @@ from typing import Any
 from django import template
 from django.conf import settings
 from django.template.loader import render_to_string
-from django.utils import timezone
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from gs2admin.dashboard.charts import Bar
+from gs2admin.db.clock import now
 
 register = template.Library()
 ICONS = settings.BASE_DIR / "static" / "vendor" / "tabler-icons-3.51.0"
@@ -63,6 +63,18 @@ def empty_state(content: str, icon_name: str, title: str, url: str = "", label: 
     return render_to_string("components/_empty.html", shown)
 
 
+def badge(label: str, tone: str, moving: bool = False, reason: str = "") -> SafeString:
+    """A badge, for the tags of the apps. tone: one of the five colours of the pages (ok, info, warn, bad, muted).
+
+    moving: the state changes without a person, and the dot shows it. reason: shown when the pointer rests on the badge.
+    """
+    title = format_html(' title="{}"', reason) if reason else ""
+    return format_html(
+        '<span class="gs-badge gs-badge--{}"{}><span class="gs-dot{}"></span>{}</span>',
+        tone, title, " gs-dot--moving" if moving else "", label,
+    )
+
+
 @register.simple_tag
 def change_badge(kind: str) -> SafeString:
     """{% change_badge "downgraded" %}"""
@@ -91,7 +103,7 @@ def when(then: datetime | None) -> SafeString:
         return SafeString("–")
     return format_html(
         '<time data-when datetime="{}" title="{} UTC">{}</time>',
-        then.isoformat(), then.strftime("%Y-%m-%d %H:%M:%S"), _relative(then, timezone.now()),
+        then.isoformat(), then.strftime("%Y-%m-%d %H:%M:%S"), _relative(then, now()),
     )
 
 
@@ -102,7 +114,7 @@ def since(then: datetime | None) -> SafeString:
         return SafeString("")
     return format_html(
         '<time data-since datetime="{}" title="{} UTC">{}</time>',
-        then.isoformat(), then.strftime("%Y-%m-%d %H:%M:%S"), span(timezone.now() - then),
+        then.isoformat(), then.strftime("%Y-%m-%d %H:%M:%S"), span(now() - then),
     )
 
 

@@ -15,6 +15,7 @@ from jobqueue.pages.views.head import head_of
 from jobqueue.reads import everywhere
 from jobqueue.reads.players import last_results
 from jobqueue.templatetags.jobs import player_url
+from jobqueue.words import RETRYING
 
 EACH, TABLES = 5, 6
 PAST, LONG = 10, 50
@@ -23,9 +24,12 @@ BODY = 2_000
 
 def _revision(project: Project, user_id: str) -> Revision:
     rows = Queue.objects.filter(user_id=user_id, namespace__project=project).order_by("pk")
-    found = list(rows.values_list("pk", "rev", "waiting", "namespace__enable_auto_run", "next_at")[: everywhere.QUEUES])
+    facts = ("pk", "rev", "waiting", "namespace__enable_auto_run", "next_at", "namespace__paused_at")
+    found = list(rows.values_list(*facts)[: everywhere.QUEUES])
     running = [(job.pk, job.try_count) for job in everywhere.running_in([Queue(pk=pk) for pk, *_ in found]).values()]
-    busy = bool(running) or any(waiting > 0 and auto and not next_at for _, _, waiting, auto, next_at in found)
+    busy = bool(running) or any(
+        waiting > 0 and auto and not next_at and not paused for _, _, waiting, auto, next_at, paused in found
+    )
     return Revision((found, sorted(running)), busy)
 
 
@@ -36,7 +40,7 @@ def waiting(project: Project, user_id: str) -> list[str]:
     found = list(rows.values_list("waiting", "head_tries"))
     count, failing = sum(each for each, _ in found), sum(1 for _, tries in found if tries)
     words = [f"{count:,} job{'' if count == 1 else 's'} waiting"] if count else []
-    return words + ([f"{failing} queue{'' if failing == 1 else 's'} retrying"] if failing else [])
+    return words + ([f"{failing} queue{'' if failing == 1 else 's'} {RETRYING.inside}"] if failing else [])
 
 
 def queues(request: HttpRequest, project: Project, user_id: str) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.text import Truncator
 from django.views.decorators.http import require_GET
 
 from gs2admin.dashboard.forms import ReasonForm
@@ -17,6 +16,7 @@ from gs2admin.dashboard.pages import project_page
 from gs2admin.dashboard.posting import attempt, confirm_page, number_of, status_of
 from gs2admin.errors import Unavailable
 from gs2admin.identity.models import Project
+from gs2admin.text import shortened
 from jobqueue.models import Script, ScriptNamespace
 from jobqueue.pages.forms import NewScriptForm, ScriptForm
 from jobqueue.pages.pretty import Shown, shown
@@ -59,7 +59,7 @@ def _tried(outcome: services.Invoked, source: str) -> Tried:
     line = 0 if 200 <= outcome.status_code < 300 else line_of(outcome.result)
     lines = source.split("\n")
     output = "\n".join(outcome.output)
-    at = Truncator(lines[line - 1].strip()).chars(200) if 0 < line <= len(lines) else ""
+    at = shortened(lines[line - 1].strip(), 200) if 0 < line <= len(lines) else ""
     return Tried(outcome, shown(outcome.result[:OUTPUT_SHOWN], len(outcome.result)), output[:OUTPUT_SHOWN],
                  len(output) > OUTPUT_SHOWN, line, at)
 

@@ -9,7 +9,6 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from gs2admin.dashboard.forms import ReasonForm
@@ -19,14 +18,14 @@ from gs2admin.dashboard.player_page import player_of
 from gs2admin.dashboard.polling import BUSY_MS, cursor_of, is_present, live_answer, nothing_new
 from gs2admin.dashboard.posting import attempt, confirm_page
 from gs2admin.dashboard.templatetags.gs import plural
+from gs2admin.db import clock
 from gs2admin.identity.models import Project
 from jobqueue.models import Queue, UserDataRun
 from jobqueue.pages.views.common import get_and_post
 from jobqueue.reads import everywhere
 from jobqueue.states import LIVE, UserDataKind, UserDataState
 from jobqueue.userdata import files, services
-from jobqueue.userdata.checking import look
-from jobqueue.userdata.format import Manifest, Refused, from_ms
+from jobqueue.userdata.format import Manifest, from_ms
 
 RIGHT = services.RIGHT
 TITLES = {UserDataKind.DUMP: "Export", UserDataKind.CLEAN: "Erasure", UserDataKind.IMPORT: "Import"}
@@ -114,19 +113,20 @@ def prepare(request: HttpRequest, project: Project) -> HttpResponse:
 
 
 def _cursor(run: UserDataRun) -> str:
-    return cursor_of(run.state, run.done, run.total, len(run.log))
+    return cursor_of(run.state, run.done, run.total, len(run.log), run.said, run.error)
 
 
 def _shown(request: HttpRequest, project: Project, run: UserDataRun) -> dict[str, Any]:
-    open_ = run.state in services.OPEN
-    manifest, refused = _manifest(run) if run.state == UserDataState.UPLOADED else (None, "")
+    open_, looked_at = run.state in services.OPEN, run.said or run.error
+    manifest = _manifest(run)
+    moves = run.state in LIVE or run.state == UserDataState.UPLOADED and not looked_at
     dumped = run.kind == UserDataKind.DUMP and run.state == UserDataState.DONE
-    ends = timezone.now() + timedelta(seconds=settings.USER_DATA_LINK_S)
+    ends = clock.now() + timedelta(seconds=settings.USER_DATA_LINK_S)
     where = lambda name: address(project, run.user_id, name, pk=run.pk)  # noqa: E731
     return {
         "run": run, "user_id": run.user_id, "open": open_,
         "title": f"{TITLES[UserDataKind(run.kind)]} {'for' if run.kind == UserDataKind.IMPORT else 'of'} {run.user_id}",
-        "moves": run.state in LIVE, "still": run.state not in LIVE, "manifest": manifest, "refused": refused,
+        "moves": moves, "still": not moves, "manifest": manifest, "refused": run.error if open_ else "",
         "dumped_at": from_ms(manifest.created_at) if manifest else None,
         "upload": files.link(run, files.Link.FORM) if open_ else "", "start": where("player-run-start") if manifest else "",
         "file": files.link(run, files.Link.FILE) if dumped and run.file else "",
@@ -135,15 +135,9 @@ def _shown(request: HttpRequest, project: Project, run: UserDataRun) -> dict[str
     }
 
 
-def _manifest(run: UserDataRun) -> tuple[Manifest | None, str]:
-    """What the uploaded file says of itself, or why it is none."""
-    try:
-        with files.storage().open(run.file, "rb") as file:
-            return look(file, run.size), ""
-    except Refused as refusal:
-        return None, str(refusal)
-    except FileNotFoundError:
-        return None, "The file is no longer kept; upload it again."
+def _manifest(run: UserDataRun) -> Manifest | None:
+    """What the uploaded file says of itself, once a worker has looked at it."""
+    return Manifest.model_validate_json(run.said) if run.state == UserDataState.UPLOADED and run.said else None
 
 
 @require_GET
@@ -184,9 +178,10 @@ def start(request: HttpRequest, project: Project, pk: int) -> HttpResponse:
         ))
         if begun:
             return redirect(here)
-    manifest, refused = _manifest(row) if row.state == UserDataState.UPLOADED else (None, "Upload a file first.")
+    manifest = _manifest(row)
     if manifest is None and not form.is_bound:
-        messages.error(request, refused)
+        uploaded = row.state == UserDataState.UPLOADED
+        messages.error(request, row.error or ("A worker looks at the file first." if uploaded else "Upload a file first."))
         return redirect(here)
     return confirm_page(
         request, form, title=f"Import data for {user_id}", button="Import", back=here, points=_points(project, user_id, manifest),

@@ -6,7 +6,6 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.text import Truncator
 from django.views.decorators.http import require_GET
 
 from gs2admin.audit.models import Activity
@@ -16,6 +15,7 @@ from gs2admin.dashboard.polling import BUSY_MS, CALM_MS, cursor_of, is_present, 
 from gs2admin.dashboard.posting import attempt, confirm_page, link, number_of
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import can
+from gs2admin.text import shortened
 from locks import reads
 from locks.models import LockNamespace, Mutex
 from locks.pages.addresses import at
@@ -29,7 +29,7 @@ STAFF = 10
 
 def _crumbs(row: Mutex, *more: tuple[str, str]) -> list[tuple[str, str]]:
     namespace: LockNamespace = row.namespace
-    name = Truncator(row.property_id).chars(61)
+    name = shortened(row.property_id, 61)
     here = at("locks-mutex", namespace, pk=row.pk) if more else ""
     return crumbs(namespace.project, (namespace.name, at("locks-namespace", namespace)), (name, here), *more)
 

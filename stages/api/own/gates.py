@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.utils import timezone
-
+from gs2admin.db import clock
 from gs2admin.wire.call import Call
 from gs2admin.wire.shapes import Boolean, Nothing, Result, Shape, Text, field
 from stages.api.find import find_stage, viewing
@@ -83,7 +82,7 @@ def resume(call: Call, request: ResumeRequest) -> dict[str, Any]:
 
 
 def _gates_of(call: Call) -> dict[str, Any]:
-    now = timezone.now()
+    now = clock.now()
     rows = windows(call.project.pk)
     return {"closed": _closed(call, closed(call.project.pk, now)), "windows": [_window(row, now) for row in rows]}
 

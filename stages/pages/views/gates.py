@@ -5,12 +5,12 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
 from gs2admin.dashboard.forms import ReasonForm
 from gs2admin.dashboard.pages import actor_of, project_page, sign_in_first
 from gs2admin.dashboard.posting import attempt, confirm_page, form_page, text_of
+from gs2admin.db import clock
 from gs2admin.errors import NotFound
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import can
@@ -38,7 +38,7 @@ def _list(project: Project) -> str:
 @project_page()
 def freezes(request: HttpRequest, project: Project) -> HttpResponse:
     """The stops that are on, and all windows: first those to come, in order, then those that are over."""
-    now = timezone.now()
+    now = clock.now()
     rows = []
     for window in _windows(project):
         found = upcoming(window, now)
@@ -76,7 +76,7 @@ def feed(request: HttpRequest, project: str) -> HttpResponse:
     if actor is None or not can(actor, "project.view", row):
         raise NotFound("There is no such calendar. Copy its address again from the page of freeze windows.")
     windows = _windows(row).filter(stage__deleted_at=None)
-    return HttpResponse(calendar.feed(row, windows, timezone.now()), content_type="text/calendar; charset=utf-8", headers={
+    return HttpResponse(calendar.feed(row, windows, clock.now()), content_type="text/calendar; charset=utf-8", headers={
         "Content-Disposition": f'inline; filename="{row.name}-freezes.ics"', "Cache-Control": "no-store",
     })
 

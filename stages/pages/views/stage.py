@@ -74,7 +74,7 @@ def stage(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
         "needs": requirements_of(row, "promote", row.scenario),
         "waiting": waiting_on(row),
         "auto": AutoPromotion.objects.filter(stage=row).first() if row.source_id else None,
-        "may_let_go": can(request.actor, "stage.promote", project),
+        "may_release": can(request.actor, "stage.promote", project),
         "may_stop": can(request.actor, "line.stop", project),
         "may_resume": can(request.actor, "line.resume", project),
     })

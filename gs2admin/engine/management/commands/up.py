@@ -10,15 +10,18 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from django import db
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.module_loading import import_string
 
+from gs2admin import outage
 from gs2admin.engine.alone import alone
 from gs2admin.processes.lifeline import ChildEnd
+from gs2admin.processes.privacy import say_what_was_mended
 from gs2admin.processes.programs import Program, Programs
 from gs2admin.processes.supervisor import stop_on_signals, terminate_myself
 from gs2admin.schema.fitness import require_fit
@@ -86,9 +89,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         stop = ChildEnd.from_environment()
         self.check()
+        say_what_was_mended()
         with listen(settings.HOST, settings.PORT) as server:
             self.prepare()
-            programs = Programs(self.programs(server))
+            programs = Programs(self.programs(server), late_s=settings.LATE_S)
             stop_on_signals(programs.stop)
             stop.on_cut(terminate_myself)
             programs.run(Ticks(options["end_with_parent"], Readiness(settings.HOST, settings.PORT, self.say)))
@@ -110,9 +114,12 @@ class Command(BaseCommand):
                     self.say("Preparing the database ...")
                     call_command("migrate", interactive=False, verbosity=0)
                 import_string(FIRST_CONTENTS)(say=self.say)
-        except OperationalError as problem:
+        except (db.Error, OSError) as problem:
+            found = outage.of(problem)
+            if found is None:
+                raise
             # The message of the driver names host and user, never the password.
-            raise CommandError(f"The database does not answer: {str(problem).strip().splitlines()[0]}") from None
+            raise CommandError(f"gs2admin cannot start. {found.sentence} ({str(problem).strip().splitlines()[0]})") from None
         connections.close_all()
 
     def programs(self, server: socket.socket) -> list[Program]:

@@ -13,7 +13,9 @@ from gs2admin.engine.heartbeat import DatabaseHeartbeat
 from gs2admin.processes.cluster import Cluster
 from gs2admin.processes.faults import beat_every
 from gs2admin.processes.lifeline import ChildEnd
+from gs2admin.processes.privacy import say_what_was_mended
 from gs2admin.processes.supervisor import Supervisor, stop_on_signals, terminate_myself
+from gs2admin.processes.threads import kept
 from gs2admin.schema.fitness import require_fit_at_start
 
 
@@ -32,6 +34,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         lifeline = ChildEnd.from_environment()
+        say_what_was_mended()
         require_fit_at_start()
         heartbeat, ended = DatabaseHeartbeat(beat_every(settings.LATE_S)), threading.Event()
         starts = [
@@ -43,14 +46,12 @@ class Command(BaseCommand):
         stop_on_signals(supervisor.stop)
         lifeline.on_cut(terminate_myself)
         threads = [
-            threading.Thread(target=heartbeat.serve, args=[ended], name="heartbeat", daemon=True),
-            threading.Thread(target=sweep.sweep_for_ever, args=[ended, settings.SWEEP_S], name="sweep", daemon=True),
-            threading.Thread(target=sweep.tick_for_ever, args=[ended], name="tick", daemon=True),
-            threading.Thread(target=delivery_threads.deliver_for_ever, args=[ended], name="delivery", daemon=True),
-            threading.Thread(target=sweep.clean_for_ever, args=[ended], name="clean", daemon=True),
+            kept("heartbeat", partial(heartbeat.serve, ended)),
+            kept("sweep", partial(sweep.sweep_for_ever, ended, settings.SWEEP_S)),
+            kept("tick", partial(sweep.tick_for_ever, ended)),
+            kept("delivery", partial(delivery_threads.deliver_for_ever, ended)),
+            kept("clean", partial(sweep.clean_for_ever, ended)),
         ]
-        for thread in threads:
-            thread.start()
         supervisor.run()
         heartbeat.stop(ended)
         for thread in threads:

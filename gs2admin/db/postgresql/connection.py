@@ -1,0 +1,55 @@
+"""psycopg's connection, whose waits for the server end: a server that is silent is away, however open its connection looks.
+
+The server's own limits (statement_timeout, lock_timeout) end what is slow there; these here are a little longer, and end what a
+dead link or a stopped server would make wait for ever.
+"""
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import psycopg
+from psycopg import errors
+
+from gs2admin.db import patience
+
+# How much longer than the server's limit we wait for its word about it. s.
+GRACE_S = 2.0
+
+
+class Silent(psycopg.OperationalError):
+    """The server did not answer in time; the connection is closed."""
+
+
+class Connection(psycopg.Connection):
+    """limit_s: how long one answer of the server may take; None: for ever. trouble: when and how the last try to reach the server
+    failed in this process, None after one that did not."""
+
+    limit_s: float | None = None
+    trouble: tuple[float, psycopg.Error] | None = None
+
+    @classmethod
+    def connect(cls, conninfo: str = "", *, limit_s: float | None = None, **kwargs: Any) -> Connection:
+        """As psycopg's; limit_s as above. Raises psycopg.OperationalError."""
+        try:
+            made = super().connect(conninfo, **kwargs)
+        except psycopg.Error as problem:
+            Connection.trouble = time.monotonic(), problem
+            raise
+        Connection.trouble = None
+        made.limit_s = limit_s
+        return made
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """As psycopg's; raises Silent when the server is silent for longer than limit_s, or than `patience` has left."""
+        limit = patience.left(self.limit_s) if timeout is None else timeout
+        try:
+            return super().wait(gen, interval, limit)
+        except errors._WaitTimeout:
+            if timeout is not None:
+                raise
+            # What comes later on it would be taken for the answer to another question.
+            self.pgconn.finish()
+            silent = Silent("the server is silent")
+            Connection.trouble = time.monotonic(), silent
+            raise silent from None

@@ -1,0 +1,96 @@
+"""gunicorn's worker: starts and ends what serves in a web process."""
+from __future__ import annotations
+
+import os
+import socket
+import time
+from typing import Any
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+from gunicorn.workers.base import Worker as BaseWorker
+
+from gs2admin.processes.web import application
+from gs2admin.processes.web.connection import Connection
+from gs2admin.processes.web.limits import MEMORY, Limits, shares
+from gs2admin.processes.web.poller import Poller
+from gs2admin.processes.web.pool import Pool
+from gs2admin.processes.web.spool import Room
+
+# A stopping process keeps connections that wait for a request so long: one may be on its way already.
+STOP_S = 2.0
+# What the kernel holds of an answer before it is on its way, and how long a client may be silent about what it was sent.
+UNSENT_BYTES = 128 * 1024
+SILENT_MS = 60_000
+
+
+class Worker(BaseWorker):
+    """One thread for connections, `threads` for the application, and a few for each probe, which stands behind no request."""
+
+    def init_process(self) -> None:
+        self.poller: Poller | None = None
+        super().init_process()
+
+    def run(self) -> None:
+        """Serve until told to end; gunicorn calls it with the application loaded."""
+        self.form = import_string(settings.WEB_REFUSALS)
+        self.pool = Pool("web", self.cfg.threads, self.answer)
+        self.probes = {path: Pool(path[1:], settings.WEB_PROBE_THREADS, self.answer) for path in settings.WEB_PROBES}
+        disk = settings.WEB_SPOOL_MB * 1024**2
+        bodies, answers = (Room(str(settings.DATA_DIR), MEMORY, size) for size in (disk, disk // 4))
+        limits = Limits.of_settings(self.cfg)
+        self.poller = Poller(self.cfg, limits, bodies, answers, shares(self.cfg), self.form, self.dispatch)
+        for listener in self.sockets:
+            prepare(listener.sock)
+        self.poller.listen([listener.sock for listener in self.sockets])
+        while self.alive:
+            self.look_up()
+            self.poller.turn(1.0)
+        self.finish()
+
+    def dispatch(self, connection: Connection) -> None:
+        """A request has arrived."""
+        self.probes.get(connection.request.path, self.pool).put(connection)
+
+    def answer(self, connection: Connection) -> None:
+        """Answer a request; in a thread of a pool."""
+        keep = False
+        try:
+            self.nr += 1
+            if self.nr >= self.max_requests:
+                self.alive = False
+            keep = application.run(connection, self.wsgi, self.cfg, self.form, last=lambda: not self.alive)
+        finally:
+            self.poller.answered(connection, keep)
+
+    def finish(self) -> None:
+        """Let what is under way come to its end, for a while."""
+        now = time.monotonic()
+        self.poller.deafen(now + min(STOP_S, self.cfg.graceful_timeout))
+        while self.poller.busy() and time.monotonic() < now + self.cfg.graceful_timeout:
+            self.look_up()
+            self.poller.turn(0.25)
+        for listener in self.sockets:
+            listener.close()
+
+    def look_up(self) -> None:
+        """Tell the arbiter that we live, and see whether it does."""
+        now = time.monotonic()
+        if now >= getattr(self, "_next_look", 0.0):
+            self._next_look = now + 1.0
+            self.notify()
+            if self.ppid != os.getppid():
+                self.alive = False
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """SIGTERM."""
+        self.alive = False
+        if self.poller is not None:
+            self.poller.wake()
+
+
+def prepare(listener: socket.socket) -> None:
+    """What connections inherit: the kernel holds little of an answer that is not on its way, and ends those of silent clients."""
+    if listener.family in (socket.AF_INET, socket.AF_INET6):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENT_MS)

@@ -1,0 +1,65 @@
+"""What a worker does when it is woken: it gives turns to queues that wait, fairly by project, namespace and player.
+
+A task names no queue that must be drained, so a namespace with ten thousand ready queues stands in nobody's way: a task says
+only that there is something to do, and there are few of them (settings.TASK_BOUNDS). Within a namespace the player goes first
+who waits longest, and after a turn stands behind the others.
+"""
+from __future__ import annotations
+
+import logging
+import random
+import time
+
+from gs2admin import engine
+from jobqueue import sql
+from jobqueue.execution import drain as drains
+from jobqueue.execution.shares import Shares
+from jobqueue.sql import Ready
+
+log = logging.getLogger(__name__)
+# A task gives turns for so long, then another one goes on: the cluster may want to end, and tasks of other kinds may wait.
+TURNS_S = 0.25
+# What a turn costs at least, also one that another worker was quicker to take.
+LEAST_S = 0.0005
+# Two workers that look at the same moment see the same queue; who comes too late takes one of the next.
+APART = 4
+_shares = Shares()
+
+
+def drain(queue_id: int) -> None:
+    """Give turns to queues that wait, for about TURNS_S; wake a worker when some are left. queue_id: not used any more."""
+    ends, skip = time.monotonic() + TURNS_S, 0
+    while (ready := sql.ready(skip)) or skip:
+        chosen, is_long = _choose(ready)
+        if chosen is None and not skip:
+            return  # what is left is for the workers that do long work; they wake each other
+        skip = 0
+        if chosen is None:
+            continue
+        began = time.monotonic()
+        try:
+            if not drains.drain(chosen.queue_id):
+                skip = random.randint(1, APART)
+        finally:
+            if is_long:
+                engine.end_long()
+        now = time.monotonic()
+        _shares.charge(chosen, max(LEAST_S, now - began))
+        if now > ends or engine.beat("jobs"):
+            if left := sql.ready():
+                engine.wake(drains.DRAIN, left[0].queue_id)
+            return
+
+
+def _choose(ready: list[Ready]) -> tuple[Ready | None, bool]:
+    """(whose turn it is, whether `engine.end_long` has to be called after it).
+
+    Namespaces whose jobs take long, or of which none was ever run, are left out while all workers but one are at such work: one
+    is always free for the others.
+    """
+    chosen = _shares.choose(ready)
+    if chosen is None or not chosen.slow:
+        return chosen, False
+    if engine.begin_long():
+        return chosen, True
+    return _shares.choose([one for one in ready if not one.slow]), False
