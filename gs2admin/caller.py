@@ -182,8 +182,8 @@ class CallerMiddleware:
         except Ambiguous as problem:
             log.warning("who is calling cannot be told", extra={"peer": meta.get("REMOTE_ADDR", ""), "problem": str(problem)})
             return _refusal(str(problem))
-        for name in _HEADERS:
-            meta.pop(name, None)
+        # Whether a proxy, or somebody who speaks like one, stood between: what is for neighbours alone asks it (health.py).
+        request.forwarded = bool([found for name in _HEADERS if (found := meta.pop(name, None))])
         meta["REMOTE_ADDR"] = caller.address
         if caller.scheme:
             meta["wsgi.url_scheme"] = caller.scheme
