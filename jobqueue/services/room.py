@@ -31,7 +31,7 @@ class _Room:
     refused_at: float = 0.0
 
 
-_rooms: Cache[int, _Room] = Cache(ttl_s=FRESH_S, entries=4_000, max_bytes=2_000_000)
+_rooms: Cache[int, _Room] = Cache(ttl_s=FRESH_S, entries=10_000, max_bytes=4_000_000)
 _lock = threading.Lock()
 
 
