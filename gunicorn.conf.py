@@ -5,8 +5,10 @@ import sys
 
 from gunicorn.http import message
 
+from gs2admin import private
 from gs2admin.env import Env
 
+private.begin()
 # Before the application reads its settings: the connection pool belongs to web processes.
 os.environ["GS2ADMIN_PROCESS"] = "web"
 env = Env()
@@ -39,6 +41,7 @@ message.MAX_REQUEST_LINE = limit_request_line = 16_384
 limit_request_field_size = 8190
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 control_socket_disable = True
+umask = private.OTHERS
 # gs2admin/caller.py alone judges what proxies say, address and scheme alike: gunicorn believes nobody.
 forwarded_allow_ips = ""
 secure_scheme_headers = {}
@@ -58,9 +61,11 @@ def on_starting(server):
     from django.core.management import CommandError
 
     from gs2admin.processes.lifeline import ChildEnd
+    from gs2admin.processes.privacy import say_what_was_mended
     from gs2admin.processes.supervisor import terminate_myself
     from gs2admin.schema.fitness import require_fit_at_start
 
+    say_what_was_mended()
     try:
         require_fit_at_start()
     except CommandError as refusal:

@@ -7,6 +7,9 @@ import sys
 def main() -> None:
     """Run a management command, with settings mistakes told as sentences instead of a traceback."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gs2admin.settings")
+    from gs2admin import private
+
+    private.begin()
     from gs2admin.env import SettingsError
 
     try:

@@ -1,8 +1,8 @@
-"""A page with one query, and one that waits as long as a remote database might; for `bench.webclasses`."""
+"""For `bench.webclasses` and `bench.sockets`: a page with one query, one that waits as long as a remote database might, 5 MB."""
 import time
 
 from django.core.wsgi import get_wsgi_application
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 
 
@@ -17,5 +17,9 @@ def wait(request: HttpRequest) -> JsonResponse:
     return one(request)
 
 
-urlpatterns = [path("one", one), path("wait", wait)]
+def big(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(bytes(5 * 1024 * 1024))
+
+
+urlpatterns = [path("one", one), path("wait", wait), path("big", big)]
 application = get_wsgi_application()

@@ -133,26 +133,34 @@ class Env:
         return found
 
     def networks(self, name: str, default: tuple[str, ...]) -> list[Network]:
-        """Addresses and networks separated by commas; everybody (*, 0.0.0.0/0) is refused."""
+        """Addresses and networks separated by commas; everybody (*, 0.0.0.0/0) is refused. The word none alone is none."""
         found = []
-        for word in self.words(name, default):
+        given = self.words(name, default)
+        for word in [] if given == ["none"] else given:
             try:
                 found.append(network_of(word))
             except ValueError:
-                self.refuse(f"{name} has {word!r}; each entry is a proxy's address or network, such as 10.0.0.0/8.")
+                self.refuse(f"{name} has {word!r}; each entry is an address or a network, such as 10.0.0.0/8; none is none.")
         return found
 
     def directory(self, name: str, default: Path) -> Path:
         """A directory that is made when it is missing and must be writable."""
         path = Path(self.text(name, str(default))).expanduser().resolve()
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
             writable = os.access(path, os.W_OK)
         except OSError:
             writable = False
         if not writable:
             self.refuse(f"{name} is {str(path)!r}, which cannot be made or written; name a writable directory.")
         return path
+
+    def old_keys(self, name: str) -> list[str]:
+        """Earlier secret keys, separated by commas."""
+        found = self.words(name)
+        if any(len(key) < 50 or len(set(key)) < 5 for key in found):
+            self.refuse(f"{name} has a key that is too short; each, separated by commas, has at least 50 characters.")
+        return found
 
     def secret_key(self, name: str, keep_in: Path) -> str:
         """The secret key: from the environment, else made once and kept in a file that only the owner reads."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Callable
+from ipaddress import ip_address
 from pathlib import Path
 
 from django.conf import settings
@@ -36,10 +37,10 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 with {"ready": true, "checks": {...}} when database, tables, a worker and room on the disk are there, else 503.
+    """200 with {"ready": true} when database, tables, a worker and room on the disk are there, else 503.
 
-    "message" says what is away, or that the code cannot work on this database. Redis is looked at where there is one; what it
-    does can be done without, so its absence is said and is no 503.
+    For peers of READYZ_DETAILS also "checks": {...}, and "message": what is away, or why the code cannot work on this database.
+    Redis is looked at where there is one; what it does can be done without, so its absence is said and is no 503.
     """
     checks = {"database": False, "migrations": False, "worker": False}
     sentences = [_database(checks)]
@@ -49,8 +50,11 @@ def readyz(request: HttpRequest) -> JsonResponse:
     if settings.REDIS_URL:
         checks["redis"] = _redis_answers()
         sentences.append("" if checks["redis"] else outage.REDIS.sentence)
-    message = " ".join(filter(None, sentences))
-    return _answer({"ready": ready, "checks": checks, **({"message": message} if message else {})}, 200 if ready else 503)
+    found = {"ready": ready}
+    if _may_see_details(request):
+        message = " ".join(filter(None, sentences))
+        found |= {"checks": checks, **({"message": message} if message else {})}
+    return _answer(found, 200 if ready else 503)
 
 
 def _database(checks: dict[str, bool]) -> str:
@@ -123,6 +127,22 @@ def _is_migrated() -> bool:
         executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
         _migrated = not executor.migration_plan(executor.loader.graph.leaf_nodes())
     return _migrated
+
+
+# A request with one of these came through a proxy, whoever its peer is.
+_FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_X_REAL_IP",
+              "HTTP_VIA")
+
+
+def _may_see_details(request: HttpRequest) -> bool:
+    if any(request.META.get(name) for name in _FORWARDED):
+        return False
+    try:
+        peer = ip_address(request.META.get("REMOTE_ADDR", ""))
+    except ValueError:
+        return False
+    peer = getattr(peer, "ipv4_mapped", None) or peer
+    return any(peer in network for network in settings.READYZ_DETAILS)
 
 
 def _answer(body: dict, status: int) -> JsonResponse:

@@ -9,7 +9,6 @@ import errno
 import logging
 import os
 import sqlite3
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +17,13 @@ import redis
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
+from gs2admin.cache import Cache
+
 log = logging.getLogger(__name__)
 # With less than so many bytes left, SQLite's "disk I/O error" is a full disk: it needs room for its log and its index of it.
-NO_ROOM = 1024 * 1024
+NO_ROOM = 128 * 1024
 # For so long after a write that found the disk full, /readyz says so. s.
-REMEMBERED_S = 10.0
+REMEMBERED_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ _NO_SLOT = ("too many clients", "connection slots are reserved", "too many conne
 _FILES = {
     errno.ENOSPC: FILES_FULL, errno.EDQUOT: FILES_FULL, errno.EFBIG: FILES_FULL, errno.EROFS: FILES_READ_ONLY,
 }  # fmt: skip
-_full_at = float("-inf")
+_lately: Cache[str, bool] = Cache(ttl_s=REMEMBERED_S, entries=1, max_bytes=10_000)
 
 
 def of(problem: BaseException | None) -> Outage | None:
@@ -76,18 +77,23 @@ def of(problem: BaseException | None) -> Outage | None:
 
 def seen(problem: BaseException | None) -> Outage | None:
     """Like `of`, for whoever answers a client with it: it is written to the log, in one line, and /readyz knows of it."""
-    global _full_at
     found = of(problem)
     if found is not None:
         if found.kind == "full":
-            _full_at = time.monotonic()
+            _lately.put("full", True)
         log.warning("answered 503: %s", found.kind, extra={"reason": found.sentence, "problem": _words(problem)})
     return found
 
 
+def word(problem: BaseException) -> str:
+    """What the database is, in one word for the log: "full", "locked", "away" and so on; "failing" when that is not known."""
+    found = of(problem)
+    return found.kind if found else "failing"
+
+
 def full_lately() -> bool:
     """A write of this process found the disk full less than REMEMBERED_S ago."""
-    return time.monotonic() - _full_at < REMEMBERED_S
+    return _lately.get("full", False)
 
 
 def no_room(where: Path) -> bool:
@@ -97,6 +103,14 @@ def no_room(where: Path) -> bool:
     except OSError:
         return False
     return found.f_bavail * found.f_frsize < NO_ROOM
+
+
+def only_read(where: Path) -> bool:
+    """The file system of that directory is mounted so that nobody can write."""
+    try:
+        return bool(os.statvfs(where).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
 
 
 def _chain(problem: BaseException | None) -> Iterator[BaseException]:
@@ -123,6 +137,8 @@ def _of_one(problem: BaseException) -> Outage | None:
 
 def _of_sqlite(problem: sqlite3.Error) -> Outage | None:
     found = _SQLITE.get((getattr(problem, "sqlite_errorcode", None) or 0) & 0xFF)
+    if found is BROKEN and any(map(only_read, _homes())):
+        return READ_ONLY
     return FULL if found is BROKEN and any(map(no_room, _homes())) else found
 
 

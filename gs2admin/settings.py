@@ -18,6 +18,8 @@ DATA_DIR = env.directory("GS2ADMIN_DATA_DIR", BASE_DIR / "var")
 PROCESS = env.choice("GS2ADMIN_PROCESS", "command", ("command", "web", "worker"))
 
 SECRET_KEY = env.secret_key("SECRET_KEY", DATA_DIR)
+# They only read: what was signed or sealed before the key was changed.
+SECRET_KEY_FALLBACKS = env.old_keys("SECRET_KEY_FALLBACKS")
 DEBUG = env.flag("DEBUG", False)
 HOST = env.text("HOST", "127.0.0.1")
 PORT = env.number("PORT", 8000, 1, 65535)
@@ -127,8 +129,8 @@ WEB_STALL_S = env.number("WEB_STALL_S", 15, 1, 600)
 WEB_MIN_KB_S = env.number("WEB_MIN_KB_S", 8, 1, 1_000_000)
 WEB_CONNECTIONS_PER_ADDRESS = env.number("WEB_CONNECTIONS_PER_ADDRESS", 1000, 1, 10_000)
 WEB_SPOOL_MB = env.number("WEB_SPOOL_MB", 1024, 16, 1_000_000)
-# Answered by threads of their own; and the error bodies of requests that never reach Django.
-WEB_PROBES = ("/healthz", "/readyz")
+# Answered by threads of their own, so many for each; and the error bodies of requests that never reach Django.
+WEB_PROBES, WEB_PROBE_THREADS = ("/healthz", "/readyz"), 2
 WEB_REFUSALS = "gs2admin.wire.early.form"
 # A worker renews its lease long before this many seconds; after them another may take its rollout over.
 LEASE_S = env.number("GS2ADMIN_LEASE_S", 20, 2, 600)
@@ -179,8 +181,12 @@ SCRIPT_OUTPUT_BYTES = env.number("GS2ADMIN_SCRIPT_OUTPUT_BYTES", 1_000_000, 0, 1
 # A script's call may start a script, whose call may start another, so deep.
 SCRIPT_DEPTH = env.number("GS2ADMIN_SCRIPT_DEPTH", 5, 1, 20)
 SCRIPT_CALLS = env.number("GS2ADMIN_SCRIPT_CALLS", 100, 0, 100_000)
-# Runner processes per web or worker process, started when needed.
+# Runner processes per web or worker process, started when needed. In a web process no more than half of its threads may run
+# scripts, and who comes then waits for 2 s at most: pages and calls are answered meanwhile.
 SCRIPT_RUNNERS = env.number("GS2ADMIN_SCRIPT_RUNNERS", 4, 1, 64)
+SCRIPT_RUNNER_WAIT_S = 10
+if PROCESS == "web":
+    SCRIPT_RUNNERS, SCRIPT_RUNNER_WAIT_S = min(SCRIPT_RUNNERS, max(1, WEB_THREADS // 2)), 2
 # The longest script, each of its characters escaped, is a little less; a method's own limit may be lower.
 GS2_MAX_BODY = env.number("GS2ADMIN_MAX_BODY", 32 * 1024 * 1024, 1024, 1024**3)
 # SourceDeploy's answers: flat as its documents show them, or inside `result` as its service sends them.
@@ -194,6 +200,11 @@ JOB_GIVEN_UP_KEEP_DAYS = env.number("GS2ADMIN_JOB_GIVEN_UP_DAYS", 30, 1, 3650)
 JOB_GENERATIONS = env.number("GS2ADMIN_JOB_GENERATIONS", 20, 0, 10_000)
 # Jobs that may wait in one namespace; a push beyond them is refused.
 JOB_WAITING = env.number("GS2ADMIN_JOB_WAITING", 1_000_000, 10, 1_000_000_000)
+# How many of each there may be; beyond them one more is refused.
+MAX_NAMESPACES = env.number("GS2ADMIN_MAX_NAMESPACES", 1_000, 1, 1_000_000)
+MAX_SCRIPTS = env.number("GS2ADMIN_MAX_SCRIPTS", 10_000, 1, 10_000_000)
+MAX_CREDENTIALS = env.number("GS2ADMIN_MAX_CREDENTIALS", 1_000, 1, 1_000_000)
+MAX_USER_DATA_RUNS = env.number("GS2ADMIN_MAX_USER_DATA_RUNS", 500, 1, 1_000_000)
 # Days for which the history of a mutex is kept; idle mutexes are removed after as long.
 LOCK_HISTORY_DAYS = env.number("GS2ADMIN_LOCK_HISTORY_DAYS", 30, 1, 3650)
 # Dumps of players' data and uploads for imports are kept for so long; their links end earlier.
@@ -289,6 +300,8 @@ CSRF_FAILURE_VIEW = "gs2admin.dashboard.errors.csrf_failure"
 # ── Transport security. HTTPS=1 says that a proxy in front serves us over TLS. ───────────────────────────────
 HTTPS = env.flag("HTTPS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+# Who is told by /readyz what is missing; everybody else learns only whether the server is ready.
+READYZ_DETAILS = env.networks("GS2ADMIN_READYZ_DETAILS", ("127.0.0.0/8", "::1"))
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 # The proxies whose word counts on who calls, and by https or not (gs2admin/caller.py).
 TRUSTED_PROXIES = env.networks("FORWARDED_ALLOW_IPS", ("127.0.0.1", "::1"))
@@ -321,6 +334,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
     "user_data": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": DATA_DIR / "user_data"}},
 }
+FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
 LANGUAGE_CODE = "en"
 USE_I18N = False
 USE_TZ = True

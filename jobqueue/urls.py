@@ -1,7 +1,7 @@
 """Addresses of queues, jobs and scripts inside one project, below /p/<project>/."""
 from django.urls import path
 
-from jobqueue.pages.views import given_up, jobs, namespaces, player, push, runs, script, scripts, search, user_data
+from jobqueue.pages.views import given_up, jobs, namespaces, pausing, player, push, runs, script, scripts, search, user_data
 
 urlpatterns = [
     path("queues/", namespaces.queues, name="queues"),
@@ -11,6 +11,8 @@ urlpatterns = [
     path("queues/<str:namespace>/live", namespaces.live, name="queues-live"),
     path("queues/<str:namespace>/settings", namespaces.edit, name="queues-edit"),
     path("queues/<str:namespace>/delete", namespaces.delete, name="queues-delete"),
+    path("queues/<str:namespace>/pause", pausing.pause, name="queues-pause"),
+    path("queues/<str:namespace>/resume", pausing.resume, name="queues-resume"),
     path("queues/<str:namespace>/push", push.push, name="queues-push"),
     path("queues/<str:namespace>/given-up", given_up.given_up, name="queues-given-up"),
     path("queues/<str:namespace>/given-up/replay", given_up.replay, name="queues-replay"),

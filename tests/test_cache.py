@@ -1,5 +1,9 @@
 """gs2admin.cache: how long a value counts, how many are kept, and who makes it."""
+import re
+import sys
 import threading
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -51,7 +55,7 @@ def test_a_value_may_have_a_time_of_its_own(clock):
 
 
 def test_all_values_whose_time_lasts_are_listed_the_oldest_first(clock):
-    cache = Cache(ttl_s=2, entries=10)
+    cache = Cache(ttl_s=2, entries=10, max_bytes=MANY)
     for key, ttl_s in (("a", 1), ("b", 3), ("c", None)):
         cache.put(key, key.upper(), ttl_s=ttl_s)
     assert cache.items() == [("a", "A"), ("b", "B"), ("c", "C")]
@@ -195,3 +199,28 @@ def test_every_cache_can_be_emptied_at_once():
     one.put(1, 1), two.put(2, 2)
     forget_all()
     assert (one.get(1), two.get(2)) == (None, None)
+
+
+def ours() -> dict[int, Cache]:
+    """Every cache that a module of ours, or an object in one, holds."""
+    found = {}
+    for name, module in list(sys.modules.items()):
+        if name.split(".")[0] in ("gs2admin", "stages", "jobqueue", "locks") and not name.startswith("gs2admin.cache"):
+            for value in list(vars(module).values()):
+                inside = vars(value).values() if hasattr(value, "__dict__") and not isinstance(value, type | ModuleType) else ()
+                found |= {id(one): one for one in (value, *inside) if isinstance(one, Cache)}
+    return found
+
+
+def test_all_caches_of_a_process_are_small_together_and_documented():
+    """A web process needs some 80 MB without them, and stays below 200."""
+    import gs2admin.urls  # noqa: F401  everything that a web process imports
+    from gs2admin.wire.table import table
+
+    table()
+    whole = sum(cache.max_bytes for cache in ours().values())
+    assert len(ours()) == 15 and whole <= 60_000_000
+    text = (Path(__file__).parent.parent / "docs" / "operations.md").read_text().partition("## Memory")[2].partition("## Meas")[0]
+    rows = [row.split("|") for row in text.splitlines() if re.match(r"\| [a-z]", row)][1:]
+    assert sum(float(mb) for row in rows for mb in row[3].split(",")) == pytest.approx(whole / 1e6)
+    assert sum(len(row[3].split(",")) for row in rows) == len(ours())

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from functools import cache
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from gs2admin.dashboard.pages import signed_in
 from gs2admin.wire.openapi import document
+from gs2admin.wire.rest import is_program
 
 
 @cache
@@ -19,11 +21,16 @@ def _text() -> bytes:
 
 @require_safe
 def openapi(request: HttpRequest) -> HttpResponse:
-    """/openapi.json: what this server speaks; nothing of its data, so everybody may read it."""
+    """/openapi.json: what this server speaks, for people who are signed in and for programs with a credential."""
+    if not request.user.is_authenticated and not is_program(request):
+        sentence = "Sign in, or send the credential of a program (Basic, or Bearer with its token)."
+        return JsonResponse({"error": {"code": "unauthorized", "message": sentence}}, status=401,
+                            headers={"WWW-Authenticate": "Bearer"})
     return HttpResponse(_text(), content_type="application/json")
 
 
 @require_safe
+@signed_in
 def docs(request: HttpRequest) -> HttpResponse:
     """/docs: the document in Swagger UI. Of the known viewers it alone keeps to style-src 'self'."""
     return render(request, "api/docs.html")

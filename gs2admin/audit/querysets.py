@@ -18,6 +18,10 @@ class ActivityQuerySet(models.QuerySet):
         """One project's lines, newest first."""
         return self.filter(project_id=project_id).order_by("-id")
 
+    def of_accounts(self, user_ids: list[str]) -> ActivityQuerySet:
+        """Lines about the accounts of these people, which belong to no project; newest first."""
+        return self.filter(project_id=None, object_type="user", object_id__in=user_ids).order_by("-id")
+
     def of_player(self, project_id: int, user_id: str) -> ActivityQuerySet:
         """What was done to one player, newest first."""
         # The index leaves out lines without a player, and the database must see that these are others.

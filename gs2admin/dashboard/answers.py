@@ -11,7 +11,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 
 from gs2admin.dashboard.unseen_html import mark_html
-from gs2admin.unseen import shown, suspect
+from gs2admin.unseen import shown
 
 _EMPTY = (204, 304)
 
@@ -48,15 +48,15 @@ def _mark(response: HttpResponse) -> None:
         if marked is not body:
             response.content = marked
     elif kind.startswith("text/plain") and not response.headers.get("Content-Disposition", "").startswith("attachment"):
-        if suspect(response.content):
-            response.content = shown(response.content.decode("utf-8", "replace")).encode()
+        response.content = shown(response.content.decode("utf-8", "replace"))
 
 
 def _without_body(response: HttpResponse) -> HttpResponse:
     if not response.streaming:
         response.content = b""
         return response
-    response.close()  # the file, or the query, behind it
     bare = HttpResponse(status=response.status_code, headers=dict(response.headers))
     bare.cookies = response.cookies
+    # The file or the generator behind it is closed when the server closes the answer, as it would have been.
+    bare._resource_closers = response._resource_closers
     return bare

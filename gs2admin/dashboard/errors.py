@@ -64,7 +64,10 @@ def error_page(request: HttpRequest, status: int, sentence: str, *, title: str =
 def domain_error_page(request: HttpRequest, error: DomainError) -> HttpResponse:
     """A refusal of the domain as a page with the status that browsers know."""
     status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 400)
-    return error_page(request, status, error.sentence)
+    page = error_page(request, status, error.sentence)
+    if "retry_after_s" in error.extra:
+        page.headers["Retry-After"] = str(error.extra["retry_after_s"])
+    return page
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -8,7 +8,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from html import escape, unescape
+from itertools import count
 
 from gs2admin.text import shortened
 from gs2admin.unseen import mark, name_of, replaced, shown, suspect
@@ -25,6 +27,8 @@ _BARE = frozenset({"title", "option", "svg"})
 _RAW = frozenset({"script", "style", "textarea"})
 # So many lines or names are said beside a field, and so many characters of a line.
 _NAMED, _LINE = 5, 200
+# So many marks of a page have a tooltip. A span is a hundred times as long as what it stands for, a bare mark a few times.
+_SPANS = 2_000
 
 
 def marked(text: str) -> str:
@@ -41,6 +45,11 @@ def mark_html(body: bytes) -> bytes:
     out: list[str] = []
     bare: list[str] = []
     raw, began, at = "", 0, 0
+    left = count(_SPANS, -1)
+
+    def by(char: str) -> str:
+        return _span(char) if next(left) > 0 else mark(char)
+
     for tag in _TOKEN.finditer(html):
         closing, name = tag[1] == "/", (tag[2] or "").lower()
         if raw and not (closing and name == raw):
@@ -53,7 +62,7 @@ def mark_html(body: bytes) -> bytes:
                 out.append(_note(html[began : tag.start()], lines=True))
             raw = ""
             continue
-        out.append(_text(text, bool(bare)))
+        out.append(_text(text, bool(bare), by))
         out.append(_tag(tag[0], name))
         if closing:
             if bare and bare[-1] == name:
@@ -63,14 +72,14 @@ def mark_html(body: bytes) -> bytes:
         elif name in _BARE:
             bare.append(name)
     rest = html[at:]
-    out.append(rest if raw else _text(rest, bool(bare)))
+    out.append(rest if raw else _text(rest, bool(bare), by))
     return "".join(out).encode()
 
 
-def _text(text: str, bare: bool) -> str:
+def _text(text: str, bare: bool, by: Callable[[str], str]) -> str:
     if not text or not suspect(text):
         return text
-    return replaced(text, mark if bare else _span)
+    return replaced(text, mark if bare else by)
 
 
 def _span(char: str) -> str:

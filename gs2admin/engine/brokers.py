@@ -19,6 +19,7 @@ from django_q.brokers.redis_broker import Redis
 from django_q.conf import Conf
 from django_q.models import OrmQ
 
+from gs2admin import outage
 from gs2admin.db import patience
 from gs2admin.db.redis_pool import Pool
 from gs2admin.engine import connections, inside
@@ -57,7 +58,8 @@ class _WakeBroker:
         except (db.Error, redis.RedisError, OSError) as problem:
             if not self._away:
                 self._away = True
-                log.warning("the queue cannot be reached", extra={"problem": type(problem).__name__})
+                facts = {"problem": type(problem).__name__, "reason": outage.word(problem)}
+                log.warning("the queue cannot be reached", extra=facts)
             self._let_go()
             time.sleep(AWAY_S)
         finally:

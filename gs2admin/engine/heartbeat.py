@@ -12,6 +12,7 @@ import redis
 from django import db
 from django.db.models.functions import Now
 
+from gs2admin import outage
 from gs2admin.db import patience
 from gs2admin.engine import connections, waking
 from gs2admin.engine.brokers import private_queue
@@ -98,7 +99,7 @@ class DatabaseHeartbeat:
         except (db.Error, redis.RedisError, OSError) as problem:
             if not self._away:
                 log.warning("database or queue is away; no cluster is replaced until it answers",
-                            extra={"problem": f"{type(problem).__name__}: {problem}"})
+                            extra={"problem": f"{type(problem).__name__}: {problem}", "reason": outage.word(problem)})
             self._away = True
 
     def _tidy(self) -> None:

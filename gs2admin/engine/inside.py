@@ -11,11 +11,11 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import wraps
 from typing import Any
 
 from gs2admin.processes.lifeline import ChildEnd
+from gs2admin.processes.proc import call_myself
 
 CLUSTER_VARIABLE = "GS2ADMIN_CLUSTER"
 # How long the processes of a cluster whose supervisor is gone get to hand over.
@@ -68,12 +68,6 @@ def after_each_task(call: Callable[[], None]) -> Callable[[], None]:
     """Decorator: a worker of a cluster calls it when a task has ended."""
     _after_each_task.append(call)
     return call
-
-
-def call_myself(name: str) -> None:
-    """Show in `ps` and to the supervisor what this process is (15 characters)."""
-    with suppress(OSError), open("/proc/self/comm", "w") as file:
-        file.write(name)
 
 
 def install(workers: int) -> None:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from django import db
 from django.db.models.functions import Now
 
+from gs2admin import outage
 from gs2admin.db import patience
 from gs2admin.engine import connections
 from gs2admin.engine.models import EngineChore
@@ -80,7 +81,7 @@ def _guarded(kind: str, name: str, run: Callable[[], int]) -> int:
             rows = run() or 0
     except db.OperationalError as problem:
         # Said once; the heartbeat says when it is back.
-        log.log(logging.DEBUG if name in _away else logging.WARNING, "%s: the database is away", kind,
+        log.log(logging.DEBUG if name in _away else logging.WARNING, "%s: the database is %s", kind, outage.word(problem),
                 extra={"name_of": name, "problem": str(problem)})
         _away.add(name)
         return 0

@@ -70,7 +70,10 @@ class Membership(models.Model):
 
 
 class Credential(models.Model):
-    """What a program signs in with. The secret is 256 random bits, stored as an HMAC and shown once.
+    """What a program signs in with. The secret is 256 random bits, shown once; its SHA-256 is stored.
+
+    secret_sha256: empty for a credential of the release before that has not signed in since. secret_hash: what that release
+    compares, an HMAC under the server's key; also written for new ones, so that it can still be gone back to.
 
     sealed_secret: the secret once more, encrypted (sealed.py), only where it was chosen that this credential signs
     requests: a signature cannot be checked without the key. Empty otherwise, and after revoking.
@@ -80,6 +83,7 @@ class Credential(models.Model):
     name = models.CharField(max_length=128)
     client_id = models.CharField(max_length=64, unique=True)
     secret_hash = models.CharField(max_length=64)
+    secret_sha256 = models.CharField(max_length=64, blank=True, default="", db_default="")
     sealed_secret = models.CharField(max_length=255, blank=True, default="")
     role = models.CharField(max_length=16, choices=Role.choices, default=Role.SERVICE)
     created_at = models.DateTimeField(db_default=Now())
@@ -148,3 +152,29 @@ class AccessToken(models.Model):
 
     def __str__(self) -> str:
         return f"access token of {self.user_id}"
+
+
+class Guesses(models.Model):
+    """How many guesses of a secret were counted in a window (throttle.py). key: a digest of what is counted together.
+
+    ends_ms: Unix ms of the database's clock. count 0: somebody signed in from a place, which is remembered until then.
+    """
+
+    key = models.CharField(max_length=64, primary_key=True)
+    count = models.PositiveIntegerField(default=0)
+    ends_ms = models.BigIntegerField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.count} until {self.ends_ms}"
+
+
+class ServerKey(models.Model):
+    """What belongs to the server's SECRET_KEY (server_keys.py): its fingerprint, and what keys of signatures are derived from."""
+
+    project_id = None  # of the server, and so are its lines in the activity log
+
+    name = models.CharField(max_length=32, primary_key=True)
+    value = models.CharField(max_length=500)
+
+    def __str__(self) -> str:
+        return self.name

@@ -38,6 +38,8 @@ RIGHTS: dict[str, frozenset[Role]] = {
     "job.delete": _CARE,
     "job.replay": _CARE,
     "queue.manage": frozenset({Role.DEVELOPER, Role.ADMIN, Role.SERVICE}),
+    # Anybody who sees a flood may hold it back; letting it go on is the same right, so that a mistake can be mended at once.
+    "queue.pause": _CARE | {Role.PRODUCER},
     "script.run": frozenset({Role.DEVELOPER, Role.ADMIN, Role.SERVICE}),
     "script.edit": frozenset({Role.DEVELOPER, Role.ADMIN, Role.SERVICE}),
     "lock.use": frozenset({Role.DEVELOPER, Role.ADMIN, Role.SERVICE}),
@@ -73,6 +75,7 @@ WORDS = {
     "job.delete": "delete jobs",
     "job.replay": "replay jobs",
     "queue.manage": "change queue namespaces",
+    "queue.pause": "pause and resume queue namespaces",
     "script.run": "try scripts",
     "script.edit": "change scripts",
     "lock.use": "lock and unlock mutexes",

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings as server
 from django.db import IntegrityError, transaction
 from django.db.models import Model, QuerySet
 from django.db.models.functions import Now
@@ -17,6 +18,7 @@ from gs2admin.errors import Conflict, Invalid, NotFound
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import require
+from gs2admin.limits import require_fewer
 from gs2admin.names import check_name
 from gs2admin.namespaces.status import NamespaceStatus
 from gs2admin.text import storable
@@ -87,10 +89,15 @@ def _camel(name: str) -> str:
 
 
 def create(kind: Kind, *, actor: Actor, project: Project, name: str, settings: dict[str, Any], **more: Any) -> Any:
-    """Make one. more: columns that are no settings. Raises NotFound, Denied, Invalid (name, settings), Conflict (name taken)."""
+    """Make one. more: columns that are no settings.
+
+    Raises NotFound, Denied, Invalid (name, settings), Conflict (name taken), Quota.
+    """
     require(actor, kind.right, project)
     check_name(name, component="namespace", word=f"{kind.words}.namespace.name")
     kind.known(settings)
+    require_fewer(kind.model.objects.filter(project=project), server.MAX_NAMESPACES, f"such namespaces in {project.name}",
+                  component="namespace", message=f"{kind.words}.namespace.namespace.error.tooMany")  # fmt: skip
     try:
         with transaction.atomic():
             row = kind.model.objects.create(project=project, name=name, **settings, **more)

@@ -29,7 +29,7 @@ def kept(name: str, run: Callable[[], object], *, backoff: Backoff | None = None
                 return
             except BaseException:  # SystemExit ends a thread as well, without a word
                 with suppress(BaseException):  # memory may be what is missing
-                    log.exception("a thread ended by an exception; it is started again", extra={"thread": name})
+                    log.exception("a thread ended by an exception; it is started again", extra={"name_of": name})
             with suppress(BaseException):
                 time.sleep(waits.failed(time.monotonic() - began))
 

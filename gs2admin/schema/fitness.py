@@ -1,4 +1,4 @@
-"""Whether the record of migrations in a database is one that this code can work with."""
+"""Whether this code can work on a database: the record of its migrations, and the key that it was used with."""
 from __future__ import annotations
 
 import pkgutil
@@ -11,6 +11,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 
 from gs2admin.schema.before_first_release import COMMIT, LABELS, MIGRATIONS
+from gs2admin.schema.server_key import key_refusal
 
 Names = frozenset[tuple[str, str]]
 CONNECT_S = 5
@@ -46,7 +47,7 @@ def refusal(connection: BaseDatabaseWrapper) -> str:
     found = applied(connection)
     unknown = found - known()
     if not unknown:
-        return ""
+        return key_refusal(connection)
     if unknown <= MIGRATIONS:
         if found == MIGRATIONS:
             return (
@@ -58,7 +59,7 @@ def refusal(connection: BaseDatabaseWrapper) -> str:
             " `python manage.py adoptdatabase` of this one."
         )
     if settings.NEWER_DATABASE:
-        return ""
+        return key_refusal(connection)
     names = sorted(".".join(key) for key in unknown - MIGRATIONS)
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return (

@@ -11,6 +11,7 @@ from gs2admin.db import fences
 from gs2admin.errors import Conflict, DomainError
 from gs2admin.identity import tokens
 from gs2admin.identity.actors import from_credential
+from gs2admin.identity.services.sign_ins import checked_secret
 from gs2admin.wire import idempotency
 from gs2admin.wire.call import Call, CallContext
 from gs2admin.wire.failures import Failure, from_domain, refuse
@@ -26,7 +27,7 @@ def authenticate(method: Method, context: CallContext) -> Call:
     if method.auth is Auth.NONE:
         return Call(context)
     try:
-        credential = _credential(context)
+        credential = credential_of(context)
     except tokens.BadToken as bad:
         raise _unauthorised("projectToken", "identifier.projectToken.projectToken", bad.kind) from None
     except DomainError as error:
@@ -103,9 +104,10 @@ def _whole(method: Method, call: Call, request: Any) -> Any:
         ) from None  # fmt: skip
 
 
-def _credential(context: CallContext) -> Credential:
+def credential_of(context: CallContext) -> Credential:
+    """The live credential behind a call. Raises BadToken, and DomainError when too many guesses were wrong."""
     if context.basic is not None:
-        return tokens.check_secret(*context.basic, ip=context.ip)
+        return checked_secret(*context.basic, ip=context.ip, door=context.door, request_id=context.request_id)
     if not context.project_token:
         raise tokens.BadToken("require")
     return tokens.credential_of(context.project_token)

@@ -85,10 +85,10 @@ def from_domain(error: errors.DomainError, *, service: str, component: str, deni
     component = error.component or component
     message = error.message or f"{service}.{component}.{component}.error.{kind}"
     problem = Problem(component, message, error.code or message, error.sentence)
-    return Failure(status, problem, headers=_when_to_try_again(error.extra))
+    return Failure(status, problem, headers=when_to_try_again(error.extra))
 
 
-def _when_to_try_again(facts: Mapping[str, Any]) -> dict[str, str]:
+def when_to_try_again(facts: Mapping[str, Any]) -> dict[str, str]:
     """The standard header has whole seconds; the other one, which some clients know, has the exact time."""
     if "retry_after_ms" not in facts:
         return {}

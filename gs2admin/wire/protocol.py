@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module
@@ -29,7 +29,7 @@ from gs2admin.identity.actors import Actor, from_credential
 from gs2admin.identity.models import Credential, Project
 from gs2admin.text import storable
 from gs2admin.wire import bodies, location
-from gs2admin.wire.failures import Failure
+from gs2admin.wire.failures import Failure, when_to_try_again
 from gs2admin.wire.router import Router, compiled
 
 log = logging.getLogger(__name__)
@@ -39,13 +39,19 @@ MOST_DEEP = 100
 
 
 class Refused(Exception):
-    """A call is refused. status: HTTP; sentence: for people, shown to the client; denied: a right is missing."""
+    """A call is refused. status: HTTP; sentence: for people, shown to the client; denied: a right is missing.
 
-    def __init__(self, status: int, sentence: str, *, denied: bool = False) -> None:
+    headers: what the answer carries besides, such as when to try again.
+    """
+
+    def __init__(
+        self, status: int, sentence: str, *, denied: bool = False, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(sentence)
         self.status = status
         self.sentence = sentence
         self.denied = denied
+        self.headers = dict(headers or {})
 
 
 @dataclass(frozen=True)
@@ -140,16 +146,20 @@ class Protocol:
 
     def serve(self, request: HttpRequest, path: str) -> HttpResponse:
         """Answer; never raises, never redirects, sets no cookies."""
+        headers: dict[str, str] = {}
         try:
             reply = self.dress(self._call(request, path), request)
         except Refused as refused:
-            reply = self.refusal(refused)
+            reply, headers = self.refusal(refused), refused.headers
         except Failure as failure:
             large = failure.problems[0].message.endswith(".tooLong")
             reply = self.refusal(Refused(413 if large else failure.status, failure.problems[0].sentence))
         except Exception as problem:  # noqa: BLE001  the outermost frame: nothing of the fault may reach the client
             reply = self._fault(problem)
-        return _response(reply)
+        response = _response(reply)
+        for name, value in headers.items():
+            response[name] = value
+        return response
 
     def _fault(self, problem: Exception) -> Reply:
         found = outage.seen(problem)
@@ -224,7 +234,7 @@ def refused_by(error: DomainError, conflict: int) -> Refused:
             break
     else:
         return Refused(403, error.sentence, denied=True)
-    return Refused(status, error.sentence)
+    return Refused(status, error.sentence, headers=when_to_try_again(error.extra))
 
 
 def _text_of(found: dict[str, Any], where: str) -> dict[str, Any]:

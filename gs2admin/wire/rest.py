@@ -12,9 +12,11 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
 from gs2admin.caller import client_of
+from gs2admin.errors import DomainError
+from gs2admin.identity.tokens import BadToken
 from gs2admin.wire import bodies, location
 from gs2admin.wire.call import CallContext
-from gs2admin.wire.dispatch import authenticate, dispatch
+from gs2admin.wire.dispatch import authenticate, credential_of, dispatch
 from gs2admin.wire.failures import Failure, fault, refuse
 from gs2admin.wire.location import Location
 from gs2admin.wire.table import API, Answer, table
@@ -76,6 +78,15 @@ def _context(request: HttpRequest, where: Location) -> CallContext:
         dry_run=meta.get("HTTP_X_GS2_DRY_RUN", "").strip().lower() == "true",
         base_url=_base_url(request),
     )
+
+
+def is_program(request: HttpRequest) -> bool:
+    """Whether a request, to any path, carries a live credential: its id and secret, or its project token."""
+    try:
+        credential_of(_context(request, Location(API, request.path_info, False)))
+    except (BadToken, DomainError):
+        return False
+    return True
 
 
 def _base_url(request: HttpRequest) -> str:

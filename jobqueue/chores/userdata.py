@@ -4,14 +4,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import Q
 from django.db.models.functions import Now
 
 from gs2admin import engine
 from jobqueue.models import UserDataRun
 from jobqueue.states import LIVE, UserDataState
 from jobqueue.userdata import files
-from jobqueue.userdata.runs import EXAMINE, PERFORM
+from jobqueue.userdata.runs import EXAMINE, PERFORM, waiting
 
 UNCLAIMED_S = 5
 # A look at an uploaded file takes 10 s of processor time at most.
@@ -21,17 +20,18 @@ AT_ONCE = 100
 
 @engine.sweeper
 def wake_runs() -> int:
-    """Wake runs that no worker has a lease of, and looks at uploads that nobody took. Returns how many."""
-    lost = Q(lease_until__lt=Now()) | Q(lease_until=None, updated_at__lt=Now() - timedelta(seconds=UNCLAIMED_S))
-    woken = 0
-    for pk in list(UserDataRun.objects.filter(lost, state__in=sorted(LIVE)).values_list("pk", flat=True)[:AT_ONCE]):
+    """Wake runs that no worker has a lease of, those of each project in turns, and looks at uploads that nobody took.
+
+    The oldest first. Returns how many.
+    """
+    lost = waiting(updated_at__lt=Now() - timedelta(seconds=UNCLAIMED_S))[:AT_ONCE]
+    for pk in lost:
         engine.wake(PERFORM, pk)
-        woken += 1
     unseen = UserDataRun.objects.filter(state=UserDataState.UPLOADED, said="", error="")
-    for pk in list(unseen.filter(updated_at__lt=Now() - timedelta(seconds=UNSEEN_S)).values_list("pk", flat=True)[:AT_ONCE]):
+    late = list(unseen.filter(updated_at__lt=Now() - timedelta(seconds=UNSEEN_S)).values_list("pk", flat=True)[:AT_ONCE])
+    for pk in late:
         engine.wake(EXAMINE, pk)
-        woken += 1
-    return woken
+    return len(lost) + len(late)
 
 
 @engine.cleaner(every_s=3600)

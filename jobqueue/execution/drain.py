@@ -23,7 +23,7 @@ DRAIN = "jobqueue.tasks.drain"
 SLICE_S = 0.25
 AHEAD = 50
 # An attempt that takes longer than this keeps a worker from everybody else for too long; its namespace is slow for a minute.
-LONG_MS = 700
+LONG_S = 0.7
 
 
 def drain(queue_id: int) -> bool:
@@ -34,15 +34,15 @@ def drain(queue_id: int) -> bool:
     lease = QueueLease.take(queue_id)
     if lease is None:
         return False
-    namespace, auto, paused = namespaces.current(lease.namespace_id)
+    namespace, auto, paused, untried = namespaces.current(lease.namespace_id)
     finished, wait_s = 0, 0.0
     try:
         if auto and not paused:
             turn = Slice(lease, namespace)
             finished, wait_s = turn.run()
             auto = not turn.switched_off
-            if turn.longest_ms > LONG_MS:
-                sql.note_slow(lease.namespace_id)
+            if untried and not turn.long:
+                sql.note_quick(lease.namespace_id)
     except LeaseLost:
         log.warning("a queue was taken over", extra={"queue_id": queue_id})
         return True
@@ -71,8 +71,9 @@ class Slice:
 
     def __init__(self, lease: QueueLease, namespace: Namespace) -> None:
         self.lease, self.namespace = lease, namespace
-        self.finished = self.longest_ms = 0
-        self.switched_off = False
+        self.finished = 0
+        self.switched_off = self.long = False
+        self._began = 0.0
         self.notifies = notifications.wanted(namespace.run_notification)
         self._ahead: list[NextJob] = []
 
@@ -87,7 +88,6 @@ class Slice:
             if engine.beat("jobs"):
                 ends = 0.0
             ended = self._attempt(job)
-            self.longest_ms = max(self.longest_ms, ended.took_ms)
             then = after_attempt(
                 status_code=ended.status_code, tries=job.tries, max_tries=job.max_tries, may_retry=ended.may_retry
             )
@@ -109,15 +109,28 @@ class Slice:
         return job
 
     def _attempt(self, job: NextJob) -> Ended:
+        self._began = time.monotonic()
         with self.lease.effects():
-            return generations.perform(
+            ended = generations.perform(
                 job.generation,
                 project=self.namespace.project,
                 user_id=self.lease.user_id,
                 script_id=job.script_id,
                 args=job.args,
-                tick=self.lease.tick,
+                tick=self._tick,
             )
+        self._look_at_clock()
+        return ended
+
+    def _tick(self) -> None:
+        self.lease.tick()
+        self._look_at_clock()
+
+    def _look_at_clock(self) -> None:
+        """Note a long attempt, once per turn, while it runs: the other workers shall know before they begin the same."""
+        if not self.long and time.monotonic() - self._began > LONG_S:
+            self.long = True
+            sql.note_slow(self.lease.namespace_id)
 
     def _settle(self, job: NextJob, ended: Ended, then: Next, more: bool) -> NextJob | None:
         """Write the result and claim the next job, in one transaction; returns that job."""

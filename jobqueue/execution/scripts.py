@@ -34,7 +34,7 @@ class BuiltIn:
 
 
 _cached: Cache[tuple[int, str, str], Source | None] = Cache(
-    ttl_s=CACHE_S, entries=500, max_bytes=16_000_000, size=lambda found: getsizeof(found.source) if found else 0
+    ttl_s=CACHE_S, entries=500, max_bytes=8_000_000, size=lambda found: getsizeof(found.source) if found else 0
 )
 
 

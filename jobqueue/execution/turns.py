@@ -54,7 +54,8 @@ def drain(queue_id: int) -> None:
 def _choose(ready: list[Ready]) -> tuple[Ready | None, bool]:
     """(whose turn it is, whether `engine.end_long` has to be called after it).
 
-    Namespaces whose jobs take long are left out while all workers but one are at such work: one is always free for the others.
+    Namespaces whose jobs take long, or of which none was ever run, are left out while all workers but one are at such work: one
+    is always free for the others.
     """
     chosen = _shares.choose(ready)
     if chosen is None or not chosen.slow:

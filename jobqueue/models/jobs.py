@@ -17,8 +17,8 @@ from jobqueue.states import JobState
 class Namespace(models.Model):
     """A namespace of queues. Settings of clients are stored whole and given back.
 
-    paused_at, paused_by: since when and by whom its jobs are held back; pushes are taken meanwhile. slow_until: a job took long
-    lately, so until then its queues leave one job worker free (execution/turns.py).
+    paused_at, paused_by: since when and by whom its jobs are held back; pushes are taken meanwhile. slow_until: while it is
+    later than now, or NULL because no job of it was ever run, its queues leave one job worker free (execution/turns.py).
     """
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="job_namespaces")

@@ -1,4 +1,4 @@
-"""What of the queues needs a human: namespaces with jobs that were given up within the last hour."""
+"""What of the queues needs a human: jobs that were given up within the last hour, floods, namespaces that are paused."""
 from __future__ import annotations
 
 from django.db.models import Exists, OuterRef
@@ -8,11 +8,41 @@ from gs2admin.dashboard import attention
 from gs2admin.db import clock
 from gs2admin.identity.models import Project
 from jobqueue.models import GivenUp, Namespace
+from jobqueue.reads.floods import FLOOD, floods
 from jobqueue.reads.overview import HOUR, MANY, lately_given_up
 from jobqueue.states import JobState
 from jobqueue.words import JOB
 
 MOST = 5
+SCRIPT_SHOWN = 60
+
+
+@attention.source
+def flooding(project: Project) -> list[attention.Need]:
+    """One line per namespace that keeps the workers busy with more than they can do."""
+    found = []
+    for flood in floods(project.pk):
+        made = f", made by jobs, {flood.generation} one after the other" if flood.generation else ""
+        found.append(attention.Need(
+            "bad", "list-check", f"{flood.namespace} floods the job workers: {FLOOD:,} jobs or more wait for their turn",
+            f"next is {flood.script[:SCRIPT_SHOWN]}{made}; others have their turns in between",
+            reverse("queues-pause", kwargs={"project": project.name, "namespace": flood.namespace}), "Pause this namespace",
+            f"flood-{flood.pk}",
+        ))
+    return found
+
+
+@attention.source
+def paused(project: Project) -> list[attention.Need]:
+    """One line per namespace whose jobs are held back."""
+    rows = Namespace.objects.filter(project=project, paused_at__isnull=False).order_by("name")[:MOST]
+    return [
+        attention.Need(
+            "warn", "list-check", f"{row.name} is paused: its jobs do not run", f"by {row.paused_by}",
+            reverse("queues-namespace", kwargs={"project": project.name, "namespace": row.name}), "Look", f"paused-{row.pk}",
+        )
+        for row in rows
+    ]
 
 
 @attention.source

@@ -154,7 +154,7 @@ def runner() -> Runner:
         return found
     with _making:
         if _runner is None or _runner.pid != os.getpid():
-            _runner = Runner(getattr(settings, "SCRIPT_RUNNERS", 4))
+            _runner = Runner(getattr(settings, "SCRIPT_RUNNERS", 4), getattr(settings, "SCRIPT_RUNNER_WAIT_S", 10))
         return _runner
 
 

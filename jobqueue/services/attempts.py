@@ -49,7 +49,7 @@ def run_next(
 
 def run_waiting(namespace: Namespace, user_id: str, settled: Callable[[Ran], object] = lambda ran: None) -> Ran:
     """`run_next` for callers that have checked the right and the switch. Raises NotFound, Conflict."""
-    _refuse_if_paused(namespace)
+    refuse_if_paused(namespace)
     queue = Queue.objects.filter(namespace=namespace, user_id=user_id).first()
     if queue is None:
         return NOTHING
@@ -102,7 +102,7 @@ def _running_already(user_id: str) -> Conflict:
     )
 
 
-def _refuse_if_paused(namespace: Namespace) -> None:
+def refuse_if_paused(namespace: Namespace) -> None:
     """Raises Conflict while the namespace is paused; its row is read anew."""
     if Namespace.objects.filter(pk=namespace.pk, paused_at__isnull=False).exists():
         raise Conflict(

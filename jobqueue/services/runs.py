@@ -15,7 +15,7 @@ from gs2admin.identity.actors import Actor
 from gs2admin.identity.rights import require
 from jobqueue.execution.drain import DRAIN
 from jobqueue.models import Job, Namespace, Queue
-from jobqueue.services.attempts import Ran, run_waiting
+from jobqueue.services.attempts import Ran, refuse_if_paused, run_waiting
 from jobqueue.states import JobState
 
 BUDGET_S = 1.5
@@ -88,10 +88,11 @@ def run_many(*, actor: Actor, namespace: Namespace, user_id: str, reason: str = 
 def wake(*, actor: Actor, namespace: Namespace, user_id: str, reason: str = "") -> None:
     """Let the server try a failed job at once, instead of after its back-off.
 
-    Raises NotFound, Denied, Conflict (auto-run is off, or nothing of that player waits for a retry).
+    Raises NotFound, Denied, Conflict (auto-run is off, nothing of that player waits for a retry, or the namespace is paused).
     """
     require(actor, "job.run", namespace)
     with transaction.atomic():
+        refuse_if_paused(namespace)
         rows = Queue.objects.filter(Q(lease_until=None) | Q(lease_until__lt=Now()), namespace=namespace, user_id=user_id)
         woken = namespace.enable_auto_run and rows.filter(draining=True, next_at__isnull=False).update(
             next_at=None, woken_at=Now(), rev=F("rev") + 1

@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
@@ -15,6 +16,7 @@ from gs2admin.errors import Conflict, NotFound
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project, Role
 from gs2admin.identity.rights import require
+from gs2admin.limits import require_fewer
 from gs2admin.names import check_name
 from gs2admin.namespaces.status import NamespaceStatus
 from jobqueue.execution import calls, scripts
@@ -34,11 +36,16 @@ def create_script(
     description: str = "",
     disable_string_number_to_number: bool = False,
 ) -> Script:
-    """Store a script, as it is, also when it does not parse. Raises NotFound, Denied, Invalid (name), Conflict (name taken)."""
+    """Store a script, as it is, also when it does not parse.
+
+    Raises NotFound, Denied, Invalid (name), Conflict (name taken), Quota.
+    """
     require(actor, "script.edit", namespace)
     check_name(name, component="script", word="script.script.name")
     if namespace.status != NamespaceStatus.ACTIVE:
         raise SCRIPTS.gone()
+    require_fewer(Script.objects.filter(namespace=namespace), settings.MAX_SCRIPTS, f"scripts in {namespace.name}",
+                  component="script", message="script.script.script.error.tooMany")  # fmt: skip
     try:
         with transaction.atomic():
             row = Script.objects.create(

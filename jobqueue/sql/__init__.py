@@ -18,6 +18,7 @@ from jobqueue.sql.run import (
     lock,
     namespace_now,
     note_given_up,
+    note_quick,
     note_slow,
     release,
     settle,
@@ -27,6 +28,6 @@ from jobqueue.sql.run import (
 
 __all__ = [
     "LABEL", "Drifted", "Lease", "NewJob", "NextJob", "Push", "Ready", "Settled", "Switches", "ahead", "claim_first", "claim_job",
-    "drifted", "join", "keep", "lock", "namespace_now", "note_given_up", "note_missing_given_up", "note_slow", "push", "ready",
-    "release", "settle", "settles_alone", "take", "waiting_in",
+    "drifted", "join", "keep", "lock", "namespace_now", "note_given_up", "note_missing_given_up", "note_quick", "note_slow",
+    "push", "ready", "release", "settle", "settles_alone", "take", "waiting_in",
 ]  # fmt: skip

@@ -9,20 +9,21 @@ from jobqueue.sql.text import raw_text
 _WAITS = "queue.draining AND queue.next_at IS NULL"
 _FREE = "(queue.lease_until IS NULL OR queue.lease_until < {now})"
 _OF_NAMESPACE = f"""
-    (SELECT queue.{{what}} FROM jobqueue_queue queue WHERE queue.namespace_id = namespace.id AND {_WAITS} AND {_FREE}
+    (SELECT queue.{{what}} FROM jobqueue_queue queue {{by_ready}} WHERE queue.namespace_id = namespace.id AND {_WAITS} AND {_FREE}
      ORDER BY queue.woken_at LIMIT 1 OFFSET %s)
 """
 # From one namespace to the next through the index `queue_ready`, however many queues of each wait.
 _READY = f"""
-    WITH RECURSIVE some (id) AS (
-        SELECT MIN(queue.namespace_id) FROM jobqueue_queue queue WHERE {_WAITS}
+    WITH RECURSIVE waits (id) AS (
+        SELECT MIN(queue.namespace_id) FROM jobqueue_queue queue {{by_ready}} WHERE {_WAITS}
         UNION ALL
-        SELECT (SELECT MIN(queue.namespace_id) FROM jobqueue_queue queue WHERE {_WAITS} AND queue.namespace_id > some.id)
-        FROM some WHERE some.id IS NOT NULL
+        SELECT (SELECT MIN(queue.namespace_id) FROM jobqueue_queue queue {{by_ready}}
+                WHERE {_WAITS} AND queue.namespace_id > waits.id)
+        FROM waits WHERE waits.id IS NOT NULL
     )
-    SELECT namespace.project_id, namespace.id, COALESCE(namespace.slow_until > {{now}}, FALSE),
+    SELECT namespace.project_id, namespace.id, COALESCE(namespace.slow_until > {{now}}, TRUE),
         {_OF_NAMESPACE.replace("{what}", "id")}
-    FROM some JOIN jobqueue_namespace namespace ON namespace.id = some.id WHERE namespace.paused_at IS NULL
+    FROM waits JOIN jobqueue_namespace namespace ON namespace.id = waits.id WHERE namespace.paused_at IS NULL
 """
 
 
@@ -30,7 +31,7 @@ _WAITING = "SELECT COALESCE(SUM(waiting), 0) FROM jobqueue_queue WHERE namespace
 
 
 class Ready(NamedTuple):
-    """A namespace that is not paused and of which a queue waits for a worker. slow: its jobs take long."""
+    """A namespace that is not paused and of which a queue waits for a worker. slow: its jobs take long, or may."""
 
     project_id: int
     namespace_id: int

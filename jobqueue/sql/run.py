@@ -35,11 +35,14 @@ _RELEASE = f"""
         head_at = (SELECT created_at {FIRST_WAITING}), head_tries = COALESCE((SELECT try_count {FIRST_WAITING}), 0)
     WHERE id = %s AND fence = %s RETURNING head_at
 """
-_NAMESPACE = "SELECT enable_auto_run, status, revision, paused_at IS NOT NULL FROM jobqueue_namespace WHERE id = %s"
+_NAMESPACE = """
+    SELECT enable_auto_run, status, revision, paused_at IS NOT NULL, slow_until IS NULL FROM jobqueue_namespace WHERE id = %s
+"""
 # Once in half a minute at most, because every drain reads the row.
 _NOTE_SLOW = """
     UPDATE jobqueue_namespace SET slow_until = {later} WHERE id = %s AND (slow_until IS NULL OR slow_until < {later})
 """
+_NOTE_QUICK = "UPDATE jobqueue_namespace SET slow_until = {now} WHERE id = %s AND slow_until IS NULL"
 _RESULT = """
     INSERT INTO jobqueue_jobresult (job_id, try_number, status_code, result, output, tried_at, took_ms)
     VALUES (%s, %s, %s, %s, %s, {now}, %s)
@@ -129,12 +132,13 @@ class Settled(NamedTuple):
 
 
 class Switches(NamedTuple):
-    """What a drain reads of its namespace before each turn. status: a NamespaceStatus."""
+    """What a drain reads of its namespace before each turn. status: a NamespaceStatus. untried: no job of it was ever run."""
 
     auto_run: bool
     status: str
     revision: int
     paused: bool
+    untried: bool
 
 
 def settle(
@@ -217,13 +221,19 @@ def namespace_now(namespace_id: int) -> Switches | None:
     """The namespace's switches now; None when it is gone."""
     with raw_cursor() as cursor:
         found = cursor.execute(raw_text(_NAMESPACE), (namespace_id,)).fetchone()
-        return found and Switches(bool(found[0]), found[1], found[2], bool(found[3]))
+        return found and Switches(bool(found[0]), found[1], found[2], bool(found[3]), bool(found[4]))
 
 
 def note_slow(namespace_id: int) -> None:
     """Note that a job of the namespace took long: it counts as slow for SLOW_S seconds."""
     with raw_cursor() as cursor:
         cursor.execute(raw_text(_NOTE_SLOW), (SLOW_S, namespace_id, SLOW_S / 2))
+
+
+def note_quick(namespace_id: int) -> None:
+    """Note that the first jobs of the namespace did not take long."""
+    with raw_cursor() as cursor:
+        cursor.execute(raw_text(_NOTE_QUICK), (namespace_id,))
 
 
 def claim_job(job_id: int) -> bool:

@@ -12,6 +12,7 @@ from django.db.models.functions import Concat, Now
 from gs2admin import engine
 from gs2admin.db import clock
 from gs2admin.lease import LeaseLost, Renewer
+from gs2admin.limits import in_turns
 from jobqueue.models import UserDataRun
 from jobqueue.states import LIVE, UserDataState
 
@@ -19,6 +20,7 @@ LEASE_S = 30
 PROGRESS_S = 1.0
 MAX_ATTEMPTS = 20
 PERFORM, EXAMINE = "jobqueue.userdata.tasks.perform", "jobqueue.userdata.tasks.examine"
+LOOKED_AT = 2_000
 
 
 class RunLease:
@@ -65,6 +67,13 @@ class RunLease:
 def line(sentence: str) -> str:
     """A line of a log."""
     return f"{clock.now():%Y-%m-%d %H:%M:%S}Z {sentence}\n"
+
+
+def waiting(**more: Any) -> list[int]:
+    """Runs that no worker has a lease of, those of each project in turns, the oldest first. more: conditions."""
+    free = Q(lease_until=None) | Q(lease_until__lt=Now())
+    rows = UserDataRun.objects.filter(free, state__in=sorted(LIVE), **more).order_by("pk").values_list("pk", "project_id")
+    return [pk for pk, _ in in_turns(rows[:LOOKED_AT], lambda row: row[1])]
 
 
 def take(run_id: int) -> RunLease | None:

@@ -14,6 +14,7 @@ from gs2admin.errors import Conflict, Invalid, NotFound
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import require
+from gs2admin.limits import require_fewer
 from jobqueue.models import UserDataRun
 from jobqueue.states import LIVE, UserDataKind, UserDataState
 from jobqueue.userdata import files
@@ -25,18 +26,25 @@ OPEN = (UserDataState.PREPARED, UserDataState.UPLOADED)
 
 
 def start_dump(*, actor: Actor, project: Project, user_id: str, reason: str = "") -> UserDataRun:
-    """Begin to write a player's data into a file; while a dump is under way, that one. Raises NotFound, Denied, Conflict."""
+    """Begin to write a player's data into a file; while a dump is under way, that one.
+
+    Raises NotFound, Denied, Conflict, Quota.
+    """
     return _start(actor, project, user_id, UserDataKind.DUMP, reason)
 
 
 def start_clean(*, actor: Actor, project: Project, user_id: str, reason: str = "") -> UserDataRun:
-    """Begin to erase a player's data; while a clean is under way, that one. Raises NotFound, Denied, Conflict."""
+    """Begin to erase a player's data; while a clean is under way, that one.
+
+    Raises NotFound, Denied, Conflict, Quota.
+    """
     return _start(actor, project, user_id, UserDataKind.CLEAN, reason)
 
 
 def prepare_import(*, actor: Actor, project: Project, user_id: str) -> UserDataRun:
-    """Create an import that waits for its file. Raises NotFound, Denied."""
+    """Create an import that waits for its file. Raises NotFound, Denied, Quota."""
     require(actor, RIGHT, project)
+    _require_room(project)
     return UserDataRun.objects.create(
         project=project, user_id=user_id, kind=UserDataKind.IMPORT, state=UserDataState.PREPARED,
         requested_by=actor.name, log=line(f"Prepared by {actor.name}."),
@@ -139,8 +147,19 @@ def find_import(*, actor: Actor, project: Project, user_id: str, token: str) -> 
     return run
 
 
+def _require_room(project: Project) -> None:
+    """Raises Quota where MAX_USER_DATA_RUNS dumps, cleans and imports of the project wait, run or want their file."""
+    rows = UserDataRun.objects.filter(project=project, state__in=sorted(LIVE | set(OPEN)))
+    require_fewer(rows, settings.MAX_USER_DATA_RUNS, f"dumps, erasures and imports under way in {project.name}",
+                  component="userData", message=f"{WORD}.userData.error.tooMany")  # fmt: skip
+
+
 def _start(actor: Actor, project: Project, user_id: str, kind: UserDataKind, reason: str) -> UserDataRun:
     require(actor, RIGHT, project)
+    live = UserDataRun.objects.filter(project=project, user_id=user_id, kind=kind, state__in=sorted(LIVE)).first()
+    if live is not None:
+        return live
+    _require_room(project)
     try:
         with transaction.atomic():
             run = UserDataRun.objects.create(

@@ -13,13 +13,26 @@ from jobqueue.userdata.dumping import dump
 from jobqueue.userdata.format import Refused
 from jobqueue.userdata.importing import import_file
 from jobqueue.userdata.inspecting import look
-from jobqueue.userdata.runs import MAX_ATTEMPTS, RunLease, take
+from jobqueue.userdata.runs import MAX_ATTEMPTS, PERFORM, RunLease, take, waiting
 
 KINDS = {UserDataKind.DUMP: dump, UserDataKind.CLEAN: clean, UserDataKind.IMPORT: import_file}
 
 
 def perform(run_id: int) -> None:
-    """Carry out a run to its end, unless another worker has its lease."""
+    """Carry out a run to its end, unless another worker has its lease, or all workers but one are at such work already: one is
+    kept for rollouts. Then wake a worker for the next run that waits, each project in turns.
+    """
+    if not engine.begin_long():
+        return
+    try:
+        _perform(run_id)
+    finally:
+        engine.end_long()
+    for following in waiting(state=UserDataState.WAITING)[:1]:
+        engine.wake(PERFORM, following)
+
+
+def _perform(run_id: int) -> None:
     lease = take(run_id)
     if lease is None:
         return

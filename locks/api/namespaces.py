@@ -16,7 +16,7 @@ from locks.services import namespaces as services
 
 T = TypeVar("T")
 CACHE_S = 30.0
-_cached: Cache[tuple[int, str], LockNamespace] = Cache(ttl_s=CACHE_S, entries=2_000, max_bytes=6_000_000)
+_cached: Cache[tuple[int, str], LockNamespace] = Cache(ttl_s=CACHE_S, entries=2_000, max_bytes=3_000_000)
 
 
 class LockNamespaceModel(NamespaceModel):

@@ -22,7 +22,7 @@ PLACES = 10_000
 KEEP_S = 0.2
 KEEP, KEEP_BYTES = 1_000, 2_000_000
 KEEP_SETS = 2_048
-KEEP_SETS_BYTES = 8_000_000
+KEEP_SETS_BYTES = 4_000_000
 # A canary counts while it is up and while everybody is getting it; withdrawn or canceled it does not.
 UP = (
     Q(rollouts__state__in=[RolloutState.CANARY_HOLD, RolloutState.CANARY_ANALYZING])

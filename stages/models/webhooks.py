@@ -13,6 +13,8 @@ from gs2admin.identity.models import Project
 class WebhookEndpoint(models.Model):
     """Where a project's rollout states are posted to. uid and rotation name its signing key, which is derived.
 
+    old_key_until: until then messages are signed with the key of the rotation before, too.
+
     url is checked when it is saved and again, with the address that its name leads to, at each call. claims counts the
     leases of delivery threads and fences what they write; busy_until is the end of the lease, so that one delivers at a time.
     """
@@ -23,6 +25,7 @@ class WebhookEndpoint(models.Model):
     url = models.CharField(max_length=2000)
     active = models.BooleanField(default=True)
     rotation = models.PositiveIntegerField(default=1)
+    old_key_until = models.DateTimeField(null=True)
     claims = models.PositiveIntegerField(default=0)
     busy_until = models.DateTimeField(null=True)
     created_by = models.CharField(max_length=150)

@@ -113,7 +113,7 @@ class VersionKey:
 Differences = tuple[tuple[Change, ...], tuple[Change, ...]]
 # A change: an object, and its three texts.
 _differences: Cache[tuple[str, str], Differences] = Cache(
-    ttl_s=FOR_EVER, entries=512, max_bytes=8_000_000, size=lambda both: 500 * (len(both[0]) + len(both[1]))
+    ttl_s=FOR_EVER, entries=512, max_bytes=4_000_000, size=lambda both: 500 * (len(both[0]) + len(both[1]))
 )
 
 

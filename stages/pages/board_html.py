@@ -23,7 +23,7 @@ from stages.pages.board import Board, Card, read_board
 # A board is read anew after this time too: freeze windows begin, and rollouts become overdue, without a write.
 READ_AGAIN_S = 10.0
 ENTRIES = 64
-MAX_BYTES, BOARDS_BYTES = 8_000_000, 8_000_000
+MAX_BYTES, BOARDS_BYTES = 6_000_000, 4_000_000
 RIGHTS = ("canary.decide", "stage.promote", "stage.rollback", "rollout.cancel", "stage.edit")
 
 

@@ -42,8 +42,8 @@ ANSWER_BYTES = 128_000
 # Lines are read in pieces, so that long ones are not read to be thrown away.
 PIECE = 100
 KEEP_ANSWERS = 4_096
-KEEP_ANSWERS_BYTES = 16_000_000
-KEEP_PARTS_BYTES = 12_000_000
+KEEP_ANSWERS_BYTES = 8_000_000
+KEEP_PARTS_BYTES = 6_000_000
 # An answer is useful until the rollout changes, for a few polls at most. Seconds.
 KEEP_ANSWERS_S = 10.0
 WATCHES = 256

@@ -11,6 +11,8 @@ from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
 
+from gs2admin import private
+
 from .base import StepBroken
 
 CHUNK = 1024 * 1024
@@ -62,14 +64,27 @@ def put(store: FileSystemStorage, path: str, file: BinaryIO) -> None:
     Raises OSError, SuspiciousOperation.
     """
     target = store.path(path)
-    os.makedirs(os.path.dirname(target), exist_ok=True)
+    _folders(os.path.dirname(target))
     half = f"{target}.part"
     with open(half, "wb") as out:
         for piece in chunks(file):
             out.write(piece)
         out.flush()
+        # Not private as what we keep ourselves: others are to have it.
+        os.fchmod(out.fileno(), 0o666 & ~private.outer_umask())
         os.fsync(out.fileno())
     os.replace(half, target)
+
+
+def _folders(path: str) -> None:
+    """Make the folder, and those above it that are missing, as whoever started us would."""
+    if path and not os.path.isdir(path):
+        _folders(os.path.dirname(path))
+        try:
+            os.mkdir(path)
+            os.chmod(path, 0o777 & ~private.outer_umask())
+        except FileExistsError:
+            pass
 
 
 def send(store: Storage, path: str, file: BinaryIO) -> None:

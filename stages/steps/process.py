@@ -10,6 +10,8 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 
+from gs2admin import private
+
 from . import launcher
 from .base import StepBroken
 
@@ -59,6 +61,8 @@ class CommandProcess:
                 close_fds=True,
                 pass_fds=(control, status),
                 start_new_session=True,
+                # What a command writes is for whom it is meant: it has the umask that an administrator gave us.
+                umask=private.outer_umask(),
                 cwd="/",
                 env={**env, MARK: self.mark},
             )

@@ -1,22 +1,41 @@
-"""The signature of a step's HTTP request. No key is stored: each is derived from the server's SECRET_KEY."""
+"""The signature of a step's HTTP request. No key is stored: each is derived from one root of this server.
+
+The root lies sealed in the database and outlives a change of SECRET_KEY (gs2admin/identity/server_keys.py); `use` names who reads
+it, because steps know no rows. Until then, it is what SECRET_KEY gives.
+"""
 
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.conf import settings
+
+from gs2admin.schema.server_key import signing_root
+
+
+def of_the_secret_key() -> bytes:
+    """The root that SECRET_KEY gives."""
+    return signing_root(settings.SECRET_KEY)
+
+
+_root: Callable[[], bytes] = of_the_secret_key
+
+
+def use(root: Callable[[], bytes]) -> None:
+    """Name the function that gives the 32 bytes that keys are derived from."""
+    global _root
+    _root = root
 
 
 def signing_key(target_uid: str, rotation: int) -> str:
     """The text ``whsec_…`` that the receiver keeps; another one for every target and every rotation number.
 
-    HKDF (RFC 5869) with HMAC-SHA256 over the server's SECRET_KEY: one key tells nothing about the others.
+    HKDF (RFC 5869) with HMAC-SHA256: one key tells nothing about the others.
     """
-    extracted = hmac.digest(b"gs2admin/step-signing/v1", settings.SECRET_KEY.encode(), hashlib.sha256)
     info = json.dumps([str(target_uid), int(rotation)]).encode()
-    return "whsec_" + hmac.digest(extracted, info + b"\x01", hashlib.sha256).hex()
+    return "whsec_" + hmac.digest(_root(), info + b"\x01", hashlib.sha256).hex()
 
 
 def with_signing(config: Mapping[str, Any], *, target_uid: str, rotation: int) -> dict[str, Any]:

@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Min, Q, QuerySet
+from django.db.models import Count, F, Min, Q, QuerySet
 from django.db.models.functions import Now
 
 from gs2admin import engine
 from gs2admin.db import clock
+from gs2admin.limits import in_turns
 from gs2admin.text import shortened
 from stages.models.webhooks import DeliveryState, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from stages.steps import exchange
@@ -24,6 +25,8 @@ from stages.steps.urls import parse
 
 # Endpoints that one host delivers to at the same time: a delivery thread mostly waits for an answer.
 AT_ONCE = 8
+# Of them one project has so many at most: receivers of it that hang leave threads for the others.
+OF_A_PROJECT = 6
 # Pauses before the second attempt, the third, …; after the last one the message is given up, in about twelve hours.
 PAUSES_S = (10, 30, 120, 600, 1800, 3600, 10800, 21600)
 TIMEOUT_S = 5.0
@@ -44,17 +47,36 @@ class Answer(NamedTuple):
     summary: str
 
 
-def key_of(endpoint: WebhookEndpoint) -> str:
-    """The signing key that the receiver stores; it differs from the keys of targets."""
-    return signing_key(f"webhook:{endpoint.uid}", endpoint.rotation)
+def key_of(endpoint: WebhookEndpoint, *, before: int = 0) -> str:
+    """The signing key that the receiver stores; it differs from the keys of targets. before: so many rotations earlier."""
+    return signing_key(f"webhook:{endpoint.uid}", endpoint.rotation - before)
+
+
+def signatures(endpoint: WebhookEndpoint, timestamp: str, body: bytes) -> str:
+    """The header's text: the signature by the key; behind a blank, while the key before still counts, the one by that."""
+    keys = [key_of(endpoint)]
+    if endpoint.old_key_until is not None and endpoint.old_key_until > clock.now():
+        keys.append(key_of(endpoint, before=1))
+    return " ".join(signature(key, timestamp, body) for key in keys)
 
 
 def due() -> list[int]:
-    """Ids of at most 100 endpoints with a message that is due and no delivery thread; the longest wait comes first."""
+    """Ids of at most 100 endpoints with a message that is due and no delivery thread: of each project in turns, the longest wait
+    first, and no more than OF_A_PROJECT less those that are busy.
+    """
     messages = WebhookDelivery.objects.filter(state=DeliveryState.PENDING, due_at__lte=Now(), endpoint__active=True)
     free = messages.filter(Q(endpoint__busy_until=None) | Q(endpoint__busy_until__lt=Now()))
-    waiting = free.values("endpoint_id").annotate(since=Min("due_at")).order_by("since")
-    return list(waiting.values_list("endpoint_id", flat=True)[:100])
+    waiting = free.values("endpoint_id", "endpoint__project_id").annotate(since=Min("due_at")).order_by("since")
+    rows = list(waiting.values_list("endpoint_id", "endpoint__project_id"))
+    busy = WebhookEndpoint.objects.filter(busy_until__gt=Now()).order_by().values("project_id").annotate(count=Count("pk"))
+    room = {row["project_id"]: OF_A_PROJECT - row["count"] for row in busy} if rows else {}
+    found = []
+    for endpoint, project in in_turns(rows, lambda row: row[1]):
+        left = room.setdefault(project, OF_A_PROJECT)
+        if left > 0:
+            room[project] = left - 1
+            found.append(endpoint)
+    return found[:100]
 
 
 @engine.delivery_thread(due=due, at_once=AT_ONCE)
@@ -134,7 +156,7 @@ def send(endpoint: WebhookEndpoint, delivery: WebhookDelivery, leaving: Callable
         "User-Agent": "gs2admin", "Accept": "*/*", "Accept-Encoding": "identity", "Connection": "close",
         "Content-Type": "application/json", "Idempotency-Key": str(delivery.event_id),
         "X-Gs2admin-Event": delivery.event, "X-Gs2admin-Delivery": str(delivery.pk),
-        "X-Gs2admin-Timestamp": timestamp, "X-Gs2admin-Signature": signature(key_of(endpoint), timestamp, body),
+        "X-Gs2admin-Timestamp": timestamp, "X-Gs2admin-Signature": signatures(endpoint, timestamp, body),
     }
     call = exchange.Exchange("POST", url, headers=headers, body=body, allow=settings.STEP_HTTP_ALLOW, timeout_s=TIMEOUT_S)
     try:

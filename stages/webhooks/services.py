@@ -2,10 +2,12 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
+from django.db.models.functions import Now
 
 from gs2admin.audit.services import record
 from gs2admin.errors import Conflict, Invalid, NotFound, Quota
@@ -20,6 +22,8 @@ from stages.webhooks.outbox import body_of
 
 # endpoints of a project
 MOST = 20
+# So long the key before the last change still signs, beside the new one.
+OVERLAP = timedelta(hours=24)
 
 
 def save_webhook(
@@ -64,14 +68,23 @@ def save_webhook(
                        message="freeze.webhook.name.error.duplicate", extra={"field": "name"}) from None
 
 
-def rotate_webhook_key(*, actor: Actor, endpoint: WebhookEndpoint, reason: str = "") -> WebhookEndpoint:
-    """Change the signing key at once, also of messages that wait. Raises NotFound, Denied."""
+def rotate_webhook_key(
+    *, actor: Actor, endpoint: WebhookEndpoint, at_once: bool = False, reason: str = ""
+) -> WebhookEndpoint:
+    """Change the signing key, also of messages that wait. For OVERLAP they are signed with the old key too.
+
+    at_once: the old key got out, so nothing more is signed with it. Raises NotFound, Denied.
+    """
     require(actor, "webhook.manage", endpoint)
     with transaction.atomic():
         row = _existing(endpoint, endpoint.project)
-        WebhookEndpoint.objects.filter(pk=row.pk).update(rotation=F("rotation") + 1)
+        WebhookEndpoint.objects.filter(pk=row.pk).update(
+            rotation=F("rotation") + 1, old_key_until=None if at_once else Now() + OVERLAP
+        )
         row.refresh_from_db()
-        record(actor=actor, action="webhook.rotate_key", obj=row, after={"rotation": row.rotation}, reason=reason)
+        until = row.old_key_until.isoformat(timespec="seconds") if row.old_key_until else None
+        record(actor=actor, action="webhook.rotate_key", obj=row, after={"rotation": row.rotation, "old_key_until": until},
+               reason=reason)
         return row
 
 

@@ -9,11 +9,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from django.db import DatabaseError
+
 from gs2admin import engine
 from gs2admin.db import clock
+from gs2admin.identity.server_keys import signing_root
 from gs2admin.lease import LeaseLost
 from stages.core import journal
 from stages.core.journal import Claim, MoveRefused
@@ -58,6 +62,8 @@ def run_lanes(claim: Claim, rollout: Rollout, lanes: Sequence[Sequence[Step]]) -
     Raises LeaseLost when another worker has claimed the rollout; everything that ran is stopped then.
     """
     clock.now()  # here, in the thread that may ask the database; the steps' own go on from it
+    with suppress(DatabaseError):
+        signing_root()  # read here once, for the lanes' threads, which must not ask the database
     loop = _Loop(claim, rollout, [Lane(list(steps)) for steps in lanes])
     try:
         return loop.run()

@@ -10,7 +10,6 @@ from django.db.models.functions import Now
 from gs2admin import engine
 from gs2admin.engine import presence, registry, status, sweep, tasks
 from gs2admin.engine.models import EngineChore, EngineCluster, EngineWorker
-from gs2admin.identity import throttle
 
 pytestmark = pytest.mark.django_db
 
@@ -66,18 +65,3 @@ def test_a_worker_that_beats_while_its_cluster_is_forgotten_leaves_no_row_for_ev
     EngineWorker.objects.update(busy_at=Now() - tasks.KEEP_CLUSTERS - timedelta(seconds=1))
     assert tasks.clean_clusters() == 1
     assert EngineWorker.objects.get().cluster_id == living.pk
-
-
-def test_wrong_guesses_are_counted_in_one_step_each(monkeypatch):
-    """A process that dies in between has answered nobody, and its guess alone is not counted."""
-    monkeypatch.setattr(throttle, "FAILURES", 3)
-    where = (uuid.uuid4().hex, "127.0.0.1")
-    throttle.note_failure(*where)
-    with monkeypatch.context() as patch:
-        patch.setattr(throttle.cache, "incr", lambda *_: (_ for _ in ()).throw(Killed()))
-        with pytest.raises(Killed):
-            throttle.note_failure(*where)
-    throttle.note_failure(*where)
-    assert not throttle.exhausted(*where)
-    throttle.note_failure(*where)
-    assert throttle.exhausted(*where)

@@ -9,6 +9,7 @@ from django.test import Client
 
 from gs2admin import engine, health
 from gs2admin.engine.models import EngineCluster, EngineWorker
+from gs2admin.env import Env, SettingsError
 
 
 @pytest.fixture
@@ -32,10 +33,41 @@ def test_readyz_says_which_check_fails(db):
     assert answer.json() == {"ready": False, "checks": {"database": True, "migrations": True, "worker": False, "disk": True}}
 
 
+@pytest.mark.parametrize("peer, headers, setting, told", [
+    ("127.0.0.1", {}, "127.0.0.0/8,::1", True),
+    ("127.8.0.1", {}, "127.0.0.0/8,::1", True),
+    ("::1", {}, "127.0.0.0/8,::1", True),
+    ("::ffff:127.0.0.1", {}, "127.0.0.0/8,::1", True),
+    ("10.0.0.7", {}, "127.0.0.0/8,::1", False),
+    ("10.0.0.7", {}, "10.0.0.0/8", True),
+    ("127.0.0.1", {}, "10.0.0.0/8", False),
+    ("127.0.0.1", {}, "none", False),
+    ("", {}, "127.0.0.0/8,::1", False),
+    ("127.0.0.1", {"X-Forwarded-For": "10.0.0.7"}, "127.0.0.0/8,::1", False),
+    ("127.0.0.1", {"X-Forwarded-For": "127.0.0.1"}, "127.0.0.0/8,::1", False),
+    ("127.0.0.1", {"Forwarded": "for=10.0.0.7"}, "127.0.0.0/8,::1", False),
+    ("127.0.0.1", {"X-Forwarded-Proto": "https"}, "127.0.0.0/8,::1", False),
+    ("127.0.0.1", {"X-Real-IP": "10.0.0.7"}, "127.0.0.0/8,::1", False),
+    ("127.0.0.1", {"Via": "1.1 proxy"}, "127.0.0.0/8,::1", False),
+])  # fmt: skip
+def test_what_is_missing_is_for_peers_of_the_setting_that_come_without_a_proxy(db, settings, peer, headers, setting, told):
+    settings.READYZ_DETAILS = Env({"N": setting}).networks("N", "none")
+    answer = Client().get("/readyz", REMOTE_ADDR=peer, headers=headers)
+    assert answer.status_code == 503 and answer.json()["ready"] is False
+    assert set(answer.json()) == ({"ready", "checks"} if told else {"ready"})
+
+
 def test_readyz_is_200_with_a_live_worker(cluster):
     answer = Client().get("/readyz")
     assert (answer.status_code, answer.json()["ready"]) == (200, True)
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_network_that_cannot_be_read_stops_the_start():
+    env = Env({"N": "10.0.0.0/8,proxy"})
+    env.networks("N", "none")
+    with pytest.raises(SettingsError, match="'proxy'"):
+        env.check()
 
 
 def test_readyz_without_database_is_a_short_no(monkeypatch, db):

@@ -4,7 +4,11 @@ import signal
 import time
 
 import pytest
+from django.db.models.functions import Now
+from django.utils import timezone
 
+from gs2admin import engine
+from gs2admin.engine.models import EngineChore
 from gs2admin.processes import proc
 from tests.conditions import stays, until
 from tests.engine.conftest import Host
@@ -99,6 +103,25 @@ def test_freezing_a_part_counts_as_its_death_after_the_lateness(host, part):
     host.wait("next", "end", SOON)
     print("seconds:", round(time.monotonic() - at, 2))
     assert host.roles("qc-main") == [new]
+
+
+def test_a_worker_frozen_in_a_transaction_keeps_its_locks_no_longer_than_the_lateness(host):
+    """On SQLite nobody can write then: not the innocent worker beside it, not the supervisor, which must need no database."""
+    main = host.ready()
+    host.ring("innocent", 60)
+    host.wait("innocent", "start", SOON)
+    EngineChore.objects.create(name="held", ran_at=timezone.now())
+    engine.wake("tests.engine.workapp.tasks.freeze", "held")
+    host.wait("held", "frozen", SOON)
+    at = time.monotonic()
+    EngineChore.objects.filter(name="held").update(ran_at=Now())
+    took = time.monotonic() - at
+    print("seconds without writes:", round(took, 2))
+    assert took < 3 + 5
+    replaced(host, main, SOON)
+    host.ring("next", 0)
+    host.wait("next", "end", SOON)
+    assert host.events("held") == ["frozen"]
 
 
 def test_a_busy_cluster_is_not_dead(host):

@@ -14,7 +14,8 @@ CODE = {"job.push", "queue.manage", "script.run", "script.edit", "lock.use", "lo
 VERSIONS = {"version.register", "version.withdraw"}
 DELIVERY = {"stage.promote", "stage.rollback", "rollout.cancel", "rollout.retry", "canary.decide"}
 SEE = {"project.view", "activity.view"}
-STOP = {"line.stop", "rollout.approve"}
+# What anybody who sees trouble may do, but for viewers.
+STOP = {"line.stop", "rollout.approve", "queue.pause"}
 MAY = {
     "viewer": SEE,
     "support": SEE | CARE | STOP,

@@ -1,79 +1,192 @@
-"""How guesses are counted: per client id and address, up to ten in a minute; a cache that is away counts none."""
+"""How guesses are counted: before the hash, exactly, where nobody can push a count out, and apart for those who were here before."""
 from __future__ import annotations
 
-import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.core.cache import cache
-from django.core.cache.backends import base, locmem
+from django.db import connection
+from django.db.models import F
 
+from gs2admin.errors import Unavailable
 from gs2admin.identity import throttle
+from gs2admin.identity.models import Guesses
+
+HOME = "198.51.100.7"
 
 
-@pytest.fixture(autouse=True)
-def _empty():
-    cache.clear()
-    yield
-    cache.clear()
+def guess(count: int = 1, name: str = "olga", ip: str = HOME, **more) -> int:
+    """Wrong guesses; how many of them were looked at."""
+    return sum(_counted(name, ip, **more) for _ in range(count))
 
 
-def fail(count: int, client_id: str = "id", ip: str = "10.0.0.1") -> None:
-    for _ in range(count):
-        throttle.note_failure(client_id, ip)
+def _counted(name: str, ip: str, kind: str = "person", **more) -> bool:
+    try:
+        throttle.begin(kind, name, ip, **more)
+    except Unavailable:
+        return False
+    return True
 
 
-def test_the_tenth_failure_is_the_last():
-    assert not throttle.exhausted("id", "10.0.0.1")
-    fail(9)
-    assert not throttle.exhausted("id", "10.0.0.1")
-    fail(1)
-    assert throttle.exhausted("id", "10.0.0.1")
-    fail(1)
-    assert throttle.exhausted("id", "10.0.0.1")
+def pass_by(ms: int) -> None:
+    """Time goes by: all windows end so much earlier."""
+    Guesses.objects.update(ends_ms=F("ends_ms") - ms)
 
 
-@pytest.mark.parametrize(("client_id", "ip"), [("id", "10.0.0.2"), ("other", "10.0.0.1"), ("d", "10.0.0.1i"), ("", "")])
-def test_others_are_not_slowed(client_id, ip):
-    fail(10)
-    assert not throttle.exhausted(client_id, ip)
+pytestmark = pytest.mark.django_db
 
 
-def test_an_id_that_is_no_text_is_counted_too():
-    fail(10, "\ud800")
-    assert throttle.exhausted("\ud800", "10.0.0.1")
+def test_ten_wrong_ones_of_a_name_from_a_place_and_others_go_on():
+    assert guess(15) == throttle.FAILURES == 10
+    assert guess(ip="203.0.113.1") == guess(name="mika") == guess(name="") == 1
 
 
-def test_a_minute_after_the_first_failure_it_is_forgotten(monkeypatch):
-    clock = [1_000_000.0]
-    for module in (base, locmem):
-        monkeypatch.setattr(module, "time", type("Clock", (), {"time": staticmethod(lambda: clock[0])}))
-    fail(10)
-    clock[0] += 59.9
-    assert throttle.exhausted("id", "10.0.0.1")
-    clock[0] += 0.2
-    assert not throttle.exhausted("id", "10.0.0.1")
+def test_the_refusal_says_when_to_come_back_and_counts_nothing():
+    guess(10)
+    pass_by(20_500)
+    before = list(Guesses.objects.order_by("key").values_list("key", "count", "ends_ms"))
+    with pytest.raises(Unavailable) as slowed:
+        throttle.begin("person", "olga", HOME)
+    assert slowed.value.extra["retry_after_s"] == 40 and 38_000 < slowed.value.extra["retry_after_ms"] <= 39_500
+    assert "try again in 40 s" in slowed.value.sentence
+    assert list(Guesses.objects.order_by("key").values_list("key", "count", "ends_ms")) == before
 
 
-def away(*_, **__):
-    raise ConnectionError("no cache")
+def test_after_its_window_a_place_begins_anew():
+    guess(10)
+    pass_by(59_000)
+    assert guess() == 0
+    pass_by(1_001)
+    assert guess(15) == 10
 
 
-def test_a_cache_that_is_away_lets_everybody_in_and_the_log_says_so(monkeypatch, caplog):
-    fail(10)
-    monkeypatch.setattr(cache, "get", away)
-    monkeypatch.setattr(cache, "add", away)
-    with caplog.at_level(logging.WARNING, throttle.__name__):
-        assert throttle.exhausted("id", "10.0.0.1") is False
-        throttle.note_failure("id", "10.0.0.1")
-    assert [bool(line.exc_info) for line in caplog.records] == [True, True]
+def test_a_right_one_is_given_back():
+    for _ in range(30):
+        throttle.begin("person", "olga", HOME).right()
+    assert guess(15) == 10
 
 
-def test_a_count_that_expires_between_two_calls_is_no_fault(monkeypatch, caplog):
-    def expired(*_, **__):
-        raise ValueError("Key not found")
+def test_a_right_one_of_an_earlier_window_takes_nothing_from_this_one():
+    attempt = throttle.begin("person", "olga", HOME)
+    pass_by(60_001)
+    guess(10)
+    attempt.right()
+    Guesses.objects.filter(count=0).delete()  # here olga would be known, and have another budget
+    assert guess() == 0
 
-    fail(1)
-    monkeypatch.setattr(cache, "incr", expired)
-    with caplog.at_level(logging.WARNING, throttle.__name__):
-        fail(1)
-    assert caplog.records == []
+
+def test_strangers_are_counted_per_name_over_all_places_and_who_was_here_before_is_not_touched():
+    throttle.begin("person", "olga", HOME).right()
+    assert sum(guess(10, ip=f"203.0.{n}.1") for n in range(8)) == throttle.OF_A_NAME
+    assert guess(ip="192.0.2.1") == 0
+    assert guess(15) == 10, "the place where she signed in before"
+    assert guess(name="mika", ip="192.0.2.1") == 1
+
+
+def test_a_place_and_a_block_have_limits_over_all_names():
+    assert sum(guess(name=f"n{n}") for n in range(40)) == throttle.OF_A_PLACE
+    assert sum(guess(20, name=f"m{n}", ip=f"198.51.100.{20 + n}") for n in range(20)) == throttle.OF_A_BLOCK - throttle.OF_A_PLACE
+    assert guess(name="x", ip="198.51.101.1") == 1
+
+
+def test_a_place_of_ipv6_is_a_64_and_its_block_a_48():
+    assert guess(15, ip="2001:db8:1:1::1") == 10 and guess(ip="2001:db8:1:1:ffff::9") == 0
+    assert guess(ip="2001:db8:1:2::1") == 1
+    assert sum(guess(name=f"n{n}", ip=f"2001:db8:1:{n + 100:x}::1") for n in range(100)) == throttle.OF_A_BLOCK - 11
+    assert guess(name="m", ip="2001:db8:2::1") == 1
+
+
+@pytest.mark.parametrize(("address", "found"), [
+    ("198.51.100.7", ("198.51.100.7/32", "198.51.100.0/24")), ("2001:db8:1:2:3::4", ("2001:db8:1:2::/64", "2001:db8:1::/48")),
+    ("", ("", "")), ("no address", ("no address", "no address")),
+])  # fmt: skip
+def test_places(address, found):
+    assert throttle.places(address) == found
+
+
+def test_800_invented_names_unlock_nothing():
+    guess(10)
+    for n in range(800):
+        guess(name=f"invented {n}", ip=f"203.0.{n % 250}.{n // 250}")
+    assert guess() == 0
+
+
+def test_a_known_browser_has_a_budget_of_its_own_even_behind_the_address_of_everybody():
+    assert guess(15) == 10 and guess(100, name="x", ip=HOME) > 0
+    assert guess(15, own="browser 1") == 10 and guess(own="browser 2") == 1
+
+
+def test_who_signed_in_from_a_place_long_ago_is_a_stranger_again():
+    throttle.begin("person", "olga", HOME).right()
+    pass_by(throttle.KNOWN_S * 1000 - 5_000)
+    throttle.begin("person", "olga", HOME).right()
+    pass_by(throttle.KNOWN_S * 1000 - 5_000)
+    assert sum(guess(name=f"n{n}") for n in range(40)) == 30 and guess() == 1
+    pass_by(10_000)
+    assert guess() == 0
+
+
+def test_kinds_and_words_are_never_mixed_up():
+    guess(10)
+    assert guess(kind="program") == 1
+    assert guess(name="olga\n198.51.100.7", ip="") == guess(name="\ud800") == guess(name="a\0b") == 1
+
+
+def test_programs_names_are_not_added_up():
+    assert sum(guess(10, ip=f"203.0.{n}.1", by_name=False) for n in range(8)) == 80
+
+
+def test_what_is_over_is_removed_the_oldest_first():
+    guess(3)
+    throttle.begin("person", "mika", HOME).right()
+    assert throttle.delete_old() == 0
+    pass_by(60_001)
+    assert throttle.delete_old(3) == 3 and throttle.delete_old() == 1, "two names at the place, the place, its block"
+    pass_by(600_000)
+    throttle.delete_old()
+    assert Guesses.objects.count() == 1, "where mika signed in"
+
+
+def test_a_refused_flood_writes_nothing(django_assert_num_queries):
+    guess(10)
+    with django_assert_num_queries(1):
+        guess()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("known", [False, True], ids=["strangers", "known place"])
+def test_forty_at_once_get_ten(known):
+    if known:
+        throttle.begin("person", "olga", HOME).right()
+    gate = threading.Barrier(20)
+
+    def one(number: int) -> bool:
+        try:
+            if number < 20:
+                gate.wait(10)
+            return _counted("olga", HOME)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(20) as pool:
+        assert sum(pool.map(one, range(40))) == 10
+
+
+@pytest.mark.django_db(transaction=True)
+def test_right_and_wrong_ones_of_many_names_at_once_do_not_wait_in_a_circle():
+    def one(number: int) -> int:
+        try:
+            done = 0
+            for step in range(6):
+                try:
+                    attempt = throttle.begin("person", f"n{(number + step) % 4}", f"198.51.100.{(number * step) % 3}")
+                    attempt.right()
+                    done += 1
+                except Unavailable:
+                    pass
+            return done
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(one, range(8))) == 48

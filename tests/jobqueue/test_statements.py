@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from gs2admin.identity.actors import SYSTEM, Actor
+from gs2admin.identity.actors import SYSTEM
 from jobqueue import sql
 from jobqueue.execution.lease import QueueLease
 from jobqueue.models import GivenUp, Job, JobResult, Namespace, Queue, Tally
@@ -101,14 +101,31 @@ def test_a_queue_is_locked_by_its_holder_alone(auto, push, forget_holder):
     assert sql.lock(mine.queue_id, old.fence) is True
     assert sql.lock(mine.queue_id, new.fence) is alone, "the fence of another queue"
     assert sql.lock(mine.queue_id, 7) is alone and sql.lock(other.queue_id, old.fence) is alone
+    kept = [sql.keep(queue, lease.fence) for queue in (mine.queue_id, other.queue_id) for lease in (old, new)]
+    assert kept == [True, False, False, True]
 
 
 def test_a_drain_reads_the_switches_of_its_namespace(auto, manual):
     Namespace.objects.filter(pk=manual.pk).update(status="DELETING", revision=41)
     Namespace.objects.filter(pk=auto.pk).update(revision=42)
-    assert sql.namespace_now(auto.pk) == (True, "ACTIVE", 42)
-    assert sql.namespace_now(manual.pk) == (False, "DELETING", 41)
+    Namespace.objects.filter(pk=manual.pk).update(paused_at=OLD)
+    found = [(now.auto_run, now.status, now.revision, now.paused) for now in map(sql.namespace_now, (auto.pk, manual.pk))]
+    assert found == [(True, "ACTIVE", 42, False), (False, "DELETING", 41, True)]
     assert sql.namespace_now(auto.pk + manual.pk) is None
+
+
+def test_a_slow_job_is_noted_of_its_namespace_and_again_after_half_a_minute(auto, manual):
+    def left_s() -> float | None:
+        found = Namespace.objects.values_list("slow_until", flat=True).get(pk=auto.pk)
+        return found and (found - timezone.now()).total_seconds()
+
+    sql.note_slow(auto.pk)
+    assert 40 < left_s() <= 60
+    for before, written in ((35, False), (25, True), (-5, True)):
+        Namespace.objects.filter(pk=auto.pk).update(slow_until=timezone.now() + timedelta(seconds=before))
+        sql.note_slow(auto.pk)
+        assert (left_s() > 40) is written
+    assert Namespace.objects.get(pk=manual.pk).slow_until is None
 
 
 # ── what comes next ─────────────────────────────────────────────────────────────────────────────────────────
@@ -121,7 +138,8 @@ def test_the_look_ahead_finds_the_next_waiting_jobs_of_the_queue_in_order(auto, 
     Job.objects.filter(pk=mine[2].pk).update(state="running", try_count=1)
     Job.objects.filter(pk=mine[3].pk).update(state="done", try_count=1)
     found = sql.ahead(mine[0].queue_id, mine[0].pk, 10)
-    assert found == [(mine[n].pk, f"s{n}", f"[{n}]", n + 1, 0) for n in (1, 4, 5)]
+    wanted = [(mine[n].pk, f"s{n}", f"[{n}]", n + 1, 0) for n in (1, 4, 5)]
+    assert [(one.id, one.script_id, one.args, one.max_tries, one.tries) for one in found] == wanted
     assert sql.ahead(mine[0].queue_id, mine[0].pk, 2) == found[:2]
     assert sql.ahead(mine[0].queue_id, mine[5].pk, 10) == []
 
@@ -143,6 +161,7 @@ def test_a_job_is_claimed_while_it_waits_and_has_tries_left(auto, push, given, c
 HOLDS_BACK = {
     "auto-run is off": lambda job: Namespace.objects.filter(pk=job.queue.namespace_id).update(enable_auto_run=False),
     "its namespace closes": lambda job: Namespace.objects.filter(pk=job.queue.namespace_id).update(status="DELETING"),
+    "its namespace is paused": lambda job: Namespace.objects.filter(pk=job.queue.namespace_id).update(paused_at=OLD),
     "another holds the queue": lambda job: Queue.objects.filter(pk=job.queue_id).update(fence=2),
 }
 
@@ -230,17 +249,12 @@ def test_a_push_wakes_a_queue_that_nobody_drains_and_no_other(auto, push, draini
     assert (Queue.objects.get(pk=job.queue_id).woken_at == OLD) is draining
 
 
-def game() -> Actor:
-    """A script, whose pushes leave no line in the activity log."""
-    return Actor("script", "", "s", {}, True, "script")
-
-
 @pytest.mark.parametrize("user", ["u", "nobody else"])
 def test_a_push_goes_into_its_own_queue_alone(auto, other, push, user):
     push(other, user=user), push(auto, user="v"), push(auto, user=user)
     before = {row["id"]: row for row in Queue.objects.values()}
     mine = Queue.objects.get(namespace=auto, user_id=user)
-    push_jobs(actor=game(), namespace=auto, user_id=user, entries=[Entry("s", "{}", 3)] * 2)
+    push_jobs(actor=SYSTEM, namespace=auto, user_id=user, entries=[Entry("s", "{}", 3)] * 2)
     after = {row["id"]: row for row in Queue.objects.values()}
     assert {pk for pk in after if after[pk] != before[pk]} == {mine.pk}
     assert after[mine.pk] == before[mine.pk] | {"waiting": 3, "rev": mine.rev + 1}

@@ -137,6 +137,8 @@ ROUTES: dict[str, Route] = {
     "queues-live": Route(args=QUEUE, queries=14, fragment=True),
     "queues-edit": Route(args=QUEUE, may=OWNER, posts=True, queries=9),
     "queues-delete": Route(args=QUEUE, may=OWNER, posts=True, queries=14),
+    "queues-pause": Route(args=QUEUE, may=DELIVERY, posts=True, queries=10),
+    "queues-resume": Route(args=QUEUE, may=DELIVERY, posts=True, queries=10),
     "queues-push": Route(args=QUEUE, may=OWNER, posts=True, queries=10),
     "queues-given-up": Route(args=QUEUE, queries=10),
     "queues-replay": Route(args=QUEUE, may=OWNER, posts=True, queries=10),

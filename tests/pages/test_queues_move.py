@@ -14,6 +14,7 @@ from gs2admin.audit.models import Activity
 from gs2admin.dashboard import attention
 from gs2admin.identity.actors import SYSTEM
 from jobqueue.models import GivenUp, Job, Namespace
+from jobqueue.reads import floods
 from jobqueue.reads import search as search_reads
 from jobqueue.services import Entry, push_jobs, run_next
 from jobqueue.services.namespaces import create_namespace
@@ -171,3 +172,29 @@ def test_no_number_of_queries_grows_with_the_rows(desk, rewards, push, django_as
     for url, most in ((at("queues-namespace", rewards), 20), (at("queues-user", rewards, "p-1"), 20)):
         with django_assert_max_num_queries(most):
             page(desk, url)
+
+
+def test_the_board_names_a_flood_and_pauses_it_and_every_page_says_so(desk, job_world, project, monkeypatch):
+    monkeypatch.setattr(floods, "FLOOD", 3)
+    flood = create_namespace(actor=SYSTEM, project=project, name="flood", enable_auto_run=True)
+    for number in range(3):
+        push_jobs(actor=SYSTEM, namespace=flood, user_id=f"p-{number}", entries=[Entry("spreads")])
+    Job.objects.filter(queue__namespace=flood).update(generation=7)
+    board, pause = reverse("board", kwargs={"project": "isles"}), at("queues-pause", flood)
+    attention.forget()
+    html = page(desk, board)
+    assert "flood floods the job workers" in html and "spreads, made by jobs, 7 one after the other" in html and pause in html
+    assert desk.post(pause, {"reason": "it floods"}).status_code == 302
+    assert desk.post(pause, {"reason": ""}).status_code in (400, 409), "it is paused already"
+    flood.refresh_from_db()
+    attention.forget()
+    html = page(desk, board)
+    assert "floods" not in html and "flood is paused: its jobs do not run" in html
+    assert "Paused by sora" in text_of(page(desk, at("queues-namespace", flood)))
+    assert "the namespace is paused" in text_of(page(desk, at("queues-user", flood, "p-1")))
+    assert "paused" in text_of(page(desk, reverse("queues", kwargs={"project": "isles"})))
+    assert "paused" in text_of(page(desk, reverse("player-part", kwargs={"project": "isles", "part": "queues"}) + "?id=p-1"))
+    assert desk.post(at("queues-resume", flood), {"reason": ""}).status_code == 302
+    assert [row.action for row in Activity.objects.filter(action__startswith="queue_namespace.").order_by("-id")[:2]] == [
+        "queue_namespace.resume", "queue_namespace.pause",
+    ]

@@ -27,7 +27,10 @@ def test_a_webhook_is_made_and_its_key_is_shown_once(world, owner, sign_in):
     before = key_of(row)
     page = client.post(at("webhook-rotate", world, pk=row.pk), {"reason": "left"}, follow=True).content.decode()
     row.refresh_from_db()
-    assert key_of(row) in page and key_of(row) != before
+    assert key_of(row) in page and key_of(row) != before and "Messages are also signed with the key before" in page
+    page = client.post(at("webhook-rotate", world, pk=row.pk), {"at_once": "on"}, follow=True).content.decode()
+    row.refresh_from_db()
+    assert row.rotation == 3 and "the key before" not in page
     assert client.post(at("webhook-edit", world, pk=row.pk), {"name": "dash", "url": row.url}).status_code == 302
     row.refresh_from_db()
     assert row.active is False

@@ -68,9 +68,12 @@ def test_a_neighbouring_path_is_none_of_ours(caller):
         assert "text/html" in Client().get(uri).headers["Content-Type"]
 
 
-def test_head_has_no_body(caller):
-    answer = send(caller, "HEAD", BASE + "/project")
-    assert answer.status_code == 404 and answer.content == b""
+def test_head_is_a_get_without_its_body(caller):
+    """A signature names the verb that was sent."""
+    for path in ("/project", "/nothing"):
+        got, head = send(caller, "GET", BASE + path), send(caller, "HEAD", BASE + path)
+        assert head.status_code == got.status_code and head.content == b"", path
+        assert head.headers["Content-Length"] == str(len(got.content)), path
 
 
 def test_a_stranger_learns_nothing_of_paths(db):

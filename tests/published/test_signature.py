@@ -206,6 +206,24 @@ def test_another_secret_key_lets_nobody_sign_and_breaks_nothing(signer, settings
     assert refused.value.status == 401
 
 
+def test_a_fallback_of_the_key_lets_them_sign_on(signer, settings):
+    key, secret = signer
+    settings.SECRET_KEY_FALLBACKS = ["one that was never used, and is long enough for one", settings.SECRET_KEY]
+    settings.SECRET_KEY = "another key altogether, which is long enough for this"
+    assert caller(headers(key, sign(secret, "GET", "/x", str(NOW), key)), "GET", "/x", NOW).client_id == key
+
+
+def test_wrong_signatures_are_slowed_and_right_ones_never_are(signer, client):
+    key, secret = signer
+    uri, now = "/sourcedeploy/api/v1/project", str(int(time.time() * 1000))
+    for _ in range(10):
+        assert client.get(uri, **headers(key, "wrong", now)).status_code == 401
+    answer = client.get(uri, **headers(key, "wrong", now))
+    assert answer.status_code == 429 and 0 < int(answer["Retry-After"]) <= 60
+    assert answer.json()["error"]["errorCode"] == "400" and "try again in" in answer.json()["error"]["details"]
+    assert client.get(uri, **headers(key, sign(secret, "GET", uri, now, key), now)).status_code == 200
+
+
 def test_a_project_token_does_as_well(credential):
     row, _ = credential
     token = tokens.issue_project_token(row)

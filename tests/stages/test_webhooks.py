@@ -8,11 +8,14 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 
-from gs2admin import transitions
+from gs2admin import cache, transitions
 from gs2admin.audit.models import Activity
 from gs2admin.errors import Conflict, Denied, Invalid, NotFound, Quota
+from gs2admin.identity import server_keys
 from gs2admin.identity.actors import SYSTEM
+from gs2admin.identity.models import ServerKey
 from stages.approval.services import approve_rollout, reject_rollout
 from stages.core import ledger
 from stages.models import Rollout
@@ -290,3 +293,43 @@ def test_they_are_counted_under_the_projects_lock(project, monkeypatch):
     with pytest.raises(Quota):
         save_webhook(actor=SYSTEM, project=project, name="one more", url="https://a.example.com/")
     assert made
+
+
+def test_after_a_change_of_the_key_both_sign_for_a_day(hook, dev, register, promote):
+    endpoint = hook()
+    key = delivery.key_of(endpoint)
+    endpoint = rotate_webhook_key(actor=SYSTEM, endpoint=endpoint)
+    new = delivery.key_of(endpoint)
+    assert new != key and timedelta(hours=23, minutes=59) < endpoint.old_key_until - timezone.now() <= timedelta(hours=24)
+
+    def sent() -> list[str]:
+        send_test(actor=SYSTEM, endpoint=endpoint)
+        assert delivery.deliver(endpoint.pk) == 1
+        one = hook.server.requests[-1]
+        stamp = one.headers["X-Gs2admin-Timestamp"]
+        names = {signature(name, stamp, one.body): word for name, word in ((key, "old"), (new, "new"))}
+        return [names.get(each, "other") for each in one.headers["X-Gs2admin-Signature"].split(" ")]
+
+    assert sent() == ["new", "old"]
+    WebhookEndpoint.objects.update(old_key_until=timezone.now())
+    assert sent() == ["new"]
+    key, endpoint = new, rotate_webhook_key(actor=SYSTEM, endpoint=endpoint)
+    new = delivery.key_of(endpoint)
+    assert sent() == ["new", "old"]
+    endpoint = rotate_webhook_key(actor=SYSTEM, endpoint=endpoint, at_once=True)
+    new, key = delivery.key_of(endpoint), new
+    assert endpoint.old_key_until is None and sent() == ["new"]
+    last = Activity.objects.filter(action="webhook.rotate_key").latest("pk")
+    assert last.after == {"rotation": 4, "old_key_until": None}
+
+
+def test_a_change_of_the_servers_key_changes_no_signing_key(hook, settings):
+    ServerKey.objects.all().delete()
+    server_keys.adopt()
+    cache.forget_all()
+    endpoint = hook()
+    key, old = delivery.key_of(endpoint), settings.SECRET_KEY
+    for now, fallbacks in (("the second key of this server, long enough for a real one", [old]), (old, [])):
+        settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = now, fallbacks
+        cache.forget_all()
+        assert delivery.key_of(endpoint) == key

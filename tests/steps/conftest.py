@@ -5,14 +5,15 @@ import textwrap
 
 import pytest
 
-from stages.steps import KINDS
+from stages.steps import KINDS, signing
 from stages.steps.signing import with_signing
 
 from .helpers import Context, Receiver
 
 
 @pytest.fixture(autouse=True)
-def _settings(settings):
+def _settings(settings, monkeypatch):
+    monkeypatch.setattr(signing, "_root", signing.of_the_secret_key)  # these tests have no database
     settings.STEP_COMMANDS = {}
     settings.STEP_HTTP_ALLOW = ["127.0.0.1"]
     settings.LEASE_S = 20

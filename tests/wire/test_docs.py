@@ -13,15 +13,26 @@ OPERATIONS = len(table().methods) + sum(len(protocol.routes) for protocol in pro
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"]
 
 
+SESSION = """
+from django.test import Client
+from gs2admin.identity.models import User
+client = Client()
+client.force_login(User.objects.get_or_create(username="reader")[0])
+print(client.cookies["sessionid"].value)
+"""
+
+
 @pytest.mark.e2e
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_api_page_shows_every_method_and_breaks_no_policy(server, tmp_path, scheme):
-    answer = server.http.get(f"{server.url}/docs")
+    session = server.python(SESSION).strip()
+    answer = server.http.get(f"{server.url}/docs", headers={"Cookie": f"sessionid={session}"})
     assert answer.status_code == 200 and "'unsafe" not in answer.headers["Content-Security-Policy"]
     said: list[str] = []
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": 1200, "height": 1000}, color_scheme=scheme)
+        page.context.add_cookies([{"name": "sessionid", "value": session, "url": server.url}])
         page.on("console", lambda message: said.append(message.text) if message.type in {"error", "warning"} else None)
         page.on("pageerror", lambda error: said.append(str(error)))
         page.goto(f"{server.url}/docs")
@@ -40,6 +51,7 @@ def test_the_api_page_shows_every_method_and_breaks_no_policy(server, tmp_path, 
 
 
 def test_the_document_is_served_and_names_this_server(server):
-    answer = server.http.get(f"{server.url}/openapi.json")
+    ours = server.credentials["ours"]
+    answer = server.http.get(f"{server.url}/openapi.json", auth=(ours["clientId"], ours["clientSecret"]))
     assert answer.headers["Content-Type"] == "application/json"
     assert "/freeze/{stageName}" in answer.json()["paths"] and "/api/v1/versions" in answer.json()["paths"]

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from django.core.cache import cache
+from django.db import DatabaseError
 from django.utils import timezone
 
 from gs2admin.errors import Unavailable
 from gs2admin.identity import throttle, tokens
 from gs2admin.identity.actors import SYSTEM
-from gs2admin.identity.models import AccessToken, Credential
+from gs2admin.identity.models import AccessToken, Credential, Guesses
+from gs2admin.identity.sealed import secret_hash
 from gs2admin.identity.services.credentials import create_credential, revoke_credential
 from tests.conditions import until
-
-
-@pytest.fixture(autouse=True)
-def _fresh_counters():
-    cache.clear()
 
 
 def refused(kind, call, *args, **more):
@@ -79,11 +76,15 @@ def test_rows_of_access_tokens_are_removed_an_hour_after_their_end_the_oldest_fi
     assert (tokens.delete_expired_access_tokens(), AccessToken.objects.count()) == (1, 1)
 
 
-def test_a_key_that_was_replaced_signs_no_token_any_more(credential, settings):
+def test_a_token_survives_the_change_of_the_key_as_long_as_the_old_one_is_a_fallback(credential, project, settings):
     token = tokens.issue_project_token(credential[0])
+    offset, _ = tokens.issue_time_offset_token(project=project, user_id="u", time_offset_s=5)
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
     settings.SECRET_KEY = "another key altogether, which is long enough for this"
+    assert tokens.credential_of(token) == credential[0] and tokens.offset_of(offset, project).user_id == "u"
+    settings.SECRET_KEY_FALLBACKS = ["a third one that nobody has used for anything so far"]
     refused("invalid", tokens.credential_of, token)
+    refused("invalid", tokens.offset_of, offset, project)
 
 
 def test_a_token_is_refused_when_a_letter_changes_or_it_is_of_another_kind(credential, project):
@@ -144,31 +145,64 @@ def test_time_offset_tokens_carry_any_user_id(project, other_project):
         refused("invalid", tokens.offset_of, token, other_project)
 
 
-def test_guessing_is_slowed_for_one_client_and_address_only(credential):
+def test_wrong_secrets_are_slowed_and_the_right_one_never_is(credential):
     row, secret = credential
     for _ in range(throttle.FAILURES):
         refused("secret", tokens.check_secret, row.client_id, "wrong", ip="10.0.0.1")
     with pytest.raises(Unavailable) as slowed:
-        tokens.check_secret(row.client_id, secret, ip="10.0.0.1")
+        tokens.check_secret(row.client_id, "wrong", ip="10.0.0.1")
     assert (slowed.value.component, slowed.value.message) == ("projectToken", "identifier.projectToken.login.error.tooMany")
-    assert tokens.check_secret(row.client_id, secret, ip="10.0.0.2") == row
+    assert 0 < slowed.value.extra["retry_after_s"] <= 60 and 59_000 < slowed.value.extra["retry_after_ms"] <= 60_000
+    for ip in ("10.0.0.1", "10.0.0.2"):
+        assert tokens.check_secret(row.client_id, secret, ip=ip) == row
     refused("secret", tokens.check_secret, "someone-else", "wrong", ip="10.0.0.1")
 
 
-def test_signing_in_rightly_is_never_slowed(credential):
+def test_signing_in_rightly_is_never_slowed_and_counts_nothing(credential):
     row, secret = credential
     for _ in range(throttle.FAILURES * 3):
         assert tokens.check_secret(row.client_id, secret, ip="10.0.0.1") == row
+    assert not Guesses.objects.exists()
 
 
-def test_a_cache_that_is_away_does_not_keep_anybody_out(credential, monkeypatch):
-    def away(*args, **more):
-        raise ConnectionError("no cache")
+def before_this_release(row, secret, key=""):
+    Credential.objects.filter(pk=row.pk).update(secret_sha256="", secret_hash=secret_hash(secret, key))
+    tokens.forget_all()
 
-    monkeypatch.setattr(cache, "get", away)
-    monkeypatch.setattr(cache, "add", away)
+
+def test_a_credential_of_the_release_before_gets_its_plain_hash_at_its_first_sign_in(credential):
     row, secret = credential
+    before_this_release(row, secret)
     refused("secret", tokens.check_secret, row.client_id, "wrong", ip="10.0.0.1")
+    assert Credential.objects.get().secret_sha256 == ""
+    assert tokens.check_secret(row.client_id, secret, ip="10.0.0.1") == row
+    now = Credential.objects.get()
+    assert now.secret_sha256 == hashlib.sha256(secret.encode()).hexdigest()
+    assert now.secret_hash == secret_hash(secret), "the release before still signs in"
+    refused("secret", tokens.check_secret, row.client_id, "wrong", ip="10.0.0.1")
+
+
+def test_a_lost_key_ends_no_sign_in_and_a_fallback_still_moves_rows_over(credential, settings):
+    row, secret = credential
+    old, settings.SECRET_KEY = settings.SECRET_KEY, "another key altogether, which is long enough for this"
+    assert tokens.check_secret(row.client_id, secret, ip="10.0.0.1") == row
+    before_this_release(row, secret, old)
+    refused("secret", tokens.check_secret, row.client_id, secret, ip="10.0.0.1")
+    settings.SECRET_KEY_FALLBACKS = ["a third one that nobody has used for anything so far", old]
+    assert tokens.check_secret(row.client_id, secret, ip="10.0.0.1") == row
+    settings.SECRET_KEY_FALLBACKS = []
+    tokens.forget_all()
+    assert tokens.check_secret(row.client_id, secret, ip="10.0.0.1") == row
+
+
+def test_a_database_that_takes_no_writes_lets_a_right_secret_in(credential, monkeypatch):
+    row, secret = credential
+    before_this_release(row, secret)
+
+    def full(*args, **more):
+        raise DatabaseError("disk full")
+
+    monkeypatch.setattr(Credential.objects._queryset_class, "update", full)
     assert tokens.check_secret(row.client_id, secret, ip="10.0.0.1") == row
 
 
@@ -194,7 +228,8 @@ def test_the_process_that_revokes_lets_in_nobody_any_more(credential, django_cap
 def test_an_id_that_can_be_nobody_s_is_neither_looked_up_nor_remembered(client_id, db, django_assert_num_queries):
     """Strangers choose it: a NUL is an error for PostgreSQL, and long ones would fill the memory of every process."""
     with django_assert_num_queries(0):
-        refused("secret", tokens.check_secret, client_id, "wrong", ip="10.0.0.1")
+        assert tokens.find_credential(client_id) is None
+    refused("secret", tokens.check_secret, client_id, "wrong", ip="10.0.0.1")
     assert tokens._credentials.get(client_id, "none") == "none"
 
 

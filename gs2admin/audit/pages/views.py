@@ -12,11 +12,13 @@ from gs2admin.audit.pages.export import lines
 from gs2admin.audit.pages.facts import brief, facts
 from gs2admin.audit.pages.forms import FilterForm
 from gs2admin.audit.pages.words import DOORS, OBJECTS, verb
+from gs2admin.audit.querysets import ActivityQuerySet
 from gs2admin.dashboard.pages import project_page
 from gs2admin.dashboard.posting import link, number_of
 from gs2admin.db import clock
 from gs2admin.errors import Invalid
 from gs2admin.identity.models import Project
+from gs2admin.identity.rights import can
 
 PAGE = 50
 
@@ -30,7 +32,7 @@ def activity(request: HttpRequest, project: Project) -> HttpResponse:
     before = number_of(request)
     found: list[Activity] = []
     if form.is_valid():
-        rows = Activity.objects.of_project(project.pk).matching(words)
+        rows = _rows(request, project, words)
         if before is not None:
             rows = rows.filter(pk__lt=before)
         found = list(rows[: PAGE + 1])
@@ -43,6 +45,16 @@ def activity(request: HttpRequest, project: Project) -> HttpResponse:
         "filtered": any(words.values()) or not form.is_valid(),
         "export": link(**kept) if form.is_valid() else "",
     }, status=200 if form.is_valid() else 400)
+
+
+def _rows(request: HttpRequest, project: Project, words: dict[str, Any]) -> ActivityQuerySet:
+    """The project's lines; asked for accounts, those of its members for who manages them, else those of one's own account."""
+    if words.get("type") != "user" and not (words.get("action") or "").startswith("person."):
+        return Activity.objects.of_project(project.pk).matching(words)
+    people = [request.actor.id]
+    if can(request.actor, "member.manage", project):
+        people = [str(pk) for pk in project.memberships.values_list("user_id", flat=True)]
+    return Activity.objects.of_accounts(people).matching(words)
 
 
 def line_of(row: Activity) -> dict[str, Any]:
@@ -74,7 +86,7 @@ def export(request: HttpRequest, project: Project) -> StreamingHttpResponse:
     form = FilterForm(request.GET)
     if not form.is_valid():
         raise Invalid("These filters cannot be read. Go back to the activity page and correct them first.")
-    rows = Activity.objects.of_project(project.pk).matching(form.cleaned_data)
+    rows = _rows(request, project, form.cleaned_data)
     name = f"{project.name}-activity-{clock.now():%Y-%m-%d}.csv"
     return StreamingHttpResponse(lines(rows.in_chunks()), content_type="text/csv; charset=utf-8", headers={
         "Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff",

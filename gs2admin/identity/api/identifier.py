@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import AliasChoices, Field
 
 from gs2admin.identity import tokens
+from gs2admin.identity.services.sign_ins import checked_secret
 from gs2admin.wire.call import Call
 from gs2admin.wire.common import version_method
 from gs2admin.wire.failures import refuse
@@ -45,7 +46,10 @@ class LoginResult(Result):
 def login(call: Call, request: LoginRequest) -> dict[str, Any]:
     """Raises Failure 401 alike for an unknown id, a revoked one and a wrong secret; Unavailable when throttled."""
     try:
-        credential = tokens.check_secret(request.client_id, request.client_secret, ip=call.context.ip)
+        credential = checked_secret(
+            request.client_id, request.client_secret, ip=call.context.ip, door=call.context.door,
+            request_id=call.context.request_id,
+        )
     except tokens.BadToken:
         raise refuse(
             401,

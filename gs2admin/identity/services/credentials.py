@@ -5,6 +5,7 @@ import re
 import secrets
 from functools import partial
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
@@ -14,7 +15,8 @@ from gs2admin.identity import tokens
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Credential, Project, Role
 from gs2admin.identity.rights import require
-from gs2admin.identity.sealed import seal, secret_hash
+from gs2admin.identity.sealed import seal, secret_hash, secret_sha256
+from gs2admin.limits import require_fewer
 from gs2admin.names import NAME
 
 
@@ -29,7 +31,7 @@ def create_credential(
     """Make a credential; returns the row and its secret, which is stored nowhere.
 
     signs: keep the secret encrypted, so that requests signed with it can be checked (SourceDeploy).
-    Raises NotFound, Denied, Invalid, Conflict.
+    Raises NotFound, Denied, Invalid, Conflict, Quota.
     """
     require(actor, "credential.manage", project)
     name = name.strip()
@@ -39,6 +41,9 @@ def create_credential(
     if role not in Role.values:
         raise Invalid(f"A credential's role is one of: {', '.join(Role.values)}.", component="credential",
                       message="identifier.credential.role.error.invalid")
+    require_fewer(Credential.objects.filter(project=project, revoked_at=None), settings.MAX_CREDENTIALS,
+                  f"valid credentials in {project.name}", component="credential",
+                  message="identifier.credential.credential.error.tooMany")  # fmt: skip
     secret = secrets.token_urlsafe(32)
     client_id = "gs2a-" + secrets.token_hex(16)
     try:
@@ -48,6 +53,7 @@ def create_credential(
                 name=name,
                 client_id=client_id,
                 secret_hash=secret_hash(secret),
+                secret_sha256=secret_sha256(secret),
                 sealed_secret=seal(secret, purpose=signing_purpose(client_id)) if signs else "",
                 role=role,
                 created_by=actor.name,

@@ -11,6 +11,7 @@ import re
 import secrets
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -22,6 +23,7 @@ from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project, StampKey
 from gs2admin.identity.rights import require
 from gs2admin.identity.sealed import Unreadable, seal, unseal
+from gs2admin.limits import require_fewer
 from gs2admin.names import NAME
 
 _GRN = re.compile(r"grn:gs2:[^:]*:([^:]*):key:([^:]+):key:([^:]+)\Z")
@@ -34,12 +36,14 @@ def purpose_of(project: Project, namespace: str, name: str) -> str:
 
 
 def create_stamp_key(*, actor: Actor, project: Project, namespace: str, name: str) -> tuple[StampKey, str]:
-    """Make a key; returns the row and its secret, which is shown only now. Raises NotFound, Denied, Invalid, Conflict."""
+    """Make a key; returns the row and its secret, which is shown only now. Raises NotFound, Denied, Invalid, Conflict, Quota."""
     require(actor, "credential.manage", project)
     for field, value in (("namespace", namespace), ("name", name)):
         if not re.match(NAME, value):
             raise Invalid(f"A stamp key's {field} is 1 to 128 letters, digits, dots, hyphens and underscores.",
                           component="key", message="identifier.key.name.error.invalid", extra={"field": field})
+    require_fewer(StampKey.objects.filter(project=project, revoked_at=None), settings.MAX_CREDENTIALS,
+                  f"valid stamp keys in {project.name}", component="key", message="identifier.key.key.error.tooMany")  # fmt: skip
     secret = secrets.token_urlsafe(32)
     try:
         with transaction.atomic():

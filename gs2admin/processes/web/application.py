@@ -14,24 +14,27 @@ log = logging.getLogger(__name__)
 Application = Callable[..., Iterable[bytes]]
 
 
-def run(connection: Connection, application: Application, cfg: Any, form: refusals.Form, *, last: bool) -> bool:
-    """Leaves the answer in connection.out. last: the connection is to close. Returns whether another request may follow."""
+def run(connection: Connection, application: Application, cfg: Any, form: refusals.Form, *,
+        last: Callable[[], bool]) -> bool:  # fmt: skip
+    """Leaves the answer in connection.out. last: asked whether the connection is to close behind it.
+
+    Returns whether another request may follow.
+    """
     request, out = connection.request, connection.out
     try:
         response, environ = wsgi.create(request, out, connection.client, connection.server, cfg)
         environ["wsgi.multithread"] = True
-        if last or not cfg.keepalive:
+        parts = application(environ, response.start_response)
+        if last() or not cfg.keepalive:
             response.force_close()
-        _write(response, application(environ, response.start_response), environ["wsgi.file_wrapper"])
+        _write(response, parts, environ["wsgi.file_wrapper"])
         return not response.should_close()
-    except OSError as problem:
-        # The client is gone, or there is no room for what it does not take; sending the rest will say so again.
+    except OSError as problem:  # the client is gone, or there is no room for what it does not take
         log.info("an answer was cut off", extra={**connection.facts(), "problem": str(problem)})
+        _instead(connection, problem, form)
     except (Exception, SystemExit) as problem:
         log.error("a request failed outside the application", extra=connection.facts(), exc_info=problem)
-        if not out.sent:
-            out.clear()
-            out.sendall(refusals.answer(problem, request.uri, "", form)[1])
+        _instead(connection, problem, form)
     return False
 
 
@@ -46,3 +49,10 @@ def _write(response: wsgi.Response, parts: Iterable[bytes], file_wrapper: type) 
     finally:
         if hasattr(parts, "close"):
             parts.close()
+
+
+def _instead(connection: Connection, problem: BaseException, form: refusals.Form) -> None:
+    """In the place of an answer of which nothing was sent; one that was begun stays cut off, and its client sees that."""
+    if not connection.out.sent:
+        connection.out.clear()
+        connection.out.sendall(refusals.answer(problem, connection.request.uri, "", form)[1])

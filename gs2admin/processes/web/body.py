@@ -2,31 +2,12 @@
 from __future__ import annotations
 
 import io
-from typing import Any
 
 from gunicorn.http.body import ChunkedReader
-from gunicorn.http.errors import ParseException
 from gunicorn.http.message import Request
 
 from gs2admin.processes.web.chunks import ChunkDecoder
 from gs2admin.processes.web.spool import Room, Spool
-
-
-class BrokenBody(OSError):
-    """The body cannot be read, because it did not arrive whole or is not what its head says."""
-
-
-class Unreadable:
-    """In the place of a broken body: an application that wants it fails as it would at a lost connection."""
-
-    def read(self, *_: Any) -> bytes:
-        """Raises BrokenBody."""
-        raise BrokenBody("the body did not arrive whole")
-
-    readline = readlines = __iter__ = read
-
-    def close(self) -> None:
-        """There is nothing to let go of."""
 
 
 class Intake:
@@ -48,7 +29,10 @@ class Intake:
         self.too_long = self._left > limit
 
     def feed(self, data: bytes) -> bytes | None:
-        """Returns what stands behind the body, or None while more of it is to come. Raises OSError: no room, disk full."""
+        """Returns what stands behind the body, or None while more of it is to come.
+
+        Raises OSError (no room, disk full), ParseException (its chunks are none).
+        """
         if self._chunks is not None:
             return self._feed_chunks(data)
         piece, rest = data[: self._left], data[self._left :]
@@ -64,14 +48,6 @@ class Intake:
         self.whole = False
         self.request.body = io.BytesIO()
 
-    def cut(self) -> None:
-        """The client sends no more. The application gets what came, and sees that it is less than was said."""
-        self.whole = False
-        if self._chunks is not None:
-            self.request.body = Unreadable()
-        else:
-            self._done(b"")
-
     def close(self) -> None:
         """Let go of the body."""
         if self.request.body is not None and hasattr(self.request.body, "close"):
@@ -79,11 +55,7 @@ class Intake:
         self._spool.close()
 
     def _feed_chunks(self, data: bytes) -> bytes | None:
-        try:
-            rest = self._chunks.feed(data)
-        except ParseException:
-            self.cut()
-            return b""
+        rest = self._chunks.feed(data)
         if rest is None and self._spool.size > self.limit:
             self.whole = False
             rest = b""

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.conf import settings
 
-# What all unfinished bodies and answers of a process may keep in memory. Bytes.
-MEMORY = 32 * 1024 * 1024
+# What all unfinished bodies of a process may keep in memory, and as much all answers. Bytes.
+MEMORY = 16 * 1024 * 1024
 # How long a connection that had its last answer is heard: a client may read that only after it has sent everything.
 LINGER_S = 5.0
 

@@ -7,7 +7,6 @@ the poller for an ordinary request.
 from __future__ import annotations
 
 import errno
-import heapq
 import logging
 import os
 import select
@@ -22,8 +21,8 @@ from gunicorn.http.errors import ParseException
 from gs2admin.processes.web import head, refusals
 from gs2admin.processes.web.body import Intake
 from gs2admin.processes.web.connection import Connection, Phase
-from gs2admin.processes.web.endings import Endings
 from gs2admin.processes.web.limits import LINGER_S, Limits
+from gs2admin.processes.web.reaper import Reaper
 from gs2admin.processes.web.spool import Full, Room
 
 log = logging.getLogger(__name__)
@@ -36,11 +35,12 @@ SEND = 1024 * 1024
 
 
 class Poller:
-    """dispatch: gets a connection whose request has arrived. form: of refusals. alive: False while the process is ending."""
+    """dispatch: gets a connection whose request has arrived. bodies, answers: the room for them. form: of refusals."""
 
-    def __init__(self, cfg: Any, limits: Limits, room: Room, share: Callable[[Any], str], form: refusals.Form,
-                 dispatch: Callable[[Connection], None]) -> None:  # fmt: skip
-        self.cfg, self.limits, self.room, self.share, self.form, self.dispatch = cfg, limits, room, share, form, dispatch
+    def __init__(self, cfg: Any, limits: Limits, bodies: Room, answers: Room, share: Callable[[Any], str],
+                 form: refusals.Form, dispatch: Callable[[Connection], None]) -> None:  # fmt: skip
+        self.cfg, self.limits, self.bodies, self.answers = cfg, limits, bodies, answers
+        self.share, self.form, self.dispatch = share, form, dispatch
         self.epoll = select.epoll()
         self.waker = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.epoll.register(self.waker, select.EPOLLIN)
@@ -48,8 +48,8 @@ class Poller:
         self.connections: dict[int, Connection] = {}
         self.shares: Counter[str] = Counter()
         self.returned: deque[Connection] = deque()
-        self.endings = Endings()
-        self.stop_by: float | None = None
+        self.reaper = Reaper(self.connections, limits, bodies, answers, drop=self._drop,
+                             refuse=lambda one, problem: self._attend(one, lambda one: self._refuse(one, problem)))  # fmt: skip
         self._next_sweep = 0.0
 
     # ── Any thread ──────────────────────────────────────────────────────────────────────────────────────────
@@ -91,7 +91,7 @@ class Poller:
     def _condemn(self, connection: Connection, problem: OSError) -> None:
         """Only the poller closes; it sees this one at once."""
         if isinstance(problem, Full) or problem.errno in (errno.ENOSPC, errno.EDQUOT):
-            log.error("an answer was cut off: there is no room for what its client is slow to take", extra=connection.facts())
+            log.warning("an answer was cut off: there is no room for what its client is slow to take", extra=connection.facts())
         try:
             connection.sock.shutdown(socket.SHUT_RDWR)
         except OSError:
@@ -121,7 +121,7 @@ class Poller:
         for fd in self.listeners:
             self.epoll.unregister(fd)
         self.listeners.clear()
-        self.stop_by = stop_by
+        self.reaper.stop_by = stop_by
         self._next_sweep = 0.0
 
     def busy(self) -> bool:
@@ -143,7 +143,7 @@ class Poller:
         now = time.monotonic()
         if now >= self._next_sweep:
             self._next_sweep = now + SWEEP_S
-            self._sweep(now)
+            self.reaper.sweep(now)
 
     def _attend(self, connection: Connection, act: Callable[[Connection], None]) -> None:
         """One connection's fault ends that connection, and no other."""
@@ -161,20 +161,20 @@ class Poller:
                 sock, client = listener.accept()
             except OSError as problem:
                 if problem.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS):
-                    self._make_place()
+                    self.reaper.make_place()
                 return
             share = self.share(client)
             if share and self.shares[share] >= self.limits.per_share:
                 sock.close()
-                self.endings.note("share", client)
+                self.reaper.endings.note("share", client)
                 continue
             sock.setblocking(False)
             self.shares[share] += 1
-            connection = Connection(sock, client, server, share, time.monotonic() + self.limits.head_s, self.room)
+            connection = Connection(sock, client, server, share, time.monotonic() + self.limits.head_s, self.answers)
             self.connections[connection.fd] = connection
             self.epoll.register(connection.fd, READ)
             if len(self.connections) > self.limits.connections:
-                self._make_place()
+                self.reaper.make_place()
 
     def _ready(self, connection: Connection) -> None:
         phase = connection.phase
@@ -219,7 +219,7 @@ class Poller:
             self._arm(connection, Phase.HEAD, connection.deadline, READ)
             return
         connection.request = request
-        connection.intake = intake = Intake(request, self.limits.body_of(request.path), self.room)
+        connection.intake = intake = Intake(request, self.limits.body_of(request.path), self.bodies)
         expected, request._expected_100_continue = request._expected_100_continue, False
         if intake.too_long:
             intake.refuse()
@@ -237,14 +237,16 @@ class Poller:
             connection.deadline = self.limits.later(connection.deadline, len(data), time.monotonic())
             self._feed(connection, data)
         else:
-            connection.intake.cut()
-            self._dispatch(connection)
+            self._refuse(connection, refusals.Cut())
 
     def _feed(self, connection: Connection, data: bytes) -> None:
         try:
             rest = connection.intake.feed(data)
+        except ParseException as problem:
+            self._refuse(connection, problem)
+            return
         except OSError as problem:
-            log.error("a body was refused: there is no room for it", extra={**connection.facts(), "problem": str(problem)})
+            log.warning("a body was refused: there is no room for it", extra={**connection.facts(), "problem": str(problem)})
             self._refuse(connection, refusals.Busy())
             return
         if rest is None:
@@ -268,8 +270,9 @@ class Poller:
         else:
             target, host = head.target_and_host(connection.received)
         status, whole = refusals.answer(problem, target, host, self.form)
-        log.info("a request was refused before the application", extra={
-            **connection.facts(), "status": int(status), "problem": type(problem).__name__})  # fmt: skip
+        if not isinstance(problem, refusals.Late):  # those are counted
+            log.info("a request was refused before the application", extra={
+                **connection.facts(), "status": int(status), "problem": type(problem).__name__})  # fmt: skip
         connection.out.sendall(whole)
         self.answered(connection, keep=False)
 
@@ -281,37 +284,3 @@ class Poller:
             del self.shares[connection.share]
         self.epoll.unregister(connection.fd)
         connection.close(reset=reset)
-
-    # ── Limits ──────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _sweep(self, now: float) -> None:
-        if self.stop_by is not None:
-            for connection in self.connections.values():
-                if connection.phase in (Phase.IDLE, Phase.HEAD):
-                    connection.deadline = min(connection.deadline, self.stop_by)
-        for connection in list(self.connections.values()):
-            if connection.deadline <= now and connection.phase is not Phase.ANSWER:
-                self._attend(connection, self._expire)
-        if self.room.crowded():
-            self._end_slowest("room", 10, lambda one: one.phase is Phase.BODY or one.phase is Phase.SEND and one.out.in_files())
-        self.endings.write()
-
-    def _expire(self, connection: Connection) -> None:
-        if connection.phase is Phase.SEND:
-            self.endings.slow_reader(connection)
-            self._drop(connection, reset=True)
-        elif connection.phase is Phase.BODY or connection.phase is Phase.HEAD and connection.received:
-            self.endings.note(connection.phase.name.lower(), connection.client)
-            self._refuse(connection, refusals.Late())
-        else:
-            self._drop(connection)
-
-    def _make_place(self) -> None:
-        self._end_slowest("place", max(1, self.limits.connections // 100), lambda one: True)
-
-    def _end_slowest(self, why: str, count: int, among: Callable[[Connection], bool]) -> None:
-        """End those that are nearest to their deadline: they are the slowest, or have waited longest."""
-        found = (one for one in self.connections.values() if one.phase is not Phase.ANSWER and among(one))
-        for connection in heapq.nsmallest(count, found, key=lambda one: one.deadline):
-            self.endings.note(why, connection.client)
-            self._drop(connection, reset=connection.phase is Phase.SEND)

@@ -24,6 +24,10 @@ class Late(errors.ParseException):
     """A request did not arrive whole in time."""
 
 
+class Cut(errors.ParseException):
+    """The client ended before its body did."""
+
+
 class Busy(errors.ParseException):
     """There is no room for the body of a request."""
 
@@ -32,6 +36,8 @@ def meaning(problem: BaseException) -> tuple[HTTPStatus, str, str]:
     """Status, word and sentence for a request that was not, or could not be, read."""
     if isinstance(problem, Late):
         return HTTPStatus.BAD_REQUEST, "timeout", "The request did not arrive whole in time."
+    if isinstance(problem, Cut):
+        return HTTPStatus.BAD_REQUEST, "invalid", "The body is shorter than its head says."
     if isinstance(problem, Busy):
         return HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "There is no room for so large a body just now; try again."
     if isinstance(problem, errors.ParseException | errors.InvalidProxyLine):

@@ -25,7 +25,7 @@ SILENT_MS = 60_000
 
 
 class Worker(BaseWorker):
-    """One thread for connections, `threads` for the application, and one for each probe, which stands behind no request."""
+    """One thread for connections, `threads` for the application, and a few for each probe, which stands behind no request."""
 
     def init_process(self) -> None:
         self.poller: Poller | None = None
@@ -35,10 +35,11 @@ class Worker(BaseWorker):
         """Serve until told to end; gunicorn calls it with the application loaded."""
         self.form = import_string(settings.WEB_REFUSALS)
         self.pool = Pool("web", self.cfg.threads, self.answer)
-        self.probes = {path: Pool(f"probe{path.replace('/', '-')}", 1, self.answer) for path in settings.WEB_PROBES}
-        room = Room(str(settings.DATA_DIR), MEMORY, settings.WEB_SPOOL_MB * 1024**2)
+        self.probes = {path: Pool(path[1:], settings.WEB_PROBE_THREADS, self.answer) for path in settings.WEB_PROBES}
+        disk = settings.WEB_SPOOL_MB * 1024**2
+        bodies, answers = (Room(str(settings.DATA_DIR), MEMORY, size) for size in (disk, disk // 4))
         limits = Limits.of_settings(self.cfg)
-        self.poller = Poller(self.cfg, limits, room, shares(self.cfg), self.form, self.dispatch)
+        self.poller = Poller(self.cfg, limits, bodies, answers, shares(self.cfg), self.form, self.dispatch)
         for listener in self.sockets:
             prepare(listener.sock)
         self.poller.listen([listener.sock for listener in self.sockets])
@@ -58,7 +59,7 @@ class Worker(BaseWorker):
             self.nr += 1
             if self.nr >= self.max_requests:
                 self.alive = False
-            keep = application.run(connection, self.wsgi, self.cfg, self.form, last=not self.alive)
+            keep = application.run(connection, self.wsgi, self.cfg, self.form, last=lambda: not self.alive)
         finally:
             self.poller.answered(connection, keep)
 

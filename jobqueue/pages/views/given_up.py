@@ -76,6 +76,7 @@ def replay(request: HttpRequest, project: Project, namespace: str) -> HttpRespon
         if done is not None:
             each = "1 job is" if done == 1 else f"{done:,} jobs are"
             how = "The server runs them now." if row.enable_auto_run else "They wait for somebody to run them."
+            how = "They wait until the namespace is resumed." if row.paused_at else how
             messages.success(request, f"{each} pushed again. {how}")
             return redirect(f"{at('queues-given-up', row)}{link(**_filters_of(words))}")
     lines = list(reads.matching(row, facts)[: reads.MOST + 1])

@@ -60,7 +60,7 @@ def _top(request: HttpRequest, row: Namespace, running: list[int]) -> dict[str, 
     minutes = {row.pk: drawn.per_minute} if drawn.per_minute else None
     counters = overview.counters([row.pk], busy=running, minutes=minutes)[row.pk]
     urls = script_urls(row.project, [line.script for line in drawn.scripts])
-    busy = counters.busy or (row.enable_auto_run and counters.waiting)
+    busy = counters.busy or (row.enable_auto_run and not row.paused_at and counters.waiting)
     return {
         "namespace": row, "numbers": counters, "chart": drawn, "spans": SPANS.values(), "every": BUSY_MS if busy else CALM_MS,
         "live_url": f"{at('queues-live', row)}{link(span=drawn.span.key)}",
@@ -88,7 +88,7 @@ def namespace(request: HttpRequest, project: Project, namespace: str) -> HttpRes
         "user": user, "state": state, "states": players.Shown.choices,
         "next": link(**filters, **_beyond(found[PAGE - 1], user)) if len(found) > PAGE else "",
         "first": link(**filters) if after or after_user else "",
-        **rights(request, project, "queue.manage", "job.push"),
+        **rights(request, project, "queue.manage", "queue.pause", "job.push"),
     })
 
 

@@ -24,9 +24,12 @@ BODY = 2_000
 
 def _revision(project: Project, user_id: str) -> Revision:
     rows = Queue.objects.filter(user_id=user_id, namespace__project=project).order_by("pk")
-    found = list(rows.values_list("pk", "rev", "waiting", "namespace__enable_auto_run", "next_at")[: everywhere.QUEUES])
+    facts = ("pk", "rev", "waiting", "namespace__enable_auto_run", "next_at", "namespace__paused_at")
+    found = list(rows.values_list(*facts)[: everywhere.QUEUES])
     running = [(job.pk, job.try_count) for job in everywhere.running_in([Queue(pk=pk) for pk, *_ in found]).values()]
-    busy = bool(running) or any(waiting > 0 and auto and not next_at for _, _, waiting, auto, next_at in found)
+    busy = bool(running) or any(
+        waiting > 0 and auto and not next_at and not paused for _, _, waiting, auto, next_at, paused in found
+    )
     return Revision((found, sorted(running)), busy)
 
 

@@ -53,19 +53,20 @@ def live(request: HttpRequest, project: Project, namespace: str) -> HttpResponse
 def _cursor(queue: Queue) -> str:
     """Changes with the queue's revision and with the attempt that runs."""
     running = Job.objects.filter(queue=queue, state=JobState.RUNNING).values_list("pk", "try_count").first()
-    return cursor_of(queue.rev, running)
+    return cursor_of(queue.rev, running, queue.namespace.paused_at)
 
 
 def _parts(request: HttpRequest, project: Project, queue: Queue) -> dict[str, Any]:
     after, before = number_of(request, "after_job"), number_of(request)
     start = number_of(request, "start") or 0
     running = players.running(queue)
-    cursor = cursor_of(queue.rev, (running.pk, running.try_count) if running else None)
+    cursor = cursor_of(queue.rev, (running.pk, running.try_count) if running else None, queue.namespace.paused_at)
     waiting = players.waiting(queue, after=after or 0, limit=PAGE + 1)
     line = ([running] if running and not after else []) + waiting[:PAGE]
     past = players.past(queue, before=before, limit=PAST + 1)
     results = players.last_results(line + past[:PAST])
-    busy = queue.namespace.enable_auto_run and (queue.waiting > 0 and (running or not queue.next_at)) or running
+    by_itself = queue.namespace.enable_auto_run and not queue.namespace.paused_at
+    busy = by_itself and (queue.waiting > 0 and (running or not queue.next_at)) or running
     context = {"project": project}
     where = lambda **words: player_url(context, queue.namespace.name, queue.user_id, **words)  # noqa: E731
     return {

@@ -16,10 +16,13 @@ from typing import Any
 from django.utils.crypto import constant_time_compare
 
 from gs2admin.db import clock
+from gs2admin.errors import Unavailable
+from gs2admin.identity import throttle
 from gs2admin.identity.models import Credential
 from gs2admin.identity.sealed import Unreadable, unseal
 from gs2admin.identity.services.credentials import signing_purpose
 from gs2admin.identity.tokens import BadToken, credential_of, find_credential
+from gs2admin.wire.failures import when_to_try_again
 from gs2admin.wire.protocol import Refused
 
 # Valid while the clocks differ by less than this; at exactly five minutes a request is refused.
@@ -63,8 +66,17 @@ def caller(meta: dict[str, Any], method: str, uri: str, now_ms: int | None = Non
     secret = _secret_of(credential)
     right = constant_time_compare(sign(secret or _NOBODY, method, uri, timestamp, access_key), given)
     if not right or secret is None or credential is None:
+        _count(access_key, meta.get("REMOTE_ADDR", ""))
         raise Refused(401, "The access key or the signature is wrong, or this credential does not sign requests.")
     return credential
+
+
+def _count(access_key: str, address: str) -> None:
+    """Count a wrong signature; a right one is never slowed, because its key has 256 random bits. Raises Refused 429."""
+    try:
+        throttle.begin("signature", access_key, address, by_name=False)
+    except Unavailable as slowed:
+        raise Refused(429, slowed.sentence, headers=when_to_try_again(slowed.extra)) from None
 
 
 _TOKENS = {"expired": "This token has expired; sign in again.", "revoked": "The credential behind this token was revoked."}

@@ -8,13 +8,12 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from gs2admin.dashboard.forms import ReasonForm
-from gs2admin.dashboard.pages import project_page, sign_in_first
+from gs2admin.dashboard.pages import actor_of, project_page, sign_in_first
 from gs2admin.dashboard.posting import attempt, confirm_page, form_page, text_of
 from gs2admin.db import clock
 from gs2admin.errors import NotFound
-from gs2admin.identity.actors import person
 from gs2admin.identity.models import Project
-from gs2admin.identity.rights import can, require
+from gs2admin.identity.rights import can
 from stages.gates import calendar
 from stages.gates.reads import closed
 from stages.gates.services import remove_window, resume_promotions, save_window, stop_promotions
@@ -66,17 +65,16 @@ def freezes(request: HttpRequest, project: Project) -> HttpResponse:
 @require_GET
 def feed(request: HttpRequest, project: str) -> HttpResponse:
     """The windows as a calendar, for a member who is signed in or who uses their own signed address."""
-    row = Project.objects.filter(name=project).first()
     key = request.GET.get("key", "")
-    actor = calendar.reader_of(row, key) if row and key else None
-    if actor is None and not key:
-        if not request.user.is_authenticated:
-            return sign_in_first(request)
-        actor = person(request.user, door="browser")
-    missing = NotFound("There is no such calendar. Copy its address again from the page of freeze windows.")
-    if row is None or actor is None:
-        raise missing
-    require(actor, "project.view", row)
+    if not key and not request.user.is_authenticated:
+        return sign_in_first(request)
+    row = Project.objects.filter(name=project).first()
+    actor = None
+    if row is not None:
+        actor = calendar.reader_of(row, key) if key else actor_of(request)
+    # One answer for whatever is missing: the project, the key, or the right.
+    if actor is None or not can(actor, "project.view", row):
+        raise NotFound("There is no such calendar. Copy its address again from the page of freeze windows.")
     windows = _windows(row).filter(stage__deleted_at=None)
     return HttpResponse(calendar.feed(row, windows, clock.now()), content_type="text/calendar; charset=utf-8", headers={
         "Content-Disposition": f'inline; filename="{row.name}-freezes.ics"', "Cache-Control": "no-store",

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from gs2admin.dashboard.forms import PageForm, ReasonForm, reason_field
 from gs2admin.dashboard.pages import project_page
 from gs2admin.dashboard.posting import attempt, confirm_page, form_page, link, never_kept, number_of, text_of
+from gs2admin.db import clock
 from gs2admin.errors import Conflict, NotFound
 from gs2admin.identity.models import Project
 from stages.models.webhooks import DeliveryState, WebhookDelivery, WebhookEndpoint
@@ -34,6 +35,12 @@ class WebhookForm(PageForm):
     active = forms.BooleanField(label="Send", required=False, initial=True,
                                 help_text="While this is off, nothing is sent; messages that wait are sent when it is on again.")
     reason = reason_field()
+
+
+class KeyForm(ReasonForm):
+    """Whether the old key still counts for a while."""
+
+    at_once = forms.BooleanField(label="The old key got out: sign nothing more with it", required=False)
 
 
 def _list(project: Project) -> str:
@@ -116,7 +123,8 @@ def webhook(request: HttpRequest, project: Project, pk: int) -> HttpResponse:
         del request.session[SHOW_KEY]
         key = key_of(row)
     response = render(request, "stages/webhook.html", {
-        "endpoint": row, "deliveries": found[:PAGE], "key": key, "state": state, "states": DeliveryState.choices,
+        "endpoint": row, "old_key": bool(row.old_key_until and row.old_key_until > clock.now()),
+        "deliveries": found[:PAGE], "key": key, "state": state, "states": DeliveryState.choices,
         "older": link(state=state, before=found[PAGE - 1].pk) if len(found) > PAGE else "",
         "newer": link(state=state) if before else "",
         "title": row.name, "crumbs": [("Webhooks", _list(project)), (row.name, "")],
@@ -129,16 +137,17 @@ def webhook(request: HttpRequest, project: Project, pk: int) -> HttpResponse:
 def rotate(request: HttpRequest, project: Project, pk: int) -> HttpResponse:
     """Ask for confirmation, then make a new signing key and show it once."""
     row = _endpoint(project, pk)
-    form = ReasonForm(request.POST) if request.method == "POST" else ReasonForm()
+    form = KeyForm(request.POST) if request.method == "POST" else KeyForm()
     if request.method == "POST" and form.is_valid():
-        new = rotate_webhook_key(actor=request.actor, endpoint=row, reason=form.cleaned_data["reason"])
+        new = rotate_webhook_key(actor=request.actor, endpoint=row, **form.cleaned_data)
         request.session[SHOW_KEY] = [str(new.uid), new.rotation]
         return redirect("webhook", project=project.name, pk=row.pk)
     return confirm_page(
         request, form, title=f"New signing key for {row.name}", button="Make a new key", back=_page(row),
         crumbs=[("Webhooks", _list(project)), (row.name, _page(row)), ("New key", "")],
         points=["The new key is shown once, on the next page.",
-                "All messages that are sent from now on are signed with it, also those that wait."],
+                "All messages that are sent from now on are signed with it, also those that wait.",
+                "For 24 hours they carry a second signature by the old key, so that the receiver can change in its own time."],
     )
 
 

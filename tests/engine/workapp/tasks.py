@@ -1,10 +1,15 @@
 """Jobs as a domain writes them: claimed with a lease, beating, handed over when asked, woken by a sweeper."""
 import os
+import signal
 import subprocess
 import time
 from pathlib import Path
 
+from django.db import transaction
+from django.utils import timezone
+
 from gs2admin import engine
+from gs2admin.engine.models import EngineChore
 from tests.conditions import looks
 
 LEASE_S = 2.0
@@ -54,6 +59,15 @@ def run(job: str) -> None:
             return
     todo.unlink()
     note(job, "end")
+
+
+def freeze(job: str) -> None:
+    """Stop in the middle of a transaction that has written."""
+    with transaction.atomic():
+        EngineChore.objects.update_or_create(name=job, defaults={"ran_at": timezone.now()})
+        note(job, "frozen")
+        os.kill(os.getpid(), signal.SIGSTOP)
+    note(job, "committed")
 
 
 def silent(job: str) -> None:

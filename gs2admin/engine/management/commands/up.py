@@ -21,6 +21,7 @@ from django.utils.module_loading import import_string
 from gs2admin import outage
 from gs2admin.engine.alone import alone
 from gs2admin.processes.lifeline import ChildEnd
+from gs2admin.processes.privacy import say_what_was_mended
 from gs2admin.processes.programs import Program, Programs
 from gs2admin.processes.supervisor import stop_on_signals, terminate_myself
 from gs2admin.schema.fitness import require_fit
@@ -88,6 +89,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         stop = ChildEnd.from_environment()
         self.check()
+        say_what_was_mended()
         with listen(settings.HOST, settings.PORT) as server:
             self.prepare()
             programs = Programs(self.programs(server), late_s=settings.LATE_S)

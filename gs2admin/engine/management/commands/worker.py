@@ -13,6 +13,7 @@ from gs2admin.engine.heartbeat import DatabaseHeartbeat
 from gs2admin.processes.cluster import Cluster
 from gs2admin.processes.faults import beat_every
 from gs2admin.processes.lifeline import ChildEnd
+from gs2admin.processes.privacy import say_what_was_mended
 from gs2admin.processes.supervisor import Supervisor, stop_on_signals, terminate_myself
 from gs2admin.processes.threads import kept
 from gs2admin.schema.fitness import require_fit_at_start
@@ -33,6 +34,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         lifeline = ChildEnd.from_environment()
+        say_what_was_mended()
         require_fit_at_start()
         heartbeat, ended = DatabaseHeartbeat(beat_every(settings.LATE_S)), threading.Event()
         starts = [

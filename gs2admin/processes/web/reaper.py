@@ -1,0 +1,65 @@
+"""Ends connections whose time is over, and those that stand in the way of others. Used by the poller's thread alone."""
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from typing import Protocol
+
+from gs2admin.processes.web.connection import Connection, Phase
+from gs2admin.processes.web.endings import Endings
+from gs2admin.processes.web.limits import Limits
+from gs2admin.processes.web.refusals import Late
+from gs2admin.processes.web.spool import Room
+
+
+class Drop(Protocol):
+    """Closes a connection; reset: the kernel forgets what its client has not taken."""
+
+    def __call__(self, connection: Connection, *, reset: bool = False) -> None: ...
+
+
+class Reaper:
+    """stop_by: connections that wait for a request end then at the latest; None while the process serves."""
+
+    def __init__(self, connections: dict[int, Connection], limits: Limits, bodies: Room, answers: Room, *, drop: Drop,
+                 refuse: Callable[[Connection, Exception], None]) -> None:  # fmt: skip
+        self.connections, self.limits, self.bodies, self.answers = connections, limits, bodies, answers
+        self.drop, self.refuse = drop, refuse
+        self.endings = Endings()
+        self.stop_by: float | None = None
+
+    def sweep(self, now: float) -> None:
+        """Look at all of them; once a second."""
+        if self.stop_by is not None:
+            for connection in self.connections.values():
+                if connection.phase in (Phase.IDLE, Phase.HEAD):
+                    connection.deadline = min(connection.deadline, self.stop_by)
+        for connection in list(self.connections.values()):
+            if connection.deadline <= now and connection.phase is not Phase.ANSWER:
+                self._expire(connection)
+        if self.bodies.crowded():
+            self._end_slowest("room", 2, lambda one: one.phase is Phase.BODY)
+        if self.answers.crowded():
+            self._end_slowest("room", 20, lambda one: one.phase is Phase.SEND and one.out.in_files())
+        self.endings.write()
+
+    def make_place(self) -> None:
+        """There are too many."""
+        self._end_slowest("place", max(1, self.limits.connections // 100), lambda one: True)
+
+    def _expire(self, connection: Connection) -> None:
+        if connection.phase is Phase.SEND:
+            self.endings.slow_reader(connection)
+            self.drop(connection, reset=True)
+        elif connection.phase is Phase.BODY or connection.phase is Phase.HEAD and connection.received:
+            self.endings.note(connection.phase.name.lower(), connection.client)
+            self.refuse(connection, Late())
+        else:
+            self.drop(connection)
+
+    def _end_slowest(self, why: str, count: int, among: Callable[[Connection], bool]) -> None:
+        """End those that are nearest to their deadline: they are the slowest, or have waited longest."""
+        found = (one for one in self.connections.values() if one.phase is not Phase.ANSWER and among(one))
+        for connection in heapq.nsmallest(count, found, key=lambda one: one.deadline):
+            self.endings.note(why, connection.client)
+            self.drop(connection, reset=connection.phase is Phase.SEND)

@@ -1,0 +1,292 @@
+"""Whose turn it is: by project, namespace and player, whatever anybody floods; and what keeps a flood small."""
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.db.models.functions import Now
+from django_q.models import OrmQ
+
+from gs2admin import engine
+from gs2admin.db.raw import raw_cursor
+from gs2admin.engine import waking
+from gs2admin.errors import Conflict, Quota
+from gs2admin.identity.actors import SYSTEM
+from jobqueue import sql
+from jobqueue.execution import drain as drains
+from jobqueue.execution import turns
+from jobqueue.execution.shares import Shares
+from jobqueue.models import Job, JobResult, Namespace, Queue
+from jobqueue.services import Entry, push_jobs, replay_jobs, room, run_next, runs
+from jobqueue.services.namespaces import create_namespace
+from jobqueue.services.pausing import pause_namespace, resume_namespace
+from jobqueue.sql import Ready
+from jobqueue.sql.ready import _READY
+from jobqueue.sql.text import raw_text
+from jobqueue.states import JobState
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch):
+    monkeypatch.setattr(turns, "_shares", Shares())
+
+
+@pytest.fixture
+def namespaces(project, other_project):
+    """flood and near, of one project; far, of another."""
+    return [create_namespace(actor=SYSTEM, project=of, name=name, enable_auto_run=True)
+            for of, name in ((project, "flood"), (project, "near"), (other_project, "far"))]  # fmt: skip
+
+
+@pytest.fixture
+def one_turn(monkeypatch):
+    """one_turn() is what a worker does that is woken once, for a single turn."""
+    monkeypatch.setattr(turns, "TURNS_S", 0.0)
+    monkeypatch.setattr(drains, "SLICE_S", 0.0)
+    return lambda: turns.drain(0)
+
+
+# ── The choice ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def served(ready: list[Ready], turns_s: dict[int, float], count: int) -> dict[int, float]:
+    """The time that each namespace had after so many turns, each of the namespace's length."""
+    shares, found = Shares(), dict.fromkeys(turns_s, 0.0)
+    for _ in range(count):
+        chosen = shares.choose(ready)
+        shares.charge(chosen, turns_s[chosen.namespace_id])
+        found[chosen.namespace_id] += turns_s[chosen.namespace_id]
+    return found
+
+
+@pytest.mark.parametrize("lengths", [(1, 1, 1), (1, 5, 0.2), (0.2, 3, 9)])
+def test_projects_have_the_same_time_and_so_have_the_namespaces_of_one(lengths):
+    ready = [Ready(1, 11, False, 1), Ready(1, 12, False, 2), Ready(2, 21, False, 3)]
+    time = served(ready, dict(zip((11, 12, 21), lengths, strict=True)), 3000)
+    longest = 2 * max(lengths)
+    assert abs(time[11] - time[12]) <= longest and abs(time[11] + time[12] - time[21]) <= 2 * longest, time
+
+
+def test_a_thousand_namespaces_of_one_project_have_no_more_than_one_of_another():
+    ready = [Ready(1, number, False, number) for number in range(1000)] + [Ready(2, 5000, False, 5000)]
+    time = served(ready, {one.namespace_id: 1.0 for one in ready}, 400)
+    assert 199 <= time[5000] <= 201
+
+
+def test_who_rested_saves_no_time_up():
+    shares, flood, other = Shares(), Ready(1, 1, False, 1), Ready(2, 2, False, 2)
+    for _ in range(100):
+        shares.charge(shares.choose([flood]), 1.0)
+    assert shares.choose([flood, other]) == other
+    turns_of_other = 0
+    for _ in range(20):
+        chosen = shares.choose([flood, other])
+        turns_of_other += chosen == other
+        shares.charge(chosen, 1.0)
+    assert 9 <= turns_of_other <= 11
+
+
+# ── The rows ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_flood_of_many_players_stands_in_nobodys_way(namespaces, push, scripts, one_turn):
+    flood, near, far = namespaces
+    for number in range(40):
+        push(flood, user=f"p{number}")
+    push(near, "near"), push(far, "far")
+    for _ in range(4):
+        one_turn()
+    assert {"near", "far"} <= {script for _, script, _ in scripts.ran}, scripts.ran
+
+
+def test_one_wake_gives_many_turns_and_wakes_again_for_what_is_left(namespaces, push, scripts, rings, monkeypatch):
+    for number in range(5):
+        push(namespaces[0], user=f"p{number}")
+    rings.clear()
+    turns.drain(0)
+    assert len(scripts.ran) == 5 and rings == []
+    monkeypatch.setattr(turns, "TURNS_S", 0.0)
+    push(namespaces[0], user="a"), push(namespaces[0], user="b")
+    rings.clear()
+    turns.drain(0)
+    assert len(scripts.ran) == 6 and [task for task, _ in rings] == [drains.DRAIN]
+
+
+def test_players_take_turns(namespaces, push, scripts, one_turn):
+    for _ in range(3):
+        push(namespaces[0], user="heavy")
+    push(namespaces[0], user="light")
+    for _ in range(4):
+        one_turn()
+    assert [user for user, *_ in scripts.ran] == ["heavy", "light", "heavy", "heavy"]
+
+
+def test_one_worker_stays_free_of_jobs_that_take_long(namespaces, push, scripts, one_turn, monkeypatch):
+    """flood is slow; the only place for long work is taken by another worker."""
+    flood, near, _ = namespaces
+    Namespace.objects.filter(pk=flood.pk).update(slow_until=Now() + timedelta(seconds=60))
+    Namespace.objects.filter(pk=near.pk).update(slow_until=Now() - timedelta(seconds=1))
+    monkeypatch.setattr(engine, "begin_long", lambda: False)
+    push(flood, "slow"), push(near, "quick")
+    for _ in range(3):
+        one_turn()
+    assert [script for _, script, _ in scripts.ran] == ["quick"]
+    monkeypatch.setattr(engine, "begin_long", lambda: True)
+    one_turn()
+    assert [script for _, script, _ in scripts.ran] == ["quick", "slow"]
+
+
+def test_a_long_job_is_noted_while_it_runs_and_a_quick_one_clears_a_new_namespace(namespaces, push, scripts, one_turn, monkeypatch):
+    flood, near, _ = namespaces
+    slow = lambda: {one.namespace_id: one.slow for one in sql.ready()}  # noqa: E731
+    push(flood, "long"), push(near, "quick")
+    assert slow() == {flood.pk: True, near.pk: True}, "nobody knows yet"
+    monkeypatch.setattr(drains, "LONG_S", 5.0)
+    one_turn(), one_turn()
+    push(flood, "long")
+    assert slow() == {flood.pk: False}
+
+    def long(_) -> int:
+        scripts.tick()
+        assert Namespace.objects.filter(pk=flood.pk, slow_until__gt=Now()).exists()
+        return 200
+
+    scripts.on["long"] = long
+    monkeypatch.setattr(drains, "LONG_S", 0.0)
+    one_turn()
+    assert len(scripts.ran) == 3
+
+
+def test_which_queues_wait_is_read_from_one_index(namespaces, push):
+    push(namespaces[0])
+    explain = "EXPLAIN QUERY PLAN " if connection.vendor == "sqlite" else "EXPLAIN "
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")
+    with raw_cursor() as cursor:
+        plan = " / ".join(str(row[-1]) for row in cursor.execute(explain + raw_text(_READY), (0,)).fetchall())
+    assert plan.count("queue_ready") >= 2 and "queue_draining" not in plan and "Seq Scan on jobqueue_queue" not in plan, plan
+
+
+# ── Wakes ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_of_drains_only_a_few_wait_in_the_queue_of_tasks_and_of_other_tasks_all(db, settings):
+    for number in range(40):
+        waking.push("jobqueue.tasks.drain", number)
+        waking.push("jobqueue.chores.finish_queue_namespace", number)
+    assert OrmQ.objects.filter(key="jobs").count() == settings.TASK_BOUNDS["jobqueue.tasks.drain"]
+    assert OrmQ.objects.filter(key="gs2admin").count() == 40
+
+
+# ── Room ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def many(namespace, count: int, user: str = "u") -> None:
+    push_jobs(actor=SYSTEM, namespace=namespace, user_id=user, entries=[Entry("s")] * count)
+
+
+def test_beyond_the_cap_a_push_is_refused_whole(manual, settings):
+    settings.JOB_WAITING = 24
+    many(manual, 10), many(manual, 10, "v")
+    with pytest.raises(Quota, match="nothing was pushed"):
+        many(manual, 5)
+    assert Job.objects.count() == 20 == sum(Queue.objects.values_list("waiting", flat=True))
+    many(manual, 4)
+    with pytest.raises(Quota):
+        many(manual, 1, "w")
+    assert Job.objects.count() == 24 and not Queue.objects.filter(user_id="w").exists()
+
+
+def test_room_comes_back_when_jobs_have_run(manual, settings, scripts, monkeypatch):
+    settings.JOB_WAITING = 10
+    monkeypatch.setattr(room, "REFUSED_S", 0.0)
+    many(manual, 10)
+    with pytest.raises(Quota):
+        many(manual, 1)
+    run_next(actor=SYSTEM, namespace=manual, user_id="u")
+    many(manual, 1)
+
+
+def test_replays_need_room_too(manual, settings, scripts):
+    settings.JOB_WAITING = 10
+    scripts.on["s"] = lambda _: 500
+    push_jobs(actor=SYSTEM, namespace=manual, user_id="u", entries=[Entry("s", max_try_count=1)])
+    dead = run_next(actor=SYSTEM, namespace=manual, user_id="u").job
+    many(manual, 10)
+    with pytest.raises(Quota):
+        replay_jobs(actor=SYSTEM, namespace=manual, jobs=[dead])
+    assert Job.objects.count() == 11
+
+
+def test_far_from_the_cap_pushes_are_not_counted(manual, django_assert_num_queries, monkeypatch):
+    counted = []
+    real = sql.waiting_in
+    monkeypatch.setattr(sql, "waiting_in", lambda pk: counted.append(pk) or real(pk))
+    for number in range(50):
+        many(manual, 10, f"u{number}")
+    assert len(counted) == 1
+    room.forget()
+
+
+def test_a_client_that_goes_on_pushing_to_a_full_namespace_is_refused_without_a_count(manual, settings, monkeypatch):
+    settings.JOB_WAITING = 10
+    many(manual, 10)
+    counted = []
+    real = sql.waiting_in
+    monkeypatch.setattr(room, "REFUSED_S", 0.9)
+    monkeypatch.setattr(sql, "waiting_in", lambda pk: counted.append(pk) or real(pk))
+    for _ in range(20):
+        with pytest.raises(Quota):
+            many(manual, 1)
+    assert len(counted) <= 2
+
+
+# ── Pause ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_paused_namespace_takes_jobs_and_runs_none_and_goes_on_when_it_is_resumed(namespaces, push, scripts, rings):
+    flood, near, _ = namespaces
+    push(flood, "before")
+    pause_namespace(actor=SYSTEM, namespace=flood, reason="flood")
+    flood.refresh_from_db()
+    push(flood, "after", user="v"), push(near, "near")
+    turns.drain(0)
+    assert [script for _, script, _ in scripts.ran] == ["near"]
+    drains.drain(Queue.objects.get(user_id="v").pk)
+    assert len(scripts.ran) == 1, "whoever drains it"
+    rings.clear()
+    resume_namespace(actor=SYSTEM, namespace=flood)
+    assert rings
+    turns.drain(0)
+    assert sorted(script for _, script, _ in scripts.ran) == ["after", "before", "near"]
+    assert set(Job.objects.values_list("state", flat=True)) == {JobState.DONE}
+
+
+def test_a_pause_counts_from_the_next_job_of_a_running_queue_on(namespaces, push, scripts):
+    flood = namespaces[0]
+    scripts.on["s"] = lambda _: pause_namespace(actor=SYSTEM, namespace=flood) and 200
+    push(flood), push(flood)
+    turns.drain(0)
+    assert len(scripts.ran) == 1
+    scripts.on.clear()
+    resume_namespace(actor=SYSTEM, namespace=flood)
+    turns.drain(0)
+    assert len(scripts.ran) == 2
+
+
+def test_by_hand_a_paused_namespace_runs_nothing_either(manual, push, scripts):
+    push(manual)
+    pause_namespace(actor=SYSTEM, namespace=manual)
+    for act in (run_next, runs.run_one, runs.run_many):
+        with pytest.raises(Conflict, match="paused"):
+            act(actor=SYSTEM, namespace=manual, user_id="u")
+    assert scripts.ran == [] and not JobResult.objects.exists()
+    with pytest.raises(Conflict, match="paused already"):
+        pause_namespace(actor=SYSTEM, namespace=manual)
+    resume_namespace(actor=SYSTEM, namespace=manual)
+    with pytest.raises(Conflict, match="not paused"):
+        resume_namespace(actor=SYSTEM, namespace=manual)
