@@ -11,7 +11,6 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, F, Min, Q, QuerySet
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from gs2admin import engine
 from gs2admin.db import clock
@@ -56,7 +55,7 @@ def key_of(endpoint: WebhookEndpoint, *, before: int = 0) -> str:
 def signatures(endpoint: WebhookEndpoint, timestamp: str, body: bytes) -> str:
     """The header's text: the signature by the key; behind a blank, while the key before still counts, the one by that."""
     keys = [key_of(endpoint)]
-    if endpoint.old_key_until is not None and endpoint.old_key_until > timezone.now():
+    if endpoint.old_key_until is not None and endpoint.old_key_until > clock.now():
         keys.append(key_of(endpoint, before=1))
     return " ".join(signature(key, timestamp, body) for key in keys)
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db import models, transaction
-from django.utils import timezone
 
 from gs2admin.audit.models import Activity
 from gs2admin.audit.services import record
+from gs2admin.db import clock
 from gs2admin.identity import tokens
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Credential, User
@@ -61,7 +61,7 @@ def _failure(action: str, row: models.Model, actor: Actor) -> None:
     of_row = Activity.objects.filter(
         project_id=row.project_id, object_type=row._meta.model_name, object_id=str(row.pk)
     ).order_by("-id")
-    since = timezone.now() - FAILURES_EVERY
+    since = clock.now() - FAILURES_EVERY
     if any(line[0] == action and line[1] > since for line in of_row.values_list("action", "at")[:LOOK]):
         return
     with transaction.atomic():

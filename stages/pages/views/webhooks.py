@@ -7,12 +7,12 @@ from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from gs2admin.dashboard.forms import PageForm, ReasonForm, reason_field
 from gs2admin.dashboard.pages import project_page
 from gs2admin.dashboard.posting import attempt, confirm_page, form_page, link, never_kept, number_of, text_of
+from gs2admin.db import clock
 from gs2admin.errors import Conflict, NotFound
 from gs2admin.identity.models import Project
 from stages.models.webhooks import DeliveryState, WebhookDelivery, WebhookEndpoint
@@ -123,7 +123,7 @@ def webhook(request: HttpRequest, project: Project, pk: int) -> HttpResponse:
         del request.session[SHOW_KEY]
         key = key_of(row)
     response = render(request, "stages/webhook.html", {
-        "endpoint": row, "old_key": bool(row.old_key_until and row.old_key_until > timezone.now()),
+        "endpoint": row, "old_key": bool(row.old_key_until and row.old_key_until > clock.now()),
         "deliveries": found[:PAGE], "key": key, "state": state, "states": DeliveryState.choices,
         "older": link(state=state, before=found[PAGE - 1].pk) if len(found) > PAGE else "",
         "newer": link(state=state) if before else "",
