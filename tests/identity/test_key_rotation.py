@@ -22,8 +22,8 @@ from gs2admin.schema.server_key import SENTENCE, fingerprint, is_of, key_refusal
 from tests.upgrade.conftest import new_program  # noqa: F401
 from tests.upgrade.program import free_port
 
-NEW = "the second key of this server, long enough for a real one"
-OTHER = "a key that has nothing to do with it, long enough as well"
+NEW = "the second key of this server and long enough for a real one"
+OTHER = "a key that has nothing to do with it and is long enough as well"
 
 
 def rotate(*words: str) -> str:
