@@ -168,7 +168,7 @@ BAD = "\u202ea\x1b[1m\u200b\U000e0041\x9b"
 # What addresses and our own code need.
 FIXED = re.compile(
     r"(^|_)(name|user_id|player|kind|state|status|type|digest|hash|protocol|key|uid|phase|leg|strategy|action|door|token|secret|session|"
-    r"cause|origin|stream|colour|region|owner_id|client_id|password|url|file|manifest|zone|role|event|path|queue|func|app_label|model|codename)$"
+    r"cause|origin|stream|colour|region|owner_id|client_id|password|url|file|said|zone|role|event|path|queue|func|app_label|model|codename)$"
 )
 FIELDS = re.compile(r"<textarea\b.*?</textarea>|<script\b.*?</script>|\s(?:value|href|action|hx-get|hx-post|datetime|id|for|name)=\"[^\"]*\"", re.S)
 
