@@ -10,11 +10,13 @@ import pytest
 from gs2admin.identity.actors import SYSTEM
 from jobqueue.execution import attempt
 from jobqueue.execution.attempt import Ended, errors
-from jobqueue.models import Job
+from jobqueue.models import Job, UserDataRun
 from jobqueue.services import Entry, push_jobs, run_next
 from jobqueue.services.namespaces import create_namespace, create_script_namespace
 from jobqueue.services.scripts import create_script
 from jobqueue.userdata import services as user_data
+from jobqueue.userdata.archive import Archive
+from jobqueue.userdata.checking import look
 from jobqueue.userdata.format import FORMAT, GIVEN_UP, JOBS, MANIFEST, RESULTS, VERSION, Counts, Manifest
 from tests.userdata.conftest import pack
 
@@ -77,6 +79,9 @@ def job_world(project, attempts, push, settings, tmp_path):
     upload = user_data.prepare_import(actor=SYSTEM, project=project, user_id="u-1")
     data = empty_dump("u-2", project)
     user_data.receive_upload(run=upload, stream=io.BytesIO(data), length=len(data))
+    # What a worker's look says of it; the look itself, in a process of its own, has its own tests.
+    said = look(Archive(io.BytesIO(data), len(data))).text()
+    UserDataRun.objects.filter(pk=upload.pk).update(said=said)
     return SimpleNamespace(rewards=rewards, namespace=namespace, script=script, upload=upload, part="queues", **fresh)
 
 

@@ -30,6 +30,11 @@ def text_of(html: str) -> str:
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", re.sub(r"<svg.*?</svg>", " ", html, flags=re.S))).split())
 
 
+def as_stored(html: str) -> str:
+    """The text, with characters that cannot be seen in the place of their marks."""
+    return unescape(re.sub(r'<span class="gs-unseen" data-char="([0-9a-f]+)"[^>]*>.*?</span>', lambda mark: chr(int(mark[1], 16)), html))
+
+
 def cursor_of(html: str) -> tuple[str, str]:
     found = re.search(r'data-live="([^"]+)" data-after="(\d+)"', html)
     return unescape(found[1]), found[2]

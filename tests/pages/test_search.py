@@ -16,6 +16,7 @@ from locks.services.namespaces import create_namespace as create_lock_namespace
 from stages.setup.stages import create_stage
 from stages.setup.versions import register_version
 from tests.pages.locks import GRN, hold
+from tests.pages.queue_pages import as_stored
 from tests.pages.test_queues import ODD_IDS, page, text_of
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +35,7 @@ def groups(html: str) -> dict[str, list[str]]:
     found = {}
     for part in html.split('<h2 id="kind-')[1:]:
         title = text_of("<h2 " + part.split("</h2>")[0])
-        found[title] = [unescape(label) for label in re.findall(r"<li><a [^>]+><bdi>(.*?)</bdi>", part.split("</section>")[0], re.S)]
+        found[title] = [as_stored(label) for label in re.findall(r"<li><a [^>]+><bdi>(.*?)</bdi>", part.split("</section>")[0], re.S)]
     return found
 
 
@@ -87,7 +88,7 @@ def test_any_id_is_found_and_any_property(desk, project, job_world, push, user):
     answer = desk.get(SEARCH, {"q": user})
     if answer.status_code == 302:
         answer = desk.get(answer.headers["Location"])
-        assert unescape(re.search(r'<bdi class="gs-who">(.*?)</bdi>', answer.content.decode(), re.S)[1]) == user
+        assert as_stored(re.search(r'<bdi class="gs-who">(.*?)</bdi>', answer.content.decode(), re.S)[1]) == user
         return
     found = groups(answer.content.decode())
     assert found["Players"][0] == user and mutex.property_id in found["Mutexes"] and "<b>bold" not in answer.content.decode()

@@ -146,7 +146,7 @@ def test_an_answer_is_kept_for_an_hour(call, monkeypatch, scripts, age_s, n):
     idempotency.once(method(Handler(), scripts), call, Asked())
     now = timezone.now()
     DuplicateRecord.objects.update(created_at=now - timedelta(seconds=age_s))
-    monkeypatch.setattr(idempotency, "timezone", SimpleNamespace(now=lambda: now))
+    monkeypatch.setattr(idempotency, "clock", SimpleNamespace(now=lambda: now))
     keys = set(DuplicateRecord.objects.values_list("key", flat=True))
     assert idempotency.once(asked, other, Asked()) == {"n": n}
     assert set(DuplicateRecord.objects.values_list("key", flat=True)) == keys, "that of the other call stays"
