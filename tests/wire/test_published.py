@@ -1,6 +1,7 @@
 """The published protocols on a real server: what gunicorn hands over is what was signed, byte for byte."""
 from __future__ import annotations
 
+import itertools
 import json
 import time
 
@@ -10,6 +11,8 @@ from stages.api.sourcedeploy.signature import sign
 from tests.wire.server import Server
 
 BASE = "/sourcedeploy/api/v1"
+# Each call comes from elsewhere (the server trusts loopback's word on it): ten wrong ones a minute from one place are answered 429.
+_places = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +31,7 @@ def ask(server: Server, signer: dict, line: str, uri: str, *, host: str = "x", e
     verb, stamp = ("POST" if body else "GET"), str(int(time.time() * 1000))
     head = (
         f"{verb} {line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nx-ncp-apigw-timestamp: {stamp}\r\n"
-        f"x-ncp-iam-access-key: {signer['key']}\r\nContent-Length: {len(body)}\r\n{extra}"
+        f"x-ncp-iam-access-key: {signer['key']}\r\nContent-Length: {len(body)}\r\nX-Forwarded-For: 10.0.{next(_places)}.1\r\n{extra}"
         f"x-ncp-apigw-signature-v2: {sign(signer['secret'], verb, uri, stamp, signer['key'])}\r\n\r\n"
     )
     answer = server.raw(head.encode("latin-1") + body)
