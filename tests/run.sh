@@ -86,7 +86,10 @@ pytest -n 2 --dist loadfile $apart tests
 again=
 [ "$postgres" = no ] || again="&& on_postgres tests/engine/test_kills.py tests/races tests/upgrade -k 'not freezing_a_part'"
 echo "== real processes and browsers${again:+, some on PostgreSQL as well}"
-beside "pytest $PROCESSES" "pytest tests/steps $again" "pytest tests/e2e tests/upgrade"
+# Slow clients and outages mostly wait for time limits.
+WAITING="tests/engine/web tests/engine/test_away.py tests/engine/test_outage.py tests/engine/test_disk_full.py tests/engine/test_threads.py"
+others=$(for place in $WAITING; do printf -- '--ignore=%s ' "$place"; done)
+beside "pytest $WAITING" "pytest $others $PROCESSES" "pytest tests/steps $again" "pytest tests/e2e tests/upgrade"
 if [ "$postgres" = yes ]; then
     echo "== tests on PostgreSQL"
     # Scripts, templates, the browser's rules, refusals, files that are refused and the API page are alike on any database.

@@ -33,7 +33,7 @@ def ask(path="/p/isles/?token=hush", answer=None, **headers):
 def test_a_request_is_one_line_without_query_headers_or_bodies(lines):
     ask(authorization="Bearer hush")
     line, = lines()
-    assert set(line) == {"time", "level", "logger", "message", "request_id", "method", "path", "status", "ms"}
+    assert set(line) == {"time", "level", "logger", "message", "request_id", "method", "path", "status", "ms", "ip"}
     assert (line["level"], line["logger"], line["message"]) == ("info", "gs2admin.access", "POST /p/isles/ 200")
     assert (line["method"], line["path"], line["status"]) == ("POST", "/p/isles/", 200)
     assert "hush" not in json.dumps(line)

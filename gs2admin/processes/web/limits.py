@@ -50,13 +50,13 @@ class Limits:
         return min(now + self.stall_s, deadline + count / self.rate)
 
 
-def shares(cfg: Any) -> Callable[[Any], str]:
+def shares() -> Callable[[Any], str]:
     """A function from a client's address, as `accept` gives it, to the name of the share that its connections count in.
 
     "" for those that no limit holds: proxies that are trusted, and sockets without addresses. A network of 64 bits is one IPv6
     client.
     """
-    trusted, networks = cfg.forwarded_allow_ips, cfg.forwarded_allow_networks()
+    networks = settings.TRUSTED_PROXIES
 
     @lru_cache(10_000)
     def share(text: str) -> str:
@@ -65,7 +65,7 @@ def shares(cfg: Any) -> Callable[[Any], str]:
         except ValueError:
             return ""
         address = getattr(address, "ipv4_mapped", None) or address
-        if "*" in trusted or any(address in network for network in networks):
+        if any(address in network for network in networks):
             return ""
         return str(address) if address.version == 4 else str(ipaddress.ip_network((address, 64), strict=False))
 

@@ -27,7 +27,9 @@ from gs2admin.processes.web.spool import Full, Room
 
 log = logging.getLogger(__name__)
 READ, WRITE = select.EPOLLIN | select.EPOLLONESHOT, select.EPOLLOUT | select.EPOLLONESHOT
-SWEEP_S = 1.0
+SWEEP_S, OVERDUE_S = 1.0, 5.0
+# Connections that are looked at in one turn.
+EVENTS = 256
 # New connections per listener and turn: few, so that other processes get some of a burst.
 ACCEPT = 8
 RECEIVE = 64 * 1024
@@ -130,7 +132,9 @@ class Poller:
 
     def turn(self, timeout: float) -> None:
         """Do what is to be done now, or within `timeout` seconds."""
-        for fd, _ in self.epoll.poll(timeout, 256):
+        events = self.epoll.poll(timeout, EVENTS)
+        looked_at = time.monotonic()
+        for fd, _ in events:
             connection = self.connections.get(fd)
             if connection is not None:
                 self._attend(connection, self._ready)
@@ -140,10 +144,10 @@ class Poller:
                 os.eventfd_read(fd)
         for _ in range(len(self.returned)):
             self._attend(self.returned.popleft(), self._advance)
-        now = time.monotonic()
-        if now >= self._next_sweep:
-            self._next_sweep = now + SWEEP_S
-            self.reaper.sweep(now)
+        # Whose bytes lie in the kernel is not late: a sweep waits until all of them were seen, but not for ever.
+        if looked_at >= self._next_sweep and (len(events) < EVENTS or looked_at >= self._next_sweep + OVERDUE_S):
+            self._next_sweep = looked_at + SWEEP_S
+            self.reaper.sweep(looked_at)
 
     def _attend(self, connection: Connection, act: Callable[[Connection], None]) -> None:
         """One connection's fault ends that connection, and no other."""

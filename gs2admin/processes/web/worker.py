@@ -39,7 +39,7 @@ class Worker(BaseWorker):
         disk = settings.WEB_SPOOL_MB * 1024**2
         bodies, answers = (Room(str(settings.DATA_DIR), MEMORY, size) for size in (disk, disk // 4))
         limits = Limits.of_settings(self.cfg)
-        self.poller = Poller(self.cfg, limits, bodies, answers, shares(self.cfg), self.form, self.dispatch)
+        self.poller = Poller(self.cfg, limits, bodies, answers, shares(), self.form, self.dispatch)
         for listener in self.sockets:
             prepare(listener.sock)
         self.poller.listen([listener.sock for listener in self.sockets])
