@@ -118,13 +118,13 @@ def test_links_open_only_what_they_were_made_for(server):
 def test_links_end(server):
     url = prepare(server)["uploadUrl"]
     code = f"""
-import time
 from unittest import mock
 from django.conf import settings
+from gs2admin.db import clock
 from jobqueue.userdata import files
 token = {url.rpartition("/")[2]!r}
 print(files.run_of(token, files.Link.UPLOAD) is not None)
-with mock.patch("time.time", lambda real=time.time: real() + settings.USER_DATA_LINK_S + 2):
+with mock.patch.object(clock, "seconds", lambda real=clock.seconds: real() + settings.USER_DATA_LINK_S + 2):
     print(files.run_of(token, files.Link.UPLOAD) is not None)
 """
     assert server.python(code).split() == ["True", "False"]
