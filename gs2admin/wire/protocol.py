@@ -123,8 +123,11 @@ class Protocol:
 
     # ── What a protocol defines ──────────────────────────────────────────────────────────────────────────
 
-    def caller(self, request: HttpRequest, uri: str) -> Credential:
-        """The live credential that calls. uri: the request target as it was sent, path and query. Raises Refused."""
+    def caller(self, request: HttpRequest, uri: str, body: bytes) -> Credential:
+        """The live credential that calls. Raises Refused.
+
+        uri: the request target as it was sent, path and query. body: as it was sent, encoded still; a GET has none here.
+        """
         raise NotImplementedError
 
     def refusal(self, refused: Refused) -> Reply:
@@ -172,7 +175,7 @@ class Protocol:
         meta, verb = request.META, request.method or "GET"
         words = self.root.strip("/")
         raw = bodies.read_raw(meta, words, self.body_cap) if verb != "GET" else b""
-        credential = self.caller(request, target(meta))
+        credential = self.caller(request, target(meta), raw)
         route, found = self._route(verb, path.removeprefix(self.prefix.removeprefix(self.root)), path)
         request.wire_method = f"{words}.{route.name}"  # for the access log
         call = Request(
