@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 
-from gs2admin.wire import unserved
+from gs2admin.wire import entries
 from gs2admin.wire.failures import KNOWN, refuse
-from gs2admin.wire.location import locate, target_of
-from gs2admin.wire.protocol import Refused, protocols
+from gs2admin.wire.protocol import Refused
 from gs2admin.wire.rest import refusal
 from gs2admin.wire.table import API
 
@@ -18,13 +17,11 @@ def form(target: str, host: str, status: int, word: str, sentence: str) -> tuple
     A door that is not recognised gets the body of the GS2 clients, with the sentence beside it.
     """
     meta = {"RAW_URI": target or "/", "HTTP_HOST": host, "SCRIPT_NAME": ""}
-    meant = unserved.meant(target_of(meta).path)
-    for protocol in protocols():
-        if protocol.find(meta) is not None or protocol.is_near(meant):
-            reply = protocol.refusal(Refused(status, sentence))
-            return reply.status, json.dumps(reply.body).encode()
-    where = locate(meta) or unserved.look(meta, pages=False)
-    own = where is not None and where.service == API
+    entry = entries.known(meta) or entries.meant(meta, pages=False)
+    if isinstance(entry, entries.OfProtocol):
+        reply = entry.protocol.refusal(Refused(status, sentence))
+        return reply.status, json.dumps(reply.body).encode()
+    own = entry is not None and entry.service == API
     failure = refuse(status, "request", f"transport.http.request.error.{word}", sentence)
     answer = refusal(API if own else "", failure)
     # GS2 clients know no other status; what a proxy or a browser sees is as good.
