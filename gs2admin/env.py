@@ -15,6 +15,9 @@ from pathlib import Path
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
+ORIGIN = re.compile(r"(?P<scheme>https?)://(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?::(?P<port>[1-9][0-9]{0,4}))?")
+# Each request of a browser is compared with all of them.
+MOST_ORIGINS = 100
 
 
 def network_of(text: str) -> Network:
@@ -130,6 +133,20 @@ class Env:
                     self.refuse(f"{name} has {word!r}; each entry is a host name, an address or a network.")
                     continue
             found.append(word.lower())
+        return found
+
+    def origins(self, name: str) -> list[str]:
+        """Origins of web pages separated by commas, each as a browser writes it: https://game.example, http://localhost:3000."""
+        found = self.words(name)
+        if len(found) > MOST_ORIGINS:
+            self.refuse(f"{name} names {len(found)} origins; it takes at most {MOST_ORIGINS}.")
+        for word in found:
+            parts = ORIGIN.fullmatch(word)
+            if parts is None or parts["port"] == {"https": "443", "http": "80"}[parts["scheme"]]:
+                self.refuse(
+                    f"{name} has {word!r}; each entry is an origin as a browser writes it: https://game.example, in lower case,"
+                    " a port only where it is not the usual one, no slash behind it, no *."
+                )
         return found
 
     def networks(self, name: str, default: tuple[str, ...]) -> list[Network]:

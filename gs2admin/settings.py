@@ -191,6 +191,17 @@ if PROCESS == "web":
 GS2_MAX_BODY = env.number("GS2ADMIN_MAX_BODY", 32 * 1024 * 1024, 1024, 1024**3)
 # SourceDeploy's answers: flat as its documents show them, or inside `result` as its service sends them.
 SOURCEDEPLOY_ENVELOPE = env.choice("GS2ADMIN_SOURCEDEPLOY_ENVELOPE", "flat", ("flat", "result"))
+# Web pages of these origins may call the GS2 services and our JSON API from a browser, without cookies. Django's usual middleware
+# for that reads the settings; it is there only where an origin is named.
+CORS_ALLOWED_ORIGINS = env.origins("GS2ADMIN_CORS_ORIGINS")
+CORS_ALLOW_CREDENTIALS = False
+CORS_ALLOW_METHODS = ("GET", "POST", "PUT", "DELETE")
+CORS_ALLOW_HEADERS = (
+    "authorization", "content-encoding", "content-type", "if-none-match", "x-gs2-access-token", "x-gs2-client-id",
+    "x-gs2-dry-run", "x-gs2-duplication-avoider", "x-gs2-request-id", "x-gs2-time-offset-token", "x-request-id",
+)  # fmt: skip
+CORS_EXPOSE_HEADERS = ("etag", "retry-after", "retry-after-ms", "x-request-id")
+CORS_PREFLIGHT_MAX_AGE = 3600
 OUTPUT_KEEP_DAYS = env.number("GS2ADMIN_OUTPUT_DAYS", 30, 1, 3650)
 # A player's queue is held for so long by whoever runs its jobs and renews it meanwhile; after that another may take it.
 JOB_LEASE_S = env.number("GS2ADMIN_JOB_LEASE_S", 30, 2, 600)
@@ -243,6 +254,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "gs2admin.logs.RequestLogMiddleware",
     "gs2admin.dashboard.answers.AnswersMiddleware",
+    *(["gs2admin.wire.cors.ProgramsCorsMiddleware"] if CORS_ALLOWED_ORIGINS else []),
     "gs2admin.caller.CallerMiddleware",
     "gs2admin.health.HealthMiddleware",
     "gs2admin.wire.middleware.EntryMiddleware",

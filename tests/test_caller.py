@@ -184,13 +184,15 @@ def test_a_stranger_cannot_say_that_the_request_came_by_https(client, settings):
     assert not [name for name in answer.wsgi_request.META if "FORWARDED" in name]
 
 
-@pytest.mark.parametrize("path", ["/login", "/freeze/stage", "/healthz", "/sourcedeploy/api/v1/project"])
+@pytest.mark.parametrize("path", ["/login", "/freeze/stage", "/healthz", "/api/v1/stages", "/sourcedeploy/api/v1/project", "/v2/meshes/x"])
 def test_what_cannot_be_told_is_400_at_every_door(path, client, settings):
     settings.TRUSTED_PROXIES = TRUSTED
     answer = client.get(path, REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR="1.1.1.1", HTTP_FORWARDED="for=2.2.2.2")
     body = answer.json()
-    assert answer.status_code == 400 and "two different clients" in body["sentence"]
-    assert set(json.loads(body["message"])[0]) == {"component", "message", "code"}
+    sentences = {"/api/v1/": lambda: body["error"]["message"], "/source": lambda: body["error"]["details"], "/v2/mesh": lambda: body["errorMsg"]}
+    own = next((sentence for start, sentence in sentences.items() if path.startswith(start)), None)
+    assert answer.status_code == 400 and "two different clients" in (own() if own else body["sentence"])
+    assert own or set(json.loads(body["message"])[0]) == {"component", "message", "code"}
 
 
 @pytest.mark.processes

@@ -21,6 +21,7 @@ BAD = {
     "GS2ADMIN_COMMANDS": "deploy=relative/path",
     "GS2ADMIN_HTTP_ALLOW": "no spaces please",
     "GS2ADMIN_STORAGES": "builds=ftp://example.com",
+    "GS2ADMIN_CORS_ORIGINS": "*",
     "SECRET_KEY": "short",
     "FORWARDED_ALLOW_IPS": "*",
     "CSRF_TRUSTED_ORIGINS": "example.com",

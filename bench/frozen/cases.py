@@ -200,8 +200,6 @@ METHODS: dict[tuple[str, str], Fill] = {
     ("script", "update_namespace"): lambda place, n: _new(place, create_script_namespace, n) | {"description": "new"},
     ("script", "update_script"): lambda place, n: _stored(place, n) | {"script": "result = 2"},
 }
-# They answer 400 to everybody, and write nothing.
-REFUSED = {("script", "create_script_from_git_hub"), ("script", "update_script_from_git_hub")}
 
 
 def _lua(service: str, method: str, fill: Fill) -> Callable[[Place, int], Asked]:

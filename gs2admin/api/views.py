@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from gs2admin.dashboard.pages import signed_in
 from gs2admin.wire.openapi import document
 from gs2admin.wire.rest import is_program
+from gs2admin.wire.unserved import for_programs
 
 
 @cache
@@ -19,6 +20,7 @@ def _text() -> bytes:
     return json.dumps(document(), ensure_ascii=False).encode()
 
 
+@for_programs
 @require_safe
 def openapi(request: HttpRequest) -> HttpResponse:
     """/openapi.json: what this server speaks, for people who are signed in and for programs with a credential."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from gs2admin.wire.failures import refuse
-from gs2admin.wire.location import locate
-from gs2admin.wire.protocol import Refused, protocols
+from gs2admin.wire import entries
+from gs2admin.wire.failures import KNOWN, refuse
+from gs2admin.wire.protocol import Refused
 from gs2admin.wire.rest import refusal
 from gs2admin.wire.table import API
 
@@ -17,12 +17,13 @@ def form(target: str, host: str, status: int, word: str, sentence: str) -> tuple
     A door that is not recognised gets the body of the GS2 clients, with the sentence beside it.
     """
     meta = {"RAW_URI": target or "/", "HTTP_HOST": host, "SCRIPT_NAME": ""}
-    for protocol in protocols():
-        if protocol.find(meta) is not None:
-            reply = protocol.refusal(Refused(status, sentence))
-            return reply.status, json.dumps(reply.body).encode()
-    where = locate(meta)
+    entry = entries.known(meta) or entries.meant(meta, pages=False)
+    if isinstance(entry, entries.OfProtocol):
+        reply = entry.protocol.refusal(Refused(status, sentence))
+        return reply.status, json.dumps(reply.body).encode()
+    own = entry is not None and entry.service == API
     failure = refuse(status, "request", f"transport.http.request.error.{word}", sentence)
-    answer = refusal(where.service if where else "", failure)
-    beside = {} if where and where.service == API else {"sentence": sentence}
-    return status, json.dumps({**answer.body, **beside}).encode()
+    answer = refusal(API if own else "", failure)
+    # GS2 clients know no other status; what a proxy or a browser sees is as good.
+    status = status if own or status in KNOWN else 400
+    return status, json.dumps({**answer.body, **({} if own else {"sentence": sentence})}).encode()

@@ -14,6 +14,8 @@ from typing import Any
 from gs2admin import errors, outage
 
 log = logging.getLogger(__name__)
+# The statuses that GS2 clients know (contract: transport, section 8).
+KNOWN = frozenset({400, 401, 402, 404, 409, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True)

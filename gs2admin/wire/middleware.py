@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
+from gs2admin.wire import entries
 from gs2admin.wire.direct import DIRECT
-from gs2admin.wire.location import locate
+from gs2admin.wire.location import Location
 from gs2admin.wire.protocol import protocols
 from gs2admin.wire.rest import serve
 from gs2admin.wire.table import table
@@ -16,7 +17,9 @@ Answer = Callable[[HttpRequest], HttpResponse]
 
 
 class EntryMiddleware:
-    """Answers direct paths, the published protocols and the methods of GS2; everything else goes on to the pages.
+    """Answers direct paths, the published protocols and the methods of GS2, and what clients of these ask for in vain.
+
+    Everything else goes on to the pages.
 
     Stands behind the request log. Django's request signals still frame it, so connections are kept well.
     """
@@ -24,16 +27,16 @@ class EntryMiddleware:
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response
         # A doubled or broken declaration stops the server at its start, not at the first call.
-        self._table, self._protocols = table(), protocols()
+        table(), protocols()
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        found = DIRECT.find(request.method or "GET", request.path_info)
-        if found is not None:
-            return found.target(request, **found.pieces)
-        meta = request.META
-        for protocol in self._protocols:
-            path = protocol.find(meta)
-            if path is not None:
-                return protocol.serve(request, path)
-        where = locate(meta)
-        return self.get_response(request) if where is None else serve(request, where)
+        entry = entries.known(request.META)
+        if entry is None:
+            # Behind those, because a host name of the cloud shows no page, whatever the path.
+            found = DIRECT.find(request.method or "GET", request.path_info)
+            if found is not None:
+                return found.target(request, **found.pieces)
+            entry = entries.meant(request.META)
+        if entry is None:
+            return self.get_response(request)
+        return serve(request, entry) if isinstance(entry, Location) else entry.protocol.serve(request, entry.path)

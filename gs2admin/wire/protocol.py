@@ -10,12 +10,11 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module
 from typing import Any
-from urllib.parse import quote
 
 from django.apps import apps
 from django.http import HttpRequest, HttpResponse
@@ -33,7 +32,6 @@ from gs2admin.wire.failures import Failure, when_to_try_again
 from gs2admin.wire.router import Router, compiled
 
 log = logging.getLogger(__name__)
-_ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 # A body that is nested deeper is refused: recursive functions walk through what is stored.
 MOST_DEEP = 100
 
@@ -123,8 +121,11 @@ class Protocol:
 
     # ── What a protocol defines ──────────────────────────────────────────────────────────────────────────
 
-    def caller(self, request: HttpRequest, uri: str) -> Credential:
-        """The live credential that calls. uri: the request target as it was sent, path and query. Raises Refused."""
+    def caller(self, request: HttpRequest, uri: str, body: bytes) -> Credential:
+        """The live credential that calls. Raises Refused.
+
+        uri: the request target as it was sent, path and query. body: as it was sent, encoded still; a GET has none here.
+        """
         raise NotImplementedError
 
     def refusal(self, refused: Refused) -> Reply:
@@ -138,11 +139,15 @@ class Protocol:
     # ── What all protocols share ────────────────────────────────────────────────────────────────────────────
 
     def find(self, meta: dict[str, Any]) -> str | None:
-        """The still encoded path below the root, or None when the request is not for this protocol."""
-        path = re.split(r"[?#]", target(meta), maxsplit=1)[0].removeprefix(meta.get("SCRIPT_NAME", ""))
-        if self.host is not None and self.host.match(meta.get("HTTP_HOST", "")):
+        """The path below the root, encoded, or None when the request is not for this protocol."""
+        path, host = location.target_of(meta)
+        if self.host is not None and self.host.match(host):
             return path
         return path.removeprefix(self.root) if path == self.root or path.startswith(self.root + "/") else None
+
+    def is_near(self, meant: Iterable[str]) -> bool:
+        """Whether a path means one below the root: as it is written it is none, which is said in this protocol's form."""
+        return any(path == self.root or path.startswith(self.root + "/") for path in meant)
 
     def serve(self, request: HttpRequest, path: str) -> HttpResponse:
         """Answer; never raises, never redirects, sets no cookies."""
@@ -172,7 +177,7 @@ class Protocol:
         meta, verb = request.META, request.method or "GET"
         words = self.root.strip("/")
         raw = bodies.read_raw(meta, words, self.body_cap) if verb != "GET" else b""
-        credential = self.caller(request, target(meta))
+        credential = self.caller(request, target(meta), raw)
         route, found = self._route(verb, path.removeprefix(self.prefix.removeprefix(self.root)), path)
         request.wire_method = f"{words}.{route.name}"  # for the access log
         call = Request(
@@ -198,7 +203,7 @@ class Protocol:
         return found.target, found.pieces
 
     def _piece(self, value: str, words: str) -> str:
-        text = location.piece(value, True, words)
+        text = location.piece(value, words)
         if text is None or "\0" in text:
             raise Refused(404, "There is no such path.")
         return text
@@ -209,20 +214,9 @@ class Protocol:
 
 
 def target(meta: dict[str, Any]) -> str:
-    """The request target as it was sent, path and query, without scheme, host and fragment.
-
-    Where the server does not give it (only gunicorn and servers like it do), the decoded path is encoded again.
-    """
-    raw = meta.get("RAW_URI")
-    if raw is None:
-        whole = meta.get("SCRIPT_NAME", "") + meta.get("PATH_INFO", "/")
-        path = quote(whole.encode("latin-1", "replace"), safe="/~:@!$&'()*+,;=-._")
-        return path + (f"?{meta['QUERY_STRING']}" if meta.get("QUERY_STRING") else "")
-    raw = raw.partition("#")[0]
-    if raw[:1] == "/":
-        return raw
-    rest = _ABSOLUTE.sub("", raw, count=1)
-    return rest if rest[:1] == "/" else "/" + rest
+    """The request target as it was sent, path and query, for what is signed."""
+    whole = location.sent(meta).path
+    return whole if whole[:1] == "/" else "/" + whole
 
 
 def refused_by(error: DomainError, conflict: int) -> Refused:

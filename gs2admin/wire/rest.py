@@ -20,6 +20,7 @@ from gs2admin.wire.dispatch import authenticate, credential_of, dispatch
 from gs2admin.wire.failures import Failure, fault, refuse
 from gs2admin.wire.location import Location
 from gs2admin.wire.table import API, Answer, table
+from gs2admin.wire.unserved import nothing_here
 
 _GZIP_FROM = 2048
 # A program may remember an answer and its ETag itself; what stands between keeps nothing.
@@ -41,6 +42,8 @@ def serve(request: HttpRequest, where: Location) -> HttpResponse:
 
 def _call(request: HttpRequest, where: Location) -> Answer:
     meta, service = request.META, where.service
+    if not where.served:
+        raise nothing_here()
     verb = request.method or "GET"
     found = table().find(service, verb, where.path)
     if found is None:
@@ -58,7 +61,7 @@ def _call(request: HttpRequest, where: Location) -> Answer:
     else:
         fields = location.query(meta, method.words)
     for name, value in zip(names, values, strict=True):
-        fields[name] = location.piece(value, where.encoded, method.words)
+        fields[name] = location.piece(value, method.words)
     return dispatch(method, call, fields)
 
 
@@ -83,7 +86,7 @@ def _context(request: HttpRequest, where: Location) -> CallContext:
 def is_program(request: HttpRequest) -> bool:
     """Whether a request, to any path, carries a live credential: its id and secret, or its project token."""
     try:
-        credential_of(_context(request, Location(API, request.path_info, False)))
+        credential_of(_context(request, Location(API, request.path_info)))
     except (BadToken, DomainError):
         return False
     return True

@@ -4,13 +4,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from gs2admin.errors import Invalid, NotFound
+from gs2admin.errors import NotFound
 from gs2admin.identity.models import Project
 from gs2admin.namespaces.api import milliseconds
 from gs2admin.text import starts_with
 from gs2admin.wire.call import Call
 from gs2admin.wire.paging import key_of, page
-from gs2admin.wire.shapes import Shape
 from gs2admin.wire.table import Method
 from jobqueue.api.script_namespaces import NAMESPACES
 from jobqueue.api.script_shapes import (
@@ -18,7 +17,6 @@ from jobqueue.api.script_shapes import (
     WORD,
     CreateScriptRequest,
     DebugRequest,
-    InNamespaceRequest,
     InvokeRequest,
     InvokeResult,
     RunRequest,
@@ -148,14 +146,6 @@ def _answer(done: Invoked) -> dict[str, Any]:
     }
 
 
-def from_github(call: Call, request: Shape) -> dict[str, Any]:
-    """Refused: this server fetches nothing from GitHub."""
-    raise Invalid(
-        "This server fetches nothing from GitHub; send the text of the script with createScript or updateScript.",
-        component="gitHubCheckoutSetting", message="script.gitHubCheckoutSetting.gitHubCheckoutSetting.error.invalid",
-    )  # fmt: skip
-
-
 def _method(
     function: str, verb: str, path: str, request: Any, result: Any, handler: Any, summary: str, **more: Any
 ) -> Method:
@@ -182,12 +172,4 @@ METHODS = [
     _method("deleteScript", "DELETE", _SCRIPTS + "/{scriptName}", ScriptRequest, ScriptResult, delete, "Delete a script"),
     _method("invokeScript", "POST", "/invoke", InvokeRequest, InvokeResult, invoke, "Run a stored script", **_RUNS),
     _method("debugInvoke", "POST", "/debug/invoke", DebugRequest, InvokeResult, debug_invoke, "Run a text", **_RUNS),
-    _method(
-        "createScriptFromGitHub", "POST", _SCRIPTS + "/from_git_hub", InNamespaceRequest, ScriptResult, from_github,
-        "Not offered here: answers 400",
-    ),
-    _method(
-        "updateScriptFromGitHub", "PUT", _SCRIPTS + "/{scriptName}/from_git_hub", ScriptRequest, ScriptResult, from_github,
-        "Not offered here: answers 400",
-    ),
 ]  # fmt: skip

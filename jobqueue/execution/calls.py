@@ -90,7 +90,8 @@ def _text(fields: dict, name: str) -> str:
 
 
 def _unknown(service: str, name: str) -> Problem:
-    return Problem("method", f"script.method.{service}.error.notFound", "", f"There is no method {name} of {service}.")
+    segment = SERVICES.get(service, service)
+    return Problem("method", f"{segment}.request.method.error.notFound", "", f"There is no method {name} of {service}.")
 
 
 def _problems(failure: Failure) -> str:

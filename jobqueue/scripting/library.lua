@@ -110,22 +110,29 @@ local function call(service, method, params)
   return answer(status, nil, type(message) == "string" and message or body)
 end
 
-local function gs2(name)
-  if type(name) ~= "string" or name == "http" or not host(KNOWN, name, "") then
-    error("gs2() knows no service " .. tostring(name), 2)
+-- Scripts cannot catch errors, so what is not served answers as it would over REST: with an error that they can test.
+local function nothing_here(service, served)
+  local component, word = "request", "transport.http.request.error.notFound"
+  if served then
+    component, word = "method", gsub(service, "_", "-") .. ".request.method.error.notFound"
   end
-  local client = {}
+  return answer(404, nil, encode({ { component = component, message = word, code = word } }))
+end
+
+local function gs2(name)
+  if type(name) ~= "string" then error("gs2() needs the name of a service", 2) end
+  local client, served = {}, name ~= "http" and host(KNOWN, name, "")
   return setmetatable(client, {
     __metatable = "client",
     __index = function(_, method)
-      if type(method) ~= "string" or method == "" then return nil end
+      if type(method) ~= "string" then return nil end
       local plain = match(method, "^(.+)_async$")
-      if not host(KNOWN, name, plain or method) then return nil end
+      local there = served and method ~= "" and host(KNOWN, name, plain or method)
       return function(first, second)
         -- client:method{} is read as client.method{}
         local params = first
         if rawequal(first, client) then params = second end
-        local got = call(name, plain or method, params)
+        local got = there and call(name, plain or method, params) or nothing_here(name, served)
         if plain then return function() return got end end
         return got
       end

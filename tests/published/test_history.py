@@ -182,8 +182,17 @@ def test_a_rollout_from_before_its_targets_were_written_down_is_readable(caller,
 
 @pytest.mark.parametrize("how", ["signature", "go", "token"])
 def test_each_way_of_showing_who_asks(caller, stage, record, how):
+    """The Go client reads nothing but what is enveloped; everybody else gets the flat form, unless they ask."""
     row = record(stage)
-    assert caller(how=how).sd("GET", f"/project/{row.project_id}/history/{row.number}").status_code == 200
+    path = f"/project/{row.project_id}/history/{row.number}"
+    answer = caller(how=how).sd("GET", path)
+    assert answer.status_code == 200
+    body = answer.content
+    if how == "go":  # as it cuts: from the second brace on, without the last byte
+        body = body[body.strip(b"{").index(b"{") + 1 : -1]
+    assert json.loads(body)["id"] == row.number
+    assert "id" in json.loads(caller(how=how).sd("GET", path + "?envelope=flat").content)
+    sd_error(caller(how=how).sd("GET", path + "0000"), 404, "300")
 
 
 def test_everybody_may_read_and_an_answer_costs_few_queries(caller, stage, record, django_assert_max_num_queries):

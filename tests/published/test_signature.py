@@ -11,8 +11,9 @@ from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Credential
 from gs2admin.identity.services.credentials import create_credential, revoke_credential
 from gs2admin.wire.protocol import Refused
-from stages.api.sourcedeploy import signature
-from stages.api.sourcedeploy.signature import _NOBODY, WINDOW_MS, caller, sign
+from stages.api import signers
+from stages.api.signers import NOBODY
+from stages.api.sourcedeploy.signature import WINDOW_MS, caller, sign
 
 NOW = 1_700_000_000_000
 
@@ -125,7 +126,7 @@ def test_the_secret_that_stands_in_for_none_lets_nobody_in(credential):
     plain, _ = credential
     for who in (plain.client_id, "gs2a-nobody"):
         with pytest.raises(Refused) as refused:
-            caller(headers(who, sign(_NOBODY, "GET", "/x", str(NOW), who)), "GET", "/x", NOW)
+            caller(headers(who, sign(NOBODY, "GET", "/x", str(NOW), who)), "GET", "/x", NOW)
         assert refused.value.status == 401
 
 
@@ -144,7 +145,7 @@ def test_a_token_that_does_not_let_in_is_refused_with_the_reason(monkeypatch, ki
     def bad(token: str):
         raise tokens.BadToken(kind)
 
-    monkeypatch.setattr(signature, "credential_of", bad)
+    monkeypatch.setattr(signers, "credential_of", bad)
     with pytest.raises(Refused) as refused:
         caller({"HTTP_AUTHORIZATION": "Bearer x"}, "GET", "/x", NOW)
     assert (refused.value.status, refused.value.sentence) == (401, sentence)

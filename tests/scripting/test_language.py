@@ -178,11 +178,39 @@ def test_a_call_inside_a_comparator_works(lua):
     assert lua(source, call=lambda *_: (200, "{}"), methods=METHODS).result == "[1,2]"
 
 
-def test_an_unknown_service_or_method_is_an_error_with_its_line(lua):
-    methods = ("get_bank", "get_stage_async_async", "_async")
-    for source in ("gs2('bank')", "gs2(nil)", "gs2('http')", *(f"gs2('freeze').{method}({{}})" for method in methods)):
-        outcome = lua("\n" + source, methods=METHODS | {"http": ("get",)}, call=lambda *_: (200, "{}"))
-        assert outcome.status_code == 500 and error_of(outcome)["message"].startswith("line 2: "), source
+UNKNOWN_SERVICES = ("inventory", "bank", "http", "", "job-queue", "Freeze", "freeze ", "a\\0b", "竜", "freeze get_stage", "x" * 5_000)
+UNKNOWN_METHODS = ("get_bank", "_async", "getStage", "get_stage2", "a\\0b", "__index", "x" * 5_000)
+
+
+def test_what_is_not_served_answers_with_an_error_that_a_script_can_test(lua):
+    """A script cannot catch: so no name of a service or method ends it, in any form of a call."""
+    asked = []
+    names = [(name, "any_method") for name in UNKNOWN_SERVICES] + [("freeze", name) for name in UNKNOWN_METHODS]
+    for service, method in names:
+        for form in ("c['{m}']({{}})", "c['{m}'](c, {{x = print}})", "c['{m}_async']{{}}()", "c['{m}']()"):
+            source = f"c = gs2('{service}') r = {form.format(m=method)} result = {{r.isError, r.statusCode, r.result == nil, r.errorMessage, r.message}}"
+            found = lua(source, methods=METHODS | {"http": ("get",)}, call=lambda *a: (asked.append(a), (200, "{}"))[1])
+            assert found.status_code == 200, (service, method, found)
+            failed, status, empty, error, same = json.loads(found.result)
+            [problem] = json.loads(error)
+            component, word = ("method", "freeze.request.method") if service == "freeze" else ("request", "transport.http.request")
+            assert problem == {"component": component, "message": f"{word}.error.notFound", "code": f"{word}.error.notFound"}, (service, method)
+            assert (failed, status, empty, same) == (True, 404, True, error)
+    odd = "result = {gs2('freeze').get_stage_async_async({})().statusCode, gs2('freeze')['']({}).statusCode}"
+    assert lua(odd, methods=METHODS).result == "[404,404]"
+    assert not asked
+    passed_on = lua("r = gs2('inventory').get_item_set({}) if r.isError then fail(r.statusCode, r.errorMessage) end", methods=METHODS)
+    assert (passed_on.status_code, error_of(passed_on)["code"]) == (404, "transport.http.request.error.notFound")
+
+
+@pytest.mark.parametrize("source", ["gs2(nil)", "gs2()", "gs2({})", "gs2(5)", "gs2(print)"])
+def test_what_is_no_name_is_a_mistake_of_the_script_with_its_line(lua, source):
+    assert error_of(lua("\n" + source, methods=METHODS))["message"] == "line 2: gs2() needs the name of a service"
+
+
+def test_a_known_method_of_another_services_name_is_spelt_as_over_rest(lua):
+    source = "r = gs2('job_queue').nothing({}) result = {r.message}"
+    assert "job-queue.request.method.error.notFound" in lua(source, methods=METHODS).result
 
 
 def test_parameters_that_are_no_json_are_answered_not_thrown(lua):

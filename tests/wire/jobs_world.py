@@ -136,5 +136,3 @@ GOOD |= {
     | {"stampTask": sheet("Gs2JobQueue:DeleteJobByUserId", _HIS | {"jobName": WAITING})},
     "script.script.invokeByStampSheet": _KEY | {"stampSheet": sheet("Gs2Script:InvokeScript", _INVOKE)},
 }
-# Not offered; they answer 400.
-REFUSED = {"script.script.createScriptFromGitHub", "script.script.updateScriptFromGitHub"}

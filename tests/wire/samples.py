@@ -25,7 +25,7 @@ GOOD: dict[str, dict[str, Any]] = {
     **jobs_world.GOOD,
     **locks_world.GOOD,
 }
-GS2_METHODS = [method for method in table().methods if method.service != API and method.name not in jobs_world.REFUSED]
+GS2_METHODS = [method for method in table().methods if method.service != API]
 NAMES = [method.name for method in GS2_METHODS]
 GUARDED = [method for method in GS2_METHODS if method.auth is not Auth.NONE]
 

@@ -142,13 +142,20 @@ def test_an_unknown_script_is_not_found(players):
         assert missing.value.errors[0].component == "script"
 
 
-def test_what_is_not_offered_says_so(players, namespace):
+def test_what_is_not_offered_is_in_no_table(players, namespace):
+    """A key of GS2-Key, which is not served here, says how a script is read from GitHub: so that is not served either."""
     for verb, path in (
         ("POST", f"/script/{namespace}/script/from_git_hub"),
         ("PUT", f"/script/{namespace}/script/x/from_git_hub"),
     ):
         answer = players.server.call(verb, path, json={"name": "x", "checkoutSetting": {}})
-        assert answer.status_code == 400 and problems(answer)[0]["component"] == "gitHubCheckoutSetting"
+        assert answer.status_code == 404 and problems(answer)[0]["message"] == "script.request.method.error.notFound"
+    setting = script.GitHubCheckoutSetting().with_api_key_id("k").with_repository_name("a/b").with_source_path("x.lua")
+    request = script.CreateScriptFromGitHubRequest().with_namespace_name(namespace).with_name("x").with_checkout_setting(setting)
+    with pytest.raises(core.NotFoundException):
+        players.scripts.create_script_from_git_hub(request)
+    called = {"script": "r = gs2('script').create_script_from_git_hub({}) result = {r.isError, r.statusCode}"}
+    assert players.server.call("POST", "/script/debug/invoke", json=called).json()["result"] == "[true,404]"
 
 
 def test_scripts_that_start_scripts_end_somewhere(players, namespace):

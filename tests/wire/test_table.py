@@ -42,7 +42,7 @@ LOCK = [
 def found(target: str, verb: str = "GET"):
     where = locate({"RAW_URI": target})
     match = Table(LOCK).find(where.service, verb, where.path)
-    return match and (match[0].function, tuple(piece(value, True, "lock") for value in match[2]))
+    return match and (match[0].function, tuple(piece(value, "lock") for value in match[2]))
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_only_the_tables_paths_are_taken(meta, service):
 
 def test_the_decoded_path_serves_where_there_is_no_raw_one():
     where = locate({"PATH_INFO": "/lock/ns/user/u/mutex/\xe5\x88\xa9%41"})
-    assert piece(where.path.rsplit("/", 1)[1], where.encoded, "lock") == "利%41"
+    assert piece(where.path.rsplit("/", 1)[1], "lock") == "利%41"
 
 
 def test_text_numbers_and_booleans_are_taken_and_nested_words_are_found():

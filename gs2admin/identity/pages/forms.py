@@ -50,8 +50,8 @@ class CredentialForm(OnceForm):
     role = forms.ChoiceField(choices=CREDENTIAL_CHOICES, initial=Role.SERVICE.value)
     signs = forms.BooleanField(
         label="It signs requests", required=False,
-        help_text="For SourceDeploy clients, which sign each request instead of signing in. The server then keeps the "
-                  "secret, encrypted, because a signature cannot be checked without it.",
+        help_text="For clients of SourceDeploy, and of ASM with AK/SK, which sign each request instead of signing in. The server "
+                  "then keeps the secret, encrypted, because a signature cannot be checked without it.",
     )
 
 

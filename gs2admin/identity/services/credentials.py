@@ -30,7 +30,7 @@ def create_credential(
 ) -> tuple[Credential, str]:
     """Make a credential; returns the row and its secret, which is stored nowhere.
 
-    signs: keep the secret encrypted, so that requests signed with it can be checked (SourceDeploy).
+    signs: keep the secret encrypted, so that requests signed with it can be checked (SourceDeploy, ASM).
     Raises NotFound, Denied, Invalid, Conflict, Quota.
     """
     require(actor, "credential.manage", project)

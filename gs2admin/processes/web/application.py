@@ -7,7 +7,7 @@ from typing import Any
 
 from gunicorn.http import wsgi
 
-from gs2admin.processes.web import refusals
+from gs2admin.processes.web import head, refusals
 from gs2admin.processes.web.connection import Connection
 
 log = logging.getLogger(__name__)
@@ -55,4 +55,5 @@ def _instead(connection: Connection, problem: BaseException, form: refusals.Form
     """In the place of an answer of which nothing was sent; one that was begun stays cut off, and its client sees that."""
     if not connection.out.sent:
         connection.out.clear()
-        connection.out.sendall(refusals.answer(problem, connection.request.uri, "", form)[1])
+        request = connection.request
+        connection.out.sendall(refusals.answer(problem, request.uri, head.host_of(request), form)[1])

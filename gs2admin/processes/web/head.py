@@ -50,6 +50,11 @@ def _parse(head: bytes, connection: Connection, cfg: Any) -> Request:
     return request
 
 
+def host_of(request: Request) -> str:
+    """The Host header of a request that was read; empty when it has none."""
+    return next((value for name, value in request.headers if name == "HOST"), "")
+
+
 def target_and_host(received: bytes | bytearray) -> tuple[str, str]:
     """The target and the host of a request whose head could not be read, as far as they can be seen; else empty."""
     lines = bytes(received[:MAX_HEAD]).decode("latin-1").split("\r\n")

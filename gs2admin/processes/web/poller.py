@@ -269,8 +269,7 @@ class Poller:
         """Answer without the application, and end the connection."""
         request = connection.request
         if request is not None:
-            hosts = (value for name, value in request.headers if name == "HOST")
-            target, host = request.uri, next(hosts, "")
+            target, host = request.uri, head.host_of(request)
         else:
             target, host = head.target_and_host(connection.received)
         status, whole = refusals.answer(problem, target, host, self.form)

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from gs2admin.dashboard.player import address
 from gs2admin.errors import DomainError, Invalid
 from gs2admin.identity.models import Project
+from gs2admin.wire.unserved import for_programs
 from jobqueue.userdata import files
 from jobqueue.userdata.services import check_length, receive_upload
 
@@ -29,6 +30,7 @@ def _closed(response: HttpResponse) -> HttpResponse:
     return response
 
 
+@for_programs
 @require_GET
 def file(request: HttpRequest, token: str) -> HttpResponse:
     """The zip of a dump."""
@@ -43,6 +45,7 @@ def file(request: HttpRequest, token: str) -> HttpResponse:
     return _closed(FileResponse(content, as_attachment=True, filename=name, content_type="application/zip"))
 
 
+@for_programs
 @require_GET
 def log(request: HttpRequest, token: str) -> HttpResponse:
     """What a run did, line by line."""
@@ -50,6 +53,7 @@ def log(request: HttpRequest, token: str) -> HttpResponse:
     return _plain(_OVER, 404) if run is None else _plain(run.log.rstrip("\n"))
 
 
+@for_programs
 @csrf_exempt
 @require_http_methods(["PUT", "POST"])
 def upload(request: HttpRequest, token: str) -> HttpResponse:

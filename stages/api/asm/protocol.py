@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.http import HttpRequest
 
 from gs2admin.identity.models import Credential
-from gs2admin.identity.tokens import BadToken, credential_of
 from gs2admin.wire.protocol import Protocol, Refused, Reply, Route
-from stages.api.asm import bodies, releases
+from stages.api.asm import bodies, releases, signature
+from stages.api.signers import by_token
 
 # Status to errorCode, as published now.
 ERRORS = {
@@ -47,7 +47,16 @@ class Asm(Protocol):
     root = "/v2/meshes"
     prefix = "/v2/meshes"
     body_cap = 256 * 1024
-    security = {"projectToken": {"type": "apiKey", "in": "header", "name": "X-Auth-Token", "description": "A project token."}}
+    security = {
+        "projectToken": {"type": "apiKey", "in": "header", "name": "X-Auth-Token", "description": "A project token."},
+        "signature": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "description": "SDK-HMAC-SHA256 Access=…, SignedHeaders=…, Signature=…, with X-Sdk-Date; Access: client id of a "
+            "credential that signs.",
+        },
+    }
     error_schema = {
         "type": "object",
         "required": ["errorCode", "errorMsg"],
@@ -65,16 +74,15 @@ class Asm(Protocol):
               takes_body=True, request=_WEIGHT),
     ]  # fmt: skip
 
-    def caller(self, request: HttpRequest, uri: str) -> Credential:
-        """By project token."""
-        token = request.META.get("HTTP_X_AUTH_TOKEN", "").strip()
+    def caller(self, request: HttpRequest, uri: str, body: bytes) -> Credential:
+        """By signature where the request carries one, else by project token."""
+        meta = request.META
+        if signature.signed(meta):
+            return signature.caller(meta, getattr(request, "asked_by", request.method or "GET"), uri, body)
+        token = meta.get("HTTP_X_AUTH_TOKEN", "").strip()
         if not token:
-            raise Refused(401, "Send a project token as X-Auth-Token.")
-        try:
-            return credential_of(token)
-        except BadToken as bad:
-            words = {"expired": "This token has expired; sign in again.", "revoked": "The credential behind it was revoked."}
-            raise Refused(401, words.get(bad.kind, "This token is not one of ours.")) from None
+            raise Refused(401, "Send a project token as X-Auth-Token, or sign the request (Authorization: SDK-HMAC-SHA256).")
+        return by_token(token)
 
     def refusal(self, refused: Refused) -> Reply:
         """{"errorCode", "errorMsg"}."""

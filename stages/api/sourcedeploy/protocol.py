@@ -59,8 +59,8 @@ class SourceDeploy(Protocol):
         },
     }
 
-    def caller(self, request: HttpRequest, uri: str) -> Credential:
-        """By signature or project token."""
+    def caller(self, request: HttpRequest, uri: str, body: bytes) -> Credential:
+        """By signature, which does not cover the body, or project token."""
         return signature.caller(request.META, getattr(request, "asked_by", request.method or "GET"), uri)
 
     def refusal(self, refused: Refused) -> Reply:
@@ -72,11 +72,16 @@ class SourceDeploy(Protocol):
         )
 
     def dress(self, reply: Reply, request: HttpRequest) -> Reply:
-        """Flat as in the seed, or inside `result` as the current public pages show; `?envelope=` decides per request."""
+        """Flat as in the seed, or inside `result` as the current public pages show.
+
+        `?envelope=` decides per request; else the vendor's Go client gets what alone it can read, and everybody else the setting.
+        """
         wanted = _envelope(request.META)
         return Reply({"result": reply.body}, reply.status) if wanted == "result" else reply
 
 
 def _envelope(meta: dict[str, Any]) -> str:
     wanted = location.query(meta, "sourcedeploy").get("envelope", "")
-    return wanted if wanted in ENVELOPES else settings.SOURCEDEPLOY_ENVELOPE
+    if wanted in ENVELOPES:
+        return wanted
+    return "result" if signature.OF_GO_CLIENT in meta else settings.SOURCEDEPLOY_ENVELOPE

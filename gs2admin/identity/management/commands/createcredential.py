@@ -22,7 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("--role", default=Role.SERVICE.value, choices=[role.value for role in Role])
         parser.add_argument(
             "--signs", action="store_true",
-            help="it signs requests, as SourceDeploy clients do: the server then keeps the secret, encrypted",
+            help="it signs requests, as clients of SourceDeploy and ASM (AK/SK) do: the server then keeps the secret, encrypted",
         )
 
     def handle(self, *, project: str, name: str, role: str, signs: bool, **options: object) -> None:
