@@ -127,7 +127,7 @@ def fields(html: str) -> dict[str, str]:
     for tag in re.findall(r"<input[^>]*>", html):
         name, value = re.search(r'name="(\w+)"', tag), re.search(r'value="([^"]*)"', tag)
         if name and name[1] != "csrfmiddlewaretoken" and ('type="checkbox"' not in tag or "checked" in tag):
-            sent[name[1]] = value[1] if value else ""
+            sent[name[1]] = value[1] if value else "on" if 'type="checkbox"' in tag else ""
     for name, options in re.findall(r'<select[^>]*name="(\w+)".*?>(.*?)</select>', html, re.S):
         chosen = re.search(r'value="([^"]*)"\s+selected', options) or re.search(r'value="([^"]*)"', options)
         sent[name] = chosen[1]

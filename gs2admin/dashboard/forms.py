@@ -24,9 +24,13 @@ def dress(field: forms.Field) -> None:
 
 
 class PageForm(forms.Form):
-    """A form of our pages. Give it the actor's choices by keyword in a subclass; services do the checking."""
+    """A form of our pages. Give it the actor's choices by keyword in a subclass; services do the checking.
+
+    called_here: fields by the names that a service has for them, where those are others.
+    """
 
     use_required_attribute = True
+    called_here: dict[str, str] = {}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

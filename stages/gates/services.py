@@ -192,7 +192,7 @@ def _checked(plan: WindowPlan) -> dict[str, Any]:
 
     name = plan.name.strip()
     if not name or len(name) > 128 or not name.isprintable():
-        raise refuse("name", "A window's name is 1 to 128 characters.")
+        raise refuse("name", "A window's name is 1 to 128 characters that can be seen.")
     try:
         here = zone(plan.time_zone)
     except ValueError as problem:

@@ -55,6 +55,7 @@ class WindowForm(PageForm):
     microsecond, and the one of two times with the same name: nothing moves that nobody touched.
     """
 
+    called_here = {"starts_at": "starts", "ends_at": "ends"}
     name = forms.CharField(max_length=128, help_text="Such as Weekend or Season start.")
     stage = forms.ChoiceField(label="Applies to", required=False)
     time_zone = forms.ChoiceField(label="Time zone", initial="UTC", widget=LongSelect,
