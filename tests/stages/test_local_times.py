@@ -65,7 +65,10 @@ def test_every_weekly_window_happens_in_every_week_for_as_long_as_the_longer_rea
         shapes = {of_week(*pair) for pair in around(one, SPAN)}
         for begins, ends in sorted(shapes | set(WEEKLY)):
             window = weekly(one.name, begins, ends)
-            found = joined(list(takewhile(lambda found, end=last: minute(found.start) < end, occurrences(window, at_minute(first)))))
+            raw = list(takewhile(lambda found, end=last: minute(found.start) < end, occurrences(window, at_minute(first))))
+            found = joined(raw)
+            if any(later.start < earlier.end for earlier, later in zip(raw, raw[1:], strict=False)):
+                wrong.append((one.name, begins, ends, "weeks overlap", raw))
             wanted = [span for span in one.weekly(begins, ends) if span[1] > first and span[0] < last]
             if found != wanted:
                 wrong.append((one.name, begins, ends, found, wanted))

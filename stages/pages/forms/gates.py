@@ -10,7 +10,7 @@ from django.forms.utils import flatatt
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from gs2admin.dashboard.forms import PageForm, reason_field
+from gs2admin.dashboard.forms import PageForm, WallTimeField, reason_field
 from gs2admin.identity.models import Project
 from stages.gates.local_time import on_clocks, told, zone, zone_names
 from stages.gates.services import WindowPlan
@@ -19,7 +19,6 @@ from stages.models import Stage
 from stages.models.governance import FreezeWindow
 
 _DAYS = [(str(number), name) for number, name in enumerate(DAYS)]
-_MINUTE = "%Y-%m-%dT%H:%M"
 _ROLLBACKS = "Otherwise rollbacks can start: they end trouble."
 
 
@@ -61,10 +60,8 @@ class WindowForm(PageForm):
     time_zone = forms.ChoiceField(label="Time zone", initial="UTC", widget=LongSelect,
                                   help_text="All times below are in this time zone.")
     weekly = forms.ChoiceField(label="How often", choices=[("", "Once"), ("1", "Every week")], required=False)
-    starts = forms.DateTimeField(label="Begins", required=False, input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
-                                 widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=_MINUTE))
-    ends = forms.DateTimeField(label="Ends", required=False, input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
-                               widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=_MINUTE))
+    starts = WallTimeField(label="Begins")
+    ends = WallTimeField(label="Ends")
     from_day = forms.ChoiceField(label="Begins on", choices=_DAYS, initial="4", required=False)
     from_time = forms.TimeField(label="at", required=False, widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
     to_day = forms.ChoiceField(label="Ends on", choices=_DAYS, initial="0", required=False)
@@ -117,7 +114,7 @@ class WindowForm(PageForm):
 
     def _moment(self, shown: str, stored: str) -> datetime:
         """What was typed; the stored moment where that is what the form has shown."""
-        typed = self.cleaned_data[shown].replace(tzinfo=None)
+        typed = self.cleaned_data[shown]
         kept = getattr(self.window, stored, None)
         same_zone = kept and self.cleaned_data["time_zone"] == self.window.time_zone
         return kept if same_zone and _local(kept, self.window.time_zone).replace(second=0, microsecond=0) == typed else typed
