@@ -158,7 +158,8 @@ def singles(doors: Doors, clocks: Clocks) -> int:
             doors.say("form", f"{sent['name']} {clocks.name}: {was}")
         if odd and not ("does not exist in" in said or "comes twice in" in said):
             doors.say("not told", f"{sent['name']} {clocks.name}")
-        doors.save_again(row)
+        if odd or number % 5 == 0:
+            doors.save_again(row)
         doors.gate(row, [(start, end)])
         expected[row.pk] = [(start, end)]
         if len(expected) == 30 or number == len(pairs) - 1:

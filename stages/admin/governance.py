@@ -36,7 +36,7 @@ class StopAdmin(ReadOnlyAdmin):
 class FreezeWindowAdmin(ReadOnlyAdmin):
     """Freeze windows, with the same words as on their page."""
 
-    list_display = ("name", "project", "stage", "when", "next", "weekly", "time_zone", "starts_at", "ends_at")
+    list_display = ("name", "project", "stage", "when", "next", "weekly")
     readonly_fields = ("when", "next")
     list_filter = ("weekly", "project")
     list_select_related = ("project", "stage")

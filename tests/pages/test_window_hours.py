@@ -161,10 +161,10 @@ def test_the_approve_form_says_that_a_freeze_is_on_until_when_and_what_follows(w
                                 ends_at=datetime(2096, 5, 4, 3, tzinfo=UTC))
     html = unescaped(client.get(url))
     said = "The freeze window Show is on for stg until Fri 4 May 2096 12:00 Asia/Tokyo."
-    assert said in html and "it starts by itself when what is said above is over" in html and "Elsewhere" not in html
+    assert said in html and "it starts by itself when the freeze or stop above has ended" in html and "Elsewhere" not in html
     Approval.objects.filter(rollout=world.waiting).update(override=True)
     html = unescaped(client.get(url))
-    assert said in html and "so it does not wait for that" in html
+    assert said in html and "system chose to override the freeze or stop above" in html
     Approval.objects.filter(rollout=world.waiting).update(override=False)
     html = unescaped(client.get(at("rollout-reject", world, number=world.waiting.number)))
     assert said in html and "starts by itself" not in html
