@@ -24,12 +24,14 @@ class Occurrence(NamedTuple):
 
 
 class Week(NamedTuple):
-    """One week of a weekly window. monday: of the week in which it begins by the calendar, whatever the clocks do."""
+    """One week of a weekly window. monday: of the week in which it begins by the calendar, whatever the clocks do.
+
+    odd: its beginning or end as (local time, whether it begins then), where the clocks leave it out or show it twice.
+    """
 
     monday: date
-    begins_at: datetime
-    ends_at: datetime
     occurrence: Occurrence
+    odd: tuple[tuple[datetime, bool], ...]
 
 
 class Window(Protocol):
@@ -78,10 +80,12 @@ def weeks(window: Window, at: datetime) -> Iterator[Week]:
         before = read(ends(monday - WEEK), here).last
         while True:
             begins_at, ends_at = datetime.combine(monday + timedelta(days=first), times[0]), ends(monday)
-            end = read(ends_at, here).last
-            if end > at:
-                yield Week(monday, begins_at, ends_at, Occurrence(max(read(begins_at, here).first, before), end))
-            monday, before = monday + WEEK, end
+            begin, end = read(begins_at, here), read(ends_at, here)
+            if end.last > at:
+                sides = ((begins_at, True, begin), (ends_at, False, end))
+                odd = tuple((local, begins) for local, begins, reading in sides if not reading.plain)
+                yield Week(monday, Occurrence(max(begin.first, before), end.last), odd)
+            monday, before = monday + WEEK, end.last
     except OverflowError:  # there is no later date
         return
 
@@ -135,9 +139,7 @@ def odd_weeks(window: Window, at: datetime) -> Iterator[str]:
     for week in weeks(window, at):
         if week.occurrence.start > at + TOLD_AHEAD:
             return
-        for local, begins in ((week.begins_at, True), (week.ends_at, False)):
-            if sentence := told(local, window.time_zone, begins=begins):
-                yield sentence
+        yield from (told(local, window.time_zone, begins=begins) for local, begins in week.odd)
 
 
 def _zone_of(window: Window) -> tzinfo | None:

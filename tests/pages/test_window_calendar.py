@@ -15,7 +15,7 @@ from gs2admin.identity.actors import SYSTEM
 from stages.gates import calendar
 from stages.gates.services import WindowPlan, remove_window, save_window
 from stages.models.governance import FreezeWindow
-from stages.setup.stages import create_stage
+from stages.setup.stages import create_stage, update_stage
 from tests.pages.test_moves import at
 from tests.stages.window_oracle import DAY, Clocks, instant, minute
 
@@ -104,6 +104,12 @@ def test_what_changes_with_the_row_and_what_stays(project, feed):
     third = feed()
     assert [event["SEQUENCE"] for uid, event in third.items() if uid.startswith(f"freeze-{rows[0].pk}@")] == [2]
     assert {event["SEQUENCE"] for uid, event in third.items() if uid.startswith(f"freeze-{rows[1].pk}-")} == {1}
+    stage = create_stage(actor=SYSTEM, project=project, name="stg")
+    row = save_window(actor=SYSTEM, project=project, plan=WindowPlan("x", stage, starts_at=soon, ends_at=soon + timedelta(hours=1)))
+    update_stage(actor=SYSTEM, stage=stage, name="staging")
+    event = feed()[f"freeze-{row.pk}@{project.pk}.gs2admin"]
+    assert event["SUMMARY"] == "x: no rollout on staging" and event["SEQUENCE"] == 1, "what is read of it has changed"
+    remove_window(actor=SYSTEM, window=row)
     remove_window(actor=SYSTEM, window=rows[1])
     assert list(feed()) == [f"freeze-{rows[0].pk}@{project.pk}.gs2admin"]
 

@@ -87,9 +87,13 @@ class WindowForm(PageForm):
         self.fields["reason"].widget.attrs["class"] = "form-control"
 
     def clean(self) -> dict[str, Any]:
-        """All that this kind of window needs must be there."""
+        """All that this kind of window needs must be there; what the other kind needs is hidden, and not looked at."""
         sent = super().clean()
-        for name in ("from_day", "from_time", "to_day", "to_time") if sent.get("weekly") else ("starts", "ends"):
+        once, weekly = ("starts", "ends"), ("from_day", "from_time", "to_day", "to_time")
+        needed, other = (weekly, once) if sent.get("weekly") else (once, weekly)
+        for name in other:
+            self.errors.pop(name, None)
+        for name in needed:
             if sent.get(name) in (None, "") and name not in self.errors:
                 self.add_error(name, "This field is required.")
         return sent
