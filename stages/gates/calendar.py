@@ -87,6 +87,8 @@ def _text(value: str) -> str:
 
 def _folded(line: str) -> str:
     """The line in pieces of at most 75 octets, each but the first with a blank before it; no character is split."""
+    if len(line.encode()) <= 75:
+        return f"{line}\r\n"
     pieces, room, piece = [], 75, b""
     for character in line:
         octets = character.encode()
