@@ -23,7 +23,7 @@ CASES = [
     ("Africa/Casablanca", "2027-03-08"), ("America/St_Johns", "2006-03-27"), ("America/St_Johns", "2006-10-23"), ("Pacific/Apia", "2011-12-25"),
     ("Antarctica/Troll", "2027-03-20"), ("Antarctica/Troll", "2027-10-25"), ("America/Sao_Paulo", "2018-02-12"), ("America/Sao_Paulo", "2018-10-29"),
     ("Asia/Beirut", "2027-03-22"), ("Asia/Beirut", "2027-10-25"), ("Africa/Cairo", "2027-04-26"), ("Africa/Cairo", "2027-10-25"),
-    ("Pacific/Kwajalein", "1993-08-16"), ("Etc/GMT+12", "2027-01-01"),
+    ("Asia/Tehran", "2021-03-15"), ("Pacific/Kwajalein", "1993-08-16"), ("Etc/GMT+12", "2027-01-01"),
 ]
 
 

@@ -94,7 +94,7 @@ def around(clocks: Clocks, days: int) -> list[tuple[int, int]]:
         low, high = sorted((change + before, change + after))
         step = max(15, (high - low) // 4)
         places = range(low - step, high + step + 1, step)
-        found += [(begins, begins + length) for begins in places for length in (10, step, step * 2 + 15, 3 * DAY)]
+        found += [(begins, begins + length) for begins in places for length in (10, step, step * 2 + 15, 3 * DAY, WEEK - 15)]
         found += [(ends - length, ends) for ends in places for length in (45, 26 * 60)]
     return found
 
