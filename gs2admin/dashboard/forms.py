@@ -2,9 +2,11 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
+from django.utils.dateparse import parse_datetime
 
 MAX_SETTING = 20_000
 REASON_HELP = "Goes to the activity log, for the people who look later."
@@ -24,9 +26,13 @@ def dress(field: forms.Field) -> None:
 
 
 class PageForm(forms.Form):
-    """A form of our pages. Give it the actor's choices by keyword in a subclass; services do the checking."""
+    """A form of our pages. Give it the actor's choices by keyword in a subclass; services do the checking.
+
+    called_here: fields by the names that a service has for them, where those are others.
+    """
 
     use_required_attribute = True
+    called_here: dict[str, str] = {}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -45,6 +51,53 @@ class ReasonForm(PageForm):
     reason = forms.CharField(
         label="Why", required=False, max_length=1024, widget=forms.Textarea(attrs={"rows": 3}), help_text=REASON_HELP
     )
+
+
+class DayField(forms.DateField):
+    """A day, as browsers send it and links have it: 2026-11-30. Another order of the numbers is refused, not guessed."""
+
+    widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, input_formats=["%Y-%m-%d"], **kwargs)
+
+
+class WallTimeField(forms.DateTimeField):
+    """A time by clocks that another field names: a datetime without zone. One with an offset of its own is refused."""
+
+    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, **kwargs)
+
+    def to_python(self, value: Any) -> datetime | None:
+        if value in self.empty_values or isinstance(value, datetime):
+            return value or None
+        try:
+            found = parse_datetime(value.strip())
+        except ValueError:
+            found = None
+        if found is None:
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
+        if found.tzinfo:
+            raise forms.ValidationError("Write the time without an offset, such as 2026-11-30T17:00.", code="offset")
+        return found
+
+
+class UtcTimeField(WallTimeField):
+    """An instant (UTC): a time by the clocks of UTC, or one with an offset of its own."""
+
+    def to_python(self, value: Any) -> datetime | None:
+        try:
+            found = super().to_python(value)
+            return found.replace(tzinfo=UTC) if found else None
+        except forms.ValidationError as refusal:
+            if refusal.code != "offset":
+                raise
+        try:
+            return parse_datetime(value.strip()).astimezone(UTC)
+        except OverflowError:
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from None
 
 
 class JsonField(forms.CharField):

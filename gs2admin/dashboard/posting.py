@@ -25,6 +25,7 @@ def attempt(form: forms.Form, call: Callable[[], T]) -> T | None:
         return call()
     except (Invalid, NotFound, Conflict) as refusal:
         field = refusal.extra.get("field")
+        field = getattr(form, "called_here", {}).get(field, field)
         form.add_error(field if field in form.fields else None, refusal.sentence)
         form.status = 409 if isinstance(refusal, Conflict) else 400
         return None

@@ -1,13 +1,12 @@
 """Forms of queues and jobs: shape only, the services check."""
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django import forms
-from django.utils.dateparse import parse_datetime
 
-from gs2admin.dashboard.forms import JsonField, PageForm, ReasonForm
+from gs2admin.dashboard.forms import JsonField, PageForm, ReasonForm, UtcTimeField
 from gs2admin.namespaces.pages import NamespaceForm, name_field
 
 
@@ -81,8 +80,8 @@ class ReplayOneForm(ReasonForm):
     def replayed_at(self) -> datetime | None:
         """When that was; None: not yet, as far as the page knew."""
         try:
-            return parse_datetime(self.cleaned_data["seen"])
-        except ValueError:
+            return UtcTimeField().to_python(self.cleaned_data["seen"])
+        except forms.ValidationError:
             return None
 
 
@@ -99,17 +98,20 @@ class GivenUpFilter(PageForm):
     script = forms.CharField(required=False, max_length=1024, label="Script")
     user = forms.CharField(required=False, max_length=128, label="Player", strip=False)
     status = forms.IntegerField(required=False, min_value=0, max_value=1000, label="Status code")
-    since = forms.DateTimeField(required=False, label="From (UTC)", widget=forms.DateTimeInput(attrs={"type": "datetime-local"}))
-    until = forms.DateTimeField(required=False, label="To (UTC)", widget=forms.DateTimeInput(attrs={"type": "datetime-local"}))
+    since = UtcTimeField(label="From (UTC)")
+    until = UtcTimeField(label="To (UTC)")
     replayed = forms.BooleanField(required=False, label="Replayed ones too")
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a time that ends before it begins."""
+        sent = super().clean()
+        if sent.get("since") and sent.get("until") and sent["until"] < sent["since"]:
+            self.add_error("until", "This is before the first time.")
+        return sent
 
     def words(self) -> dict[str, Any]:
         """The filters; times are aware."""
-        found = dict(self.cleaned_data)
-        for name in ("since", "until"):
-            if found.get(name):
-                found[name] = found[name].replace(tzinfo=UTC)
-        return found
+        return dict(self.cleaned_data)
 
 
 class SearchForm(PageForm):

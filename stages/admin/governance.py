@@ -1,9 +1,14 @@
 """Stops, windows, approvals, auto-promotion and webhooks, read-only: services change them, with their checks."""
 from __future__ import annotations
 
+from datetime import UTC
+
 from django.contrib import admin
 
 from gs2admin.adminkit import ReadOnlyAdmin
+from gs2admin.db import clock
+from stages.gates.local_time import moment
+from stages.gates.windows import in_words, until, upcoming
 from stages.models import (
     Approval,
     ApprovalRule,
@@ -29,12 +34,30 @@ class StopAdmin(ReadOnlyAdmin):
 
 @admin.register(FreezeWindow)
 class FreezeWindowAdmin(ReadOnlyAdmin):
-    """Freeze windows."""
+    """Freeze windows, with the same words as on their page."""
 
-    list_display = ("name", "project", "stage", "weekly", "time_zone", "starts_at", "ends_at")
+    list_display = ("name", "project", "stage", "when", "next", "weekly")
+    readonly_fields = ("when", "next")
     list_filter = ("weekly", "project")
     list_select_related = ("project", "stage")
     search_fields = ("name",)
+
+    @admin.display(description="When")
+    def when(self, row: FreezeWindow) -> str:
+        """Its times by the clocks of its zone."""
+        return in_words(row)
+
+    @admin.display(description="Next (UTC)")
+    def next(self, row: FreezeWindow) -> str:
+        """Until when it is on, or when it begins."""
+        now = clock.now()
+        found = upcoming(row, now)
+        if found is None:
+            return "over"
+        if found.start > now:
+            return moment(found.start, UTC)
+        ends = until(row, now)
+        return f"on until {moment(ends, UTC)}" if ends else "always on"
 
 
 @admin.register(ApprovalRule)

@@ -2,7 +2,8 @@
 
 - reads.py answers which gates are closed and which of them block a rollout; other rooms ask only there.
 - services.py stops and resumes promotions, and writes freeze windows.
-- windows.py computes when a window is on (pure); calendar.py writes the windows as iCalendar.
+- local_time.py says what a time on the clocks of a zone means (pure); windows.py when a window is on (pure).
+- calendar.py writes the windows as iCalendar.
 
 Gates know stages and the tables of stops and windows. They know nothing of how a rollout is planned, approved or run:
 whoever starts one asks `closed` and `blocking` under the project's lock.

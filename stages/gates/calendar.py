@@ -1,7 +1,7 @@
 """Freeze windows as iCalendar (RFC 5545), and the key in the address from which a calendar program reads them."""
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
 
@@ -10,7 +10,7 @@ from django.core import signing
 from gs2admin.identity.actors import Actor, person
 from gs2admin.identity.models import Project, User
 from gs2admin.unseen import shown
-from stages.gates.windows import in_words, occurrences
+from stages.gates.windows import Occurrence, in_words, occurrences, weeks
 from stages.models.governance import FreezeWindow
 
 SALT = "gs2admin.freeze-windows"
@@ -39,28 +39,42 @@ def reader_of(project: Project, key: str) -> Actor | None:
 def feed(project: Project, windows: Iterable[FreezeWindow], at: datetime) -> str:
     """The calendar (text/calendar, lines end with CRLF) from four weeks before `at` to half a year after it.
 
-    Each occurrence of a weekly window is written in UTC. So the hours are exact when clocks change, and the calendar needs
-    no description of the time zone.
+    Each occurrence of a weekly window is an event of its own, written in UTC: so it is when gates are closed, also in weeks in
+    which the clocks change, and the calendar needs no description of the time zone. Without METHOD, DTSTAMP is the time of the
+    row's last change (RFC 5545, 3.8.7.2).
     """
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//gs2admin//freeze windows//EN", "CALSCALE:GREGORIAN",
-             "METHOD:PUBLISH", "REFRESH-INTERVAL;VALUE=DURATION:PT1H",
-             f"X-WR-CALNAME:{_text(f'Freeze windows of {project.name}')}"]
+             "REFRESH-INTERVAL;VALUE=DURATION:PT1H", f"X-WR-CALNAME:{_text(f'Freeze windows of {project.name}')}"]
     for window in windows:
-        where = window.stage.name if window.stage_id else "all stages"
-        within = takewhile(lambda found: found.start < at + AHEAD, occurrences(window, at - BACK))
-        for start, end in islice(within, MOST):
-            lines += [
-                "BEGIN:VEVENT",
-                f"UID:freeze-{window.pk}-{_stamp(start)}@{project.pk}.gs2admin",
-                f"DTSTAMP:{_stamp(window.created_at)}",
-                f"DTSTART:{_stamp(start)}",
-                f"DTEND:{_stamp(end)}",
-                f"SUMMARY:{_text(f'{window.name}: no rollout on {where}')}",
-                f"DESCRIPTION:{_text(in_words(window) + ('. Rollbacks are blocked too.' if window.holds_rollbacks else '.'))}",
-                "TRANSP:TRANSPARENT",
-                "END:VEVENT",
-            ]
+        for uid, (start, end) in takewhile(lambda found: found[1].start < at + AHEAD, islice(_events(window, at - BACK), MOST)):
+            lines += _event(window, f"{uid}@{project.pk}.gs2admin", start, end)
     return "".join(_folded(line) for line in [*lines, "END:VCALENDAR"])
+
+
+def _events(window: FreezeWindow, at: datetime) -> Iterator[tuple[str, Occurrence]]:
+    """The occurrences that end after `at` with their names, which stay when the hours of the window change."""
+    if window.weekly:
+        yield from ((f"freeze-{window.pk}-{week.monday:%Y%m%d}", week.occurrence) for week in weeks(window, at))
+    else:
+        yield from ((f"freeze-{window.pk}", found) for found in occurrences(window, at))
+
+
+def _event(window: FreezeWindow, uid: str, start: datetime, end: datetime) -> list[str]:
+    where = window.stage.name if window.stage_id else "all stages"
+    return [
+        "BEGIN:VEVENT",
+        f"UID:{uid}",
+        f"DTSTAMP:{_stamp(window.updated_at)}",
+        f"CREATED:{_stamp(window.created_at)}",
+        f"LAST-MODIFIED:{_stamp(window.updated_at)}",
+        f"SEQUENCE:{window.revision}",
+        f"DTSTART:{_stamp(start)}",
+        f"DTEND:{_stamp(end + timedelta(seconds=1, microseconds=-1))}",  # a second is the least that a calendar knows
+        f"SUMMARY:{_text(f'{window.name}: no rollout on {where}')}",
+        f"DESCRIPTION:{_text(in_words(window) + ('. Rollbacks are blocked too.' if window.holds_rollbacks else '.'))}",
+        "TRANSP:TRANSPARENT",
+        "END:VEVENT",
+    ]
 
 
 def _stamp(at: datetime) -> str:
@@ -73,6 +87,8 @@ def _text(value: str) -> str:
 
 def _folded(line: str) -> str:
     """The line in pieces of at most 75 octets, each but the first with a blank before it; no character is split."""
+    if len(line.encode()) <= 75:
+        return f"{line}\r\n"
     pieces, room, piece = [], 75, b""
     for character in line:
         octets = character.encode()

@@ -3,14 +3,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from django.db.models import Q, QuerySet
 
 from gs2admin.db import clock
 from gs2admin.errors import Conflict
-from stages.gates.windows import current, moment, zone
+from stages.gates.local_time import moment, zone
+from stages.gates.windows import current, until, why_always
 from stages.models.governance import FreezeWindow, Stop
 from stages.states import Kind
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 class Gate:
     """One closed gate. kind: stop or freeze. stage_id: None closes all stages of the project.
 
-    until: when it opens by itself; None for a stop, which a person has to lift.
+    until: when it opens by itself; None for a stop, which a person has to lift, and for a window that is always on.
     """
 
     kind: str
@@ -49,8 +50,8 @@ def closed(project_id: int, at: datetime | None = None) -> list[Gate]:
     stops = Stop.objects.filter(project_id=project_id, lifted_at=None).filter(_of_existing_stages()).select_related("stage")
     found = [_of_stop(row) for row in stops.order_by("id")]
     for row in windows(project_id).exclude(ends_at__lte=at):
-        if on := current(row, at):
-            found.append(_of_window(row, on.end))
+        if current(row, at):
+            found.append(_of_window(row, until(row, at)))
     return found
 
 
@@ -95,10 +96,20 @@ def _of_stop(row: Stop) -> Gate:
     return Gate("stop", row.pk, row.stage_id, _with_full_stop(sentence), row.holds_rollbacks, name=where)
 
 
-def _of_window(row: FreezeWindow, until: datetime) -> Gate:
+def _of_window(row: FreezeWindow, ends: datetime | None) -> Gate:
     where = row.stage.name if row.stage_id else "all stages"
-    sentence = f"The freeze window {row.name} is on for {where} until {moment(until, zone(row.time_zone))} {row.time_zone}."
-    return Gate("freeze", row.pk, row.stage_id, sentence, row.holds_rollbacks, until, row.name)
+    if ends is None:
+        sentence = f"The freeze window {row.name} is always on for {where}: {why_always(row)}."
+    else:
+        sentence = f"The freeze window {row.name} is on for {where} until {_when(ends, row.time_zone)}."
+    return Gate("freeze", row.pk, row.stage_id, sentence, row.holds_rollbacks, ends, row.name)
+
+
+def _when(at: datetime, zone_name: str) -> str:
+    try:
+        return f"{moment(at, zone(zone_name))} {zone_name}"
+    except ValueError:  # this server does not know that zone
+        return f"{moment(at, UTC)} UTC"
 
 
 def _with_full_stop(sentence: str) -> str:

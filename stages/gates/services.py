@@ -15,7 +15,8 @@ from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import require
 from stages.core import ledger
-from stages.gates.windows import in_words, zone
+from stages.gates.local_time import instant, zone
+from stages.gates.windows import in_words
 from stages.models import Stage
 from stages.models.governance import FreezeWindow, Stop
 
@@ -78,7 +79,11 @@ def resume_promotions(*, actor: Actor, project: Project, stage: Stage | None = N
 
 @dataclass(frozen=True)
 class WindowPlan:
-    """The wanted fields of a window; models.FreezeWindow says what they mean. Moments are aware."""
+    """The wanted fields of a window; models.FreezeWindow says what they mean.
+
+    starts_at, ends_at: aware, or by the clocks of time_zone without a zone. A time that those clocks leave out or show twice is
+    decided for the longer freeze (local_time.instant); local_time.told has the sentence for people.
+    """
 
     name: str
     stage: Stage | None = None
@@ -96,7 +101,10 @@ class WindowPlan:
 def save_window(
     *, actor: Actor, project: Project, plan: WindowPlan, window: FreezeWindow | None = None, reason: str = ""
 ) -> FreezeWindow:
-    """Make a window, or change the given one. Raises NotFound, Denied, Invalid, Quota (more than MOST windows)."""
+    """Make a window, or change the given one, which gets a new revision where something differs.
+
+    Raises NotFound, Denied, Invalid, Quota (more than MOST windows).
+    """
     require(actor, "window.edit", project)
     fields = _checked(plan)
     with transaction.atomic():
@@ -111,9 +119,12 @@ def save_window(
         else:
             row = _existing_window(window, project)
             before = _facts(row)
+        if window is not None and any(getattr(row, name) != value for name, value in fields.items()):
+            row.revision, row.updated_at = row.revision + 1, Now()
         for name, value in fields.items():
             setattr(row, name, value)
         row.save()
+        row.refresh_from_db(fields=["updated_at"])
         record(actor=actor, action="window.create" if before is None else "window.update", obj=row, before=before,
                after=_facts(row), reason=reason)
         return row
@@ -181,9 +192,9 @@ def _checked(plan: WindowPlan) -> dict[str, Any]:
 
     name = plan.name.strip()
     if not name or len(name) > 128 or not name.isprintable():
-        raise refuse("name", "A window's name is 1 to 128 characters.")
+        raise refuse("name", "A window's name is 1 to 128 characters that can be seen.")
     try:
-        zone(plan.time_zone)
+        here = zone(plan.time_zone)
     except ValueError as problem:
         raise refuse("time_zone", str(problem)) from None
     fields = {**vars(plan), "name": name}
@@ -192,12 +203,16 @@ def _checked(plan: WindowPlan) -> dict[str, Any]:
             raise refuse("from_time", "A weekly window needs the days and times at which it begins and ends.")
         if not (0 <= plan.from_day <= 6 and 0 <= plan.to_day <= 6):
             raise refuse("from_day", "A day of the week is 0 (Monday) to 6 (Sunday).")
+        if (plan.from_day, plan.from_time) == (plan.to_day, plan.to_time):
+            raise refuse("to_time", "A weekly window ends at another time than it begins. To hold back everything until further "
+                                    "notice, stop promotions instead.")
         return fields | {"starts_at": None, "ends_at": None}
     if plan.starts_at is None or plan.ends_at is None:
         raise refuse("starts_at", "The window needs a beginning and an end.")
     for name in ("starts_at", "ends_at"):
         if getattr(plan, name).year not in YEARS:
             raise refuse(name, f"A window begins and ends in the years {YEARS[0]} to {YEARS[-1]}.")
-    if plan.ends_at <= plan.starts_at:
+        fields[name] = instant(getattr(plan, name), here, begins=name == "starts_at")
+    if fields["ends_at"] <= fields["starts_at"]:
         raise refuse("ends_at", "The window must end after it begins.")
     return fields | {"from_day": None, "from_time": None, "to_day": None, "to_time": None}

@@ -47,6 +47,7 @@ class FreezeWindow(models.Model):
 
     Once: starts_at and ends_at are moments. Weekly: weekdays (0 is Monday) and times of day by the clocks of
     time_zone, so a window keeps its hours when those clocks change; it may reach over the end of the week.
+    updated_at, revision: of the last change, for calendars.
     """
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="freeze_windows")
@@ -63,6 +64,8 @@ class FreezeWindow(models.Model):
     holds_rollbacks = models.BooleanField(default=False)
     created_by = models.CharField(max_length=150)
     created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+    revision = models.PositiveIntegerField(db_default=0)
 
     class Meta:
         ordering = ["id"]

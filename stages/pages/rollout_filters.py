@@ -8,13 +8,12 @@ from urllib.parse import urlencode
 from django import forms
 from django.db.models import Exists, OuterRef, QuerySet
 
-from gs2admin.dashboard.forms import PageForm
+from gs2admin.dashboard.forms import DayField, PageForm
 from gs2admin.identity.models import Project
 from stages.core.words import FILTERS
 from stages.models import Rollout, Stage, Step
 
 _CALM = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
-_DAY = {"type": "date"}
 
 
 class RolloutFilter(PageForm):
@@ -26,8 +25,8 @@ class RolloutFilter(PageForm):
     ])
     by = forms.CharField(label="By", required=False, max_length=150, widget=forms.TextInput(attrs=_CALM))
     service = forms.CharField(label="Service", required=False, max_length=128, widget=forms.TextInput(attrs=_CALM))
-    since = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs=_DAY, format="%Y-%m-%d"))
-    until = forms.DateField(label="To", required=False, widget=forms.DateInput(attrs=_DAY, format="%Y-%m-%d"))
+    since = DayField(label="From day (UTC)")
+    until = DayField(label="To day (UTC)")
 
     def __init__(self, data: Any, *, project: Project) -> None:
         super().__init__({key: value.replace("\x00", "") for key, value in data.items()})

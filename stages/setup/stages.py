@@ -98,6 +98,9 @@ def update_stage(
             row.revision, row.updated_at = F("revision") + 1, Now()
             row.save(update_fields=["name", "source", "sort_number", "revision", "updated_at"])
             row.refresh_from_db()
+            # Calendars show the stage's name.
+            if row.name != before["name"]:
+                row.freeze_windows.update(revision=F("revision") + 1, updated_at=Now())
             record(actor=actor, action="stage.update", obj=row, before=before, after=_facts(row), reason=reason)
             return row
     except IntegrityError:

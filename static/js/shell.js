@@ -53,6 +53,12 @@
       if (el.localName === "progress") el.value = Math.max(0, rest / 1000);
       else set(el, rest > 0 ? span(rest) : "expired");
     });
+    root.querySelectorAll("time[data-full]:not([data-zoned])").forEach(function (el) {
+      var then = Date.parse(el.dateTime);
+      if (isNaN(then)) return;
+      set(el, absolute.format(then));
+      el.dataset.zoned = "1";
+    });
     root.querySelectorAll("time[data-clock]:not([data-zoned])").forEach(function (el) {
       var then = Date.parse(el.dateTime);
       if (isNaN(then)) return;

@@ -164,3 +164,24 @@ def sign_in(client):
         return client
 
     return act
+
+
+@pytest.fixture
+def here(project) -> SimpleNamespace:
+    """The project alone, for addresses of pages that need nothing else."""
+    return SimpleNamespace(project=project)
+
+
+# Who asks what time it is for freeze windows.
+_WINDOW_CLOCKS = ("stages.gates.reads", "stages.pages.views.gates", "stages.api.own.gates", "stages.admin.governance")
+
+
+@pytest.fixture
+def set_clock(monkeypatch):
+    """set_clock(at): for freeze windows it is that time; sessions and tokens go on."""
+
+    def act(moment: datetime) -> None:
+        for name in _WINDOW_CLOCKS:
+            monkeypatch.setattr(f"{name}.clock", SimpleNamespace(now=lambda: moment))
+
+    return act

@@ -4,7 +4,7 @@ from __future__ import annotations
 from django import forms
 
 from gs2admin.audit.pages.words import ACTIONS, DOORS, OBJECTS
-from gs2admin.dashboard.forms import PageForm
+from gs2admin.dashboard.forms import DayField, PageForm
 
 _CALM = {"autocomplete": "off", "spellcheck": "false"}
 
@@ -23,8 +23,8 @@ class FilterForm(PageForm):
     type = forms.ChoiceField(label="To a", required=False, choices=_choices("Anything", sorted(OBJECTS.items())))
     object = forms.CharField(label="Named", required=False, max_length=300, widget=forms.TextInput(attrs=_CALM))
     player = forms.CharField(label="Player", required=False, max_length=128, strip=False, widget=forms.TextInput(attrs=_CALM))
-    since = forms.DateField(label="From day (UTC)", required=False, widget=forms.DateInput(attrs={"type": "date"}))
-    until = forms.DateField(label="To day (UTC)", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    since = DayField(label="From day (UTC)")
+    until = DayField(label="To day (UTC)")
     door = forms.ChoiceField(label="Through", required=False, choices=_choices("Anything", list(DOORS.items())))
 
     def clean(self) -> dict:

@@ -84,7 +84,7 @@ def change_badge(kind: str) -> SafeString:
 def _relative(then: datetime, now: datetime) -> str:
     seconds = int((now - then).total_seconds())
     if seconds < 5:
-        return "just now" if seconds > -60 else then.strftime("%d %b %Y %H:%M")
+        return "just now" if seconds > -60 else _full(then)
     if seconds < 60:
         return f"{seconds} s ago"
     if seconds < 3600:
@@ -94,6 +94,19 @@ def _relative(then: datetime, now: datetime) -> str:
     if seconds < 7 * 86400:
         return f"{seconds // 86400} day{'s' if seconds >= 172800 else ''} ago"
     return f"{then.day} {then:%b}" if then.year == now.year else f"{then.day} {then:%b %Y}"
+
+
+def _full(then: datetime) -> str:
+    return f"{then.day} {then:%b %Y %H:%M} UTC"
+
+
+@register.simple_tag
+def full_time(then: datetime | None) -> SafeString:
+    """{% full_time row.hold_until %}: day and time, in UTC and so named; in the viewer's zone, named too, once script runs."""
+    if then is None:
+        return SafeString("–")
+    return format_html('<time data-full datetime="{}" title="{} UTC">{}</time>', then.isoformat(),
+                       then.strftime("%Y-%m-%d %H:%M:%S"), _full(then))
 
 
 @register.simple_tag

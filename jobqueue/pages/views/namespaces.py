@@ -1,6 +1,7 @@
 """The list of namespaces, one namespace with its players, and its settings."""
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -23,6 +24,8 @@ from jobqueue.reads import overview, players
 from jobqueue.services import namespaces as services
 
 PAGE = 30
+# An instant as the databases write it in a list. Python reads more than they do: weeks, offsets of 23 hours.
+_AS_STORED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9:]{8}(\.[0-9]{1,6})?(\+00(:00)?)?")
 
 
 @require_GET
@@ -99,10 +102,10 @@ def _beyond(row: Queue, user: str) -> dict[str, str]:
 def _place(request: HttpRequest) -> players.Place | None:
     text, _, pk = request.GET.get("after", "").partition("~")
     try:
-        moment = parse_datetime(text)
+        known = _AS_STORED.fullmatch(text) and parse_datetime(text)
     except ValueError:
         return None
-    return players.Place(text, int(pk)) if moment and text.isascii() and pk.isascii() and pk.isdigit() and len(pk) < 19 else None
+    return players.Place(text, int(pk)) if known and pk.isascii() and pk.isdigit() and len(pk) < 19 else None
 
 
 @require_GET

@@ -15,11 +15,12 @@ from gs2admin.dashboard.pages import project_page
 from gs2admin.dashboard.posting import attempt, form_page
 from gs2admin.errors import Conflict, Denied
 from gs2admin.identity.models import Project, Role
-from gs2admin.identity.rights import RIGHTS
+from gs2admin.identity.rights import RIGHTS, can
 from stages.approval.reads import requirements_of, waiting_on
 from stages.approval.services import approve_rollout, reject_rollout, save_rule
 from stages.core.versions import differences, effective
 from stages.core.words import phrase_of
+from stages.gates.reads import blocking, closed
 from stages.models import Rollout
 from stages.models.governance import ApprovalRule
 from stages.pages.views.rollouts import rollout_of
@@ -102,6 +103,8 @@ def _decide(request: HttpRequest, project: Project, number: int, verb: str, act)
         "needs": requirements_of(row.stage, row.kind, row.scenario, asked=row.approval.asked),
         "left_out": list(row.steps.filter(origin=Origin.SKIPPED)),
         "targets": sorted({*row.steps.values_list("target_name", flat=True)} - {""}),
+        "gates": blocking(closed(project.pk), row.stage_id, row.kind), "override": row.approval.override,
+        "may_resume": can(request.actor, "line.resume", project),
     }, status=status)
 
 

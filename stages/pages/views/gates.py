@@ -1,6 +1,8 @@
 """Stops of promotions and freeze windows: the list, the forms, and the calendar."""
 from __future__ import annotations
 
+from itertools import islice
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -17,13 +19,15 @@ from gs2admin.identity.rights import can
 from stages.gates import calendar
 from stages.gates.reads import closed
 from stages.gates.services import remove_window, resume_promotions, save_window, stop_promotions
-from stages.gates.windows import in_words, upcoming
+from stages.gates.windows import in_words, odd_weeks, until, upcoming
 from stages.models import Stage
 from stages.models.governance import FreezeWindow
 from stages.pages.forms.gates import StopForm, WindowForm
 from stages.pages.views.stage import stage_of
 
 get_and_post = require_http_methods(["GET", "POST"])
+# Sentences about weeks in which the clocks change, after a weekly window was saved.
+TOLD = 2
 
 
 def _windows(project: Project):
@@ -42,8 +46,10 @@ def freezes(request: HttpRequest, project: Project) -> HttpResponse:
     rows = []
     for window in _windows(project):
         found = upcoming(window, now)
-        rows.append({"window": window, "when": in_words(window), "next": found, "on": bool(found and found[0] <= now),
-                     "over": found is None, "gone": bool(window.stage_id and window.stage.deleted_at)})
+        on = bool(found and found.start <= now)
+        rows.append({"window": window, "when": in_words(window), "next": found, "on": on, "over": found is None,
+                     "until": until(window, now) if on else None, "gone": bool(window.stage_id and window.stage.deleted_at),
+                     "odd": next(odd_weeks(window, now), "")})
     rows.sort(key=lambda row: (row["over"], row["next"][0] if row["next"] else now))
     key = calendar.key_for(project, request.actor.id)
     feed = reverse("freeze-feed", kwargs={"project": project.name})
@@ -112,6 +118,8 @@ def _editor(request: HttpRequest, project: Project, form: WindowForm, window, *,
         ))
         if saved:
             messages.success(request, f"{saved.name} is saved. Rollouts that run now go on.")
+            for sentence in [*form.decided(), *islice(odd_weeks(saved, clock.now()), TOLD)]:
+                messages.warning(request, sentence)
             return redirect(_list(project))
     return form_page(
         request, form, template="stages/freeze.html", title=title, button=button, back=_list(project), window=window,
