@@ -57,6 +57,10 @@ class Http:
         """As its configuration says; always once there is a Location, because then only the Location is requested again."""
         return bool(config.get("repeatable", False)) or bool(memo.get("location"))
 
+    def made(self, config: Mapping[str, Any], memo: Mapping[str, Any]) -> str | None:
+        """Only the receiver knows."""
+        return f"what {parse(config['url']).shown} did"
+
     def run(self, ctx: StepContext) -> str:
         """Call it and wait for its end. Raises StepFailed (status, no answer, time) or StepBroken (not allowed)."""
         return _Call(ctx).run()
