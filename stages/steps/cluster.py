@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from .awake import Limit, awake
 from .base import NOTE, StepBroken, StepContext, StepFailed
@@ -41,19 +41,19 @@ class Cluster:
     def __init__(self, name: str, kubeconfig: str, namespace: str, ctx: StepContext, limit: Limit) -> None:
         """Raises StepBroken when the client is not installed or the kubeconfig cannot be used, StepFailed at the limit."""
         self._name, self._namespace, self._ctx, self._limit = name, namespace, ctx, limit
-        client, config = self._awake(_imported, before="the Kubernetes client was imported")
-        self._refusals = client.exceptions.ApiException
+        library = self._awake(imported, before="the Kubernetes client was imported")
+        self._refusals = library.refusals
         self._told = False
 
         def connect() -> Any:
-            settings = type.__call__(client.Configuration)
+            settings = type.__call__(library.configuration)
             with _errors_of_this_thread() as errors:
-                config.load_kube_config(config_file=kubeconfig, client_configuration=settings)
+                library.load(config_file=kubeconfig, client_configuration=settings)
             # The client only logs that a plug-in failed, and would go on without a credential.
             if errors and not settings.api_key and not settings.cert_file:
                 raise StepBroken(_unusable(name, errors[-1]))
             settings.retries = False  # we ask again ourselves, within the limit
-            return client.ApiClient(configuration=settings)
+            return library.client(configuration=settings)
 
         try:
             self._api = self._awake(connect, before=f"the kubeconfig {name} was read")
@@ -61,7 +61,7 @@ class Cluster:
             raise
         except Exception as problem:  # noqa: BLE001  files, keys and plug-ins, each with errors of its own
             raise StepBroken(_unusable(name, str(problem))) from None
-        self._apps, self._core = client.AppsV1Api(self._api), client.CoreV1Api(self._api)
+        self._apps, self._core = library.apps(self._api), library.core(self._api)
 
     def deployment(self, name: str) -> dict[str, Any] | None:
         """The Deployment, None when there is none."""
@@ -144,9 +144,25 @@ class Cluster:
         return self._awake(request, before=f"the cluster {self._name} answered {what}")
 
 
-def _imported() -> tuple[Any, Any]:
+class Library(NamedTuple):
+    """What is used of the official client. Its package imports each of these when it is first asked for, which takes seconds."""
+
+    configuration: Any
+    load: Any
+    client: Any
+    apps: Any
+    core: Any
+    refusals: Any
+
+
+def imported() -> Library:
+    """All that is used of the client, imported. Raises StepBroken when it is not installed."""
     try:
-        return importlib.import_module("kubernetes.client"), importlib.import_module("kubernetes.config")
+        client, config = (importlib.import_module(f"kubernetes.{name}") for name in ("client", "config"))
+        return Library(
+            client.Configuration, config.load_kube_config, client.ApiClient, client.AppsV1Api, client.CoreV1Api,
+            client.exceptions.ApiException,
+        )
     except ImportError:
         raise StepBroken("The Kubernetes client is not installed here: requirements/kubernetes.txt has it.") from None
 

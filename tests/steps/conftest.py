@@ -1,6 +1,5 @@
 """A cast for the step tests: executables that are allowed, and receivers of HTTP calls."""
 
-import importlib
 import json
 import sys
 import textwrap
@@ -106,8 +105,7 @@ def api(settings, tmp_path, monkeypatch):
         monkeypatch.setattr(module, name, 0.005)
     monkeypatch.setattr(cluster, "PATIENCE_S", 0.05)
     monkeypatch.setattr(cluster, "PAUSES_S", (0.005,))
-    for name in ("client", "config"):  # takes a second or more, once
-        importlib.import_module(f"kubernetes.{name}")
+    cluster.imported()  # takes some seconds, once
     server = ApiServer()
     server.add("lottery", "registry.example.com/game/lottery:1.4.0")
     path = tmp_path / "kubeconfig"

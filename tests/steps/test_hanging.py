@@ -6,6 +6,7 @@ import json
 import socket
 import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -51,28 +52,38 @@ def plugin(api, tmp_path, settings):
 
 
 @pytest.fixture
-def no_client(monkeypatch):
-    """Let the Kubernetes client be one that was never imported, and its import be a folder of the test."""
+def slow(tmp_path):
+    """The text of a module whose import takes until the test ends; slow.begun: whether somebody imports it."""
+    begun, ended = tmp_path / "begun", tmp_path / "ended"
+    wait = f"import os, threading\nwhile not os.path.exists({str(ended)!r}):\n    threading.Event().wait(0.01)\n"
+    yield SimpleNamespace(text=f"open({str(begun)!r}, 'w').close()\n{wait}", begun=begun.exists)
+    ended.touch()
+    until(lambda: not any(thread.name == "step-call" for thread in threading.enumerate()), 5)
+
+
+@pytest.fixture
+def no_client(monkeypatch, tmp_path):
+    """Let the Kubernetes client be one that was never imported, and whose modules have these texts."""
     for name in [name for name in sys.modules if name == "kubernetes" or name.startswith("kubernetes.")]:
         monkeypatch.delitem(sys.modules, name)
 
-    def make(folder, text):
-        (folder / "kubernetes").mkdir()
-        (folder / "kubernetes" / "__init__.py").write_text("")
-        (folder / "kubernetes" / "config.py").write_text("")
-        (folder / "kubernetes" / "client.py").write_text(text)
-        monkeypatch.syspath_prepend(str(folder))
+    folder = tmp_path / "kubernetes"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path))
 
-    yield make
-    for name in [name for name in sys.modules if name == "kubernetes" or name.startswith("kubernetes.")]:
-        sys.modules.pop(name)
+    def make(**modules):
+        for name in ("__init__", "config", "client", "late"):
+            (folder / f"{name}.py").write_text(modules.get(name, ""))
+
+    return make
 
 
-def test_a_slow_import_is_named_and_the_step_ticks(api, no_client, tmp_path, failure):
-    begun = tmp_path / "begun"
-    no_client(tmp_path, f"import threading\nopen({str(begun)!r}, 'w').close()\nthreading.Event().wait(2)\n")
-    assert failure(context(), begun.exists) == (
-        "The 600 s of this step were over before the Kubernetes client was imported: it hung in the import of kubernetes.client."
+@pytest.mark.parametrize("name", ["client", "config", "late"])
+def test_a_slow_import_is_named_and_the_step_ticks(api, no_client, slow, failure, name):
+    late = "def __getattr__(name):\n    import kubernetes.late"  # as the real one imports its parts when they are asked for
+    no_client(**({"client": late} | {name: slow.text}))
+    assert failure(context(), slow.begun) == (
+        f"The 600 s of this step were over before the Kubernetes client was imported: it hung in the import of kubernetes.{name}."
     )
 
 
@@ -167,14 +178,14 @@ def test_an_api_server_that_is_silent_or_away_is_named(api, monkeypatch, failure
         KIND.run(context())
 
 
-def test_aws_credentials_and_the_store_s_library_are_named(monkeypatch, settings, tmp_path, silent, failure):
+def test_aws_credentials_and_the_store_s_library_are_named(monkeypatch, settings, tmp_path, slow, silent, failure):
     settings.STEP_STORAGES = {"builds": {"BACKEND": "slow.Store"}, "cdn": {"BACKEND": "slow.Store"}}
-    kind, begun = KINDS["storage"], tmp_path / "begun"
+    kind = KINDS["storage"]
     config = kind.validate({"source_store": "builds", "source": "a", "store": "cdn", "path": "b"})
     assert config["timeout_s"] == 3600
-    (tmp_path / "slow.py").write_text(f"import threading\nopen({str(begun)!r}, 'w').close()\nthreading.Event().wait(2)\nclass Store: pass\n")
+    (tmp_path / "slow.py").write_text(slow.text + "class Store: pass\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert failure(Context(config), begun.exists, kind) == (
+    assert failure(Context(config), slow.begun, kind) == (
         "The 3600 s of this step were over before the store cdn was opened: it hung in the import of slow."
     )
     (tmp_path / "botocore").mkdir()
