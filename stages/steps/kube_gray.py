@@ -33,7 +33,7 @@ def make(work: Work) -> str:
     found = refuse_foreign(work)
     wanted = work.wanted(original)
     body = state.gray_of(original, gray, wanted, int(ctx.config["gray_replicas"]), ctx.key)
-    ctx.remember(gray=gray)
+    ctx.remember(gray=gray, made_by=ctx.key)
     if found is not None and (found["metadata"].get("deletionTimestamp") or not _same_selector(found, body)):
         _delete(work, found)
         found = None
@@ -80,6 +80,9 @@ def remove(work: Work) -> str:
         return f"Deployment {gray} is not there any more."
     if not state.is_ours(found):
         raise StepFailed(f"Deployment {gray} lost its label {state.LABEL}=true, so it is left alone. Remove it by hand.")
+    mine = work.ctx.memo["done"].get("made_by")
+    if mine and state.maker(found) not in {"", mine}:
+        return f"Deployment {gray} is another rollout's by now ({state.maker(found)}), so it stays."
     _delete(work, found)
     return f"Deployment {gray} is removed, and its pods have ended."
 

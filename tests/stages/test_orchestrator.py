@@ -1,7 +1,7 @@
 """What a rollout does next, as a table of rows."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -31,6 +31,7 @@ class Row:
     leg: str = "base"
     wave: int = 0
     lane: int = 0
+    memo: dict = field(default_factory=dict)
 
 
 def rows(text: str) -> list[Row]:
