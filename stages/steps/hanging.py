@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 from . import launcher
 
+DNS = "the name server's answer (DNS)"
 # (end of the file's name, function or "" for any, what it waits for). The innermost frame that is listed counts.
 _PLACES = (
-    ("socket.py", "getaddrinfo", "the name server's answer (DNS)"),
-    ("socket.py", "gethostbyname", "the name server's answer (DNS)"),
+    ("socket.py", "getaddrinfo", DNS),
     ("ssl.py", "do_handshake", "the TLS handshake"),
     ("util/connection.py", "create_connection", "a connection"),
     ("http/client.py", "getresponse", "the server's answer"),

@@ -165,17 +165,17 @@ def is_ready(pod: Object) -> bool:
 
 
 def trouble(pods: Iterable[Object]) -> str:
-    """Why pods do not run: "container lottery of lottery-5d-x: ImagePullBackOff, not found"; "" when none says so."""
+    """Why pods do not run: "Container lottery of lottery-5d-x: ImagePullBackOff, not found"; "" when none says so."""
     for pod in pods:
         status = pod.get("status") or {}
         states = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
         for each in states:
             waiting = (each.get("state") or {}).get("waiting") or {}
             if waiting.get("reason") not in {None, "ContainerCreating", "PodInitializing"}:
-                return f"container {each['name']} of {pod['metadata']['name']}: {_reason(waiting)}"
+                return f"Container {each['name']} of {pod['metadata']['name']}: {_reason(waiting)}"
         for condition in status.get("conditions") or []:
             if condition["type"] == "PodScheduled" and condition["status"] == "False":
-                return f"{pod['metadata']['name']}: {_reason(condition)}"
+                return f"Pod {pod['metadata']['name']}: {_reason(condition)}"
     return ""
 
 

@@ -10,7 +10,7 @@ from gs2admin.audit.models import Activity
 from gs2admin.errors import Conflict, Denied, Invalid
 from gs2admin.identity.actors import SYSTEM
 from stages.canary.leftovers import forget, take_back
-from stages.canary.services import accept_canary, reject_canary
+from stages.canary.services import accept_canary, reject_canary, remake_canary
 from stages.core.leftovers import left_by, left_in
 from stages.models import Leftover, Rollout, Step
 from stages.rollouts.services import cancel_rollout, promote_stage, retry_rollout
@@ -164,3 +164,15 @@ def test_a_switch_that_is_not_pinned_is_left_and_a_pinned_one_is_not(go, kind, s
     assert left_by(failed)[0].sentence == "Services that send to green: switch of all services on a."
     kind.acts.pop(("auth", "post"))
     assert run(promote_stage(actor=SYSTEM, stage=stage)).state == "succeeded" and not Leftover.objects.exists()
+
+
+def test_a_gray_part_that_is_being_made_anew_is_withdrawn_all_the_same(go, kind, run, stage):
+    """A mesh release whose image was changed is canceled before a worker has begun with the new one."""
+    kind.acts["auth", "canary"] = kind.acts["chat", "canary"] = lambda ctx: ctx.remember(gray=f"{ctx.microservice}-gray")
+    up = go()
+    Rollout.objects.filter(pk=up.pk).update(protocol="asm")
+    remake_canary(actor=SYSTEM, rollout=Rollout.objects.get(pk=up.pk), versions={"auth": "1"})
+    kind.ran.clear()
+    cancel_rollout(actor=SYSTEM, rollout=up)
+    ended = run(up)
+    assert (ended.state, kind.ran) == ("canceled", ["undo canary chat a", "undo canary auth a"]) and not Leftover.objects.exists()

@@ -164,6 +164,13 @@ def test_a_name_server_that_does_not_answer_is_named(api, silent, failure):
     )
 
 
+def test_a_name_server_that_an_http_step_waits_for_is_named(silent, call):
+    ctx = call("http://127.0.0.1:9/", request_timeout_s=1)
+    with pytest.raises(StepFailed, match=r"no answer within 1 s: it hung in the name server's answer \(DNS\)\."):
+        KINDS["http"].run(ctx)
+    assert silent()
+
+
 def test_an_api_server_that_is_silent_or_away_is_named(api, monkeypatch, failure):
     api.fail = ["hang"]
     assert failure(context(), lambda: not api.fail).endswith(

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from stages.steps import images, kube_work
+from stages.steps import cluster, images, kube_work
 from stages.steps import kube_state as state
 from stages.steps.base import StepFailed
 from tests.steps.kube_steps import IMAGE, KIND, context, run, undo
@@ -148,7 +148,7 @@ def test_a_gray_deployment_that_somebody_else_makes_in_between(api):
 def test_why_pods_do_not_run_is_told_when_it_fails_and_while_it_waits(api, over, monkeypatch):
     monkeypatch.setattr(kube_work, "WHY_S", 0.02)
     api.things.looks, api.things.waiting = None, "ImagePullBackOff"
-    why = "container lottery of lottery-h2-0: ImagePullBackOff, manifest unknown"
+    why = "Container lottery of lottery-h2-0: ImagePullBackOff, manifest unknown"
     with pytest.raises(StepFailed, match=f"The 600 s of this step were over before Deployment lottery was ready: .*{why}"):
         run(on_emit=lambda text: over() if why in text else None)
     api.things.stuck = True
@@ -229,7 +229,8 @@ def test_other_pods_with_the_same_labels_do_not_count_and_odd_ones_are_named(api
     assert "Pod lottery-h2-0 runs lottery mirror.io/lottery:1.5.0." in ctx.texts()
 
 
-def test_an_answer_that_passes_is_asked_again_and_a_refusal_is_not(api):
+def test_an_answer_that_passes_is_asked_again_and_a_refusal_is_not(api, monkeypatch):
+    monkeypatch.setattr(cluster, "PATIENCE_S", 60)
     for busy in ((429, "too many requests"), (503, "apiserver not ready"), (500, "etcd leader changed"), (504, "timeout")):
         api.fail = [busy, busy]
         ctx = run(new_version=f"1.{busy[0]}")
@@ -240,6 +241,7 @@ def test_an_answer_that_passes_is_asked_again_and_a_refusal_is_not(api):
         with pytest.raises(StepFailed, match=f"Kubernetes answered PATCH deployments/lottery with {status_}: {message}."):
             run()
     api.refuse = None
+    monkeypatch.setattr(cluster, "PATIENCE_S", 0.05)
     api.fail = [(503, "no")] * 50
     with pytest.raises(StepFailed, match="Kubernetes answered GET deployments/lottery with 503: no."):
         run()

@@ -203,7 +203,8 @@ def _kubernetes_fields() -> dict[str, forms.Field]:
         "deployment": word("Deployment", "{service}"),
         "container": word("Container", "{service}"),
         "follow": forms.CharField(
-            label="Containers that follow", required=False, max_length=1000, widget=forms.TextInput(attrs=_CALM),
+            label="Containers that follow", required=False, max_length=1000,
+            widget=forms.TextInput(attrs={**_CALM, "placeholder": "migrate, warm-up"}),
             help_text="initContainers too, with commas: their tag becomes the version, in their own repository.",
         ),
         "service": word("Service (for the switch)", "{service}"),

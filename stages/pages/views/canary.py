@@ -114,8 +114,8 @@ def take_it_back(request: HttpRequest, project: Project, number: int) -> HttpRes
             ("Rollouts", reverse("rollouts", kwargs={"project": project.name})), (str(row.number), page.url), ("Take back", ""),
         ],
         points=[
-            *(each.sentence for each in left),
             f"A worker runs the undo of what made it. {row.stage.name} keeps the versions it pins.",
+            *(f"Taken back: {each.sentence}" for each in left),
             "What it did is in the output of the rollout, and what could not be taken back stays on its page.",
         ],
     )
