@@ -3,7 +3,8 @@ from __future__ import annotations
 
 from django.db import models
 
-from stages.models.delivery import Stage, Step
+from stages.models.delivery import Stage
+from stages.models.rollouts import Step
 
 
 class Leftover(models.Model):

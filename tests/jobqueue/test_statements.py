@@ -93,6 +93,7 @@ def test_the_end_of_a_lease_looks_at_its_own_queue_and_changes_no_other(auto, pu
 
 def test_a_queue_is_locked_by_its_holder_alone(auto, push, forget_holder):
     mine, other = push(auto, user="mine"), push(auto, user="other")
+    assert set(Queue.objects.values_list("waiting", "fence", "head_tries")) == {(1, 0, 0)}
     old = QueueLease.take(mine.queue_id)
     QueueLease.take(other.queue_id)
     forget_holder(other.queue)
