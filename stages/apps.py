@@ -13,6 +13,6 @@ class StagesConfig(AppConfig):
         from stages.pages.views import player  # noqa: F401
         from stages.steps import signing
         from stages.webhooks import deliver  # noqa: F401
-        from stages.worker import chores  # noqa: F401
+        from stages.worker import chores, leftovers  # noqa: F401
 
         signing.use(signing_root)

@@ -136,6 +136,9 @@ class StepState(models.TextChoices):
     NO_PROGRESS = "no_progress", "Not started"
 
 
+# The states of a rollout in which steps run: those that take something back, and all others.
+UNDO_IN = frozenset({S.ROLLING_BACK, S.CANARY_REJECTING, S.CANCELING})
+STEP_IN = frozenset({S.RUNNING})
 STEP_FINAL = frozenset(StepState) - {StepState.PENDING, StepState.RUNNING}
 # The phases of every rollout; canary and switch belong to their strategies.
 PHASES = (Phase.PRE, Phase.DEPLOY, Phase.POST)
@@ -191,7 +194,7 @@ MOVES = (
     _move("J1", "canary_rejecting", "canary_rejected", "withdrawn", "system"),
     _move("J2", "canary_rejecting", "canary_timeout", "withdrawn_late", "system"),
     _move("J3", "canary_rejecting", "errored", "error", "system"),
-    _move("X1", "canceling", "canceled", "stopped", "system"),
+    _move("X1", "canceling", "canceled", "stopped", "system", "a canary that nobody had accepted is withdrawn first"),
     _move("X2", "canceling", "errored", "error", "system"),
 )
 BY_ID = {move.id: move for move in MOVES}

@@ -56,6 +56,7 @@ urlpatterns = [
     path("stages/<str:stage>/scenarios/new", scenarios.create, name="scenario-new"),
     path("stages/<str:stage>/scenarios/<int:pk>/edit", scenarios.edit, name="scenario-edit"),
     path("stages/<str:stage>/scenarios/<int:pk>/delete", scenarios.delete, name="scenario-delete"),
+    path("rollouts/<int:number>/take-back", canary.take_it_back, name="rollout-take-back"),
     path("rollouts/<int:number>/canary/<str:action>", canary.decide, name="rollout-canary"),
     path("resolve", resolve.resolve, name="resolve"),
     path("freezes", gates.freezes, name="freezes"),

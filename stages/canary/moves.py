@@ -56,6 +56,16 @@ def begin_undo(claim: journal.Claim, *, sentence: str, error: str) -> None:
         add_undo(Rollout.objects.get(pk=claim.rollout_id))
 
 
+def begin_withdrawal(claim: journal.Claim, *, sentence: str) -> None:
+    """Of a rollout that is being canceled, add the steps that take its gray part back. Raises MoveRefused, LeaseLost."""
+    with transaction.atomic():
+        ledger.lock(claim.project_id)
+        if not claim.rows.filter(state=RolloutState.CANCELING).update(revision=F("revision") + 1):
+            journal.raise_moved(claim)
+        journal.append_claimed(claim, [journal.Line(sentence)])
+        add_undo(Rollout.objects.get(pk=claim.rollout_id), only_leg=Leg.CANARY)
+
+
 def canary_up(claim: journal.Claim, move_id: str) -> None:
     """Move running -> canary_analyzing (R6) or canary_hold (R7): the first weight counts from now, and the clocks start.
 

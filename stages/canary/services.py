@@ -32,6 +32,8 @@ from stages.states import BY_ID, TIMED, Cause, Leg, Protocol, RolloutState, Step
 
 # A worker that was woken to read metrics is not woken again for so long. s.
 WOKEN_S = 5
+# What a canary step remembers of what it has made (steps.kube_gray).
+KEPT = frozenset({"gray", "made_by"})
 
 
 def accept_canary(*, actor: Actor, rollout: Rollout, reason: str = "") -> Rollout:
@@ -139,7 +141,11 @@ def remake_canary(*, actor: Actor, rollout: Rollout, versions: Mapping[str, str]
             row.steps.filter(microservice=name).exclude(leg=Leg.UNDO).update(new_version=version)
         gray = row.steps.filter(leg=Leg.CANARY)
         done = gray.filter(state=StepState.SUCCEEDED).count()
-        gray.update(state=StepState.PENDING, attempt=0, started_at=None, ended_at=None, summary="", memo={})
+        for step in gray:  # what was made is remembered, so that it is taken back whatever happens to the new one
+            kept = {key: value for key, value in step.memo.items() if key in KEPT}
+            row.steps.filter(pk=step.pk).update(
+                state=StepState.PENDING, attempt=0, started_at=None, ended_at=None, summary="", memo=kept
+            )
         apply(
             Rollout.objects.filter(pk=row.pk), BY_ID["H4"], leg=Leg.CANARY, to_set=to_set, steps_done=F("steps_done") - done,
             revision=F("revision") + 1,

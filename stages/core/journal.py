@@ -18,9 +18,9 @@ from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
 from gs2admin.transitions import apply
-from stages.core import ledger
+from stages.core import ledger, leftovers
 from stages.models import Output, Rollout, RolloutCanary, RolloutTarget, Stage, Step
-from stages.states import BY_ID, FINAL, WORKABLE, Leg, Protocol, RolloutState, StepState, Strategy
+from stages.states import BY_ID, FINAL, STEP_IN, UNDO_IN, WORKABLE, Leg, Protocol, RolloutState, StepState, Strategy
 from stages.steps.base import LeaseLost
 
 # The states in which a worker may have a lease.
@@ -121,14 +121,15 @@ def start_step(claim: Claim, step: Step, lines: Iterable[Line]) -> None:
     The rollout's row is written first, so that a cancel is either seen here or waits until this has ended.
     Raises MoveRefused when steps may not run any more (a cancel), LeaseLost.
     """
-    running = [RolloutState.RUNNING, RolloutState.ROLLING_BACK, RolloutState.CANARY_REJECTING]
+    running = UNDO_IN if step.leg == Leg.UNDO else STEP_IN
     with transaction.atomic():
-        if not claim.rows.filter(state__in=running).update(revision=F("revision") + 1):
+        if not claim.rows.filter(state__in=sorted(running)).update(revision=F("revision") + 1):
             raise_moved(claim)
         append_claimed(claim, lines)
         Step.objects.filter(pk=step.pk).update(
             state=StepState.RUNNING, attempt=F("attempt") + 1, started_at=step.started_at or Now()
         )
+        leftovers.begun(step, claim.stage_id)
 
 
 def remember(claim: Claim, step: Step, memo: dict[str, Any]) -> None:
@@ -149,6 +150,8 @@ def finish_step(claim: Claim, step: Step, to: StepState, summary: str, lines: It
         moved = Step.objects.filter(pk=step.pk, state=StepState.RUNNING).update(
             state=to, summary=summary, ended_at=Now()
         )
+        if moved:
+            leftovers.ended(step, to, claim.stage_id)
         if moved and to == StepState.SUCCEEDED:
             claim.rows.update(steps_done=F("steps_done") + 1)
 
@@ -170,10 +173,11 @@ def finish(claim: Claim, move_id: str, *, error: str, consistent: bool, lines: I
         if not apply(claim.rows, move, error=error, consistent=consistent, ended_at=Now(), lease_until=None):
             raise_moved(claim)
         end_canary(claim.rollout_id)
-        if move_id in {"B1", "J1", "J2"}:
+        if move_id in {"B1", "J1", "J2", "X1"}:
             RolloutTarget.objects.filter(rollout_id=claim.rollout_id, name__in=_undone_targets(claim)).update(undone=True)
         changes: dict[str, Any] = {"revision": F("revision") + 1, "updated_at": Now()}
         if move.target == RolloutState.SUCCEEDED:
+            leftovers.succeeded(claim.stage_id)
             changes["current_set"] = claim.rows.values("to_set")[:1]
             if blue_green(claim).exists():
                 changes |= {"colour": claim.rows.values("colour")[:1], "idle_set": claim.rows.values("from_set")[:1]}

@@ -11,6 +11,7 @@ from gs2admin.dashboard.health import Health
 from gs2admin.dashboard.templatetags.gs import span
 from gs2admin.db import clock
 from gs2admin.identity.models import Project
+from stages.core.leftovers import left_in
 from stages.core.words import words_of
 from stages.gates.reads import Gate
 from stages.models import Rollout
@@ -50,6 +51,18 @@ def held(project: Project) -> list[attention.Need]:
         )
         for row in rows.select_related("stage").order_by("pk")[:MOST_HELD]
     ]
+
+
+@attention.source
+def left(project: Project) -> list[attention.Need]:
+    """What ended rollouts have left and that still serves players."""
+    found = []
+    for each in left_in(project.pk):
+        rollout = each.step.rollout
+        text = f"Rollout {rollout.number} on {rollout.stage.name} {words_of(rollout.state).phrase}, and something of it stays."
+        url = reverse("rollout", kwargs={"project": project.name, "number": rollout.number})
+        found.append(attention.Need("warn", "alert-triangle", text, each.sentence, url, "Look", f"left-{each.pk}"))
+    return found
 
 
 def lines(board: Board, project: Project, workers: Health) -> list[Line]:

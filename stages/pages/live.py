@@ -18,6 +18,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
 from django.template.loader import render_to_string
@@ -30,7 +31,7 @@ from gs2admin.dashboard.unseen_html import mark_html
 from gs2admin.identity.rights import can
 from gs2admin.wire.direct import direct
 from stages.core.words import label_of
-from stages.models import Output, Rollout
+from stages.models import Leftover, Output, Rollout
 from stages.pages.output import line_html
 from stages.pages.rollout_page import PARTS, parts_context, requester_of, rights_of
 from stages.states import FINAL
@@ -59,6 +60,17 @@ class State(NamedTuple):
     revision: int
     last_seq: int
     state: str
+    taking_back: bool
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing of it changes any more."""
+        return self.state in FINAL and not self.taking_back
+
+
+# A worker takes back what the rollout has left, so its page goes on changing after its end.
+TAKING_BACK = Exists(Leftover.objects.filter(step__rollout=OuterRef("pk"), asked_at__isnull=False))
+COLUMNS = ("revision", "last_seq", "state", "taking_back")
 
 
 class Answer(NamedTuple):
@@ -109,7 +121,7 @@ class Watch:
         """The rollout's state, at most LOOK_S old; one thread asks, the others use what is there."""
         if time.monotonic() - self.looked_at >= LOOK_S and self._look_lock.acquire(blocking=False):
             try:
-                row = Rollout.objects.filter(pk=self.pk).values_list("revision", "last_seq", "state").first()
+                row = Rollout.objects.filter(pk=self.pk).annotate(taking_back=TAKING_BACK).values_list(*COLUMNS).first()
                 if row is None:
                     self.gone = True
                 elif row != self.now:
@@ -124,7 +136,7 @@ class Watch:
         now = self.look()
         if self.gone:
             return NOT_THERE
-        final = now.state in FINAL
+        final = now.final
         # A cursor that means the same is the same: there are as many answers as there are revisions and lines.
         after, seq = 0 if final else min(after, now.revision), min(seq, now.last_seq)
         if not final and after == now.revision and seq >= now.last_seq:
@@ -196,6 +208,7 @@ class Watches:
         if watch is None or watch.gone or time.monotonic() - watch.born_at > WATCH_S:
             row = (
                 Rollout.objects.filter(project__name=project, number=number)
+                .annotate(taking_back=TAKING_BACK)
                 .only("project_id", "revision", "last_seq", "state", "requested_by_kind", "requested_by_id", "requested_by")
                 .first()
             )
@@ -206,7 +219,7 @@ class Watches:
                 if watch is None or watch.gone or watch.pk != row.pk:
                     watch = Watch(
                         row.pk, row.project_id, reverse("rollout-live", kwargs={"project": project, "number": number}),
-                        State(row.revision, row.last_seq, row.state),
+                        State(*(getattr(row, name) for name in COLUMNS)),
                         requester_of(row.requested_by_kind, row.requested_by_id, row.requested_by),
                     )
                 watch.born_at = time.monotonic()

@@ -12,6 +12,7 @@ from gs2admin.identity.actors import Actor
 from gs2admin.identity.rights import OfProject, can
 from stages.approval import voters
 from stages.core.actions import actions_of
+from stages.core.leftovers import left_by
 from stages.core.scenarios import span, way_of
 from stages.models import Output, Rollout, Step
 from stages.pages.rollout_sentence import current_sentence
@@ -158,7 +159,7 @@ def buttons(rollout: Rollout, rights: tuple[str, ...], *, newest: bool, again: C
 
 
 def parts_context(rollout: Rollout, rights: tuple[str, ...]) -> dict[str, Any]:
-    """The context of the four parts, at most six queries. rollout: with stage, from_set and to_set loaded.
+    """The context of the four parts, at most seven queries. rollout: with stage, from_set and to_set loaded.
 
     It depends on the rollout and on `rights` alone, not on the time or the reader: one rendering serves all watchers.
     """
@@ -187,6 +188,9 @@ def parts_context(rollout: Rollout, rights: tuple[str, ...]) -> dict[str, Any]:
         "failing_output": _last_output(rollout, failing) if failing else [],
         "buttons": buttons(rollout, rights, newest=newer is None, again=chances(rollout, steps)),
         "newer": newer,
+        "left": (left := left_by(rollout)),
+        "taking_back": any(each.busy for each in left),
+        "may_take_back": "canary.decide" in rights,
         "typical_s": None if final else typical_seconds([rollout.stage_id]).get(rollout.stage_id),
         "undo": _undo(rollout, rows),
         "phases": rows[0].phases if rows else PHASES,

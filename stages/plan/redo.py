@@ -43,6 +43,8 @@ def chances(rollout: Any, steps: Iterable[Any]) -> Chances:
     failed = next((step for step in rows if step.leg != Leg.UNDO and step.state in BROKEN), None)
     if failed is None:
         gray = [step for step in rows if step.leg == Leg.CANARY]
+        if rollout.leg == Leg.CANARY and gray and any(step.leg == Leg.UNDO for step in rows):
+            return Chances("Its canary was being withdrawn, so it is tried again as a whole.")
         if rollout.leg == Leg.CANARY and gray and all(step.state == StepState.SUCCEEDED for step in gray):
             return Chances(held=True)
         return Chances("None of its steps failed, so there is none to go on from.")

@@ -52,6 +52,11 @@ NO_TARGET = TargetPlan(name="", kind="pin", config={})
 PLAIN = Way()
 
 
+def begun(step: Any) -> bool:
+    """Whether it may have changed something outside. One that is to be run anew (canary.services.remake_canary) has a memo."""
+    return step.state not in NOT_BEGUN or bool(step.memo)
+
+
 def steps_of(
     changes: Iterable[Change], targets: Sequence[TargetPlan], way: Way = PLAIN, *, switch: Mapping[str, Any] | None = None
 ) -> list[StepPlan]:
@@ -127,7 +132,7 @@ def undo_of(steps: Iterable[Any], *, strategy: str, only_leg: str = "") -> list[
     phases = {Phase.SWITCH} if strategy == Strategy.BLUE_GREEN else {Phase.CANARY, Phase.DEPLOY, Phase.SWITCH}
     found = [
         step for step in steps
-        if step.phase in phases and step.kind != "pin" and step.leg != Leg.UNDO and step.state not in NOT_BEGUN
+        if step.phase in phases and step.kind != "pin" and step.leg != Leg.UNDO and begun(step)
         and (not only_leg or step.leg == only_leg)
     ]
     return sorted(found, key=lambda step: step.position, reverse=True)

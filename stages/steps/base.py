@@ -78,5 +78,9 @@ class StepKind(Protocol):
     def repeatable(self, config: Mapping[str, Any], memo: Mapping[str, Any]) -> bool:
         """Whether another attempt may run after a worker died in the middle of this step."""
 
+    def made(self, config: Mapping[str, Any], memo: Mapping[str, Any]) -> str | None:
+        """What a begun step of the phase canary or switch has made that serves players until somebody takes it back, with
+        where it is, such as "Deployment lottery-gray in the namespace game of tokyo"; None for nothing."""
+
     def run(self, ctx: StepContext) -> str:
         """Carry out the step; the answer is one line for people. Raises StepFailed or StepBroken."""

@@ -51,6 +51,10 @@ class Command:
         """As its configuration says."""
         return bool(config.get("repeatable", False))
 
+    def made(self, config: Mapping[str, Any], memo: Mapping[str, Any]) -> str | None:
+        """Only the command knows."""
+        return f"what the command {config.get('command')} did"
+
     def run(self, ctx: StepContext) -> str:
         """Run it and emit its output; returns a sentence with the time it took.
 

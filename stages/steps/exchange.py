@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .addresses import AddressRefused, resolve
+from .hanging import waits_for
 from .urls import Url
 
 #: So much of an answer is read at most. Bytes.
@@ -80,11 +81,16 @@ class Exchange:
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self._aborted = False
-        threading.Thread(target=self._work, name="step-http", daemon=True).start()
+        self._thread = threading.Thread(target=self._work, name="step-http", daemon=True)
+        self._thread.start()
 
     def wait(self, seconds: float) -> bool:
         """True once there is an answer or an error."""
         return self._done.wait(seconds)
+
+    def waits_for(self) -> str:
+        """What it waits for now (hanging.waits_for)."""
+        return waits_for(self._thread)
 
     def abort(self) -> None:
         """Close the connection in whatever state it is; the thread ends by itself."""

@@ -14,6 +14,7 @@ from gs2admin.db import clock
 from . import exchange
 from .addresses import AddressRefused, check
 from .base import NOTE, StepBroken, StepContext, StepFailed
+from .hanging import DNS
 from .options import known_fields, refuse, text, whole_number, yes_or_no
 from .signing import signature, signing_key
 from .text import clean_line, shortened
@@ -56,6 +57,10 @@ class Http:
     def repeatable(self, config: Mapping[str, Any], memo: Mapping[str, Any]) -> bool:
         """As its configuration says; always once there is a Location, because then only the Location is requested again."""
         return bool(config.get("repeatable", False)) or bool(memo.get("location"))
+
+    def made(self, config: Mapping[str, Any], memo: Mapping[str, Any]) -> str | None:
+        """Only the receiver knows."""
+        return f"what {parse(config['url']).shown} did"
 
     def run(self, ctx: StepContext) -> str:
         """Call it and wait for its end. Raises StepFailed (status, no answer, time) or StepBroken (not allowed)."""
@@ -119,6 +124,7 @@ class _Call:
         try:
             while not call.wait(TURN_S) and time.monotonic() - call.began < limit:
                 self.ctx.tick()
+            unnamed = not call.wait(0) and call.waits_for() == DNS
         finally:
             call.abort()
         seconds = time.monotonic() - call.began
@@ -129,7 +135,7 @@ class _Call:
         if isinstance(call.error, AddressRefused):
             raise StepBroken(f"{method} {url.shown} was not sent: {call.error}")
         problem = (
-            f"no answer within {round(limit, 1):g} s"
+            f"no answer within {round(limit, 1):g} s{f': it hung in {DNS}' if unnamed else ''}"
             if call.error is None or seconds >= limit
             else clean_line(exchange.explain(call.error, url))
         )

@@ -22,6 +22,10 @@ class Pin:
         """Nothing happens outside, so always."""
         return True
 
+    def made(self, config: Mapping[str, Any], memo: Mapping[str, Any]) -> str | None:
+        """Nothing, ever."""
+        return None
+
     def run(self, ctx: StepContext) -> str:
         """One line for people; has no effect."""
         return "Nothing to run here: only the pinned version changes."

@@ -13,7 +13,7 @@ from gs2admin.lease import LeaseLost, Renewer
 from stages.core import journal
 from stages.core.journal import Claim, Line
 from stages.models import Rollout, Step
-from stages.states import Leg, Phase, RolloutState
+from stages.states import Leg, Phase
 
 # How long the loop waits for news, for how long output is buffered, and the pause between two looks at the state. s.
 TURN_S = 0.05
@@ -23,8 +23,6 @@ LOOK_S = 0.5
 FULL_CHARS = 64 * 1024
 FULL_LINES = 2_000
 OTHER = {"blue": "green", "green": "blue"}
-# The states in which steps run.
-RUN_IN = frozenset({RolloutState.RUNNING, RolloutState.ROLLING_BACK, RolloutState.CANARY_REJECTING})
 
 
 class Facts:

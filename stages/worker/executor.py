@@ -19,7 +19,19 @@ from stages.steps.base import LeaseLost
 from stages.worker import analysis, begin
 from stages.worker.context import patiently
 from stages.worker.lanes import run_lanes
-from stages.worker.orchestrator import Analyze, Begin, CanaryUp, Course, Decision, Finish, RunLanes, Undo, decide, errored
+from stages.worker.orchestrator import (
+    Analyze,
+    Begin,
+    CanaryUp,
+    Course,
+    Decision,
+    Finish,
+    RunLanes,
+    Undo,
+    Withdraw,
+    decide,
+    errored,
+)
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +106,9 @@ class _Carrier:
                     return False
             case Undo(sentence=sentence, error=error):
                 patiently(lambda: moves.begin_undo(claim, sentence=sentence, error=error))
+                self.read()
+            case Withdraw(sentence=sentence):
+                patiently(lambda: moves.begin_withdrawal(claim, sentence=sentence))
                 self.read()
             case CanaryUp(move=move):
                 patiently(lambda: moves.canary_up(claim, move))

@@ -22,9 +22,9 @@ from gs2admin.lease import LeaseLost
 from stages.core import journal
 from stages.core.journal import Claim, MoveRefused
 from stages.models import Rollout, Step
-from stages.states import RolloutState, StepState
+from stages.states import STEP_IN, UNDO_IN, Leg, RolloutState, StepState
 from stages.steps.base import StepCanceled
-from stages.worker.context import FLUSH_S, RUN_IN, TURN_S, Context, Watch, patiently
+from stages.worker.context import FLUSH_S, TURN_S, Context, Watch, patiently
 from stages.worker.outcome import Outcome, carry_out, closing_line, opening_line
 
 # How long stopped steps get to end; a command's grace time is 3 s, and its process is ended by its launcher anyway. s.
@@ -76,6 +76,9 @@ class _Loop:
     def __init__(self, claim: Claim, rollout: Rollout, lanes: list[Lane]) -> None:
         self._claim, self._rollout, self._lanes = claim, rollout, lanes
         self._threaded = len(lanes) > 1
+        # The steps of a wave are of one leg. A cancel stops all but those that take something back.
+        undo = any(step.leg == Leg.UNDO for lane in lanes for step in lane.left)
+        self._run_in = UNDO_IN if undo else STEP_IN
         self._news, self._watch = threading.Event(), Watch(claim)
         self._flushed = time.monotonic()
         self._fault, self._leaving, self._canceled = "", False, False
@@ -148,11 +151,12 @@ class _Loop:
         if state is None:
             return
         self._leaving = engine.beat() or self._leaving
-        if state == RolloutState.CANCELING:
-            self._canceled = True
-            self._tell(StepCanceled)
-        elif state not in RUN_IN:
+        if state in self._run_in:
+            return
+        if state != RolloutState.CANCELING:
             raise LeaseLost
+        self._canceled = True
+        self._tell(StepCanceled)
 
     def _close(self, lane: Lane) -> None:
         """Write how the lane's step ended, with the rest of its output."""

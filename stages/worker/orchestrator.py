@@ -5,10 +5,11 @@ the ends. What waits for a person or a clock is moved by canary.services.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+from stages.plan.steps import begun
 from stages.states import Analysis, Cause, Leg, Phase, RolloutState, StepState, Strategy
 
 # A step whose worker is lost this many times is not tried again: it may be what ends the workers.
@@ -30,6 +31,7 @@ class StepRow(Protocol):
     leg: str
     wave: int
     lane: int
+    memo: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,13 @@ class Undo:
 
 
 @dataclass(frozen=True)
+class Withdraw:
+    """Of a rollout that is canceled: take back the gray part, which would go on serving players. sentence: for the output."""
+
+    sentence: str
+
+
+@dataclass(frozen=True)
 class CanaryUp:
     """The gray part is up: make this move, R6 to canary_analyzing or R7 to canary_hold."""
 
@@ -92,7 +101,7 @@ class Finish:
     consistent: bool = True
 
 
-Decision = Begin | RunLanes | Undo | CanaryUp | Analyze | Finish
+Decision = Begin | RunLanes | Undo | Withdraw | CanaryUp | Analyze | Finish
 PLAIN = Course()
 
 
@@ -116,7 +125,7 @@ def decide(
         case RolloutState.CANARY_REJECTING:
             return _undoing(steps, repeatable, course, withdrawing=True)
         case RolloutState.CANCELING:
-            return Finish("X1", "Canceled." + _left(steps), consistent=not _touched(steps, course))
+            return _canceling(steps, repeatable, course)
     raise ValueError(f"no worker drives a rollout that is {state}")
 
 
@@ -185,6 +194,26 @@ def _undoing(
     return Finish("B1", "Failed, and what was changed is put back. The pins did not move.", error=error)
 
 
+def _canceling(steps: Sequence[StepRow], repeatable: Callable[[StepRow], bool], course: Course) -> Decision:
+    """Nothing is put back but a canary that nobody had accepted: no page would say that its gray part serves players."""
+    undo = [(index, step) for index, step in enumerate(steps) if step.leg == Leg.UNDO]
+    if not undo:
+        gray = [step for step in steps if step.phase == Phase.CANARY and step.kind != "pin" and begun(step)]
+        if gray and course.leg == Leg.CANARY:
+            return Withdraw("Canceled: no further step starts, and the canary is withdrawn.")
+        return Finish("X1", "Canceled." + _left(steps), consistent=not _touched(steps, course))
+    found = _wave(undo, repeatable)
+    if isinstance(found, str):
+        return errored(found, steps, RolloutState.CANCELING, course)
+    if found is not None:
+        return found
+    bad = next((step for _, step in undo if step.state != StepState.SUCCEEDED), None)
+    if bad is not None:
+        sentence = f"It was canceled, but withdrawing the canary broke: {_name(bad)}: {bad.summary}"
+        return errored(sentence, steps, RolloutState.CANCELING, course)
+    return Finish("X1", "Canceled, and the canary is withdrawn. The pins did not move.")
+
+
 WHY = {Cause.USER: "somebody rejected it", Cause.SCORE: "its score was too low", Cause.TIMEOUT: "its time ran out"}
 
 
@@ -219,7 +248,7 @@ def _touched(steps: Sequence[StepRow], course: Course) -> bool:
     Of blue/green only the switch counts: what was deployed is the colour that nobody uses.
     """
     phases = {Phase.SWITCH} if course.strategy == Strategy.BLUE_GREEN else TOUCHING
-    return any(step.phase in phases and step.kind != "pin" and step.state != StepState.PENDING for step in steps)
+    return any(step.phase in phases and step.kind != "pin" and begun(step) for step in steps)
 
 
 def _left(steps: Sequence[StepRow]) -> str:

@@ -42,6 +42,9 @@ class ScriptedSteps:
     def validate(self, config):
         return dict(config or {})
 
+    def made(self, config, memo):
+        return None
+
     def repeatable(self, config, memo):
         return True
 

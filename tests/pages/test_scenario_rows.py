@@ -51,9 +51,10 @@ def http(path, **more):
 COMMANDS = {
     "pre": [http("warm"), {"kind": "command", "config": {"command": "check", "timeout_s": 33, "repeatable": True}},
             {"kind": "odd", "config": {"deep": [1, {"a": "b"}]}}],
-    "deploy": [{"kind": "storage", "config": {"path": "live/{service}", "store": "cdn", "source_store": "builds", "source": "{service}-{version}"}},
+    "deploy": [{"kind": "storage", "config": {"path": "live/{service}", "store": "cdn", "source_store": "builds", "source": "{service}-{version}",
+                                         "timeout_s": 120}},
                {"kind": "kubernetes", "config": {
-                   "kubeconfig": "tokyo", "namespace": "game", "deployment": "{service}", "container": "main", "service": "{service}",
+                   "kubeconfig": "tokyo", "namespace": "game", "deployment": "{service}", "container": "main", "follow": "migrate, {service}-warm", "service": "{service}",
                    "image": "registry.example.com/{service}", "gray_replicas": 2, "timeout_s": 77}}],
     "canary": [http("gray")],
 }

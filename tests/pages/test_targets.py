@@ -185,13 +185,15 @@ def test_a_file_target_and_a_kubernetes_target_are_added(mika, page, stage, sett
     mika.post(page("target-new") + "?kind=kubernetes", {
         "name": "cluster", **{f"{phase}-{name}": value for phase in ("deploy", "canary") for name, value in {
             "image": "registry.example.com/{service}", "kubeconfig": "tokyo", "namespace": "game", "deployment": "{service}",
-            "container": "", "service": "", "gray_replicas": "2", "timeout_s": "",
+            "container": "", "follow": "migrate,warm-up", "service": "", "gray_replicas": "2", "timeout_s": "",
         }.items()},
     })
     cdn, cluster = Target.objects.filter(stage=stage)
     assert cdn.config == {"pre": None, "post": None, "deploy": {
         "path": "{service}.zip", "store": "live", "source_store": "builds", "source": "{service}/{version}.zip",
+        "timeout_s": 3600,
     }}
+    assert cluster.config["deploy"]["follow"] == "migrate, warm-up"
     assert cluster.config["canary"]["gray_replicas"] == 2 and cluster.config["deploy"]["container"] == "{service}"
     listing = mika.get(page()).content.decode()
     assert "{service}/{version}.zip from builds as {service}.zip in live" in listing and "{service} in game of tokyo" in listing

@@ -25,6 +25,9 @@ class Kind:
     def repeatable(self, config, memo):
         return self.may_repeat
 
+    def made(self, config, memo):
+        return memo.get("made")
+
     def run(self, ctx):
         with self._lock:
             self.ran.append(("undo " if ctx.undo else "") + f"{ctx.phase} {ctx.microservice} {ctx.target}")

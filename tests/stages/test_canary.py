@@ -12,7 +12,7 @@ from gs2admin.identity.actors import SYSTEM
 from stages.api.sourcedeploy.target_states import target_states
 from stages.canary.services import accept_canary, advance_canary, reject_canary, set_weight
 from stages.core.status import status_of
-from stages.models import CanaryReport, Rollout, RolloutCanary, Stage
+from stages.models import CanaryReport, Leftover, Rollout, RolloutCanary, Stage
 from stages.rollouts.services import cancel_rollout, promote_stage
 from stages.setup.scenarios import create_scenario
 from stages.worker import context, metrics
@@ -124,13 +124,37 @@ def test_a_withdrawal_that_breaks_errs(stage, kind, up, run):
         kind.acts.clear()
 
 
-def test_a_cancel_while_it_waits_leaves_what_is_there(stage, kind, up, run):
+@pytest.mark.parametrize("when", ["held", "analyzed", "made", "not begun"])
+def test_a_cancel_withdraws_what_would_serve_players(stage, kind, up, run, texts, when):
+    if when == "analyzed":
+        plan = {"analysis": "auto", "url": "http://127.0.0.1:9/", "metrics": [{"name": "e", "query": "q", "threshold": 1}]}
+        rollout = up(**plan)
+        assert rollout.state == "canary_analyzing"
+    elif when == "held":
+        rollout = up()
+    else:
+        at = ("chat", "canary") if when == "made" else ("auth", "pre")
+        kind.acts[at] = lambda ctx: cancel_rollout(actor=SYSTEM, rollout=Rollout.objects.get()) and None
+        rollout = up()
+    if when in {"held", "analyzed"}:
+        kind.ran.clear()
+        cancel_rollout(actor=SYSTEM, rollout=rollout)
+        assert now(rollout).gray_weight == 0
+        rollout = run(rollout)
+    assert (rollout.state, rollout.consistent) == ("canceled", True)
+    undone = [each for each in kind.ran if each.startswith("undo")]
+    assert undone == ([] if when == "not begun" else ["undo canary chat a", "undo canary auth a"])
+    assert status_of(stage) == "Active" and not Leftover.objects.exists()
+    assert texts(rollout)[-1].startswith("Canceled." if when == "not begun" else "Canceled, and the canary is withdrawn.")
+
+
+def test_a_cancel_whose_withdrawal_breaks_says_what_stays(stage, kind, up, run):
     rollout = up()
-    kind.ran.clear()
+    kind.acts["undo", "canary"] = fails
     cancel_rollout(actor=SYSTEM, rollout=rollout)
-    assert now(rollout).gray_weight == 0
     ended = run(rollout)
-    assert (ended.state, ended.consistent, kind.ran) == ("canceled", False, [])
+    assert (ended.state, ended.consistent) == ("errored", False)
+    assert ended.error == "It was canceled, but withdrawing the canary broke: undo of canary of chat on a: the game said no"
     assert status_of(stage) == "UpdateFailed"
 
 

@@ -34,6 +34,9 @@ class Kind:
     def validate(self, config):
         return dict(config)
 
+    def made(self, config, memo):
+        return None
+
     def repeatable(self, config, memo):
         return self.may_repeat
 

@@ -1,7 +1,7 @@
 """What a rollout does next, as a table of rows."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -13,6 +13,7 @@ from stages.worker.orchestrator import (
     Finish,
     RunLanes,
     Undo,
+    Withdraw,
     decide,
     errored,
 )
@@ -31,6 +32,7 @@ class Row:
     leg: str = "base"
     wave: int = 0
     lane: int = 0
+    memo: dict = field(default_factory=dict)
 
 
 def rows(text: str) -> list[Row]:
@@ -218,3 +220,36 @@ def test_a_withdrawal_says_why(cause, move, why):
 def test_what_touches_a_target_leaves_it_inconsistent_when_it_is_canceled(phase):
     assert decide("canceling", [Row("succeeded", phase=phase)], no).consistent is False
     assert decide("canceling", [Row("succeeded", phase="pre")], no).consistent is True
+
+
+GRAY, IN_CANARY = Row("succeeded", phase="canary", leg="canary"), Course(leg="canary", strategy="canary")
+
+
+@pytest.mark.parametrize(("steps", "expected"), [
+    ([GRAY], Withdraw("Canceled: no further step starts, and the canary is withdrawn.")),
+    ([Row("running", phase="canary", leg="canary")], Withdraw("Canceled: no further step starts, and the canary is withdrawn.")),
+    ([Row("pending", phase="canary", leg="canary", memo={"gray": "x"})],
+     Withdraw("Canceled: no further step starts, and the canary is withdrawn.")),
+    ([GRAY, Row("pending", leg="undo", phase="canary")], RunLanes(((1,),))),
+    ([GRAY, Row("running", leg="undo", phase="canary")], RunLanes(((1,),))),
+    ([GRAY, Row("succeeded", leg="undo", phase="canary")],
+     Finish("X1", "Canceled, and the canary is withdrawn. The pins did not move.")),
+])  # fmt: skip
+def test_a_cancel_withdraws_a_canary_first(steps, expected):
+    assert decide("canceling", steps, yes, IN_CANARY) == expected
+
+
+@pytest.mark.parametrize("step", [
+    Row("pending", phase="canary", leg="canary"), Row("no_progress", phase="canary", leg="canary"),
+    Row("succeeded", phase="canary", leg="canary", kind="pin"), Row("succeeded", phase="pre", leg="canary"),
+])  # fmt: skip
+def test_a_cancel_with_nothing_to_withdraw_ends_at_once(step):
+    found = decide("canceling", [step], yes, IN_CANARY)
+    assert (found.move, found.consistent) == ("X1", True)
+
+
+def test_a_cancel_whose_withdrawal_breaks_errs():
+    for state, repeatable in (("failed", yes), ("running", no)):
+        found = decide("canceling", [GRAY, Row(state, leg="undo", phase="canary")], repeatable, IN_CANARY)
+        assert (found.move, found.consistent) == ("X2", False) and "undo of canary of auth on a" in found.error
+    assert decide("canceling", [GRAY], yes, Course(leg="full", strategy="canary")).move == "X1", "everybody has it: nothing is undone"

@@ -32,6 +32,9 @@ class Scripted:
     def validate(self, config):
         return dict(config)
 
+    def made(self, config, memo):
+        return None
+
     def repeatable(self, config, memo):
         return True
 

@@ -100,10 +100,11 @@ def test_one_that_was_canceled_while_it_was_judged_is_judged_anew(stage, kind, g
     cancel_rollout(actor=SYSTEM, rollout=up)
     ended = run(up)
     assert ended.state == "canceled"
-    with pytest.raises(Invalid, match="none to leave out"):
-        again(ended, "skip")
-    new = again(ended)
-    assert (new.state, kind.ran, new.steps_done) == ("canary_hold", [], 4)
+    for how in ("skip", "failed"):
+        with pytest.raises(Invalid, match="Its canary was being withdrawn, so it is tried again as a whole"):
+            again(ended, how)
+    new = again(ended, "")
+    assert (new.state, new.steps_done) == ("canary_hold", 4) and kind.ran[-1] == "canary chat a"
 
 
 # --- canary, after it was accepted ---

@@ -1,17 +1,20 @@
 """A stand-in for a Kubernetes API server: refuses every request that the published OpenAPI document does not know.
 
 Path, verb, query, content type and body are checked against tests/steps/vendor/kubernetes-openapi.json (its source and
-licence are in it); unknown fields are refused as fieldValidation=Strict would. A controller moves Deployments on.
+licence are in it); unknown fields are refused as fieldValidation=Strict would. What it then does is in objects.py, which
+was compared with a kube-apiserver (see tests/steps/real_cluster.py).
 """
 from __future__ import annotations
 
-import copy
 import json
 import re
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
+
+from tests.steps.objects import Objects, refusal
 
 DOCUMENT = json.loads((Path(__file__).parent / "vendor" / "kubernetes-openapi.json").read_text())
 DEPLOYMENT, SERVICE = "io.k8s.api.apps.v1.Deployment", "io.k8s.api.core.v1.Service"
@@ -22,6 +25,8 @@ def violations(value, schema, at="body", *, patch=False) -> list[str]:
     """What is wrong with a value by an OpenAPI 2 schema. patch: a strategic merge patch, where required fields may lack."""
     if "$ref" in schema:
         return violations(value, DOCUMENT["definitions"][schema["$ref"].split("/")[-1]], at, patch=patch)
+    if value is None and patch:
+        return []  # it removes the field
     kind = schema.get("type", "object" if "properties" in schema else None)
     if schema.get("format") == "int-or-string":
         return [] if isinstance(value, int | str) else [f"{at} is no number or text"]
@@ -34,6 +39,8 @@ def violations(value, schema, at="body", *, patch=False) -> list[str]:
     if isinstance(value, dict):
         known, rest = schema.get("properties"), schema.get("additionalProperties")
         for name, each in value.items():
+            if patch and name == "$patch":
+                continue
             if known and name in known:
                 found += violations(each, known[name], f"{at}.{name}", patch=patch)
             elif rest:
@@ -45,25 +52,16 @@ def violations(value, schema, at="body", *, patch=False) -> list[str]:
     return found
 
 
-def merged(old, new):
-    """A strategic merge patch of containers by name, as the API has it for Deployments; maps are merged, the rest replaced."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        return {**old, **{key: merged(old.get(key), value) for key, value in new.items()}}
-    if isinstance(old, list) and isinstance(new, list) and all(isinstance(each, dict) and "name" in each for each in [*old, *new]):
-        by_name = {each["name"]: each for each in old}
-        for each in new:
-            by_name[each["name"]] = merged(by_name.get(each["name"], {}), each)
-        return list(by_name.values())
-    return copy.deepcopy(new)
-
-
 class ApiServer:
-    """objects: {(kind, namespace, name): object}. wrong lists every request that broke the document. looks: how often a
-    Deployment has to be read until it is ready; None: never. refuse: (status, message) for every write."""
+    """things: the objects, and what happens to them. wrong lists every request that broke the document; calls every request
+    as (verb, path). refuse: (status, message) for every write. fail: answers for the next requests, (status, message), or
+    "hang" for none until the server closes. forbidden: (verb, kind) pairs that the caller has no right to."""
 
     def __init__(self) -> None:
-        self.objects, self.wrong, self.calls = {}, [], []
-        self.looks, self.refuse, self.stuck = 2, None, False
+        self.things = Objects()
+        self.objects, self.wrong, self.calls = self.things.rows, [], []
+        self.refuse, self.fail, self.forbidden = None, [], set()
+        self.closing = threading.Event()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -82,34 +80,35 @@ class ApiServer:
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.server.handle_error = lambda *_: None  # clients that hang up are what some tests are about
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         self._thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
+        self.closing.set()
         self.server.shutdown()
         self.server.server_close()
         self._thread.join(5)
 
-    def add(self, name: str, image: str, replicas: int = 2) -> None:
+    def add(self, name: str, image: str, replicas: int = 2, **more) -> dict:
         """A Deployment and its Service, ready."""
-        labels = {"app": name}
-        self.objects["deployments", "game", name] = {
-            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": "game", "generation": 1},
-            "spec": {"replicas": replicas, "selector": {"matchLabels": labels}, "template": {
-                "metadata": {"labels": labels, "annotations": {"note": "kept"}}, "spec": {"containers": [
-                    {"name": name, "image": image, "env": [{"name": "A", "value": "b"}]}, {"name": "proxy", "image": "proxy:1"},
-                ]},
-            }},
-            "status": {"observedGeneration": 1, "replicas": replicas, "updatedReplicas": replicas, "availableReplicas": replicas},
-        }
-        self.objects["services", "game", name] = {
-            "apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": {"selector": {"app": name}},
-        }
+        return self.things.add(name, image, replicas, **more)
 
     def image(self, name: str, container: str | None = None) -> str:
-        containers = self.objects["deployments", "game", name]["spec"]["template"]["spec"]["containers"]
-        return next(each["image"] for each in containers if each["name"] == (container or name.removesuffix("-gray")))
+        pods = self.objects["deployments", "game", name]["spec"]["template"]["spec"]
+        found = {each["name"]: each["image"] for part in ("containers", "initContainers") for each in pods.get(part) or []}
+        return found[container or name.removesuffix("-gray")]
+
+    def kubeconfig(self, **user) -> dict:
+        """The text of a kubeconfig that leads here, as an object. user: its credential, a token without it."""
+        return {
+            "apiVersion": "v1", "kind": "Config", "current-context": "c",
+            "clusters": [{"name": "k", "cluster": {"server": self.url}}],
+            "users": [{"name": "u", "user": user or {"token": "t"}}],
+            "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
+        }
 
     def answer(self, request) -> tuple[int, dict]:
         split, verb = urlsplit(request.path), request.command.lower()
@@ -119,10 +118,18 @@ class ApiServer:
         problems, found = self._check(verb, split, body, request.headers.get("Content-Type", ""))
         if problems:
             self.wrong += [f"{verb} {split.path}: {problem}" for problem in problems]
-            return 400, _status(400, "; ".join(problems))
+            return refusal(400, "; ".join(problems))
+        if self.fail:
+            answer = self.fail.pop(0)
+            if answer == "hang":
+                self.closing.wait(60)
+                return refusal(503, "closing")
+            return refusal(*answer)
+        if (verb, found[0]) in self.forbidden:
+            return refusal(403, f'{found[0]} is forbidden: User "u" cannot {verb} resource in the namespace "game"')
         if self.refuse and verb != "get":
-            return self.refuse[0], _status(*self.refuse)
-        return self._act(verb, found, body)
+            return refusal(*self.refuse)
+        return self.things.act(verb, found, body, parse_qs(split.query), time.monotonic())
 
     def _check(self, verb, split, body, content_type):
         for path, verbs in DOCUMENT["paths"].items():
@@ -133,7 +140,7 @@ class ApiServer:
             if operation is None:
                 return [f"{verb} is not published for {path}"], None
             kind = path.split("/")[-2] if path.endswith("{name}") else path.split("/")[-1]
-            schema = {"deployments": DEPLOYMENT, "services": SERVICE}[kind]
+            schema = {"deployments": DEPLOYMENT, "services": SERVICE, "pods": ""}[kind]
             problems = []
             if body is not None and verb in {"post", "patch"}:
                 wanted = operation["consumes"]
@@ -146,55 +153,7 @@ class ApiServer:
                 problems += violations(body, {"$ref": "#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"})
             elif verb in {"post", "patch"}:
                 problems.append("no body")
-            known = {each.get("name") for each in operation["parameters"]} | {"pretty", "dryRun", "fieldManager", "force"}
+            known = {each.get("name") for each in [*operation["parameters"], *verbs["parameters"]]} | {"pretty", "dryRun", "fieldManager", "force"}
             problems += [f"query {name} is unknown" for name in parse_qs(split.query) if name not in known]
             return problems, (kind, match["namespace"], match.groupdict().get("name"))
         return [f"no published path {split.path}"], None
-
-    def _act(self, verb, found, body) -> tuple[int, dict]:
-        kind, namespace, name = found
-        if verb == "post":
-            key = (kind, namespace, body["metadata"]["name"])
-            if key in self.objects:
-                return 409, _status(409, "already exists")
-            self.objects[key] = {**copy.deepcopy(body), "status": {}}
-            self._changed(self.objects[key])
-            return 201, self.objects[key]
-        thing = self.objects.get((kind, namespace, name))
-        if thing is None:
-            return 404, _status(404, f'{kind} "{name}" not found')
-        if verb == "delete":
-            del self.objects[kind, namespace, name]
-            return 200, _status(200, "deleted")
-        if verb == "patch":
-            thing = self.objects[kind, namespace, name] = merged(thing, body)
-            if kind == "deployments":
-                self._changed(thing)
-        elif kind == "deployments":
-            self._move(thing)
-        return 200, thing
-
-    @staticmethod
-    def _changed(thing) -> None:
-        thing["metadata"]["generation"] = thing["metadata"].get("generation", 0) + 1
-        thing["left"] = None
-
-    def _move(self, thing) -> None:
-        """The controller: some reads after a change it is all there."""
-        if "left" not in thing:
-            return
-        thing["left"] = self.looks if thing["left"] is None else thing["left"] - 1 if self.looks is not None else 1
-        wanted, status = thing["spec"].get("replicas", 1), thing.setdefault("status", {})
-        status["observedGeneration"] = thing["metadata"]["generation"]
-        if self.stuck:
-            status["conditions"] = [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded",
-                                     "message": "ReplicaSet has timed out progressing."}]
-        if thing["left"] == 0:
-            status |= {"replicas": wanted, "updatedReplicas": wanted, "availableReplicas": wanted}
-            del thing["left"]
-        else:
-            status |= {"replicas": wanted + 1, "updatedReplicas": 1, "availableReplicas": wanted}
-
-
-def _status(code: int, message: str) -> dict:
-    return {"kind": "Status", "apiVersion": "v1", "status": "Success" if code < 300 else "Failure", "message": message, "code": code}

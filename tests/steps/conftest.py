@@ -1,13 +1,16 @@
 """A cast for the step tests: executables that are allowed, and receivers of HTTP calls."""
 
+import json
 import sys
 import textwrap
+import time
 
 import pytest
 
-from stages.steps import KINDS, signing
+from stages.steps import KINDS, awake, cluster, kube, kube_gray, kube_work, signing, storage
 from stages.steps.signing import with_signing
 
+from .apiserver import ApiServer
 from .helpers import Context, Receiver
 
 
@@ -74,3 +77,40 @@ def call():
         return Context(with_signing(config, target_uid="tokyo-7", rotation=1), memo=memo or {})
 
     return make
+
+
+@pytest.fixture
+def over(monkeypatch):
+    """over() ends the time of the step that runs, so that no test waits for it and none depends on the machine's load."""
+    limits = []
+
+    def make(seconds):
+        limits.append(awake.Limit(seconds))
+        return limits[-1]
+
+    monkeypatch.setattr(kube, "Limit", make)
+    monkeypatch.setattr(storage, "Limit", make)
+    monkeypatch.setattr(awake, "LATE_S", 0.02)
+
+    def act():
+        limits[-1].until = time.monotonic()
+
+    return act
+
+
+@pytest.fixture
+def api(settings, tmp_path, monkeypatch):
+    """An API server with the Deployment lottery, and the cluster tokyo that leads to it."""
+    for module, name in ((kube_work, "LOOK_S"), (kube_work, "SLOW_LOOK_S"), (kube_gray, "GONE_S")):
+        monkeypatch.setattr(module, name, 0.005)
+    monkeypatch.setattr(cluster, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(cluster, "PAUSES_S", (0.005,))
+    cluster.imported()  # takes some seconds, once
+    server = ApiServer()
+    server.add("lottery", "registry.example.com/game/lottery:1.4.0")
+    path = tmp_path / "kubeconfig"
+    path.write_text(json.dumps(server.kubeconfig()))
+    settings.STEP_KUBECONFIGS = {"tokyo": str(path)}
+    yield server
+    server.close()
+    assert server.wrong == [], "every request fits the published document"

@@ -1,129 +1,155 @@
-"""The kubernetes kind against an API server that knows nothing but the published OpenAPI document."""
+"""The kubernetes kind against an API server that knows nothing but the published OpenAPI document: what each phase does."""
 from __future__ import annotations
-
-import json
 
 import pytest
 
 from gs2admin.errors import Invalid
-from stages.steps import KINDS, kube
+from stages.steps import kube_state as state
 from stages.steps.base import StepBroken, StepCanceled, StepFailed
-from tests.steps.apiserver import DOCUMENT, ApiServer, violations
+from tests.steps.apiserver import DOCUMENT, violations
 from tests.steps.helpers import Context
-
-KIND = KINDS["kubernetes"]
-CONFIG = {"kubeconfig": "tokyo", "namespace": "game", "image": "registry.example.com/game/{service}"}
-IMAGE = "registry.example.com/game/lottery"
+from tests.steps.kube_steps import CONFIG, IMAGE, KIND, context, run, undo
 
 
-@pytest.fixture
-def api(settings, tmp_path, monkeypatch):
-    monkeypatch.setattr(kube, "LOOK_S", 0.01)
-    server = ApiServer()
-    server.add("lottery", f"{IMAGE}:1.4.0")
-    path = tmp_path / "kubeconfig"
-    path.write_text(json.dumps({
-        "apiVersion": "v1", "kind": "Config", "current-context": "c", "clusters": [{"name": "k", "cluster": {"server": server.url}}],
-        "users": [{"name": "u", "user": {"token": "t"}}], "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
-    }))
-    settings.STEP_KUBECONFIGS = {"tokyo": str(path)}
-    yield server
-    server.close()
-    assert server.wrong == [], "every request fits the published document"
+def of(api, name: str) -> dict:
+    return api.objects["deployments", "game", name]
 
 
-def run(phase="deploy", config=None, **more) -> Context:
-    ctx = Context(KIND.validate(CONFIG | (config or {})), phase=phase, **more)
-    ctx.summary = KIND.run(ctx)
-    return ctx
-
-
-def undo(done: Context, **more) -> Context:
-    return run(done.phase, undo=True, memo={"done": done.memo}, old_version="1.5.0", new_version="1.4.0", **more)
-
-
-def test_the_image_is_set_and_its_rollout_waited_for(api):
+def test_the_image_is_set_its_rollout_waited_for_and_what_runs_is_read_back(api):
     ctx = run()
     assert api.image("lottery") == f"{IMAGE}:1.5.0" and api.image("lottery", "proxy") == "proxy:1"
-    assert ctx.summary == "Deployment lottery has 2 replicas." and ctx.memo == {"image": f"{IMAGE}:1.4.0", "replicas": 2}
-    assert "Deployment lottery: 2 of 2 replicas available, 1 of them new." in ctx.texts()
-    environment = api.objects["deployments", "game", "lottery"]["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert ctx.summary == (
+        f"Deployment lottery: 2 of 2 pods ready, running lottery {IMAGE}:1.5.0, proxy proxy:1 (generation 2)."
+    )
+    assert ctx.memo == {"images": {"lottery": f"{IMAGE}:1.4.0"}, "replicas": 2}
+    assert "Deployment lottery: 2 of 2 pods available, 1 of them new; 2 old still there." in ctx.texts()
+    environment = of(api, "lottery")["spec"]["template"]["spec"]["containers"][0]["env"]
     assert environment == [{"name": "A", "value": "b"}], "the patch touches the image alone"
 
 
-def test_an_undo_sets_the_image_that_was_there(api):
+def test_an_undo_sets_the_image_that_was_there_and_reads_back(api):
     done = run()
-    undo(done)
-    assert api.image("lottery") == f"{IMAGE}:1.4.0"
+    of(api, "lottery")["spec"]["replicas"] = 5  # an autoscaler's
+    assert f"5 of 5 pods ready, running lottery {IMAGE}:1.4.0" in undo(done).summary
+    assert api.image("lottery") == f"{IMAGE}:1.4.0" and of(api, "lottery")["spec"]["replicas"] == 5
     assert "Nothing had been changed" in undo(Context({}, phase="deploy")).summary
+    older = run()
+    older.memo = {"image": f"{IMAGE}:1.3.0", "replicas": 2}  # as releases before this one remembered it
+    undo(older)
+    assert api.image("lottery") == f"{IMAGE}:1.3.0"
 
 
 def test_another_attempt_remembers_what_was_there_before_the_first(api):
     first = run()
     again = run(memo=first.memo, attempt=2)
-    assert again.memo["image"] == f"{IMAGE}:1.4.0" and KIND.repeatable({}, {})
+    assert again.memo["images"] == {"lottery": f"{IMAGE}:1.4.0"} and KIND.repeatable({}, {})
+    assert f"Deployment lottery has these images already, so no pod is replaced: lottery {IMAGE}:1.5.0." in again.texts()
+
+
+def test_pre_looks_changes_nothing_and_waits_for_nothing(api):
+    api.things.looks = None
+    of(api, "lottery")["status"] |= {"readyReplicas": 0, "availableReplicas": 0}
+    ctx = run("pre", leg="canary")
+    assert f"running lottery {IMAGE}:1.4.0" in ctx.summary and ctx.memo == {}
+    assert {verb for verb, _ in api.calls} == {"get"}
+
+
+def test_post_waits_and_sees_that_it_is_this_version(api):
+    run()
+    assert f"running lottery {IMAGE}:1.5.0" in run("post").summary
+    with pytest.raises(StepFailed, match=f"does not run 1.6.0: lottery {IMAGE}:1.5.0"):
+        run("post", new_version="1.6.0")
 
 
 def test_the_gray_deployment_stands_beside_and_is_removed(api):
+    of(api, "lottery")["spec"] |= {"minReadySeconds": 5, "progressDeadlineSeconds": 90}
     done = run("canary", leg="canary", config={"gray_replicas": 3})
-    gray = api.objects["deployments", "game", "lottery-gray"]
-    assert api.image("lottery-gray") == f"{IMAGE}:1.5.0" and api.image("lottery") == f"{IMAGE}:1.4.0"
-    assert gray["spec"]["replicas"] == 3 and gray["spec"]["selector"]["matchLabels"] == {"app": "lottery", kube.LABEL: "true"}
-    assert gray["spec"]["template"]["metadata"]["labels"] == {"app": "lottery", kube.LABEL: "true"}, "the Service finds it too"
+    gray = of(api, "lottery-gray")
+    assert api.image("lottery-gray", "lottery") == f"{IMAGE}:1.5.0" and api.image("lottery") == f"{IMAGE}:1.4.0"
+    assert gray["spec"]["replicas"] == 3 and gray["spec"]["selector"]["matchLabels"] == {"app": "lottery", state.LABEL: "true"}
+    assert gray["spec"]["template"]["metadata"]["labels"] == {"app": "lottery", state.LABEL: "true"}, "the Service finds it too"
+    assert gray["spec"]["minReadySeconds"] == 5 and gray["spec"]["progressDeadlineSeconds"] == 90
+    assert f"Deployment lottery-gray: 3 of 3 pods ready, running lottery {IMAGE}:1.5.0" in done.summary
+    assert KIND.made(done.config, done.memo) == "Deployment lottery-gray in the namespace game of tokyo"
     run("canary", leg="canary", new_version="1.6.0")
-    assert api.image("lottery-gray") == f"{IMAGE}:1.6.0", "a second time it is changed, not made"
-    assert undo(done, leg="canary").summary == "Deployment lottery-gray is removed."
+    assert api.image("lottery-gray", "lottery") == f"{IMAGE}:1.6.0", "a second time it is changed, not made"
+    api.things.linger = 3
+    removed = undo(done, leg="canary")
+    assert removed.summary == "Deployment lottery-gray is removed, and its pods have ended."
     assert ("deployments", "game", "lottery-gray") not in api.objects
+    assert undo(done, leg="canary").summary == "Deployment lottery-gray is not there any more."
 
 
 def test_the_full_leg_removes_the_gray_part_when_everybody_has_it(api):
     run("canary", leg="canary")
-    run("deploy", leg="full")
+    assert "The gray Deployment lottery-gray is removed: everybody has its version now." in run("deploy", leg="full").texts()
     assert api.image("lottery") == f"{IMAGE}:1.5.0" and ("deployments", "game", "lottery-gray") not in api.objects
 
 
-def test_the_switch_turns_every_service_and_back(api):
+def switch(colour, *, undo=False, memo=None, services=("lottery", "shop")) -> Context:
+    ctx = context("switch", facts={"services": list(services)}, microservice="*", colour=colour, undo=undo, memo=memo or {})
+    ctx.summary = KIND.run(ctx)
+    return ctx
+
+
+def test_the_switch_turns_every_service_and_back_to_what_each_had(api):
     api.add("shop", "x:1")
-    config = KIND.validate(CONFIG) | {"services": ["lottery", "shop"]}
-    for colour in ("green", "blue"):
-        ctx = Context(config, phase="switch", microservice="*", colour=colour, undo=colour == "blue")
-        assert KIND.run(ctx) == f"2 Services send to {colour} now."
-        for name in ("lottery", "shop"):
-            selector = api.objects["services", "game", name]["spec"]["selector"]
-            assert selector == {"app": name, kube.COLOUR: colour}
+    for name in ("lottery", "shop"):
+        for colour in ("green", "blue"):
+            api.add(f"{name}-{colour}", "x:1", labels={"app": name, state.COLOUR: colour})
+    api.objects["services", "game", "shop"]["spec"]["selector"][state.COLOUR] = "blue"
+    done = switch("green")
+    assert done.summary == "2 Services send to green now." and done.memo["selectors"] == {"lottery": None, "shop": "blue"}
+    assert "Service shop sends to green now: app=shop,gs2admin.io/colour=green." in done.texts()
+    for name in ("lottery", "shop"):
+        assert api.objects["services", "game", name]["spec"]["selector"] == {"app": name, state.COLOUR: "green"}
+    back = switch("blue", undo=True, memo={"done": done.memo})
+    assert back.summary == "2 Services send to blue and every colour now."
+    assert api.objects["services", "game", "lottery"]["spec"]["selector"] == {"app": "lottery"}
+    assert api.objects["services", "game", "shop"]["spec"]["selector"] == {"app": "shop", state.COLOUR: "blue"}
+    assert switch("green", undo=True).summary == "1 Service sends to green now.", "of a release that remembered nothing"
+    api.objects["services", "game", "shop"]["spec"]["selector"][state.COLOUR] = "green"
+    assert switch("green", undo=True).summary == "No Service had been switched."
+
+
+def test_nobody_is_switched_to_a_colour_without_a_ready_pod(api):
+    api.add("lottery-green", "x:1", labels={"app": "lottery", state.COLOUR: "green"})
+    before = [dict(api.objects["services", "game", "lottery"]["spec"]["selector"])]
+    for sentence, services in (
+        ("There is no Service shop in the namespace game", ("lottery", "shop")),
+        ("No ready pod has the labels of Service other and green: app=other,gs2admin.io/colour=green", ("lottery", "other")),
+        ("Service bare has no selector", ("lottery", "bare")),
+    ):
+        if services[1] != "shop":
+            api.objects["services", "game", services[1]] = {"metadata": {"name": services[1]}, "spec": {"selector": {"app": "other"}}}
+        if services[1] == "bare":
+            api.objects["services", "game", "bare"]["spec"] = {}
+        with pytest.raises(StepFailed, match=sentence):
+            switch("green", services=services)
+    api.forbidden = {("get", "pods")}
+    with pytest.raises(StepFailed, match="can not be seen, so no Service was changed. Kubernetes answered GET pods with 403"):
+        switch("green", services=["lottery"])
+    assert [api.objects["services", "game", "lottery"]["spec"]["selector"]] == before
 
 
 def test_colours_have_deployments_of_their_own(api):
-    api.add("lottery-green", f"{IMAGE}:1.0.0")
-    api.objects["deployments", "game", "lottery-green"]["spec"]["template"]["spec"]["containers"][0]["name"] = "lottery"
+    api.add("lottery-green", f"{IMAGE}:1.0.0", container="lottery")
     run(config={"deployment": "{service}-{colour}"}, colour="green")
     assert api.image("lottery-green", "lottery") == f"{IMAGE}:1.5.0" and api.image("lottery") == f"{IMAGE}:1.4.0"
 
 
 def test_a_service_that_goes_away_is_scaled_down_and_comes_back(api):
     done = run(new_version="")
-    assert api.objects["deployments", "game", "lottery"]["spec"]["replicas"] == 0
-    undo(done)
-    assert api.objects["deployments", "game", "lottery"]["spec"]["replicas"] == 2
+    assert of(api, "lottery")["spec"]["replicas"] == 0
+    assert "0 of 0 pods ready" in done.summary and "scaled to 0" in done.summary
+    undo(done, old_version="")
+    assert of(api, "lottery")["spec"]["replicas"] == 2
 
 
-def test_what_the_cluster_says_is_told(api):
-    api.refuse = (403, "deployments.apps is forbidden")
-    with pytest.raises(StepFailed, match="Kubernetes answered 403: deployments.apps is forbidden"):
-        run()
-    api.refuse, api.stuck, api.looks = None, True, None
-    with pytest.raises(StepFailed, match="gave up: ReplicaSet has timed out progressing"):
-        run()
-    with pytest.raises(StepFailed, match="There is no Deployment gacha in the namespace game"):
-        run(microservice="gacha")
-    with pytest.raises(StepFailed, match="has no container sidecar"):
-        run(config={"container": "sidecar"})
-
-
-def test_time_and_a_cancel_end_the_waiting(api):
-    api.looks = None
-    with pytest.raises(StepFailed, match="was not ready: .* when the 1 s of this step were over"):
-        run(config={"timeout_s": 1})
+def test_time_and_a_cancel_end_the_waiting(api, over):
+    api.things.looks = None
+    with pytest.raises(StepFailed, match="The 600 s of this step were over before Deployment lottery was ready: 2 of 2 pods"):
+        run(on_emit=lambda text: over() if "1 of them new" in text else None)
     ticks = []
 
     def cancel():
@@ -135,11 +161,8 @@ def test_time_and_a_cancel_end_the_waiting(api):
         run(on_tick=cancel)
 
 
-def test_a_cluster_that_is_away_or_no_longer_allowed(api, settings, tmp_path):
-    ctx = Context(KIND.validate(CONFIG))
-    settings.STEP_KUBECONFIGS = {"tokyo": str(tmp_path / "missing")}
-    with pytest.raises(StepBroken, match="kubeconfig can not be used"):
-        KIND.run(ctx)
+def test_a_cluster_that_is_no_longer_allowed(api, settings):
+    ctx = context()
     settings.STEP_KUBECONFIGS = {}
     with pytest.raises(StepBroken, match="no longer in GS2ADMIN_KUBECONFIGS"):
         KIND.run(ctx)
@@ -152,7 +175,11 @@ def test_a_cluster_that_is_away_or_no_longer_allowed(api, settings, tmp_path):
         ({"namespace": "Game!"}, "small letters"),
         ({"image": "registry.example.com/game:1"}, "without a tag"),
         ({"image": "registry.example.com/game@sha256:1"}, "without a tag"),
+        ({"image": "registry:5000"}, "without a tag"),
         ({"deployment": "{secret}"}, "In braces a path knows"),
+        ({"follow": "a,{secret}"}, "In braces a path knows"),
+        ({"follow": 7}, "separated by commas"),
+        ({"follow": ",".join(f"c{n}" for n in range(21))}, "At most 20"),
         ({"gray_replicas": 0}, "gray_replicas"),
         ({"cluster": "x"}, "does not know the setting cluster"),
     ],
@@ -161,6 +188,12 @@ def test_a_wrong_setting_is_refused_with_a_sentence(api, change, sentence):
     with pytest.raises(Invalid) as refusal:
         KIND.validate(CONFIG | change)
     assert sentence in refusal.value.sentence
+
+
+def test_names_that_follow_are_kept_once_and_as_one_text(api):
+    for given in (" migrate,{service}-warm ,migrate", ["migrate", "{service}-warm"]):
+        assert KIND.validate(CONFIG | {"follow": given})["follow"] == "migrate, {service}-warm"
+    assert KIND.validate(CONFIG)["follow"] == ""
 
 
 def test_the_stand_in_refuses_what_is_not_published(api):

@@ -22,6 +22,8 @@ ACTIONS = {
     "rollout.advance": "went on with the canary of",
     "rollout.set_weight": "set the weight of",
     "rollout.release_update": "made the gray part anew of",
+    "rollout.take_back": "had taken back what was left of",
+    "rollout.forget_left": "said that nothing is left of",
     "rollout.retry": "retried with",
     "stage.approval": "changed who must approve on",
     "stage.auto": "changed the auto-promotion of",

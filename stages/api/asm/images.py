@@ -1,32 +1,16 @@
-"""Names of container images: `registry:5000/team/auth:1.2.0@sha256:…`. Pure."""
+"""The image of a service in a Deployment that a client sends. Pure."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from gs2admin.errors import Invalid
 from gs2admin.text import shortened
+from stages.steps.images import Image, parse
 
 # A tag as registries take it; our versions hold at most 32 characters.
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,31}")
-
-
-@dataclass(frozen=True)
-class Image:
-    """name: with its registry; tag: empty when none is given."""
-
-    name: str
-    tag: str
-
-
-def parse(text: str) -> Image:
-    """Split an image's name; a digest is no part of either."""
-    whole = text.partition("@")[0]
-    head, slash, last = whole.rpartition("/")
-    name, _, tag = last.partition(":")
-    return Image(head + slash + name, tag)
 
 
 def of_service(template: dict[str, Any], service: str, deployment: str) -> Image:

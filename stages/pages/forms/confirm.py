@@ -55,3 +55,12 @@ class DecisionForm(ReasonForm):
     """A decision about a canary. seen: the weight that the page showed, in percent."""
 
     seen = forms.IntegerField(widget=forms.HiddenInput, required=False, min_value=0, max_value=100)
+
+
+class TakeBackForm(ReasonForm):
+    """Whether what a rollout left is to be taken back, or is gone already."""
+
+    gone = forms.BooleanField(
+        label="It is gone already: only forget it", required=False,
+        help_text="For what was removed by hand. Then nothing is run, and a reason is needed.",
+    )

@@ -182,6 +182,7 @@ def _storage_fields() -> dict[str, forms.Field]:
                                 widget=forms.TextInput(attrs={**_CALM, "placeholder": "Nothing to do"})),
         "store": forms.ChoiceField(label="In the store", required=False, choices=stores),
         "source_store": forms.ChoiceField(label="From the store", required=False, choices=stores),
+        "timeout_s": _seconds("Fails after (s)", 3600),
         "source": forms.CharField(label="The version's file", required=False, max_length=500, help_text=help_text,
                                   widget=forms.TextInput(attrs={**_CALM, "placeholder": "builds/{service}-{version}.zip"})),
     }
@@ -201,6 +202,11 @@ def _kubernetes_fields() -> dict[str, forms.Field]:
         "namespace": word("Namespace", "default"),
         "deployment": word("Deployment", "{service}"),
         "container": word("Container", "{service}"),
+        "follow": forms.CharField(
+            label="Containers that follow", required=False, max_length=1000,
+            widget=forms.TextInput(attrs={**_CALM, "placeholder": "migrate, warm-up"}),
+            help_text="initContainers too, with commas: their tag becomes the version, in their own repository.",
+        ),
         "service": word("Service (for the switch)", "{service}"),
         "gray_replicas": forms.IntegerField(label="Canary replicas", required=False, initial=1, min_value=1, max_value=100),
         "timeout_s": _seconds("Fails after (s)", 600),

@@ -6,17 +6,21 @@ from collections.abc import Callable
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from gs2admin.dashboard.pages import project_page
+from gs2admin.dashboard.posting import attempt, confirm_page
 from gs2admin.errors import Conflict
 from gs2admin.identity.models import Project
+from stages.canary.leftovers import forget, take_back
 from stages.canary.services import accept_canary, advance_canary, reject_canary
 from stages.core.actions import actions_of
+from stages.core.leftovers import left_by
 from stages.core.scenarios import CanaryPlan, span, way_of
 from stages.core.words import phrase_of
 from stages.models import Rollout
-from stages.pages.forms.confirm import DecisionForm
+from stages.pages.forms.confirm import DecisionForm, TakeBackForm
 from stages.pages.views.rollouts import rollout_of
 
 get_and_post = require_http_methods(["GET", "POST"])
@@ -86,3 +90,32 @@ def _points(row: Rollout, plan: CanaryPlan, action: str) -> list[str]:
         f"From {now} % to {following.percent} % of the players.{pause}",
         f"The {now} % who have the new versions keep them; more players get them.",
     ]
+
+
+@get_and_post
+@project_page("canary.decide")
+def take_it_back(request: HttpRequest, project: Project, number: int) -> HttpResponse:
+    """Ask for confirmation, then have a worker take back what an ended rollout has left, or believe that it is gone."""
+    row = rollout_of(project, number)
+    left = left_by(row)
+    page = redirect("rollout", project=project.name, number=row.number)
+    if not left:
+        messages.info(request, f"Nothing of rollout {row.number} is left.")
+        return page
+    form = TakeBackForm(request.POST) if request.method == "POST" else TakeBackForm()
+    if request.method == "POST" and form.is_valid():
+        gone, why = form.cleaned_data["gone"], form.cleaned_data["reason"]
+        if attempt(form, lambda: (forget if gone else take_back)(actor=request.actor, rollout=row, reason=why)):
+            messages.success(request, "It is forgotten." if gone else "A worker takes it back now.")
+            return page
+    return confirm_page(
+        request, form, title=f"Take back what rollout {row.number} left?", button="Take it back", back=page.url,
+        crumbs=[
+            ("Rollouts", reverse("rollouts", kwargs={"project": project.name})), (str(row.number), page.url), ("Take back", ""),
+        ],
+        points=[
+            f"A worker runs the undo of what made it. {row.stage.name} keeps the versions it pins.",
+            *(f"Taken back: {each.sentence}" for each in left),
+            "What it did is in the output of the rollout, and what could not be taken back stays on its page.",
+        ],
+    )

@@ -30,7 +30,7 @@ from stages.pages.views.stage import stage_of
 from stages.plan.previews import Preview, failing_step, preview_promote, preview_rollback, unsure_services, versions_of
 from stages.plan.redo import chances
 from stages.rollouts.services import cancel_rollout, promote_stage, retry_rollout, rollback_stage
-from stages.states import PHASES, StageStatus
+from stages.states import PHASES, Leg, StageStatus
 
 get_and_post = require_http_methods(["GET", "POST"])
 
@@ -164,8 +164,9 @@ def cancel(request: HttpRequest, project: Project, number: int) -> HttpResponse:
             except Conflict as conflict:
                 messages.warning(request, conflict.sentence)
             else:
+                withdrawn = ", and its canary is withdrawn" if now.leg == Leg.CANARY else ""
                 messages.success(request, f"Rollout {row.number} is canceled." if now.ended_at else
-                                 f"Rollout {row.number} stops within a few seconds.")
+                                 f"Rollout {row.number} stops within a few seconds{withdrawn}.")
             return redirect("rollout", **page)
     else:
         form = ReasonForm()

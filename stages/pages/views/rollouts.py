@@ -98,7 +98,7 @@ def rollout(request: HttpRequest, project: Project, number: int) -> HttpResponse
         "earlier": earlier,
         "past": before is not None,
         "seq": lines[-1].seq if lines else 0,
-        "watch": before is None and not context["final"],
+        "watch": before is None and (not context["final"] or context["taking_back"]),
     })
 
 
