@@ -177,6 +177,7 @@ def parts_context(rollout: Rollout, rights: tuple[str, ...]) -> dict[str, Any]:
         "final": final,
         "bad": bad,
         "sentence": current_sentence(rollout, steps),
+        "withdrawn_because": "" if bad else rollout.error,
         "rows": rows,
         "folded": len(rows) > MATRIX_OPEN,
         "undoing": any(row.undo for row in rows),

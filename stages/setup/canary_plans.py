@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gs2admin.errors import Invalid
-from stages.core.scenarios import CanaryPlan, Metric, Weight, stored
+from stages.core.scenarios import ONE, WORST, CanaryPlan, Metric, Weight, stored
 from stages.states import Analysis
 from stages.steps.urls import parse
 
@@ -93,7 +93,7 @@ def check_metric(given: Mapping[str, Any], what: str = "A metric") -> Metric:
     try:
         metric = Metric(**given)
     except TypeError:
-        raise refuse("metrics", "A metric has name, query, threshold, better, base and weight.") from None
+        raise refuse("metrics", "A metric has name, query, threshold, better, base, weight and series.") from None
     name = str(metric.name).strip()
     if not name or len(name) > 100:
         raise _wrong("name", f"{what} needs a name of at most 100 characters.")
@@ -108,6 +108,8 @@ def check_metric(given: Mapping[str, Any], what: str = "A metric") -> Metric:
         raise _wrong("threshold", f"{name}: the threshold is a number.")
     if isinstance(metric.weight, bool) or not isinstance(metric.weight, int) or not 1 <= metric.weight <= 100:
         raise _wrong("weight", f"{name}: its weight is a whole number from 1 to 100.")
+    if metric.series not in (ONE, WORST):
+        raise _wrong("series", f"{name}: series is one or worst.")
     return metric
 
 

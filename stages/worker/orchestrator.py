@@ -34,13 +34,17 @@ class StepRow(Protocol):
 
 @dataclass(frozen=True)
 class Course:
-    """The facts of the rollout that a decision needs beside its state. cause: why a canary is withdrawn."""
+    """The facts of the rollout that a decision needs beside its state.
+
+    cause, error: why a canary is withdrawn; error is a sentence, "" where the cause says it all.
+    """
 
     leg: str = Leg.BASE
     strategy: str = Strategy.NORMAL
     analysis: str = Analysis.NONE
     rollback: bool = False
     cause: str = Cause.NONE
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -179,7 +183,8 @@ def _undoing(
         return errored(f"{what} broke: {_name(bad)}: {bad.summary}", steps, state, course)
     if withdrawing:
         move = "J2" if course.cause == Cause.TIMEOUT else "J1"
-        return Finish(move, f"The canary is withdrawn: {WHY.get(course.cause, 'it was rejected')}. The pins did not move.")
+        why = f". {course.error}" if course.error else f": {WHY.get(course.cause, 'it was rejected')}."
+        return Finish(move, f"The canary is withdrawn{why} The pins did not move.", error=course.error)
     broke = next((s for s in steps if s.leg != Leg.UNDO and s.state in {StepState.FAILED, StepState.CANCELED}), None)
     error = f"{_name(broke)} failed: {broke.summary}" if broke else ""
     return Finish("B1", "Failed, and what was changed is put back. The pins did not move.", error=error)
