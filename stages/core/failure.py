@@ -144,9 +144,10 @@ def places_of(steps: Sequence[Any], strategy: str, *, earlier: int | None = None
         if step.kind != "pin" and step.leg != Leg.UNDO:
             key = (step.microservice, step.target_name, step.phase)
             every[key] = every.get(key, 0) + 1
+    tried = {step.undoes_id for step in steps if step.leg == Leg.UNDO and step.state not in NOT_BEGUN}
     places = []
     for key, rows in found.items():
-        sure = len(rows) == every[key] and all(_sure(step) for step in rows)
+        sure = len(rows) == every[key] and all(_sure(step) and step.pk not in tried for step in rows)
         if sure and rows[0].old_version == rows[0].new_version:
             continue  # deployed again, and well: it runs what is pinned
         places.append(Place(key[0], key[1], key[2], rows[0].old_version, rows[0].new_version, sure, earlier))
