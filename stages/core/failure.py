@@ -74,21 +74,25 @@ class Place:
 class Account:
     """first: what failed first, without a full stop; step: the step that did, if one did. more: how many failed after it.
 
-    undo, now: sentences. places: what does not run what is pinned, or may not; of: how many places this rollout was about.
+    undo, pins: sentences. places: what does not run what is pinned, or may not; of: how many places this rollout was about.
     """
 
     first: str
     undo: str
-    now: str
+    pins: str
     step: Any = None
     more: int = 0
     places: tuple[Place, ...] = ()
     of: int = 0
 
     @property
-    def sentence(self) -> str:
-        """All of it."""
-        return " ".join(part for part in (f"{self.first.rstrip('.')}.", self.undo, self.now) if part)
+    def now(self) -> str:
+        """What is true now, with the first NAMED places."""
+        if not self.places:
+            return self.pins
+        rest = f"; and {len(self.places) - NAMED} more" if len(self.places) > NAMED else ""
+        named = "; ".join(place.sentence for place in self.places[:NAMED])
+        return f"{self.pins} {named[0].upper()}{named[1:]}{rest}."
 
 
 def name_of(step: StepRow) -> str:
@@ -168,7 +172,7 @@ def account_of(rollout: Any, steps: Sequence[Any], earlier: Sequence[Place] = ()
     of = len({(s.microservice, s.target_name) for s in steps if s.kind != "pin" and s.phase in TOUCHING})
     more = sum(1 for s in steps if s.leg != Leg.UNDO and s.state == StepState.FAILED and s is not bad) if bad else 0
     return Account(
-        first=_first(rollout, steps, bad), undo=_undo(rollout, steps), now=_now(rollout, places, of), step=bad, more=more,
+        first=_first(rollout, steps, bad), undo=_undo(rollout, steps), pins=_pins(rollout, places, of), step=bad, more=more,
         places=places, of=of,
     )
 
@@ -216,15 +220,16 @@ def undo_sentence(undo: Sequence[StepRow]) -> str:
     return " ".join(part for part in (count, *broke, after) if part)
 
 
-def _now(rollout: Any, places: Sequence[Place], of: int) -> str:
+def _pins(rollout: Any, places: Sequence[Place], of: int) -> str:
     pins = f"The pins of {rollout.stage.name} did not move."
     if not places:
         return f"{pins} {'Every place runs' if of else 'There is no target, so nothing else runs than'} what is pinned."
-    named = "; ".join(place.sentence for place in places[:NAMED])
-    rest = f"; and {len(places) - NAMED} more" if len(places) > NAMED else ""
-    count = len({(place.microservice, place.target) for place in places})
-    differ = ("differs" if count == 1 else "differ") if all(place.sure for place in places) else "may differ"
-    return f"{pins} {count} of {_many(max(of, count), 'place')} {differ}: {named}{rest}."
+    every = {(place.microservice, place.target) for place in places}
+    sure = len({(place.microservice, place.target) for place in places if place.sure})
+    most, may = _many(max(of, len(every)), "place"), len(every) - sure
+    if not sure:
+        return f"{pins} {may} of {most} may run something else."
+    return f"{pins} {sure} of {most} {'runs' if sure == 1 else 'run'} something else{f', and {may} may' if may else ''}."
 
 
 def _many(count: int, word: str) -> str:

@@ -13,7 +13,6 @@ from gs2admin.identity.rights import OfProject, can
 from stages.approval import voters
 from stages.core.accounts import account
 from stages.core.actions import actions_of
-from stages.core.failure import NAMED
 from stages.core.scenarios import span, way_of
 from stages.models import Output, Rollout, Step
 from stages.pages.rollout_sentence import current_sentence
@@ -182,7 +181,6 @@ def parts_context(rollout: Rollout, rights: tuple[str, ...]) -> dict[str, Any]:
         "sentence": found.first if found and bad else current_sentence(rollout, steps),
         "account": found,
         "helps": helps_of(rollout, steps, found, newer=newer) if found else [],
-        "named": NAMED,
         "withdrawn_because": "" if bad else rollout.error,
         "rows": rows,
         "folded": len(rows) > MATRIX_OPEN,

@@ -19,7 +19,6 @@ from gs2admin.identity.rights import can
 from stages.approval.reads import requirements_of
 from stages.core.accounts import account
 from stages.core.actions import actions_of
-from stages.core.failure import NAMED
 from stages.core.status import status_of
 from stages.core.versions import differences, effective
 from stages.core.words import phrase_of
@@ -207,7 +206,7 @@ def retry(request: HttpRequest, project: Project, number: int) -> HttpResponse:
     changes = differences(versions_of(row.stage.current_set), versions_of(row.to_set), unsure_services(row.stage))
     return render(request, "stages/confirm_retry.html", {
         "rollout": row, "form": form, "changed": effective(changes), "account": left,
-        "helps": helps_of(row, steps, left) if left else [], "named": NAMED,
+        "helps": helps_of(row, steps, left) if left else [],
         "same": [change for change in changes if change.kind == "same"],
         "may_rollback": can(request.actor, "stage.rollback", project), "stage": row.stage, "chances": found, "may_skip": may_skip,
         "choices": len(form.fields["how"].choices) > 1,
