@@ -3,10 +3,12 @@ from __future__ import annotations
 
 import sys
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.db.models import F
 from django.db.models.functions import Now
+from django.urls import reverse
 
 from gs2admin.errors import Conflict, Denied, Invalid, NotFound
 from gs2admin.identity.actors import SYSTEM
@@ -20,6 +22,7 @@ from stages.setup.scenarios import create_scenario
 from stages.worker import context, metrics
 from stages.worker.chores import move_canaries, wake_lost_rollouts
 from tests.stages.kinds import breaks, fails, scenario
+from tests.stages.metric_answers import answer as metric_answer
 from tests.stages.prometheus import Prometheus
 
 pytestmark = pytest.mark.django_db
@@ -256,6 +259,27 @@ def test_data_that_comes_late_is_judged(stage, up, run, prometheus):
     report = rollout.reports.get()
     assert now(rollout).canary.look is None and report.score == 0
     assert report.metrics[0]["value"] == sys.float_info.max and "+Inf" in report.metrics[0]["raw"]["canary"]
+
+
+def test_the_page_shows_what_was_judged_and_the_answers_as_they_came(stage, up, run, prometheus, client, producer):
+    several = [METRIC, {"name": "latency", "query": "gray", "base": "old", "threshold": 10, "series": "worst"},
+               {"name": "sales", "query": "sold", "better": "higher", "threshold": 5}]
+    gray = metric_answer(["100"], ["300"]).body
+    prometheus.values |= {"errors": ["0.001", "+Inf"], "gray": gray, "old": 100, "sold": ["9"] * 5}
+    rollout = up(**auto(prometheus, metrics=several, pass_score=30))
+    pass_time(rollout, 91)
+    run(rollout)
+    client.force_login(producer)
+    prometheus.values["sold"] = None
+    pass_time(rollout, 60)
+    run(rollout)
+    answer = client.get(reverse("rollout", kwargs={"project": stage.project.name, "number": rollout.number}))
+    page = " ".join(unescape(answer.content.decode()).split()).replace("<code >", "<code>")
+    assert "errors <b>+Inf</b>" in page and "at most 0.01; 2 of 5 values" in page
+    assert "200 % from 100, 10 % allowed" in page and 'the worst of 2 series, <code>{pod="p1"}</code>' in page
+    assert "sales <b>9</b>" in page and "at least 5 </span>" in page.replace("5</span>", "5 </span>")
+    assert "Report 2 of 2 is not made yet" in page and "sales: the query has no series" in page
+    assert gray.decode() in page and '"+Inf"]]}]}}' in page and "latency, compared with:" in page, "as they came"
 
 
 @pytest.mark.parametrize("how", ["status", "words", "refused", "private"])
