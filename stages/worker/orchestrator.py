@@ -209,6 +209,7 @@ def errored(sentence: str, steps: Sequence[StepRow], state: str, course: Course 
         error = f"{before} Then the undo broke: {sentence}{_undone(steps)}".strip()
         return Finish(move, f"Failed. {error}{_left(steps)}", error, consistent)
     error = f"{said(first)}. Then {sentence}" if first is not None and said(first) not in sentence else sentence
+    error += _undone(steps)  # of a cancel that withdraws a canary
     return Finish(move, f"Failed. {error}{_left(steps)}", error, consistent)
 
 

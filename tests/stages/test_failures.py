@@ -218,6 +218,21 @@ def test_what_an_earlier_rollout_left_is_named_until_somebody_puts_it_right(prep
     assert f"Rollout {second.number} was started on {stage.name} since" in old["page"] and "True at its end" in old["page"]
 
 
+def test_what_a_retry_did_not_run_again_counts_as_it_stands(prepared, kind, run, reader, credential):
+    """Steps that count as done stand; of one that a person left out nobody knows."""
+    first = carry(run, start(prepared, kind, fails, None, who=None))
+    second = carry(run, retry_rollout(actor=SYSTEM, rollout=first, how="failed"))
+    failure = told(reader, credential, second)["json"]["failure"]
+    assert [(p["microservice"], p["target"], p["sure"]) for p in failure["places"]] == [
+        ("auth", "a", True), ("chat", "a", True), ("auth", "b", True), ("chat", "b", False)]
+    assert failure["helps"][0] == "Retry runs the 3 steps that are left, from deploy of chat on b on."
+    third = retry_rollout(actor=SYSTEM, rollout=second, how="skip", reason="by hand")
+    third.steps.filter(phase="post", microservice="chat", target_name="b").update(kind="fake")
+    kind.acts[("chat", "post")] = fails
+    assert [(p["microservice"], p["target"], p["sure"]) for p in told(reader, credential, carry(run, third))["json"]["failure"][
+        "places"]][-1] == ("chat", "b", False)
+
+
 def test_of_several_failures_the_first_by_the_clock_is_the_headline(stage, kind, run, reader, credential):
     scenario(stage, targets=("a", "b"), phases=("deploy",), sequence=False)
     gone = threading.Event()
