@@ -19,6 +19,7 @@ from django.db.models.functions import Now
 
 from gs2admin.audit.services import record
 from gs2admin.identity.actors import SYSTEM
+from gs2admin.text import shortened
 from gs2admin.transitions import apply
 from stages.core import ledger
 from stages.core.failure import INTERRUPTED
@@ -185,8 +186,8 @@ def finish(claim: Claim, move_id: str, *, error: str, consistent: bool, lines: I
         end_canary(claim.rollout_id)
         if move.target in {RolloutState.FAILED, RolloutState.ERRORED}:
             row = claim.rows.select_related("stage").get()
-            record(actor=SYSTEM, action="rollout.fail", obj=row, before={"stage": row.stage.name},
-                   after={"state": row.state, "error": row.error[:1000]})
+            record(actor=SYSTEM, action="rollout.fail", obj=row, before={"stage": row.stage.name}, after={"state": row.state},
+                   reason=shortened(row.error, 1000))
         if move_id in {"B1", "B2", "J1", "J2", "J3"}:
             RolloutTarget.objects.filter(rollout_id=claim.rollout_id, name__in=_undone_targets(claim)).update(undone=True)
         changes: dict[str, Any] = {"revision": F("revision") + 1, "updated_at": Now()}

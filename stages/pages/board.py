@@ -23,7 +23,7 @@ SHOWN = 6
 FOLDED_LIMIT = 40
 PENDING = 20
 # So much of why a rollout failed is read for its line.
-ERROR_CHARS = 301
+ERROR_CHARS = 161
 
 
 @dataclass(frozen=True)

@@ -200,7 +200,7 @@ def check(doors, row, first, left, lines, undone):
     assert first in doors["stage"] and first in doors["board"] and first in doors["activity"]
     assert first in lines[-1] or not left, lines[-1]
     line = Activity.objects.get(action="rollout.fail", object_id=str(row.pk))
-    assert line.after["error"] == row.error and line.after["state"] == row.state
+    assert line.reason == row.error and line.after["state"] == row.state
 
 
 def test_what_an_earlier_rollout_left_is_named_until_somebody_puts_it_right(prepared, kind, run, reader, credential, producer, actor_of):

@@ -23,7 +23,7 @@ ACTIONS = {
     "rollout.set_weight": "set the weight of",
     "rollout.release_update": "made the gray part anew of",
     "rollout.retry": "retried with",
-    "rollout.fail": "ended as failed",
+    "rollout.fail": "reported the failure of",
     "stage.approval": "changed who must approve on",
     "stage.auto": "changed the auto-promotion of",
     "stage.auto_let_go": "let go of the auto-promotion of",
