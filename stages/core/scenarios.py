@@ -53,6 +53,7 @@ class CanaryPlan:
 
     time_limit_s: the longest wait for a decision, None for no limit. The metrics are read every interval_s, from delay_s
     after the gray part is up, for duration_s; step_s is the resolution of the queries. pass_score: 0 to 100.
+    least_percent: so many percent of an interval's values have to be there, or its data is missing; one always has to.
     """
 
     weights: tuple[Weight, ...] = (Weight(5),)
@@ -65,6 +66,7 @@ class CanaryPlan:
     interval_s: int = 60
     step_s: int = 15
     pass_score: int = 80
+    least_percent: int = 0
 
     @property
     def reports(self) -> int:
@@ -88,6 +90,8 @@ def stored(plan: CanaryPlan) -> dict[str, Any]:
     found["weights"] = [{"percent": each.percent, "pause_s": each.pause_s} for each in plan.weights]
     found["metrics"] = [each.stored for each in plan.metrics]
     found["analysis"] = str(plan.analysis)
+    if not plan.least_percent:
+        del found["least_percent"]
     return found
 
 
@@ -192,6 +196,7 @@ def _canary(plan: CanaryPlan) -> list[str]:
         found.append(
             f"{count} metric{'' if count == 1 else 's'} decide{'s' if count == 1 else ''}: looked at every "
             f"{span(plan.interval_s)} for {span(plan.duration_s)}{after}; a score of {plan.pass_score} passes."
+            + (f" At least {plan.least_percent} % of the values have to be there." if plan.least_percent else "")
         )
     else:
         found.append("When the last pause is over everybody gets them; until then a person can stop it.")

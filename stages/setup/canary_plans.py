@@ -17,6 +17,7 @@ NUMBERS = {  # field: (lowest, highest, what it is)
     "interval_s": (1, DAY_S, "The interval"),
     "step_s": (1, 3600, "The resolution"),
     "pass_score": (1, 100, "The score that passes"),
+    "least_percent": (0, 100, "The share of values that is needed"),
 }
 
 

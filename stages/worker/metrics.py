@@ -105,10 +105,19 @@ class _Asking:
             if attempt:
                 _wait(PAUSE_S, self._tick)
             try:
-                return read(self._body(side, url), several=self._metric.series == WORST)
+                return self._enough(read(self._body(side, url), several=self._metric.series == WORST))
             except Unreadable as error:
                 problem = error
         raise problem
+
+    def _enough(self, answer: Answer) -> Answer:
+        least = self._plan.least_percent
+        for series in answer.series:
+            count = len(series.values)
+            if 100 * count < least * self._expected:
+                where = f" of {series.labels}" if series.labels else ""
+                raise Missing(f"only {count} of {self._expected} values{where} are there, and {least} % are needed")
+        return answer
 
     def _body(self, side: str, url: Url) -> bytes:
         """The body of the answer, which is kept as raw. Raises Unreadable when there is no whole one with status 200."""

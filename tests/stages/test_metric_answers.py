@@ -131,3 +131,13 @@ def test_the_answers_that_are_kept_are_bounded_together(look):
     found = look(*[(LOW, (long, long))] * 10)
     texts = [text for row in found.metrics for text in row["raw"].values()]
     assert len(texts) == 20 and sum(len(text) for text in texts) < 18_000 and texts[0].endswith(f"… ({len(long.body):,} bytes in all)")
+
+
+@pytest.mark.parametrize(("least", "values", "missing"), [
+    (0, 1, False), (20, 1, False), (21, 1, True), (80, 4, False), (81, 4, True), (100, 5, False), (100, 4, True),
+])
+def test_fewer_values_than_the_interval_has_are_missing_where_the_plan_says_so(look, least, values, missing):
+    given = answer(["0.01"] * 5, ["0.01"] * values)
+    found = look((LOW | {"series": "worst"}, given), least_percent=least)
+    assert bool(found.missing) is missing and found.passed is not missing
+    assert not missing or f'only {values} of 5 values of {{pod="p1"}} are there, and {least} % are needed' in found.missing
