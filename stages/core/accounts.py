@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import Q
 
-from stages.core.failure import TOUCHING, Account, Place, account_of, places_of, touched
+from stages.core.failure import TOUCHING, Account, Place, account_of, key_of, places_of, touched
 from stages.models import Rollout, Step
 from stages.states import FINAL, Leg, RolloutState
 
@@ -46,8 +46,8 @@ def left_by_earlier(rollout: Rollout) -> list[Place]:
     for step in Step.objects.filter(wanted, rollout__in=found).order_by("position").defer("config", "memo"):
         found[step.rollout_id][2].append(step)
     left: list[Place] = []
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str, str]] = set()
     for number, strategy, steps in found.values():  # the newest first
-        left += [place for place in places_of(steps, strategy, earlier=number) if (place.microservice, place.target) not in seen]
-        seen |= {(step.microservice, step.target_name) for step in touched(steps, strategy)}
+        left += [place for place in places_of(steps, strategy, earlier=number) if place.key not in seen]
+        seen |= {key_of(step) for step in touched(steps, strategy)}
     return left

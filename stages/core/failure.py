@@ -5,6 +5,7 @@ it is as true as what the steps reported; gs2admin does not look at targets by i
 """
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,6 +56,11 @@ class Place:
     earlier: int | None = None
 
     @property
+    def key(self) -> tuple[str, str, str]:
+        """As key_of a step."""
+        return self.microservice, self.target, self.phase
+
+    @property
     def sentence(self) -> str:
         """ "mail on stg-tokyo may run 3.2.12, pinned is 3.1.4"."""
         where = f" on {self.target}" if self.target else ""
@@ -95,6 +101,11 @@ class Account:
         return f"{self.pins} {named[0].upper()}{named[1:]}{rest}."
 
 
+def key_of(step: StepRow) -> tuple[str, str, str]:
+    """Where the step works, and on what there."""
+    return step.microservice, step.target_name, step.phase
+
+
 def name_of(step: StepRow) -> str:
     """ "undo of deploy of mail on stg-tokyo"."""
     where = f" on {step.target_name}" if step.target_name else ""
@@ -123,9 +134,13 @@ def undo_broke(steps: Iterable[StepRow]) -> StepRow | None:
     return next((s for s in steps if s.leg == Leg.UNDO and s.state not in NOT_BEGUN | {StepState.SUCCEEDED}), None)
 
 
+def _phases(strategy: str) -> frozenset[str]:
+    return frozenset({Phase.SWITCH}) if strategy == Strategy.BLUE_GREEN else TOUCHING
+
+
 def touched(steps: Iterable[Any], strategy: str) -> list[Any]:
     """The steps that were begun and may have changed what players get; of blue/green that is the switch alone."""
-    phases = {Phase.SWITCH} if strategy == Strategy.BLUE_GREEN else TOUCHING
+    phases = _phases(strategy)
     return [
         step for step in steps
         if step.phase in phases and step.kind != "pin" and step.leg != Leg.UNDO and step.state not in NOT_BEGUN
@@ -142,12 +157,8 @@ def places_of(steps: Sequence[Any], strategy: str, *, earlier: int | None = None
     """The places that do not run what is pinned, or may not, each once per phase."""
     found: dict[tuple[str, str, str], list[Any]] = {}
     for step in not_put_back(steps, strategy):
-        found.setdefault((step.microservice, step.target_name, step.phase), []).append(step)
-    every: dict[tuple[str, str, str], int] = {}
-    for step in steps:
-        if step.kind != "pin" and step.leg != Leg.UNDO:
-            key = (step.microservice, step.target_name, step.phase)
-            every[key] = every.get(key, 0) + 1
+        found.setdefault(key_of(step), []).append(step)
+    every = Counter(key_of(step) for step in steps if step.kind != "pin" and step.leg != Leg.UNDO)
     tried = {step.undoes_id for step in steps if step.leg == Leg.UNDO and step.state not in NOT_BEGUN}
     places = []
     for key, rows in found.items():
@@ -167,9 +178,9 @@ def account_of(rollout: Any, steps: Sequence[Any], earlier: Sequence[Place] = ()
     """The account of a rollout that failed or was canceled. earlier: what rollouts before it left otherwise than pinned."""
     canceled = rollout.state == RolloutState.CANCELED
     bad = first_failure(step for step in steps if step.state == StepState.FAILED or not canceled)
-    begun = {(step.microservice, step.target_name) for step in touched(steps, rollout.strategy)}
-    places = (*places_of(steps, rollout.strategy), *(e for e in earlier if (e.microservice, e.target) not in begun))
-    of = len({(s.microservice, s.target_name) for s in steps if s.kind != "pin" and s.phase in TOUCHING})
+    begun = {key_of(step) for step in touched(steps, rollout.strategy)}
+    places = (*places_of(steps, rollout.strategy), *(e for e in earlier if e.key not in begun))
+    of = len({(s.microservice, s.target_name) for s in steps if s.kind != "pin" and s.phase in _phases(rollout.strategy)})
     more = sum(1 for s in steps if s.leg != Leg.UNDO and s.state == StepState.FAILED and s is not bad) if bad else 0
     return Account(
         first=_first(rollout, steps, bad), undo=_undo(rollout, steps), pins=_pins(rollout, places, of), step=bad, more=more,
@@ -204,7 +215,7 @@ def _undo(rollout: Any, steps: Sequence[Any]) -> str:
     if rollout.state == RolloutState.CANCELED:
         return "Nothing was put back: a cancel leaves what is there."
     if rollout.rollback:
-        return "Nothing was put back: after such an end nobody knows how far it came."
+        return "Nothing was put back: only a step that reports its failure starts the undo."
     return "Nothing was put back: this rollout does not undo failures."
 
 
@@ -214,6 +225,8 @@ def undo_sentence(undo: Sequence[StepRow]) -> str:
     if done == len(undo):
         return "The one change was put back." if done == 1 else f"All {done} changes were put back."
     count = f"{done or 'None'} of {len(undo)} changes {'was' if done == 1 else 'were'} put back."
+    if len(undo) == 1:
+        count = "The one change was not put back."
     broke = [f"{said(step)[0].upper()}{said(step)[1:]}." for step in undo if step.state in BROKEN | {StepState.RUNNING}]
     left = sum(step.state in NOT_BEGUN for step in undo)
     after = f"{left} {'was' if left == 1 else 'were'} not tried after that." if left else ""
@@ -227,6 +240,8 @@ def _pins(rollout: Any, places: Sequence[Place], of: int) -> str:
     every = {(place.microservice, place.target) for place in places}
     sure = len({(place.microservice, place.target) for place in places if place.sure})
     most, may = _many(max(of, len(every)), "place"), len(every) - sure
+    if max(of, len(every)) == 1:
+        return f"{pins} The one place {'runs' if sure else 'may run'} something else."
     if not sure:
         return f"{pins} {may} of {most} may run something else."
     return f"{pins} {sure} of {most} {'runs' if sure == 1 else 'run'} something else{f', and {may} may' if may else ''}."
