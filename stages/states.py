@@ -11,7 +11,7 @@ from gs2admin.transitions import Move
 
 
 class RolloutState(models.TextChoices):
-    """The state of a rollout. ERRORED is shown as failed too: there gs2admin or a worker broke, not a step of the game's."""
+    """The state of a rollout. ERRORED is shown as failed too: there gs2admin, a worker, an undo or a withdrawal broke."""
 
     AWAITING_APPROVAL = "awaiting_approval", "Waiting for approval"
     REJECTED = "rejected", "Rejected"

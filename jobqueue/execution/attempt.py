@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project, Role
@@ -17,13 +17,17 @@ MAX_RESULT = 5_242_880
 
 @dataclass(frozen=True)
 class Ended:
-    """How an attempt ended. result: JSON text, an object on success and a list of errors else. output: printed lines."""
+    """How an attempt ended. result: JSON text, an object on success and a list of errors else. output: printed lines.
+
+    script_revision: of the script that ran, None where none did.
+    """
 
     status_code: int
     result: str
     output: str = ""
     may_retry: bool = True
     took_ms: int = 0
+    script_revision: int | None = None
 
 
 def errors(component: str, message: str, code: str = "") -> str:
@@ -45,7 +49,8 @@ def perform(
         ended = _built_in(found, project, args)
     else:
         ended = _script(found, project, user_id, args, tick)
-    return Ended(ended.status_code, ended.result, ended.output, ended.may_retry, int((time.monotonic() - began) * 1000))
+    revision = found.revision if isinstance(found, Source) else None
+    return replace(ended, took_ms=int((time.monotonic() - began) * 1000), script_revision=revision)
 
 
 def _built_in(found: BuiltIn, project: Project, args: str) -> Ended:

@@ -166,6 +166,7 @@ class Slice:
             took_ms=ended.took_ms,
             namespace_id=self.lease.namespace_id,
             script=job.script_id,
+            revision=ended.script_revision,
             next_id=following.id if following else None,
             fence=self.lease.fence,
         )

@@ -17,12 +17,13 @@ _BUILT_IN = re.compile(r"execute_(freeze|job_queue|lock|script)_([a-z_]{1,100})\
 
 @dataclass(frozen=True)
 class Source:
-    """A script's text as it is run."""
+    """A script's text as it is run. revision: of that text."""
 
     pk: int
     label: str
     source: str
     disable_number_strings: bool
+    revision: int | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,9 @@ def find(project: Project, script_id: str) -> Source | BuiltIn | None:
 
 def _read(project: Project, namespace: str, name: str) -> Source | None:
     row = Script.objects.filter(namespace__project=project, namespace__name=namespace, name=name).first()
-    return Source(row.pk, f"{namespace}/{name}", row.source, row.disable_string_number_to_number) if row else None
+    if row is None:
+        return None
+    return Source(row.pk, f"{namespace}/{name}", row.source, row.disable_string_number_to_number, row.revision)
 
 
 def forget() -> None:

@@ -143,7 +143,10 @@ class Job(models.Model):
 
 
 class JobResult(models.Model):
-    """How one attempt ended. try_number is 0 for the first (contract: job_queue, numbering)."""
+    """How one attempt ended. try_number is 0 for the first (contract: job_queue, numbering).
+
+    script_revision: of the script that ran; NULL where none did, for built-in scripts, lost attempts, and older rows.
+    """
 
     job = models.ForeignKey(Job, models.CASCADE, related_name="results", db_index=False)
     try_number = models.PositiveSmallIntegerField()
@@ -152,6 +155,7 @@ class JobResult(models.Model):
     output = models.TextField(blank=True, default="")
     tried_at = models.DateTimeField(db_default=Now())
     took_ms = models.PositiveIntegerField(default=0)
+    script_revision = models.BigIntegerField(null=True, blank=True)
 
     class Meta:
         ordering = ["job_id", "try_number"]

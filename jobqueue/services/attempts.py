@@ -73,6 +73,7 @@ def run_waiting(namespace: Namespace, user_id: str, settled: Callable[[Ran], obj
             ours = sql.settle(
                 job_id=job.pk, tries=job.try_count, to=then.state, status_code=ended.status_code, result=ended.result,
                 output=ended.output, took_ms=ended.took_ms, namespace_id=namespace.pk, script=job.script_id,
+                revision=ended.script_revision,
             ).settled  # fmt: skip
             if ours:
                 notifications.finished(namespace, user_id, job.pk)

@@ -98,7 +98,7 @@ def wake(*, actor: Actor, namespace: Namespace, user_id: str, reason: str = "") 
             next_at=None, woken_at=Now(), rev=F("rev") + 1
         )
         if not woken:
-            raise Conflict("No job of this player waits for its next try any more.", component="job",
+            raise Conflict(f"No job of this player waits for its next try in {namespace.name} any more.", component="job",
                            message="jobQueue.job.job.error.conflict")
         queue = rows.select_related("namespace").get()
         engine.wake(DRAIN, queue.pk)

@@ -44,8 +44,8 @@ _NOTE_SLOW = """
 """
 _NOTE_QUICK = "UPDATE jobqueue_namespace SET slow_until = {now} WHERE id = %s AND slow_until IS NULL"
 _RESULT = """
-    INSERT INTO jobqueue_jobresult (job_id, try_number, status_code, result, output, tried_at, took_ms)
-    VALUES (%s, %s, %s, %s, %s, {now}, %s)
+    INSERT INTO jobqueue_jobresult (job_id, try_number, status_code, result, output, tried_at, took_ms, script_revision)
+    VALUES (%s, %s, %s, %s, %s, {now}, %s, %s)
 """
 # By its id, and never by the index of running jobs: that one is tiny to PostgreSQL's planner, and full of jobs that ran since
 # it was last vacuumed.
@@ -85,8 +85,8 @@ _CLAIM_FIRST = f"""
 _SETTLE_AND_CLAIM = f"""
     WITH settled AS ({_SETTLE} RETURNING id),
     result AS (
-        INSERT INTO jobqueue_jobresult (job_id, try_number, status_code, result, output, tried_at, took_ms)
-        SELECT id, %s, %s, %s, %s, {{now}}, %s FROM settled
+        INSERT INTO jobqueue_jobresult (job_id, try_number, status_code, result, output, tried_at, took_ms, script_revision)
+        SELECT id, %s, %s, %s, %s, {{now}}, %s, %s FROM settled
     ),
     counted AS ({_TALLY.replace("{of}", "FROM settled")}),
     claimed AS ({_CLAIM} AND EXISTS (SELECT 1 FROM settled){_BY_HOLDER} RETURNING id)
@@ -143,26 +143,26 @@ class Switches(NamedTuple):
 
 def settle(
     *, job_id: int, tries: int, to: JobState, status_code: int, result: str, output: str, took_ms: int,
-    namespace_id: int, script: str, next_id: int | None = None, fence: int = 0,
+    namespace_id: int, script: str, revision: int | None = None, next_id: int | None = None, fence: int = 0,
 ) -> Settled:  # fmt: skip
     """Write an attempt's result, count it, move its job to the state `to`, and claim the job next_id.
 
-    The next job is claimed only under the lease of that fence and while auto-run is on. Call it in a transaction, unless
-    `settles_alone`.
+    revision: of the script that ran, as JobResult.script_revision. The next job is claimed only under the lease of that
+    fence and while auto-run is on. Call it in a transaction, unless `settles_alone`.
     """
     done, given_up = to == JobState.DONE, to == JobState.GIVEN_UP
     tally = namespace_id, script[:LABEL], os.getpid() % SHARDS, int(done), int(not done), int(given_up), took_ms
     with raw_cursor() as cursor:
         if settles_alone(to):
             cursor.execute(raw_text(_SETTLE_AND_CLAIM), (
-                str(to), job_id, tries, tries - 1, status_code, result, output, took_ms, *tally, next_id, fence
+                str(to), job_id, tries, tries - 1, status_code, result, output, took_ms, revision, *tally, next_id, fence
             ))  # fmt: skip
             settled, claimed = cursor.fetchone()
             return Settled(settled == 1, claimed == 1)
         cursor.execute(raw_text(_SETTLE), (str(to), job_id, tries))
         if cursor.rowcount != 1:
             return Settled(False, False)
-        cursor.execute(raw_text(_RESULT), (job_id, tries - 1, status_code, result, output, took_ms))
+        cursor.execute(raw_text(_RESULT), (job_id, tries - 1, status_code, result, output, took_ms, revision))
         cursor.execute(raw_text(_TALLY.replace("{of}", "WHERE TRUE")), tally)
         if given_up:
             note_given_up(job_id, status_code)

@@ -122,6 +122,16 @@ def write_report(claim: journal.Claim, number: int, values: dict[str, Any], line
     with transaction.atomic():
         journal.write(claim, [journal.Line(line)])
         CanaryReport.objects.get_or_create(rollout_id=claim.rollout_id, number=number, defaults=values)
+        RolloutCanary.objects.filter(pk=claim.rollout_id).update(look=None)
+
+
+def write_look(claim: journal.Claim, look: dict[str, Any], line: str) -> None:
+    """Keep a look that decided nothing, as RolloutCanary.look; with a line of output when its reason is new. Raises LeaseLost."""
+    with transaction.atomic():
+        before = RolloutCanary.objects.values_list("look", flat=True).get(pk=claim.rollout_id) or {}
+        same = (before.get("number"), before.get("why")) == (look["number"], look["why"])
+        journal.append_claimed(claim, [] if same else [journal.Line(line)])
+        RolloutCanary.objects.filter(pk=claim.rollout_id).update(look=look)
 
 
 def sleep(claim: journal.Claim, until: datetime) -> None:

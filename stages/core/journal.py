@@ -17,8 +17,12 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
+from gs2admin.audit.services import record
+from gs2admin.identity.actors import SYSTEM
+from gs2admin.text import shortened
 from gs2admin.transitions import apply
 from stages.core import ledger, leftovers
+from stages.core.failure import INTERRUPTED
 from stages.models import Output, Rollout, RolloutCanary, RolloutTarget, Stage, Step
 from stages.states import BY_ID, FINAL, STEP_IN, UNDO_IN, WORKABLE, Leg, Protocol, RolloutState, StepState, Strategy
 from stages.steps.base import LeaseLost
@@ -156,6 +160,13 @@ def finish_step(claim: Claim, step: Step, to: StepState, summary: str, lines: It
             claim.rows.update(steps_done=F("steps_done") + 1)
 
 
+def note_fault(claim: Claim, step: Step, why: str, lines: Iterable[Line]) -> None:
+    """Write why a running step has no end of its own; `finish` ends it together with the rollout. Raises LeaseLost."""
+    with transaction.atomic():
+        append_claimed(claim, lines)
+        Step.objects.filter(pk=step.pk, state=StepState.RUNNING).update(summary=why)
+
+
 def finish(claim: Claim, move_id: str, *, error: str, consistent: bool, lines: Iterable[Line]) -> None:
     """Make the move that ends the rollout. On success the stage's pins move in the same transaction.
 
@@ -166,14 +177,21 @@ def finish(claim: Claim, move_id: str, *, error: str, consistent: bool, lines: I
     with transaction.atomic():
         ledger.lock(claim.project_id)
         append_claimed(claim, lines)
-        Step.objects.filter(rollout_id=claim.rollout_id, state=StepState.RUNNING).update(
+        # A step that still runs here and does not say why lost its worker.
+        running = Step.objects.filter(rollout_id=claim.rollout_id, state=StepState.RUNNING)
+        running.filter(summary="").update(summary=INTERRUPTED)
+        running.update(
             state=StepState.CANCELED if move.target == RolloutState.CANCELED else StepState.FAILED, ended_at=Now()
         )
         Step.objects.filter(rollout_id=claim.rollout_id, state=StepState.PENDING).update(state=StepState.NO_PROGRESS)
         if not apply(claim.rows, move, error=error, consistent=consistent, ended_at=Now(), lease_until=None):
             raise_moved(claim)
         end_canary(claim.rollout_id)
-        if move_id in {"B1", "J1", "J2", "X1"}:
+        if move.target in {RolloutState.FAILED, RolloutState.ERRORED}:
+            row = claim.rows.select_related("stage").get()
+            record(actor=SYSTEM, action="rollout.fail", obj=row, before={"stage": row.stage.name}, after={"state": row.state},
+                   reason=shortened(row.error, 1000))
+        if move_id in {"B1", "B2", "J1", "J2", "J3", "X1", "X2"}:
             RolloutTarget.objects.filter(rollout_id=claim.rollout_id, name__in=_undone_targets(claim)).update(undone=True)
         changes: dict[str, Any] = {"revision": F("revision") + 1, "updated_at": Now()}
         if move.target == RolloutState.SUCCEEDED:
@@ -199,8 +217,10 @@ def blue_green(claim: Claim) -> QuerySet[Rollout]:
 
 
 def _undone_targets(claim: Claim) -> QuerySet[Step]:
-    """The names of the targets on which something was taken back."""
-    return Step.objects.filter(rollout_id=claim.rollout_id, leg=Leg.UNDO).values("target_name")
+    """The names of the targets on which all that was to be taken back was."""
+    undo = Step.objects.filter(rollout_id=claim.rollout_id, leg=Leg.UNDO)
+    left = undo.exclude(state=StepState.SUCCEEDED).values("target_name")
+    return undo.exclude(target_name__in=left).values("target_name")
 
 
 def _lock_rollout(claim: Claim) -> None:

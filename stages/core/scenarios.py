@@ -8,6 +8,8 @@ from typing import Any
 from stages.models.scenarios import Scenario
 from stages.states import Analysis, Strategy
 
+# What Metric.series can be.
+ONE, WORST = "one", "worst"
 # A rollback with a canary would leave players on the bad version for longer, so it takes the normal strategy.
 STRAIGHT = {Strategy.CANARY: Strategy.NORMAL}
 
@@ -24,7 +26,8 @@ class Weight:
 class Metric:
     """A query and the limit of its value. better: "lower" (at most threshold) or "higher" (at least).
 
-    base: a second query; then the value may be worse than that of base by at most threshold percent.
+    base: a second query; then the value may be worse than that of base by at most threshold percent. series: what happens
+    when a query has several series: "one" refuses them, with "worst" the worst one decides.
     """
 
     name: str
@@ -33,6 +36,15 @@ class Metric:
     better: str = "lower"
     base: str = ""
     weight: int = 1
+    series: str = ONE
+
+    @property
+    def stored(self) -> dict[str, Any]:
+        """The metric as plain JSON. `series` is left out where it is the default: the release before does not know it."""
+        found = {name: getattr(self, name) for name in Metric.__dataclass_fields__}
+        if self.series == ONE:
+            del found["series"]
+        return found
 
 
 @dataclass(frozen=True)
@@ -41,6 +53,7 @@ class CanaryPlan:
 
     time_limit_s: the longest wait for a decision, None for no limit. The metrics are read every interval_s, from delay_s
     after the gray part is up, for duration_s; step_s is the resolution of the queries. pass_score: 0 to 100.
+    least_percent: so many percent of an interval's values have to be there, or its data is missing; one always has to.
     """
 
     weights: tuple[Weight, ...] = (Weight(5),)
@@ -53,6 +66,7 @@ class CanaryPlan:
     interval_s: int = 60
     step_s: int = 15
     pass_score: int = 80
+    least_percent: int = 0
 
     @property
     def reports(self) -> int:
@@ -74,8 +88,10 @@ def stored(plan: CanaryPlan) -> dict[str, Any]:
     """The plan as plain JSON, as plan_of reads it."""
     found = {name: getattr(plan, name) for name in CanaryPlan.__dataclass_fields__}
     found["weights"] = [{"percent": each.percent, "pause_s": each.pause_s} for each in plan.weights]
-    found["metrics"] = [{name: getattr(each, name) for name in Metric.__dataclass_fields__} for each in plan.metrics]
+    found["metrics"] = [each.stored for each in plan.metrics]
     found["analysis"] = str(plan.analysis)
+    if not plan.least_percent:
+        del found["least_percent"]
     return found
 
 
@@ -180,6 +196,7 @@ def _canary(plan: CanaryPlan) -> list[str]:
         found.append(
             f"{count} metric{'' if count == 1 else 's'} decide{'s' if count == 1 else ''}: looked at every "
             f"{span(plan.interval_s)} for {span(plan.duration_s)}{after}; a score of {plan.pass_score} passes."
+            + (f" At least {plan.least_percent} % of the values have to be there." if plan.least_percent else "")
         )
     else:
         found.append("When the last pause is over everybody gets them; until then a person can stop it.")

@@ -39,7 +39,7 @@ ROLLOUT: dict[RolloutState, Words] = {
     S.CANCELED: Words("Canceled", "was canceled", "muted"),
     S.SUCCEEDED: Words("Succeeded", "succeeded", "ok"),
     S.FAILED: Words("Failed", "failed", "bad"),
-    S.ERRORED: Words("Failed", "failed", "bad", reason="gs2admin or a worker broke"),
+    S.ERRORED: Words("Failed", "failed", "bad", reason="it could not be carried to its end"),
 }
 STEP: dict[StepState, str] = {
     StepState.PENDING: "Waiting",

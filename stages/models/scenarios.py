@@ -84,7 +84,8 @@ class RolloutCanary(models.Model):
     analysis: who decides. weight: percent of the players who get the new versions now. weight_index: the position of
     that weight in the scenario's plan, from 0. weight_until: the end of this weight's pause. hold_until: when the canary
     is withdrawn unless somebody decides. analysis_began_at: when the metrics count from. wake_at: the earliest moment at
-    which something is due. The times are None where they do not apply.
+    which something is due. The times are None where they do not apply. look: {"number", "at", "why", "metrics"}, the last
+    look at the metrics where it decided nothing: for which report, when (ISO 8601), why, metrics as in CanaryReport.
 
     Writers change the rollout's row first and this one in the same transaction: the rollout's attempt is the fence.
     """
@@ -97,6 +98,7 @@ class RolloutCanary(models.Model):
     hold_until = models.DateTimeField(null=True)
     analysis_began_at = models.DateTimeField(null=True)
     wake_at = models.DateTimeField(null=True)
+    look = models.JSONField(null=True)
 
     class Meta:
         constraints = [
@@ -113,7 +115,7 @@ class CanaryReport(models.Model):
     """What the metrics gave for one interval of a canary. Scores are 0 to 100, times are of the metrics, step_s seconds.
 
     metrics: [{"id", "name", "weight", "passed", "value", "threshold", "deviation", "base": {…} or null,
-    "canary": {"count", "avg", "max", "min"}}].
+    "canary": {"count", "avg", "max", "min"}, …}], and more as canary.limits.compare and worker.metrics.Look say.
     """
 
     rollout = models.ForeignKey("stages.Rollout", models.CASCADE, related_name="reports")

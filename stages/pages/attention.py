@@ -11,12 +11,13 @@ from gs2admin.dashboard.health import Health
 from gs2admin.dashboard.templatetags.gs import span
 from gs2admin.db import clock
 from gs2admin.identity.models import Project
+from gs2admin.text import shortened
 from stages.core.leftovers import left_in
 from stages.core.words import words_of
 from stages.gates.reads import Gate
 from stages.models import Rollout
 from stages.models.governance import AutoPromotion
-from stages.pages.board import Board, Card
+from stages.pages.board import ERROR_CHARS, Board, Card
 from stages.states import Analysis, RolloutState
 
 MOST_HELD = 20
@@ -102,7 +103,8 @@ def _card(card: Card, project: Project, now: datetime) -> Line | None:
     started_by = f"started by {last.requested_by}"
     if card.failed:
         words = words_of(last.state)
-        reason = words.reason or ("" if last.consistent else "its targets have different versions")
+        uneven = "" if last.consistent else "some targets may run other versions than are pinned"
+        reason = shortened(last.error_start, ERROR_CHARS - 1).rstrip(".") or words.reason or uneven
         small = f"{reason}; {started_by}" if reason else started_by
         return Line("bad", "alert-triangle", words.phrase, small, _page(last, project), "Look", last.number, card.stage.name)
     if last.state == RolloutState.CANARY_HOLD and last.canary.analysis != Analysis.NONE:

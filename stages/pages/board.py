@@ -7,6 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.db.models.functions import Left
+
 from gs2admin.cache import FOR_EVER, Cache
 from gs2admin.db import clock
 from gs2admin.identity.models import Project
@@ -20,6 +22,8 @@ from stages.states import FINAL, TIMED, RolloutState, StageStatus, stage_status
 SHOWN = 6
 FOLDED_LIMIT = 40
 PENDING = 20
+# So much of why a rollout failed is read for its line.
+ERROR_CHARS = 161
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,8 @@ def read_board(project: Project) -> Board:
     revision = ledger.revision(project.pk)
     stages = list(Stage.objects.existing(project.pk).with_last_rollout())
     wanted = [stage.last_rollout_id for stage in stages if stage.last_rollout_id]
-    last = Rollout.objects.filter(pk__in=wanted).select_related("canary").defer("error")
+    last = Rollout.objects.filter(pk__in=wanted).select_related("canary").defer("error").annotate(
+        error_start=Left("error", ERROR_CHARS))
     rollouts = {row.pk: row for row in last} if stages else {}
     sets = _sets(stages, rollouts.values())
     latest = _latest(project) if any(stage.source_id is None for stage in stages) else EMPTY

@@ -11,13 +11,14 @@ from django.urls import reverse
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.rights import OfProject, can
 from stages.approval import voters
+from stages.core.accounts import account
 from stages.core.actions import actions_of
 from stages.core.leftovers import left_by
 from stages.core.scenarios import span, way_of
 from stages.models import Output, Rollout, Step
 from stages.pages.rollout_sentence import current_sentence
 from stages.pages.typical_duration import typical_seconds
-from stages.plan.previews import failing_step
+from stages.plan.helps import helps_of
 from stages.plan.redo import Chances, chances
 from stages.plan.steps import EVERYTHING
 from stages.states import (
@@ -159,7 +160,7 @@ def buttons(rollout: Rollout, rights: tuple[str, ...], *, newest: bool, again: C
 
 
 def parts_context(rollout: Rollout, rights: tuple[str, ...]) -> dict[str, Any]:
-    """The context of the four parts, at most seven queries. rollout: with stage, from_set and to_set loaded.
+    """The context of the four parts: at most seven queries, nine of a failed one. rollout: with stage, from_set, to_set.
 
     It depends on the rollout and on `rights` alone, not on the time or the reader: one rendering serves all watchers.
     """
@@ -167,7 +168,8 @@ def parts_context(rollout: Rollout, rights: tuple[str, ...]) -> dict[str, Any]:
     rows = matrix(steps)
     final = rollout.state in FINAL
     bad = rollout.state in {RolloutState.FAILED, RolloutState.ERRORED}
-    failing = failing_step(rollout) if bad else None
+    found = account(rollout, steps) if final else None
+    failing = found.step if found and bad else None
     # One that waits for approval, or was rejected, has not touched the stage.
     ran = Q(started_at__isnull=False) | Q(state__in=sorted(LIVE))
     later = Rollout.objects.filter(ran, stage_id=rollout.stage_id, id__gt=rollout.pk).order_by("-id")
@@ -177,10 +179,12 @@ def parts_context(rollout: Rollout, rights: tuple[str, ...]) -> dict[str, Any]:
         "stage": rollout.stage,
         "final": final,
         "bad": bad,
-        "sentence": current_sentence(rollout, steps),
+        "sentence": found.first if found and bad else current_sentence(rollout, steps),
+        "account": found,
+        "helps": helps_of(rollout, steps, found, newer=newer) if found else [],
+        "withdrawn_because": "" if bad else rollout.error,
         "rows": rows,
         "folded": len(rows) > MATRIX_OPEN,
-        "undoing": any(row.undo for row in rows),
         "busy_rows": [row for row in rows if row.busy],
         "target_names": (names := sorted({row.target for row in rows if row.target})),
         "only_target": names[0] if len(names) == 1 else "",

@@ -37,7 +37,9 @@ def _ended(rollout: Rollout, state: RolloutState, *, any_steps: bool) -> str:
         return f"{words.label}; nothing was started"
     if state == S.CANCELED and not rollout.started_at:
         return f"{words.label} before it began; nothing was changed"
-    why = f" because {words.reason}" if words.reason else ""
+    # A withdrawn canary that has its reason in the row: the page shows that beneath.
+    given = rollout.error and state in {S.CANARY_REJECTED, S.CANARY_TIMEOUT}
+    why = f" because {words.reason}" if words.reason and not given else ""
     return f"{words.label}{why}; the pinned versions did not move"
 
 

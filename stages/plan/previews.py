@@ -10,7 +10,7 @@ from stages.core.scenarios import Way, frozen, sentences, way_of
 from stages.core.versions import Change, differences, digest, effective
 from stages.models import Rollout, Scenario, Stage, Step, Version, VersionSet
 from stages.plan.steps import StepPlan, TargetPlan, steps_of
-from stages.states import STEP_FINAL, Kind, Leg, Phase, RolloutState, StepState, Strategy
+from stages.states import Kind, Leg, Phase, RolloutState, Strategy
 
 # "The stage's own scenario", where None means: without one.
 STAGE_S_OWN: Any = object()
@@ -230,9 +230,3 @@ def preview_rollback(stage: Stage, *, to: str = "previous", retry_of: Rollout | 
             code="freeze.stage.noPreviousVersions",
         )
     return preview_of(stage, Kind.ROLLBACK, versions_of(undoes.from_set), "", undoes=undoes, retry_of=retry_of)
-
-
-def failing_step(rollout: Rollout) -> Step | None:
-    """The step that ended a failed rollout, or the one that ran when gs2admin broke; None when there is neither."""
-    steps = rollout.steps.exclude(state__in=[StepState.SUCCEEDED, StepState.PENDING, StepState.NO_PROGRESS])
-    return steps.filter(state__in=STEP_FINAL).order_by("position").first() or steps.order_by("position").first()

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from stages.core.failure import NAMED, first_failure, name_of, not_put_back
 from stages.core.versions import canonical
 from stages.plan.steps import EVERYTHING, StepPlan
 from stages.states import Leg, Origin, Phase, Protocol, StepState, Strategy
 
 # How a rollout is tried again: everything anew, from the failed step on, or past the failed step.
 ALL, FAILED, SKIP = "", "failed", "skip"
-BROKEN = {StepState.FAILED, StepState.CANCELED}
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def chances(rollout: Any, steps: Iterable[Any]) -> Chances:
     rows = list(steps)
     if rollout.protocol == Protocol.ASM:
         return Chances("A mesh release is tried again as a whole.")
-    failed = next((step for step in rows if step.leg != Leg.UNDO and step.state in BROKEN), None)
+    failed = first_failure(rows)
     if failed is None:
         gray = [step for step in rows if step.leg == Leg.CANARY]
         if rollout.leg == Leg.CANARY and gray and any(step.leg == Leg.UNDO for step in rows):
@@ -49,8 +49,17 @@ def chances(rollout: Any, steps: Iterable[Any]) -> Chances:
             return Chances(held=True)
         return Chances("None of its steps failed, so there is none to go on from.")
     if rollout.strategy != Strategy.BLUE_GREEN and any(step.leg == Leg.UNDO for step in rows):
-        return Chances("What it had done was put back, so it is tried again as a whole.", failed)
+        return Chances(f"{_put_back(rollout, rows)}, so it is tried again as a whole.", failed)
     return Chances(failed=failed, accepted=rollout.leg == Leg.FULL)
+
+
+def _put_back(rollout: Any, rows: Sequence[Any]) -> str:
+    """What became of its changes, without a full stop."""
+    left = [name_of(step) for step in not_put_back(rows, rollout.strategy)]
+    if not left:
+        return "What it had done was put back"
+    named = ", ".join(left[:NAMED]) + (f" and {len(left) - NAMED} more" if len(left) > NAMED else "")
+    return f"Its undo did not end: {named} {'was' if len(left) == 1 else 'were'} not put back"
 
 
 def _standing(old: Sequence[Any], found: Chances) -> list[Any]:

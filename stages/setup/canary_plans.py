@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gs2admin.errors import Invalid
-from stages.core.scenarios import CanaryPlan, Metric, Weight, stored
+from stages.core.scenarios import ONE, WORST, CanaryPlan, Metric, Weight, stored
 from stages.states import Analysis
 from stages.steps.urls import parse
 
@@ -17,6 +17,7 @@ NUMBERS = {  # field: (lowest, highest, what it is)
     "interval_s": (1, DAY_S, "The interval"),
     "step_s": (1, 3600, "The resolution"),
     "pass_score": (1, 100, "The score that passes"),
+    "least_percent": (0, 100, "The share of values that is needed"),
 }
 
 
@@ -93,7 +94,7 @@ def check_metric(given: Mapping[str, Any], what: str = "A metric") -> Metric:
     try:
         metric = Metric(**given)
     except TypeError:
-        raise refuse("metrics", "A metric has name, query, threshold, better, base and weight.") from None
+        raise refuse("metrics", "A metric has name, query, threshold, better, base, weight and series.") from None
     name = str(metric.name).strip()
     if not name or len(name) > 100:
         raise _wrong("name", f"{what} needs a name of at most 100 characters.")
@@ -108,6 +109,8 @@ def check_metric(given: Mapping[str, Any], what: str = "A metric") -> Metric:
         raise _wrong("threshold", f"{name}: the threshold is a number.")
     if isinstance(metric.weight, bool) or not isinstance(metric.weight, int) or not 1 <= metric.weight <= 100:
         raise _wrong("weight", f"{name}: its weight is a whole number from 1 to 100.")
+    if metric.series not in (ONE, WORST):
+        raise _wrong("series", f"{name}: series is one or worst.")
     return metric
 
 

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from gs2admin.db import clock
 from gs2admin.text import shortened
 from gs2admin.transitions import Move, heard
+from stages.core.accounts import account
 from stages.models import Rollout
 from stages.models.webhooks import WebhookDelivery, WebhookEndpoint
 
@@ -50,13 +51,15 @@ def body_of(event: str, event_id: uuid.UUID, project: str, rollout: dict[str, An
     """The message as JSON text of at most MOST_BYTES. rollout: None for a test message.
 
     A rollout with so many services that the message would be longer is sent without its versions, with `shortened: true`,
-    and with the first 1,000 characters of `error` and `reason`, which then end with "…".
+    and with the first 1,000 characters of `error`, `reason` and each part of `failure`, which then end with "…".
     """
     message = {"id": str(event_id), "event": event, "at": _iso(clock.now()), "project": project, "rollout": rollout}
     text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
     if len(text.encode()) > MOST_BYTES and rollout:
         short = {key: value for key, value in rollout.items() if key not in {"fromVersions", "toVersions"}}
         short["error"], short["reason"] = shortened(short["error"], 1000), shortened(short["reason"], 1000)
+        if "failure" in short:
+            short["failure"] = {name: shortened(text, 1000) for name, text in short["failure"].items()}
         return body_of(event, event_id, project, short | {"shortened": True})
     return text
 
@@ -73,11 +76,18 @@ def _rollout(row: Rollout, before: str) -> dict[str, Any]:
         "requestedBy": row.requested_by,
         "reason": row.reason,
         "error": row.error,
+        **_failure(row),
         "stepsDone": row.steps_done,
         "stepsTotal": row.steps_total,
         "fromVersions": dict(row.from_set.versions) if row.from_set else {},
         "toVersions": dict(row.to_set.versions),
     }
+
+
+def _failure(row: Rollout) -> dict[str, Any]:
+    """What a rollout that did not end well left, as its page says it; nothing for others."""
+    found = account(row)
+    return {} if found is None else {"failure": {"first": found.first, "undo": found.undo, "now": found.now}}
 
 
 def _iso(at) -> str:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -24,8 +24,9 @@ AGAIN_S = 10
 def analyze(claim: Claim, rollout: Rollout) -> str:
     """Make each report that is due and move the rollout when its score is decided; else give up the lease until the next.
 
-    rollout: with its canary. Returns a sentence when the metrics cannot be read, which ends the rollout as errored (N4),
-    else "". Raises MoveRefused when somebody canceled meanwhile, LeaseLost.
+    rollout: with its canary. A report is written only when every metric of it has data. Returns a sentence when the metrics
+    cannot be read, which ends the rollout as errored (N4), else "". Raises MoveRefused when somebody canceled meanwhile,
+    LeaseLost.
     """
     plan, began = way_of(rollout.scenario_copy).canary, rollout.canary.analysis_began_at
     tick = _tick_of(claim)
@@ -38,7 +39,7 @@ def analyze(claim: Claim, rollout: Rollout) -> str:
             if end.passed:
                 _move(claim, rollout, "N1", f"{summary}: everybody gets the new versions.", cause=Cause.SCORE)
             else:
-                _move(claim, rollout, "N2", f"{summary}: it is withdrawn.", cause=Cause.SCORE)
+                _withdraw(claim, rollout, f"{summary}.", cause=Cause.SCORE)
             return ""
         # The first one that is missing: a number that is there is not written again.
         number = next(number for number in range(1, len(reports) + 2) if number not in reports)
@@ -47,33 +48,47 @@ def analyze(claim: Claim, rollout: Rollout) -> str:
         if now < last:
             moves.sleep(claim, last)
             return ""
-        try:
-            found = metrics.measure(plan, first, last, tick)
-        except metrics.Unreachable as problem:
-            return f"The metrics can not be read: {problem}."
-        if found is None:
+        found = metrics.measure(plan, first, last, tick)
+        if found.unreadable or found.missing:
+            _undecided(claim, plan, number, found, now)
+        if found.unreadable:
+            return f"The metrics can not be read: {found.unreadable}."
+        if found.missing:
             if now >= last_call(plan, began):
-                _move(claim, rollout, "N2", "The metrics were never complete: the canary is withdrawn.", cause=Cause.TIMEOUT)
+                missing = f"The data of report {number} of {plan.reports} is missing: {found.missing}."
+                _withdraw(claim, rollout, missing, cause=Cause.TIMEOUT)
             else:
                 moves.sleep(claim, now + timedelta(seconds=min(AGAIN_S, plan.interval_s)))
             return ""
         _report(claim, plan, number, found, first, last)
 
 
-def _report(claim: Claim, plan: CanaryPlan, number: int, found: dict, first, last) -> None:
-    bad = ", ".join(each["name"] for each in found["metrics"] if not each["passed"])
+def _report(claim: Claim, plan: CanaryPlan, number: int, found: metrics.Look, first: datetime, last: datetime) -> None:
+    bad = ", ".join(each["name"] for each in found.metrics if not each["passed"])
     values = {
-        "began_at": first, "ended_at": last, "passed": found["passed"], "score": found["score"],
-        "pass_score": plan.pass_score, "step_s": plan.step_s, "metrics": found["metrics"],
+        "began_at": first, "ended_at": last, "passed": found.passed, "score": found.score,
+        "pass_score": plan.pass_score, "step_s": plan.step_s, "metrics": found.metrics,
     }
-    line = f"Report {number} of {plan.reports}: score {found['score']:g}" + (f"; not good: {bad}." if bad else ".")
+    line = f"Report {number} of {plan.reports}: score {found.score:g}" + (f"; not good: {bad}." if bad else ".")
     patiently(lambda: moves.write_report(claim, number, values, line))
 
 
-def _move(claim: Claim, rollout: Rollout, move_id: str, line: str, *, cause: str) -> None:
+def _undecided(claim: Claim, plan: CanaryPlan, number: int, found: metrics.Look, now: datetime) -> None:
+    """Keep what was answered, and say once why the report is not made."""
+    why = found.unreadable or found.missing
+    look = {"number": number, "at": now.isoformat(), "why": why, "metrics": found.metrics}
+    line = f"Report {number} of {plan.reports} is not made yet: {why}."
+    patiently(lambda: moves.write_look(claim, look, line))
+
+
+def _withdraw(claim: Claim, rollout: Rollout, why: str, *, cause: str) -> None:
+    _move(claim, rollout, "N2", f"{why} The canary is withdrawn.", cause=cause, error=why)
+
+
+def _move(claim: Claim, rollout: Rollout, move_id: str, line: str, **changes: str) -> None:
     with transaction.atomic():
         ledger.lock(claim.project_id)
-        if not moves.leave_canary(claim.rows, rollout, BY_ID[move_id], line=line, cause=cause):
+        if not moves.leave_canary(claim.rows, rollout, BY_ID[move_id], line=line, **changes):
             raise MoveRefused
 
 

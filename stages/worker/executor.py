@@ -62,7 +62,7 @@ class _Carrier:
         self.rollout = rollout = rows.get(pk=self.claim.rollout_id)
         self.steps = list(rollout.steps.select_related("undoes").order_by("position"))
         way = way_of(rollout.scenario_copy)
-        self.course = Course(rollout.leg, way.strategy, way.analysis, rollout.rollback, rollout.cause)
+        self.course = Course(rollout.leg, way.strategy, way.analysis, rollout.rollback, rollout.cause, rollout.error)
 
     def run(self) -> None:
         """Decide and act until there is nothing more to do here."""

@@ -20,6 +20,7 @@ from gs2admin.db import clock
 from gs2admin.identity.server_keys import signing_root
 from gs2admin.lease import LeaseLost
 from stages.core import journal
+from stages.core.failure import name_of
 from stages.core.journal import Claim, MoveRefused
 from stages.models import Rollout, Step
 from stages.states import STEP_IN, UNDO_IN, Leg, RolloutState, StepState
@@ -163,15 +164,15 @@ class _Loop:
         step, outcome, lines = lane.step, lane.outcome, lane.context.take()
         lane.step = lane.context = lane.thread = None
         if outcome is None:
-            outcome = Outcome(None, fault="its thread ended without an answer.")
+            why = "its thread ended without an answer."
+            outcome = Outcome(None, summary=why, fault=f"{name_of(step)} failed: {why}")
         if outcome.state is None:
-            self._fault = outcome.fault
-            if lines:
-                patiently(lambda: journal.write(self._claim, lines))
+            self._fault = self._fault or outcome.fault
+            patiently(lambda: journal.note_fault(self._claim, step, outcome.summary, lines))
         else:
             lines.append(closing_line(step, outcome, time.monotonic() - lane.began))
             patiently(lambda: journal.finish_step(self._claim, step, outcome.state, outcome.summary, lines))
-            step.state, step.summary = outcome.state, outcome.summary
+            step.state, step.summary, step.ended_at = outcome.state, outcome.summary, clock.now()
         if outcome.state != StepState.SUCCEEDED:
             lane.left.clear()
         self._leaving = engine.beat() or self._leaving

@@ -9,26 +9,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from stages.core import failure
+from stages.core.failure import INTERRUPTED, name_of, said
 from stages.plan.steps import begun
 from stages.states import Analysis, Cause, Leg, Phase, RolloutState, StepState, Strategy
 
 # A step whose worker is lost this many times is not tried again: it may be what ends the workers.
 MAX_STEP_ATTEMPTS = 5
-TOUCHING = {Phase.CANARY, Phase.DEPLOY, Phase.SWITCH}
 
 
-class StepRow(Protocol):
+class StepRow(failure.StepRow, Protocol):
     """What is read of a step."""
 
-    position: int
-    microservice: str
-    target_name: str
-    phase: str
-    kind: str
-    state: str
     attempt: int
-    summary: str
-    leg: str
     wave: int
     lane: int
     memo: Mapping[str, Any]
@@ -36,13 +29,17 @@ class StepRow(Protocol):
 
 @dataclass(frozen=True)
 class Course:
-    """The facts of the rollout that a decision needs beside its state. cause: why a canary is withdrawn."""
+    """The facts of the rollout that a decision needs beside its state.
+
+    cause, error: why a canary is withdrawn; error is a sentence, "" where the cause says it all.
+    """
 
     leg: str = Leg.BASE
     strategy: str = Strategy.NORMAL
     analysis: str = Analysis.NONE
     rollback: bool = False
     cause: str = Cause.NONE
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,15 +131,16 @@ def _running(steps: Sequence[StepRow], repeatable: Callable[[StepRow], bool], co
     for wave in sorted({step.wave for _, step in mine}):
         found = _wave([(index, step) for index, step in mine if step.wave == wave], repeatable)
         if isinstance(found, str):
-            return _errored(found, steps, course)
+            return errored(found, steps, RolloutState.RUNNING, course)
         if found is not None:
             return found
-        bad = next((step for _, step in mine if step.wave == wave and step.state != StepState.SUCCEEDED), None)
-        if bad is not None:
-            error = f"{_name(bad)} failed: {bad.summary}"
-            sentence = f"Failed. {error}" + _left(steps)
+        rows = [step for _, step in mine if step.wave == wave]
+        if any(step.state != StepState.SUCCEEDED for step in rows):
+            bad = failure.first_failure(rows)
+            error = said(bad) if bad is not None else "a step was not run"
+            sentence = f"Failed. {error}." + _left(steps)
             if course.rollback:
-                return Undo(f"{sentence} What was changed is put back.", error)
+                return Undo(f"{sentence} Now what was changed is put back.", error)
             return Finish("R2", sentence, error=error, consistent=not _touched(steps, course))
     if course.leg == Leg.CANARY:
         return CanaryUp("R6" if course.analysis == Analysis.AUTO else "R7")
@@ -160,11 +158,11 @@ def _wave(pairs: Sequence[tuple[int, StepRow]], repeatable: Callable[[StepRow], 
             continue
         if step.state == StepState.RUNNING:
             if step.attempt >= MAX_STEP_ATTEMPTS:
-                return f"{_name(step)} lost its worker {step.attempt} times, so it is not tried again."
+                return f"{name_of(step)} failed: {INTERRUPTED}, {step.attempt} times, so it is not tried again."
             if not repeatable(step):
                 return (
-                    f"{_name(step)} was interrupted when its worker stopped, and it may not be run twice. "
-                    "Check on the target how far it came, then retry or roll back."
+                    f"{name_of(step)} failed: {INTERRUPTED}, and it may not be run twice. "
+                    "Check on the target how far it came."
                 )
         lanes.append(left)
     if not lanes:
@@ -184,13 +182,13 @@ def _undoing(
         return found
     bad = next((step for _, step in mine if step.state != StepState.SUCCEEDED), None)
     if bad is not None:
-        what = "Withdrawing the canary" if withdrawing else "The undo"
-        return errored(f"{what} broke: {_name(bad)}: {bad.summary}", steps, state, course)
+        return errored(f"{said(bad)}.", steps, state, course)
     if withdrawing:
         move = "J2" if course.cause == Cause.TIMEOUT else "J1"
-        return Finish(move, f"The canary is withdrawn: {WHY.get(course.cause, 'it was rejected')}. The pins did not move.")
-    broke = next((s for s in steps if s.leg != Leg.UNDO and s.state in {StepState.FAILED, StepState.CANCELED}), None)
-    error = f"{_name(broke)} failed: {broke.summary}" if broke else ""
+        why = f". {course.error}" if course.error else f": {WHY.get(course.cause, 'it was rejected')}."
+        return Finish(move, f"The canary is withdrawn{why} The pins did not move.", error=course.error)
+    broke = failure.first_failure(steps)
+    error = said(broke) if broke else course.error
     return Finish("B1", "Failed, and what was changed is put back. The pins did not move.", error=error)
 
 
@@ -209,7 +207,7 @@ def _canceling(steps: Sequence[StepRow], repeatable: Callable[[StepRow], bool], 
         return found
     bad = next((step for _, step in undo if step.state != StepState.SUCCEEDED), None)
     if bad is not None:
-        sentence = f"It was canceled, but withdrawing the canary broke: {_name(bad)}: {bad.summary}"
+        sentence = f"It was canceled, but withdrawing the canary broke: {said(bad)}."
         return errored(sentence, steps, RolloutState.CANCELING, course)
     return Finish("X1", "Canceled, and the canary is withdrawn. The pins did not move.")
 
@@ -218,28 +216,40 @@ WHY = {Cause.USER: "somebody rejected it", Cause.SCORE: "its score was too low",
 
 
 def errored(sentence: str, steps: Sequence[StepRow], state: str, course: Course = PLAIN) -> Finish:
-    """The end of a rollout where the system is at fault: by R4, B2, N4, J3 or X2, as its state allows.
+    """The end of a rollout that could not be carried on: by R4, B2, N4, J3 or X2, as its state allows.
 
-    sentence: what went wrong.
+    sentence: what went wrong. The error begins with what failed first; where that was a step of the game and this is its
+    undo, what the undo did follows.
     """
     moves = {
         RolloutState.CANCELING: "X2", RolloutState.ROLLING_BACK: "B2", RolloutState.CANARY_ANALYZING: "N4",
         RolloutState.CANARY_REJECTING: "J3",
     }
-    found = _errored(sentence, steps, course)
-    return Finish(moves.get(RolloutState(state), "R4"), found.sentence, found.error, found.consistent)
+    move = moves.get(RolloutState(state), "R4")
+    consistent = not _touched(steps, course)
+    if move == "J3":
+        error = f"Withdrawing the canary broke: {sentence}{_undone(steps)}"
+        if course.error:
+            error += f" Why it was to be withdrawn: {course.error}"
+        return Finish(move, f"{error}{_left(steps)}", error, consistent)
+    first = failure.first_failure(steps)
+    if move == "B2":
+        before = f"{said(first)}." if first is not None else course.error
+        error = f"{before} Then the undo broke: {sentence}{_undone(steps)}".strip()
+        return Finish(move, f"Failed. {error}{_left(steps)}", error, consistent)
+    error = f"{said(first)}. Then {sentence}" if first is not None and said(first) not in sentence else sentence
+    error += _undone(steps)  # of a cancel that withdraws a canary
+    return Finish(move, f"Failed. {error}{_left(steps)}", error, consistent)
 
 
-def _errored(sentence: str, steps: Sequence[StepRow], course: Course) -> Finish:
-    line = f"Failed: gs2admin or a worker broke. {sentence}" + _left(steps)
-    return Finish("R4", line, error=sentence, consistent=not _touched(steps, course))
-
-
-def _name(step: StepRow) -> str:
-    where = f" on {step.target_name}" if step.target_name else ""
-    undo = "undo of " if step.leg == Leg.UNDO else ""
-    what = "all services" if step.microservice == "*" else step.microservice
-    return f"{undo}{step.phase} of {what}{where}"
+def _undone(steps: Sequence[StepRow]) -> str:
+    undo = [step for step in steps if step.leg == Leg.UNDO]
+    done = sum(step.state == StepState.SUCCEEDED for step in undo)
+    if not undo:
+        return ""
+    back = [name_of(step).removeprefix("undo of ") for step in undo if step.state != StepState.SUCCEEDED]
+    named = ", ".join(back[: failure.NAMED]) + (f" and {len(back) - failure.NAMED} more" if len(back) > failure.NAMED else "")
+    return f" {done} of {len(undo)} changes {'was' if done == 1 else 'were'} put back; not put back: {named}."
 
 
 def _touched(steps: Sequence[StepRow], course: Course) -> bool:
@@ -247,7 +257,7 @@ def _touched(steps: Sequence[StepRow], course: Course) -> bool:
 
     Of blue/green only the switch counts: what was deployed is the colour that nobody uses.
     """
-    phases = {Phase.SWITCH} if course.strategy == Strategy.BLUE_GREEN else TOUCHING
+    phases = failure.phases_of(course.strategy)
     return any(step.phase in phases and step.kind != "pin" and begun(step) for step in steps)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from stages.core.failure import name_of
 from stages.core.journal import Line
 from stages.models import Step
 from stages.states import Leg, StepState
@@ -16,7 +17,7 @@ WORDS = {StepState.SUCCEEDED: "done", StepState.FAILED: "failed", StepState.CANC
 
 @dataclass(frozen=True)
 class Outcome:
-    """state: final, with its summary; None where the system is at fault, then `fault` is a sentence about it."""
+    """state: final; None where the system is at fault, then `fault` is a sentence about it. summary: how or why it ended."""
 
     state: StepState | None
     summary: str = ""
@@ -25,7 +26,6 @@ class Outcome:
 
 def carry_out(step: Step, context: StepContext) -> Outcome:
     """Run the step by its kind; each way in which it can end becomes an Outcome, unexpected exceptions included."""
-    name = f"{step.phase} of {step.microservice}{where(step)}"
     try:
         if step.kind not in KINDS:
             raise StepBroken(f"this server knows no step of kind {step.kind}.")
@@ -35,12 +35,16 @@ def carry_out(step: Step, context: StepContext) -> Outcome:
     except StepCanceled:
         return Outcome(StepState.CANCELED, "stopped, because the rollout was canceled")
     except StepBroken as fault:
-        return Outcome(None, fault=f"{name}: {fault}")
+        return _fault(step, str(fault))
     except LeaseLost:
-        return Outcome(None, fault=f"{name}: this worker lost the rollout.")
+        return _fault(step, "this worker lost the rollout.")
     except Exception:
         log.exception("a step hit an internal fault", extra={"step": step.pk})
-        return Outcome(None, fault=f"{name}: gs2admin hit an internal fault; its log has the details.")
+        return _fault(step, "gs2admin hit an internal fault; its log has the details.")
+
+
+def _fault(step: Step, why: str) -> Outcome:
+    return Outcome(None, summary=why, fault=f"{name_of(step)} failed: {why}")
 
 
 def where(step: Step) -> str:

@@ -170,7 +170,7 @@ def test_any_id_has_a_page_and_all_its_parts(desk, project, job_world, push, use
 
 def test_a_player_nobody_knows_has_a_page_too_and_no_id_has_none(desk, job_world):
     assert "Nothing waits and nothing is held." in page(desk, at(user="nobody"))
-    assert "none was ever pushed in this project" in part(desk, "queues", "nobody")
+    assert "waits in any namespace of this project: none was ever pushed" in part(desk, "queues", "nobody")
     assert "names no player" in page(desk, "/p/isles/player", 404)
 
 

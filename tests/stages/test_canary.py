@@ -1,11 +1,14 @@
 """Canaries: up, weights, people's decisions, the clock's, the metrics', and every way out."""
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.db.models import F
 from django.db.models.functions import Now
+from django.urls import reverse
 
 from gs2admin.errors import Conflict, Denied, Invalid, NotFound
 from gs2admin.identity.actors import SYSTEM
@@ -13,11 +16,13 @@ from stages.api.sourcedeploy.target_states import target_states
 from stages.canary.services import accept_canary, advance_canary, reject_canary, set_weight
 from stages.core.status import status_of
 from stages.models import CanaryReport, Leftover, Rollout, RolloutCanary, Stage
+from stages.pages.rollout_sentence import current_sentence
 from stages.rollouts.services import cancel_rollout, promote_stage
 from stages.setup.scenarios import create_scenario
 from stages.worker import context, metrics
 from stages.worker.chores import move_canaries, wake_lost_rollouts
 from tests.stages.kinds import breaks, fails, scenario
+from tests.stages.metric_answers import answer as metric_answer
 from tests.stages.prometheus import Prometheus
 
 pytestmark = pytest.mark.django_db
@@ -240,14 +245,65 @@ def test_metrics_against_a_base_and_by_weight(stage, up, run, prometheus):
     assert [(m["passed"], m["deviation"]) for m in report.metrics] == [(True, 9.0), (False, 0.0)]
 
 
-def test_data_that_never_comes_withdraws_by_time(stage, up, run, prometheus):
+@pytest.mark.parametrize(("given", "why"), [
+    (None, "errors: the query has no series"),
+    (["0.001", "NaN"], "errors: 1 of 2 values is NaN"),
+    (b'{"status": "success", "data": {"resultType": "matrix", "result": []}, "warnings": ["store a is away"]}',
+     "errors: the server warns: store a is away"),
+])
+def test_data_that_is_missing_for_long_is_the_reason_of_the_end(stage, up, run, prometheus, texts, given, why):
+    prometheus.values["errors"] = given
     rollout = up(**auto(prometheus))
     pass_time(rollout, 91)
     assert run(rollout).state == "canary_analyzing", "it may come late"
+    look = now(rollout).canary.look
+    assert (look["number"], why in look["why"], why in f"errors: {look['metrics'][0]['problem']}") == (1, True, True)
+    assert look["metrics"][0]["raw"]["canary"].startswith('{"status"')
     assert now(rollout).canary.wake_at > now(rollout).canary.analysis_began_at and not CanaryReport.objects.exists()
-    pass_time(rollout, 120)
+    assert len(told := [text for text in texts(rollout) if "not made yet" in text]) == 1 and why in told[0]
+    pass_time(rollout, 20)
+    run(rollout)
+    assert len([text for text in texts(rollout) if "not made yet" in text]) == 1, "the same reason is not said again"
+    pass_time(rollout, 100)
     ended = run(rollout)
-    assert (ended.state, ended.cause) == ("canary_timeout", "timeout")
+    assert (ended.state, ended.cause) == ("canary_timeout", "timeout") and not CanaryReport.objects.exists()
+    assert ended.error.startswith(f"The data of report 1 of 2 is missing: {why}") and "time" not in ended.error
+    assert texts(ended)[-1] == f"The canary is withdrawn. {ended.error} The pins did not move."
+    assert current_sentence(ended, []) == "Canary withdrawn; the pinned versions did not move"
+
+
+def test_data_that_comes_late_is_judged(stage, up, run, prometheus):
+    rollout = up(**auto(prometheus))
+    pass_time(rollout, 91)
+    run(rollout)
+    assert now(rollout).canary.look
+    prometheus.values["errors"] = ["0.01", "+Inf", "+Inf"]
+    pass_time(rollout, 11)
+    run(rollout)
+    report = rollout.reports.get()
+    assert now(rollout).canary.look is None and report.score == 0
+    assert report.metrics[0]["value"] == sys.float_info.max and "+Inf" in report.metrics[0]["raw"]["canary"]
+
+
+def test_the_page_shows_what_was_judged_and_the_answers_as_they_came(stage, up, run, prometheus, client, producer):
+    several = [METRIC, {"name": "latency", "query": "gray", "base": "old", "threshold": 10, "series": "worst"},
+               {"name": "sales", "query": "sold", "better": "higher", "threshold": 5}]
+    gray = metric_answer(["100"], ["300"]).body
+    prometheus.values |= {"errors": ["0.001", "+Inf"], "gray": gray, "old": 100, "sold": ["9"] * 5}
+    rollout = up(**auto(prometheus, metrics=several, pass_score=30))
+    pass_time(rollout, 91)
+    run(rollout)
+    client.force_login(producer)
+    prometheus.values["sold"] = None
+    pass_time(rollout, 60)
+    run(rollout)
+    answer = client.get(reverse("rollout", kwargs={"project": stage.project.name, "number": rollout.number}))
+    page = " ".join(unescape(answer.content.decode()).split()).replace("<code >", "<code>")
+    assert "errors <b>+Inf</b>" in page and "at most 0.01; 2 of 5 values" in page
+    assert "200 % from 100, 10 % allowed" in page and 'the worst of 2 series, <code>{pod="p1"}</code>' in page
+    assert "sales <b>9</b>" in page and "at least 5 </span>" in page.replace("5</span>", "5 </span>")
+    assert "Report 2 of 2 is not made yet" in page and "sales: the query has no series" in page
+    assert gray.decode() in page and '"+Inf"]]}]}}' in page and "latency, compared with:" in page, "as they came"
 
 
 @pytest.mark.parametrize("how", ["status", "words", "refused", "private"])
@@ -265,6 +321,7 @@ def test_metrics_that_cannot_be_read_err(stage, up, run, prometheus, how, settin
     ended = run(rollout)
     assert ended.state == "errored" and "metrics can not be read" in ended.error
     assert ended.consistent is False, "the gray part is still there"
+    assert now(rollout).canary.look["why"] in ended.error and not CanaryReport.objects.exists()
 
 
 def test_a_cancel_while_the_metrics_are_asked(stage, up, run, prometheus, monkeypatch):

@@ -85,7 +85,7 @@ def test_a_failed_step_stops_the_rollout_and_moves_no_pin(stage, kind, run, pins
     assert (rollout.state, rollout.consistent) == ("failed", False)
     assert rollout.error == "deploy of auth on a failed: the game said no"
     assert [s.state for s in rollout.steps.all()] == ["succeeded", "failed", *["no_progress"] * 4]
-    assert texts(rollout)[-1].startswith("Failed. deploy of auth on a failed: the game said no 4 of 6 steps")
+    assert texts(rollout)[-1].startswith("Failed. deploy of auth on a failed: the game said no. 4 of 6 steps")
     assert pins(stage) == {} and status_of(stage) == "UpdateFailed"
 
 

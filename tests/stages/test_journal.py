@@ -240,17 +240,19 @@ def test_blue_green_turns_the_colours_at_success_and_a_mesh_release_has_none(cla
     assert (found.colour, found.idle_set_id) == (colour, pinned.pk if protocol == "freeze" else None)
 
 
-@pytest.mark.parametrize(("state", "move", "undone"), [
-    ("rolling_back", "B1", {"a"}), ("canary_rejecting", "J1", {"a"}), ("canary_rejecting", "J2", {"a"}),
-    ("rolling_back", "B2", set()),
+@pytest.mark.parametrize(("state", "move", "back", "undone"), [
+    ("rolling_back", "B1", "succeeded", {"a"}), ("canary_rejecting", "J1", "succeeded", {"a"}),
+    ("canary_rejecting", "J2", "succeeded", {"a"}), ("rolling_back", "B2", "succeeded", {"a"}),
+    ("rolling_back", "B2", "failed", set()), ("rolling_back", "B2", "pending", set()), ("rolling_back", "B2", "running", set()),
+    ("canary_rejecting", "J3", "failed", set()),
 ])  # fmt: skip
-def test_targets_on_which_something_was_taken_back_are_marked_when_the_undo_is_complete(claimed, state, move, undone):
+def test_targets_on_which_everything_was_taken_back_are_marked(claimed, state, move, back, undone):
     claim, rollout = claimed
     RolloutTarget.objects.filter(rollout=rollout).delete()
     RolloutTarget.objects.create(rollout=rollout, name="a", position=0)
     RolloutTarget.objects.create(rollout=rollout, name="b", position=1)
     first = rollout.steps.first()
-    Step.objects.filter(pk=first.pk).update(leg="undo", target_name="a")
+    Step.objects.filter(pk=first.pk).update(leg="undo", target_name="a", state=back)
     rollout.steps.exclude(pk=first.pk).update(target_name="b")
     Rollout.objects.filter(pk=rollout.pk).update(state=state)
     ended(claim, move)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import pytest
 
@@ -33,6 +34,10 @@ class Row:
     wave: int = 0
     lane: int = 0
     memo: dict = field(default_factory=dict)
+    ended_at: datetime | None = None
+    origin: str = ""
+    old_version: str = "1"
+    new_version: str = "2"
 
 
 def rows(text: str) -> list[Row]:
@@ -90,7 +95,7 @@ def test_only_a_begun_deploy_leaves_targets_unsure():
 def test_a_step_that_kills_its_worker_each_time_is_given_up():
     assert decide("running", [Row("running", attempt=4)], yes) == RunLanes(((0,),))
     end = decide("running", [Row("running", attempt=5)], yes)
-    assert end.move == "R4" and "lost its worker 5 times, so it is not tried again" in end.error
+    assert end.move == "R4" and "interrupted when its worker stopped, 5 times, so it is not tried again" in end.error
 
 
 def test_the_failing_step_is_named_with_its_own_reason():
@@ -197,14 +202,16 @@ def test_an_undo_that_ended_well_names_what_broke_before_it(broke):
 
 
 @pytest.mark.parametrize(("state", "move", "what"), [
-    ("rolling_back", "B2", "The undo"), ("canary_rejecting", "J3", "Withdrawing the canary"),
+    ("rolling_back", "B2", "deploy of auth on a failed: exit code 3. Then the undo"), ("canary_rejecting", "J3", "Withdrawing the canary"),
 ])  # fmt: skip
 def test_an_undo_that_breaks_says_which_and_where(state, move, what):
     end = end_of_undo(state, "succeeded", "failed")
     assert (end.move, end.consistent) == (move, False)
-    assert end.error == f"{what} broke: undo of deploy of auth on a: exit code 3"
+    left = "undo of deploy of auth on a failed: exit code 3. 1 of 2 changes was put back; not put back: deploy of auth on a."
+    assert end.error == f"{what} broke: {left}"
     interrupted = end_of_undo(state, "running")
-    assert interrupted.move == move and interrupted.error.startswith("undo of deploy of auth on a was interrupted")
+    broke = "undo of deploy of auth on a failed: interrupted when its worker stopped, and it may not be run twice"
+    assert interrupted.move == move and interrupted.error.startswith(f"{what} broke: {broke}")
 
 
 @pytest.mark.parametrize(("cause", "move", "why"), [

@@ -13,7 +13,8 @@ CARRIED, SKIPPED = Origin.CARRIED, Origin.SKIPPED
 
 
 def step(state="succeeded", service="auth", target="a", phase="deploy", kind="command", version="2", leg="base", **more):
-    facts = {"config": {}, "summary": "well", "origin": "", "memo": {"n": 1}} | more
+    facts = {"config": {}, "summary": "well", "origin": "", "memo": {"n": 1}, "position": 1, "pk": 1, "undoes_id": None,
+             "ended_at": None} | more
     return SimpleNamespace(state=state, microservice=service, target_name=target, phase=phase, kind=kind, new_version=version,
                            leg=leg, **facts)
 
@@ -26,7 +27,8 @@ def rollout(strategy="normal", leg="base", protocol="freeze"):
     return SimpleNamespace(strategy=strategy, leg=leg, protocol=protocol)
 
 
-BAD, UNDO = step("failed", phase="post"), step(leg="undo")
+BAD, UNDO = step("failed", phase="post"), step(leg="undo", undoes_id=2)
+LEFT, BROKE = step("failed", pk=2), step("failed", leg="undo", undoes_id=2)
 
 
 @pytest.mark.parametrize(("row", "steps", "expected"), [
@@ -38,6 +40,14 @@ BAD, UNDO = step("failed", phase="post"), step(leg="undo")
     (rollout(leg="full"), [BAD], Chances(failed=BAD, accepted=True)),
     (rollout(leg="canary"), [BAD], Chances(failed=BAD)),
     (rollout(), [BAD, UNDO], Chances("What it had done was put back, so it is tried again as a whole.", BAD)),
+    (rollout(), [LEFT, UNDO], Chances("What it had done was put back, so it is tried again as a whole.", LEFT)),
+    (rollout(), [LEFT, BROKE],
+     Chances("Its undo did not end: deploy of auth on a was not put back, so it is tried again as a whole.", LEFT)),
+    (rollout(), [step(), step(pk=3, service="chat"), LEFT, UNDO, step("no_progress", leg="undo", undoes_id=3)], Chances(
+        "Its undo did not end: deploy of auth on a, deploy of chat on a were not put back, so it is tried again as a whole.", LEFT)),
+    (rollout(), [step("failed", pk=at, service=f"s{at}") for at in range(12)] + [step("running", leg="undo", undoes_id=0)], Chances(
+        f"Its undo did not end: {', '.join(f'deploy of s{at} on a' for at in range(10))} and 2 more were not put back, so it is tried "
+        "again as a whole.", step("failed", pk=0, service="s0"))),
     (rollout("blueGreen"), [BAD, UNDO], Chances(failed=BAD)),
     (rollout(), [step("failed", leg="undo"), step()], Chances("None of its steps failed, so there is none to go on from.")),
     (rollout("canary", "canary"), [step(leg="canary"), step("pending", leg="full")], Chances(held=True)),

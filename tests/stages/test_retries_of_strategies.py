@@ -279,6 +279,9 @@ def test_a_program_goes_on_with_a_canary_too(half_out, project):
 ])
 def test_how_it_can_be_tried_again(rollout, steps, whole, held, accepted):
     row = SimpleNamespace(**{"protocol": "freeze", "strategy": "canary", "leg": "canary"} | rollout)
-    found = chances(row, [SimpleNamespace(leg=leg, state=state) for leg, _, state in (step.partition(" ") for step in steps)])
+    found = chances(row, [
+        SimpleNamespace(leg=leg, state=state, phase="post", kind="command", position=at, pk=at, undoes_id=None, ended_at=None)
+        for at, (leg, _, state) in enumerate(step.partition(" ") for step in steps)
+    ])
     assert whole in found.whole and bool(whole) == bool(found.whole)
     assert (found.held, found.accepted) == (held, accepted)

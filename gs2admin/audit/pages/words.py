@@ -25,6 +25,7 @@ ACTIONS = {
     "rollout.take_back": "had taken back what was left of",
     "rollout.forget_left": "said that nothing is left of",
     "rollout.retry": "retried with",
+    "rollout.fail": "reported the failure of",
     "stage.approval": "changed who must approve on",
     "stage.auto": "changed the auto-promotion of",
     "stage.auto_let_go": "let go of the auto-promotion of",

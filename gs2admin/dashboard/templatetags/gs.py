@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -149,7 +150,12 @@ def span(value: timedelta | float | None) -> str:
 
 @register.filter
 def short_number(value: float | None) -> str:
-    """A measured number with four digits that count: "0.21", "12.35", "1.2e-05"; a dash where there is none."""
+    """A measured number with four digits that count: "0.21", "12.35", "1.2e-05"; a dash where there is none.
+
+    The largest number that a float holds stands for infinity, which JSON does not have.
+    """
+    if value is not None and abs(value) >= sys.float_info.max:
+        return "+Inf" if value > 0 else "-Inf"
     return "–" if value is None else f"{value:.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
 
 

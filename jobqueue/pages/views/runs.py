@@ -34,25 +34,25 @@ def run(request: HttpRequest, project: Project, namespace: str) -> HttpResponse:
             actor=request.actor, namespace=row, user_id=queue.user_id, reason=form.cleaned_data["reason"]
         ))
         if ran is not None:
-            _tell(request, ran)
+            _tell(request, ran, row)
             return redirect(here)
     first = next(iter(players.waiting(queue, limit=1)), None)
     if first is None and not form.is_bound:
-        messages.info(request, "No job of this player waits.")
+        messages.info(request, f"No job of this player waits in {row.name}.")
         return redirect(here)
     tries = first.max_try_count - first.try_count if first else 0
     points = [
         f"{script_name(first.script_id)} runs now, as try {first.try_count + 1} of {first.max_try_count}.",
         "It has the effects that it would have had by itself; the player is notified if the namespace says so.",
         "If it fails, it is given up." if tries == 1 else "If it fails, it waits for its next try, and those behind it wait too.",
-    ] if first else ["No job of this player waits any more."]
+    ] if first else [f"No job of this player waits in {row.name} any more."]
     return confirm_page(request, form, title=f"Run the next job of {queue.user_id}", button="Run it", tone="primary",
                         back=here, points=points, crumbs=_crumbs(project, row, queue.user_id, here, "Run next"))
 
 
-def _tell(request: HttpRequest, ran: runs.Ran) -> None:
+def _tell(request: HttpRequest, ran: runs.Ran, namespace: Namespace) -> None:
     if ran.job is None:
-        messages.info(request, "No job of this player waits any more.")
+        messages.info(request, f"No job of this player waits in {namespace.name} any more.")
     elif ran.result is None:
         messages.warning(request, "The job ran, but it was deleted or taken over meanwhile, so no result was kept.")
     elif 200 <= ran.result.status_code < 300:
@@ -83,7 +83,7 @@ def run_all(request: HttpRequest, project: Project, namespace: str) -> HttpRespo
         messages.success(request, f"All {done:,} jobs were run." if done != 1 else "The one job was run.")
         return redirect(here)
     if not left and not form.is_bound:
-        messages.info(request, "No job of this player waits.")
+        messages.info(request, f"No job of this player waits in {row.name}.")
         return redirect(here)
     total = max((form.cleaned_data.get("total") or 0) if lap else 0, done + left)
     again = RunAllForm(initial={"done": done, "total": total, "reason": form.cleaned_data.get("reason", "") if lap else ""}) if (

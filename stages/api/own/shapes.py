@@ -7,8 +7,12 @@ from typing import Any
 
 from gs2admin.wire.shapes import Integer, Result, Shape, Text, field
 from gs2admin.wire.table import API, Method
+from stages.core.accounts import BAD, account
 from stages.models import Rollout
+from stages.plan.helps import helps_of
 from stages.plan.previews import versions_of
+
+MOST_PLACES = 100
 
 
 class StageRequest(Shape):
@@ -29,8 +33,34 @@ class ReasonedRequest(RolloutRequest):
     reason: Text = field("freeze.rollout.reason", "", max_length=1024, description="Kept in the activity log.")
 
 
+class PlaceModel(Result):
+    """A microservice ("*": all of them) on a target that does not run what is pinned; sure: false where it only may not."""
+
+    microservice: str
+    target: str
+    phase: str
+    pinned: str
+    runs: str
+    sure: bool
+    rollout: int
+
+
+class FailureModel(Result):
+    """What a rollout that failed or was canceled left, as its page says it: sentences, and the places, at most 100."""
+
+    first: str
+    undo: str
+    now: str
+    helps: list[str]
+    places_count: int
+    places: list[PlaceModel]
+
+
 class RolloutModel(Result):
-    """A rollout; it has ended when endedAt is set. grayWeight: percent of the players who get the new versions now."""
+    """A rollout; it has ended when endedAt is set. grayWeight: percent of the players who get the new versions now.
+
+    failure: null unless it failed or was canceled after its start.
+    """
 
     number: int
     stage: str
@@ -47,6 +77,7 @@ class RolloutModel(Result):
     from_versions: dict[str, str]
     to_versions: dict[str, str]
     error: str
+    failure: FailureModel | None
     created_at: str
     started_at: str | None
     ended_at: str | None
@@ -70,9 +101,28 @@ def rollout_item(row: Rollout) -> dict[str, Any]:
         "fromVersions": versions_of(row.from_set),
         "toVersions": versions_of(row.to_set),
         "error": row.error,
+        "failure": _failure(row),
         "createdAt": iso(row.created_at),
         "startedAt": iso(row.started_at),
         "endedAt": iso(row.ended_at),
+    }
+
+
+def _failure(row: Rollout) -> dict[str, Any] | None:
+    steps = list(row.steps.order_by("position").defer("config", "memo")) if row.state in BAD else []
+    found = account(row, steps)
+    if found is None:
+        return None
+    later = Rollout.objects.filter(stage_id=row.stage_id, id__gt=row.pk, started_at__isnull=False).order_by("-id")
+    return {
+        "first": found.first, "undo": found.undo, "now": found.now,
+        "helps": helps_of(row, steps, found, newer=later.values_list("number", flat=True).first()),
+        "placesCount": len(found.places),
+        "places": [
+            {"microservice": place.microservice, "target": place.target, "phase": place.phase, "pinned": place.pinned,
+             "runs": place.runs, "sure": place.sure, "rollout": place.earlier or row.number}
+            for place in found.places[:MOST_PLACES]
+        ],
     }
 
 

@@ -219,8 +219,6 @@ def _passed(good: bool) -> str:
 
 
 def _number(value: float) -> float | int:
-    """A whole number without `.0`; what JSON cannot hold (a division by nothing in a metric) is 0."""
-    value = float(value)
-    if value != value or abs(value) > _LIMIT:
-        return 0
+    """A whole number without `.0`. What is beyond the limit (a division by nothing in a metric) is the limit."""
+    value = min(max(float(value), -_LIMIT), _LIMIT)
     return int(value) if value.is_integer() else value

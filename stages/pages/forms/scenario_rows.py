@@ -10,6 +10,7 @@ from django.http import QueryDict
 
 from gs2admin.dashboard.forms import dress
 from gs2admin.errors import Invalid
+from stages.core.scenarios import ONE, WORST
 from stages.pages.forms.rows import RowForm, Rows
 from stages.pages.forms.settings import FIRST_FIELD, phase_fields
 from stages.setup.canary_plans import check_metric
@@ -101,6 +102,11 @@ class MetricRow(RowForm):
     better = forms.ChoiceField(label="Good is", choices=[("lower", "at most"), ("higher", "at least")], required=False)
     threshold = forms.FloatField(required=False, widget=forms.NumberInput(attrs={"step": "any"}))
     weight = forms.IntegerField(label="Weight", required=False, initial=1, min_value=1, max_value=100)
+    series = forms.ChoiceField(
+        label="Several series", required=False,
+        choices=[(ONE, "are refused: one is needed"), (WORST, "each is judged: the worst decides")],
+        help_text="A query that is not put together, such as by sum(), has one series for each pod.",
+    )
     label = ""
 
     def __init__(self, *args: Any, kind: str = "", **kwargs: Any) -> None:
@@ -124,6 +130,7 @@ class MetricRow(RowForm):
         return {
             "name": sent["name"], "query": sent["query"], "base": sent["base"], "better": sent["better"] or "lower",
             "threshold": sent["threshold"], "weight": 1 if sent["weight"] is None else sent["weight"],
+            "series": sent["series"] or ONE,
         }
 
     def clean(self) -> dict[str, Any]:

@@ -24,7 +24,7 @@ STRATEGIES = [
     (Strategy.BLUE_GREEN, "Blue/green: the other colour is deployed completely, then all players switch at once"),
     (Strategy.CANARY, "Canary: a part of the players first"),
 ]
-TIMES = ("delay_s", "duration_s", "interval_s", "step_s", "pass_score")
+TIMES = ("delay_s", "duration_s", "interval_s", "step_s", "pass_score", "least_percent")
 
 
 def weights_of(text: str) -> list[dict[str, Any]]:
@@ -93,6 +93,7 @@ class ScenarioForm(PageForm):
     interval_s = forms.IntegerField(label="Measured every (s)", required=False, initial=60, min_value=1)
     step_s = forms.IntegerField(label="One value every (s)", required=False, initial=15, min_value=1)
     pass_score = forms.IntegerField(label="Score that passes", required=False, initial=80, min_value=1, max_value=100)
+    least_percent = forms.IntegerField(label="Values needed (%)", required=False, initial=0, min_value=0, max_value=100)
     approvals_required = forms.IntegerField(
         label="People who have to approve", required=False, min_value=0, max_value=10, initial=0,
         help_text="0: it starts at once. The requester does not count.",

@@ -17,6 +17,7 @@ from gs2admin.errors import Conflict, Invalid
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import can
 from stages.approval.reads import requirements_of
+from stages.core.accounts import account
 from stages.core.actions import actions_of
 from stages.core.status import status_of
 from stages.core.versions import differences, effective
@@ -27,7 +28,8 @@ from stages.pages.forms.confirm import ConfirmForm, RetryForm
 from stages.pages.typical_duration import typical_seconds
 from stages.pages.views.rollouts import rollout_of
 from stages.pages.views.stage import stage_of
-from stages.plan.previews import Preview, failing_step, preview_promote, preview_rollback, unsure_services, versions_of
+from stages.plan.helps import helps_of
+from stages.plan.previews import Preview, preview_promote, preview_rollback, unsure_services, versions_of
 from stages.plan.redo import chances
 from stages.rollouts.services import cancel_rollout, promote_stage, retry_rollout, rollback_stage
 from stages.states import PHASES, Leg, StageStatus
@@ -186,7 +188,8 @@ def retry(request: HttpRequest, project: Project, number: int) -> HttpResponse:
     if "retry" not in actions_of(row):
         messages.info(request, f"Rollout {row.number} {phrase_of(row.state)}; only one that failed can be retried.")
         return redirect("rollout", **page)
-    found = chances(row, row.steps.order_by("position"))
+    steps = list(row.steps.order_by("position"))
+    found, left = chances(row, steps), account(row, steps)
     may_skip = found.failed is not None and can(request.actor, "rollout.skip", project)
     wanted = "skip" if request.GET.get("how") == "skip" and may_skip else "" if found.whole else "failed"
     form = RetryForm(request.POST) if request.method == "POST" else RetryForm.fresh(how=wanted, reason=row.reason)
@@ -203,7 +206,8 @@ def retry(request: HttpRequest, project: Project, number: int) -> HttpResponse:
         return redirect("rollout", project=project.name, number=new.number)
     changes = differences(versions_of(row.stage.current_set), versions_of(row.to_set), unsure_services(row.stage))
     return render(request, "stages/confirm_retry.html", {
-        "rollout": row, "form": form, "changed": effective(changes), "failing": failing_step(row),
+        "rollout": row, "form": form, "changed": effective(changes), "account": left,
+        "helps": helps_of(row, steps, left) if left else [],
         "same": [change for change in changes if change.kind == "same"],
         "may_rollback": can(request.actor, "stage.rollback", project), "stage": row.stage, "chances": found, "may_skip": may_skip,
         "choices": len(form.fields["how"].choices) > 1,

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('stages', '0002_webhook_old_key'),
+        ('stages', '0003_canary_look'),
     ]
 
     operations = [
