@@ -177,7 +177,7 @@ def test_which_queues_wait_is_read_from_one_index(namespaces, push):
 def test_of_drains_only_a_few_wait_in_the_queue_of_tasks_and_of_other_tasks_all(db, settings):
     for number in range(40):
         waking.push("jobqueue.tasks.drain", number)
-        waking.push("jobqueue.chores.finish_queue_namespace", number)
+        waking.push("jobqueue.chores.namespaces.finish_queue_namespace", number)
     assert OrmQ.objects.filter(key="jobs").count() == settings.TASK_BOUNDS["jobqueue.tasks.drain"]
     assert OrmQ.objects.filter(key="gs2admin").count() == 40
 
