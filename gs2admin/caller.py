@@ -8,7 +8,6 @@ headers (gunicorn.conf.py), so that there is one rule and not two.
 from __future__ import annotations
 
 import ipaddress
-import json
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +16,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils.module_loading import import_string
 
 from gs2admin.env import Network
 
@@ -183,7 +183,7 @@ class CallerMiddleware:
             caller = find(meta, settings.TRUSTED_PROXIES)
         except Ambiguous as problem:
             log.warning("who is calling cannot be told", extra={"peer": meta.get("REMOTE_ADDR", ""), "problem": str(problem)})
-            return _refusal(str(problem))
+            return _refusal(meta, str(problem))
         meta[PROXIED] = any([meta.pop(name, "") for name in _HEADERS])  # noqa: C419  each of them is taken out
         meta["REMOTE_ADDR"] = caller.address
         if caller.scheme:
@@ -191,11 +191,8 @@ class CallerMiddleware:
         return self.get_response(request)
 
 
-def _refusal(sentence: str) -> HttpResponse:
-    """As for anything that is not valid HTTP (processes/web.py): no door has been chosen yet."""
-    code = "transport.http.request.error.invalid"
-    elements = [{"component": "request", "message": code, "code": code}]
-    response = HttpResponse(json.dumps({"message": json.dumps(elements), "sentence": sentence}), status=400,
-                            content_type="application/json")
-    response["Cache-Control"] = "no-store"
-    return response
+def _refusal(meta: dict[str, Any], sentence: str) -> HttpResponse:
+    """As for anything that is not valid HTTP (processes/web/refusals.py): in the form that the clients of the address read."""
+    form = import_string(settings.WEB_REFUSALS)  # by name: this module knows no door
+    status, body = form(meta.get("RAW_URI") or meta.get("PATH_INFO", "/"), meta.get("HTTP_HOST", ""), 400, "invalid", sentence)
+    return HttpResponse(body, status=status, content_type="application/json", headers={"Cache-Control": "no-store"})
