@@ -52,7 +52,8 @@ def door_of(path: str) -> str:
 
 def read_as(door: str, host: str) -> str:
     """The door whose form an answer has: a host name of the cloud stands above paths that belong to no published protocol."""
-    return "gs2" if host.endswith("gs2io.com") and door not in {protocol.name for protocol in protocols()} else door
+    above = {"probe", *(protocol.name for protocol in protocols())}
+    return "gs2" if host.endswith("gs2io.com") and door not in above else door
 
 
 def faults(door: str, verb: str, answer: Answer) -> list[str]:
@@ -69,7 +70,7 @@ def faults(door: str, verb: str, answer: Answer) -> list[str]:
         found += _form(door, answer)
     if "no-store" not in answer.headers.get("cache-control", ""):
         found.append("the answer may be kept (Cache-Control)")
-    if door not in ("page", "link") or (door == "link" and answer.status != 302):  # a form of a file ends at its page
+    if door not in ("page", "link"):  # a file's form ends at its page; and a cookie of a session that is over is taken away
         found += [f"an answer to programs has {name}" for name in ("set-cookie", "location") if name in answer.headers]
     return found
 

@@ -5,8 +5,10 @@ import base64
 import json
 import time
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any
 
+from bench.world import register
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Credential, Project, User
 from gs2admin.identity.services.credentials import create_credential, revoke_credential
@@ -14,7 +16,6 @@ from gs2admin.identity.services.projects import create_project
 from gs2admin.identity.tokens import issue_project_token
 from jobqueue.models import UserDataRun
 from jobqueue.userdata import files
-from stages import demo
 from stages.api.sourcedeploy.signature import sign
 from stages.gates.calendar import key_for
 from stages.models import Output, Rollout, Stage
@@ -78,10 +79,16 @@ def build() -> World:
     """Everything, in an empty database."""
     project = create_project(actor=SYSTEM, name="isles", owner_id="isles-owner")
     other = create_project(actor=SYSTEM, name="other", owner_id="other-owner")
-    demo.build(project)
     jobs_world.build(project)
+    UserDataRun.objects.update(file=files.keep(f"{project.pk}/upload.zip", BytesIO(b"no zip")))
     locks_world.build(project)
+    source = None
+    for number, name in enumerate(("dev", "stg", "live")):
+        source = create_stage(actor=SYSTEM, project=project, name=name, source=source, sort_number=number)
+        register(project, ["auth", "chat"], f"3.2.{number}")
+        executor.run(promote_stage(actor=SYSTEM, stage=source, reason="first").pk)
     dev = Stage.objects.get(project=project, name="dev")
+    executor.run(promote_stage(actor=SYSTEM, stage=dev, reason="nightly").pk)
     gray = create_stage(actor=SYSTEM, project=project, name="gray", source=dev, sort_number=60)
     create_scenario(actor=SYSTEM, stage=gray, name="few", strategy="canary", use=True)
     executor.run(promote_stage(actor=SYSTEM, stage=gray, reason="a few first").pk)

@@ -6,7 +6,6 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 from django.test import Client
@@ -14,23 +13,13 @@ from django.test import Client
 from bench.fuzzing import routes
 from bench.fuzzing.judge import Answer, door_of, faults, is_no_route, read_as
 from bench.fuzzing.wire import Call
-from bench.fuzzing.world import RIGHT, World, build, known, samples
-from gs2admin import engine, logs
+from bench.fuzzing.world import RIGHT, World, known, samples
+from gs2admin import logs
 from gs2admin.wire.openapi import document
-from jobqueue.scripting import pool
 
 pytestmark = pytest.mark.django_db
 SEED = 20261130
 OPERATIONS = {(verb.upper(), path): operation for path, verbs in document()["paths"].items() for verb, operation in verbs.items()}
-
-
-@pytest.fixture
-def full(db, monkeypatch, settings) -> Iterator[World]:
-    """A project with something of everything; no worker is woken."""
-    monkeypatch.setattr(engine, "wake", lambda task, pk: None)
-    settings.ALLOWED_HOSTS = ["testserver"]
-    yield build()
-    pool.runner().close()
 
 
 def ask(call: Call, client: Client) -> Answer:

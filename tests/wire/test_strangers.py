@@ -5,7 +5,6 @@ import json
 import re
 import time
 from base64 import b64encode
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,13 +14,11 @@ from django.test import Client
 from django.urls import reverse
 
 from bench.fuzzing.judge import door_of
-from bench.fuzzing.world import World, build, known, samples
-from gs2admin import engine
+from bench.fuzzing.world import World, known, samples
 from gs2admin.db import clock
 from gs2admin.identity.models import Project
 from gs2admin.wire.openapi import document
 from jobqueue.models import UserDataRun
-from jobqueue.scripting import pool
 from jobqueue.userdata import files
 from stages.api.sourcedeploy.signature import sign
 from stages.gates.calendar import key_for
@@ -39,14 +36,6 @@ NAMING = {
     "outputName", "keyId", "name", "client_id", "namespace", "mesh_id", "release_id", "number", "historyId", "stageId", "projectId",
     "scenarioId", "microservice", "project", "key", "token", "transactionId",
 }  # fmt: skip
-
-
-@pytest.fixture
-def full(db, monkeypatch) -> Iterator[World]:
-    """A project with something of everything; no worker is woken."""
-    monkeypatch.setattr(engine, "wake", lambda task, pk: None)
-    yield build()
-    pool.runner().close()
 
 
 def absent(value: Any) -> Any:
