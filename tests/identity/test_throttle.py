@@ -152,6 +152,27 @@ def test_what_is_over_is_removed_the_oldest_first():
     assert Guesses.objects.count() == 1, "where mika signed in"
 
 
+def test_of_what_is_over_the_oldest_goes_first():
+    guess(1, name="early")
+    pass_by(30_000)
+    guess(1, name="late")
+    pass_by(90_000)
+    kept = set(Guesses.objects.order_by("-ends_ms").values_list("key", flat=True)[:2])
+    throttle.delete_old(Guesses.objects.count() - 2)
+    assert set(Guesses.objects.values_list("key", flat=True)) == kept
+
+
+def test_counts_are_taken_in_one_order_whoever_guesses_where(monkeypatch):
+    """Two that take the same counts in two orders would wait for each other in a circle, where rows are locked."""
+    taken: list[str] = []
+    run = throttle._run
+    monkeypatch.setattr(throttle, "_run", lambda statement, values: taken.append(values[0]) or run(statement, values))
+    for number in range(20):
+        taken.clear()
+        throttle.begin("person", f"name-{number}", f"198.51.{number}.1")
+        assert len(taken) == 4 and taken == sorted(taken)
+
+
 def test_a_refused_flood_writes_nothing(django_assert_num_queries):
     guess(10)
     with django_assert_num_queries(1):

@@ -11,12 +11,13 @@ from django_q.models import OrmQ
 from gs2admin import engine
 from gs2admin.db.raw import raw_cursor
 from gs2admin.engine import waking
-from gs2admin.errors import Conflict, Quota
+from gs2admin.errors import Conflict, Denied, NotFound, Quota
 from gs2admin.identity.actors import SYSTEM
+from gs2admin.namespaces.status import NamespaceStatus
 from jobqueue import sql
 from jobqueue.execution import drain as drains
 from jobqueue.execution import turns
-from jobqueue.execution.shares import Shares
+from jobqueue.execution.shares import KEPT, Level, Shares
 from jobqueue.models import Job, JobResult, Namespace, Queue
 from jobqueue.services import Entry, push_jobs, replay_jobs, room, run_next, runs
 from jobqueue.services.namespaces import create_namespace
@@ -76,6 +77,20 @@ def test_a_thousand_namespaces_of_one_project_have_no_more_than_one_of_another()
     assert 199 <= time[5000] <= 201
 
 
+def test_what_is_remembered_of_projects_and_namespaces_is_bounded():
+    level = Level()
+    for key in range(KEPT):
+        level.charge(key, 1.0)
+    level.charge(KEPT, 100.0)
+    assert level.least([KEPT]) == KEPT
+    level.charge(KEPT, 1.0)
+    assert len(level._used) == 1, "who rested is forgotten: they begin where the others are anyway"
+    shares = Shares()
+    for project in range(KEPT + 50):
+        shares.charge(Ready(project, project, False, project), 1.0)
+    assert len(shares._namespaces) <= KEPT + 1
+
+
 def test_who_rested_saves_no_time_up():
     shares, flood, other = Shares(), Ready(1, 1, False, 1), Ready(2, 2, False, 2)
     for _ in range(100):
@@ -113,6 +128,45 @@ def test_one_wake_gives_many_turns_and_wakes_again_for_what_is_left(namespaces, 
     rings.clear()
     turns.drain(0)
     assert len(scripts.ran) == 6 and [task for task, _ in rings] == [drains.DRAIN]
+
+
+def test_a_worker_whose_cluster_wants_to_end_gives_no_further_turn_and_wakes_another(namespaces, push, scripts, rings, monkeypatch):
+    push(namespaces[0], user="a"), push(namespaces[0], user="b")
+    rings.clear()
+    monkeypatch.setattr(engine, "beat", lambda *_: True)
+    turns.drain(0)
+    assert len(scripts.ran) == 1 and [task for task, _ in rings] == [drains.DRAIN]
+
+
+def test_the_place_for_long_work_is_given_back_whatever_the_turn_does(namespaces, push, scripts, one_turn, monkeypatch):
+    places: list[int] = []
+    monkeypatch.setattr(engine, "begin_long", lambda: places.append(1) or True)
+    monkeypatch.setattr(engine, "end_long", lambda: places.pop())
+    push(namespaces[0]), push(namespaces[0])
+    one_turn()
+    assert scripts.ran and places == []
+
+    def broken(queue_id: int) -> bool:
+        raise RuntimeError("the worker is lost")
+
+    monkeypatch.setattr(drains, "drain", broken)
+    with pytest.raises(RuntimeError):
+        one_turn()
+    assert places == []
+
+
+def test_who_comes_too_late_for_a_queue_pays_a_little_and_looks_further_on(namespaces, push, monkeypatch):
+    """Two workers that look at the same moment would else meet at every queue."""
+    for number in range(9):
+        push(namespaces[0], user=f"p{number}")
+    charged, skips, ready = [], [], sql.ready
+    Namespace.objects.update(slow_until=Now() - timedelta(seconds=1))
+    monkeypatch.setattr(turns.sql, "ready", lambda skip=0: skips.append(skip) or ready(skip))
+    monkeypatch.setattr(drains, "drain", lambda queue_id: False)
+    monkeypatch.setattr(turns._shares, "charge", lambda chosen, seconds: charged.append(seconds))
+    turns.drain(0)
+    assert len(charged) > 3 and min(charged) >= turns.LEAST_S
+    assert skips[0] == 0 and set(skips[1 : len(charged)]) <= set(range(1, turns.APART + 1))
 
 
 def test_players_take_turns(namespaces, push, scripts, one_turn):
@@ -232,6 +286,19 @@ def test_far_from_the_cap_pushes_are_not_counted(manual, django_assert_num_queri
     room.forget()
 
 
+def test_a_process_adds_no_more_than_its_share_of_the_room_before_it_counts_again(manual, settings, monkeypatch):
+    """Sixteen processes that counted at the same moment may together add what was free, and no more."""
+    settings.JOB_WAITING = 160
+    monkeypatch.setattr(room, "FRESH_S", 3600)
+    counted, real = [], sql.waiting_in
+    monkeypatch.setattr(sql, "waiting_in", lambda pk: counted.append(real(pk)) or counted[-1])
+    for _ in range(32):
+        many(manual, 1)
+    assert counted[0] == 0
+    assert all(later - earlier <= (settings.JOB_WAITING - earlier) // room.SHARE for earlier, later in zip(counted, counted[1:], strict=False))
+    assert 4 <= len(counted) <= 8
+
+
 def test_a_client_that_goes_on_pushing_to_a_full_namespace_is_refused_without_a_count(manual, settings, monkeypatch):
     settings.JOB_WAITING = 10
     many(manual, 10)
@@ -264,6 +331,23 @@ def test_a_paused_namespace_takes_jobs_and_runs_none_and_goes_on_when_it_is_resu
     turns.drain(0)
     assert sorted(script for _, script, _ in scripts.ran) == ["after", "before", "near"]
     assert set(Job.objects.values_list("state", flat=True)) == {JobState.DONE}
+
+
+def test_who_may_not_pause_is_refused_by_the_service_itself(namespaces, viewer, stranger, support, actor_of):
+    flood = namespaces[0]
+    for act in (pause_namespace, resume_namespace):
+        with pytest.raises(Denied):
+            act(actor=actor_of(viewer), namespace=flood)
+        with pytest.raises(NotFound):
+            act(actor=actor_of(stranger), namespace=flood)
+    assert pause_namespace(actor=actor_of(support), namespace=flood).paused_by == "sora"
+    assert resume_namespace(actor=actor_of(support), namespace=flood).paused_by is None
+    Namespace.objects.filter(pk=flood.pk).update(status=NamespaceStatus.DELETING)
+    with pytest.raises(Conflict):
+        pause_namespace(actor=SYSTEM, namespace=flood)
+    flood.delete()
+    with pytest.raises(NotFound):
+        pause_namespace(actor=SYSTEM, namespace=namespaces[0])
 
 
 def test_a_pause_counts_from_the_next_job_of_a_running_queue_on(namespaces, push, scripts):
