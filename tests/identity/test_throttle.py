@@ -121,6 +121,12 @@ def test_a_known_browser_has_a_budget_of_its_own_even_behind_the_address_of_ever
     assert guess(15, own="browser 1") == 10 and guess(own="browser 2") == 1
 
 
+def test_a_known_browser_is_not_kept_out_by_guesses_at_the_place_where_it_signed_in():
+    throttle.begin("person", "mika", HOME).right()
+    assert guess(30, "mika") == 10, "somebody else at the same place"
+    assert guess(1, "mika", own="browser") == 1
+
+
 def test_who_signed_in_from_a_place_long_ago_is_a_stranger_again():
     throttle.begin("person", "olga", HOME).right()
     pass_by(throttle.KNOWN_S * 1000 - 5_000)
@@ -157,9 +163,11 @@ def test_of_what_is_over_the_oldest_goes_first():
     pass_by(30_000)
     guess(1, name="late")
     pass_by(90_000)
-    kept = set(Guesses.objects.order_by("-ends_ms").values_list("key", flat=True)[:2])
-    throttle.delete_old(Guesses.objects.count() - 2)
+    assert Guesses.objects.count() == 6, "two names, each at the place; the place and its block"
+    kept = set(Guesses.objects.order_by("-ends_ms").values_list("key", flat=True)[:3])
+    assert throttle.delete_old(3) == 3
     assert set(Guesses.objects.values_list("key", flat=True)) == kept
+    assert throttle.delete_old() == 1, "the two names count for longer"
 
 
 def test_counts_are_taken_in_one_order_whoever_guesses_where(monkeypatch):

@@ -11,21 +11,16 @@ from django_q.models import OrmQ
 from gs2admin import engine
 from gs2admin.db.raw import raw_cursor
 from gs2admin.engine import waking
-from gs2admin.errors import Conflict, Denied, NotFound, Quota
 from gs2admin.identity.actors import SYSTEM
-from gs2admin.namespaces.status import NamespaceStatus
 from jobqueue import sql
 from jobqueue.execution import drain as drains
 from jobqueue.execution import turns
 from jobqueue.execution.shares import KEPT, Level, Shares
-from jobqueue.models import Job, JobResult, Namespace, Queue
-from jobqueue.services import Entry, push_jobs, replay_jobs, room, run_next, runs
+from jobqueue.models import Namespace
 from jobqueue.services.namespaces import create_namespace
-from jobqueue.services.pausing import pause_namespace, resume_namespace
 from jobqueue.sql import Ready
 from jobqueue.sql.ready import _READY
 from jobqueue.sql.text import raw_text
-from jobqueue.states import JobState
 
 pytestmark = pytest.mark.django_db
 
@@ -234,143 +229,3 @@ def test_of_drains_only_a_few_wait_in_the_queue_of_tasks_and_of_other_tasks_all(
         waking.push("jobqueue.chores.namespaces.finish_queue_namespace", number)
     assert OrmQ.objects.filter(key="jobs").count() == settings.TASK_BOUNDS["jobqueue.tasks.drain"]
     assert OrmQ.objects.filter(key="gs2admin").count() == 40
-
-
-# ── Room ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def many(namespace, count: int, user: str = "u") -> None:
-    push_jobs(actor=SYSTEM, namespace=namespace, user_id=user, entries=[Entry("s")] * count)
-
-
-def test_beyond_the_cap_a_push_is_refused_whole(manual, settings):
-    settings.JOB_WAITING = 24
-    many(manual, 10), many(manual, 10, "v")
-    with pytest.raises(Quota, match="nothing was pushed"):
-        many(manual, 5)
-    assert Job.objects.count() == 20 == sum(Queue.objects.values_list("waiting", flat=True))
-    many(manual, 4)
-    with pytest.raises(Quota):
-        many(manual, 1, "w")
-    assert Job.objects.count() == 24 and not Queue.objects.filter(user_id="w").exists()
-
-
-def test_room_comes_back_when_jobs_have_run(manual, settings, scripts, monkeypatch):
-    settings.JOB_WAITING = 10
-    monkeypatch.setattr(room, "REFUSED_S", 0.0)
-    many(manual, 10)
-    with pytest.raises(Quota):
-        many(manual, 1)
-    run_next(actor=SYSTEM, namespace=manual, user_id="u")
-    many(manual, 1)
-
-
-def test_replays_need_room_too(manual, settings, scripts):
-    settings.JOB_WAITING = 10
-    scripts.on["s"] = lambda _: 500
-    push_jobs(actor=SYSTEM, namespace=manual, user_id="u", entries=[Entry("s", max_try_count=1)])
-    dead = run_next(actor=SYSTEM, namespace=manual, user_id="u").job
-    many(manual, 10)
-    with pytest.raises(Quota):
-        replay_jobs(actor=SYSTEM, namespace=manual, jobs=[dead])
-    assert Job.objects.count() == 11
-
-
-def test_far_from_the_cap_pushes_are_not_counted(manual, django_assert_num_queries, monkeypatch):
-    counted = []
-    real = sql.waiting_in
-    monkeypatch.setattr(sql, "waiting_in", lambda pk: counted.append(pk) or real(pk))
-    for number in range(50):
-        many(manual, 10, f"u{number}")
-    assert len(counted) == 1
-    room.forget()
-
-
-def test_a_process_adds_no_more_than_its_share_of_the_room_before_it_counts_again(manual, settings, monkeypatch):
-    """Sixteen processes that counted at the same moment may together add what was free, and no more."""
-    settings.JOB_WAITING = 160
-    monkeypatch.setattr(room, "FRESH_S", 3600)
-    counted, real = [], sql.waiting_in
-    monkeypatch.setattr(sql, "waiting_in", lambda pk: counted.append(real(pk)) or counted[-1])
-    for _ in range(32):
-        many(manual, 1)
-    assert counted[0] == 0
-    assert all(later - earlier <= (settings.JOB_WAITING - earlier) // room.SHARE for earlier, later in zip(counted, counted[1:], strict=False))
-    assert 4 <= len(counted) <= 8
-
-
-def test_a_client_that_goes_on_pushing_to_a_full_namespace_is_refused_without_a_count(manual, settings, monkeypatch):
-    settings.JOB_WAITING = 10
-    many(manual, 10)
-    counted = []
-    real = sql.waiting_in
-    monkeypatch.setattr(room, "REFUSED_S", 0.9)
-    monkeypatch.setattr(sql, "waiting_in", lambda pk: counted.append(pk) or real(pk))
-    for _ in range(20):
-        with pytest.raises(Quota):
-            many(manual, 1)
-    assert len(counted) <= 2
-
-
-# ── Pause ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_a_paused_namespace_takes_jobs_and_runs_none_and_goes_on_when_it_is_resumed(namespaces, push, scripts, rings):
-    flood, near, _ = namespaces
-    push(flood, "before")
-    pause_namespace(actor=SYSTEM, namespace=flood, reason="flood")
-    flood.refresh_from_db()
-    push(flood, "after", user="v"), push(near, "near")
-    turns.drain(0)
-    assert [script for _, script, _ in scripts.ran] == ["near"]
-    drains.drain(Queue.objects.get(user_id="v").pk)
-    assert len(scripts.ran) == 1, "whoever drains it"
-    rings.clear()
-    resume_namespace(actor=SYSTEM, namespace=flood)
-    assert rings
-    turns.drain(0)
-    assert sorted(script for _, script, _ in scripts.ran) == ["after", "before", "near"]
-    assert set(Job.objects.values_list("state", flat=True)) == {JobState.DONE}
-
-
-def test_who_may_not_pause_is_refused_by_the_service_itself(namespaces, viewer, stranger, support, actor_of):
-    flood = namespaces[0]
-    for act in (pause_namespace, resume_namespace):
-        with pytest.raises(Denied):
-            act(actor=actor_of(viewer), namespace=flood)
-        with pytest.raises(NotFound):
-            act(actor=actor_of(stranger), namespace=flood)
-    assert pause_namespace(actor=actor_of(support), namespace=flood).paused_by == "sora"
-    assert resume_namespace(actor=actor_of(support), namespace=flood).paused_by is None
-    Namespace.objects.filter(pk=flood.pk).update(status=NamespaceStatus.DELETING)
-    with pytest.raises(Conflict):
-        pause_namespace(actor=SYSTEM, namespace=flood)
-    flood.delete()
-    with pytest.raises(NotFound):
-        pause_namespace(actor=SYSTEM, namespace=namespaces[0])
-
-
-def test_a_pause_counts_from_the_next_job_of_a_running_queue_on(namespaces, push, scripts):
-    flood = namespaces[0]
-    scripts.on["s"] = lambda _: pause_namespace(actor=SYSTEM, namespace=flood) and 200
-    push(flood), push(flood)
-    turns.drain(0)
-    assert len(scripts.ran) == 1
-    scripts.on.clear()
-    resume_namespace(actor=SYSTEM, namespace=flood)
-    turns.drain(0)
-    assert len(scripts.ran) == 2
-
-
-def test_by_hand_a_paused_namespace_runs_nothing_either(manual, push, scripts):
-    push(manual)
-    pause_namespace(actor=SYSTEM, namespace=manual)
-    for act in (run_next, runs.run_one, runs.run_many):
-        with pytest.raises(Conflict, match="paused"):
-            act(actor=SYSTEM, namespace=manual, user_id="u")
-    assert scripts.ran == [] and not JobResult.objects.exists()
-    with pytest.raises(Conflict, match="paused already"):
-        pause_namespace(actor=SYSTEM, namespace=manual)
-    resume_namespace(actor=SYSTEM, namespace=manual)
-    with pytest.raises(Conflict, match="not paused"):
-        resume_namespace(actor=SYSTEM, namespace=manual)

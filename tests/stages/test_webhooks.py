@@ -12,7 +12,6 @@ from django.utils import timezone
 
 from gs2admin import cache, transitions
 from gs2admin.audit.models import Activity
-from gs2admin.engine.registry import DELIVERY_THREADS
 from gs2admin.errors import Conflict, Denied, Invalid, NotFound, Quota
 from gs2admin.identity import server_keys
 from gs2admin.identity.actors import SYSTEM
@@ -202,46 +201,6 @@ def test_delivery_threads_take_what_is_due_the_longest_wait_first(hook, dev, reg
     assert delivery.due() == [], "not yet"
     WebhookDelivery.objects.update(due_at=Now(), state="given_up", ended_at=Now())
     assert delivery.due() == [], "over"
-
-
-def test_projects_take_turns_and_none_has_more_threads_than_its_share(hook, project, other_project):
-    """Twenty endpoints of one project wait longer than another's one: that is second, and finds a thread though all of them hang."""
-    many = [hook(name="h-0")]
-    many += [save_webhook(actor=SYSTEM, project=project, name=f"h-{n}", url=many[0].url) for n in range(1, 20)]
-    other = save_webhook(actor=SYSTEM, project=other_project, name="theirs", url=many[0].url)
-    for endpoint in (*many, other):
-        send_test(actor=SYSTEM, endpoint=endpoint)
-    for age, endpoint in enumerate(reversed(many)):
-        WebhookDelivery.objects.filter(endpoint=endpoint).update(due_at=Now() - timedelta(seconds=100 + age))
-    due_now(endpoint=other)
-    found = delivery.due()
-    assert found == [many[0].pk, other.pk, *(one.pk for one in many[1 : delivery.OF_A_PROJECT])]
-    busy = [one.pk for one in many[: delivery.OF_A_PROJECT]]
-    WebhookEndpoint.objects.filter(pk__in=busy).update(busy_until=Now() + timedelta(seconds=20))
-    assert delivery.due() == [other.pk], "no further one of the project whose receivers hang"
-    WebhookEndpoint.objects.filter(pk=busy[0]).update(busy_until=Now() - timedelta(seconds=1))
-    assert delivery.due() == [many[0].pk, other.pk], "one of them is free again"
-    assert delivery.OF_A_PROJECT < delivery.AT_ONCE == DELIVERY_THREADS["stages.webhooks.deliver.deliver"].at_once
-
-
-def test_an_innocents_message_goes_out_while_all_receivers_of_another_project_hang(hook, project, other_project, monkeypatch):
-    """The threads of a host, without the threads: what `due` says is begun, as many as are free."""
-    hanging = [save_webhook(actor=SYSTEM, project=project, name=f"h-{n}", url="https://example.com/x") for n in range(12)]
-    other = save_webhook(actor=SYSTEM, project=other_project, name="theirs", url="https://example.com/x")
-    for endpoint in (*hanging, other):
-        send_test(actor=SYSTEM, endpoint=endpoint)
-        due_now(endpoint=endpoint)
-    begun: list[int] = []
-
-    def begin(room: int) -> None:
-        for pk in delivery.due()[:room]:
-            begun.append(pk)
-            WebhookEndpoint.objects.filter(pk=pk).update(busy_until=Now() + timedelta(seconds=20))
-
-    begin(delivery.AT_ONCE)
-    assert other.pk in begun[:2] and len(begun) == delivery.OF_A_PROJECT + 1
-    begin(delivery.AT_ONCE - len(begun))
-    assert len(begun) == delivery.OF_A_PROJECT + 1, "a thread stays free for the next project"
 
 
 def test_a_delivery_thread_that_has_to_stop_closes_the_connection_and_releases_the_endpoint(hook, dev, register):
