@@ -5,8 +5,11 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.paginator import Paginator
-from django.db import models, transaction
+from django.db import DataError, models, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.functional import cached_property
@@ -68,13 +71,54 @@ class ServiceForm(forms.ModelForm):
             self.add_error(field if field in self.fields else None, refusal.sentence)
 
 
+def is_key(field: models.Field, text: Any) -> bool:
+    """Whether a text can be a value of a key, such as a number that the database can hold."""
+    while field.remote_field:
+        field = field.target_field
+    try:
+        field.run_validators(field.to_python(text))
+    except forms.ValidationError:
+        return False
+    return "\0" not in str(text)
+
+
+class _Choice(AutocompleteSelect):
+    """A field with a search, which Django's own shows again after a mistake only where what was sent is a key."""
+
+    def optgroups(self, name: str, value: Any, attr: dict[str, Any] | None = None) -> list:
+        return super().optgroups(name, [one for one in value if not one or is_key(self.field, one)], attr)
+
+
+class _List(ChangeList):
+    """A list whose filters the database may not understand, such as a number that it cannot hold: then Django leads back."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        try:
+            super().get_results(request)
+        except (OverflowError, DataError) as problem:
+            raise IncorrectLookupParameters from problem
+
+
 class Calm(admin.ModelAdmin):
-    """What all our admin pages share: no bulk actions, no full counts."""
+    """What all our admin pages share: no bulk actions, no full counts, no fault by keys and filters that cannot be."""
 
     actions = None
     list_per_page = 50
     show_full_result_count = False
     paginator = CappedPaginator
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> models.Model | None:
+        """The row; None where there can be none."""
+        field = self.opts.get_field(from_field) if from_field else self.opts.pk
+        return super().get_object(request, object_id, from_field) if is_key(field, object_id) else None
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return _List
+
+    def formfield_for_foreignkey(self, db_field: models.Field, request: HttpRequest, **kwargs: Any) -> forms.Field:
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs.setdefault("widget", _Choice(db_field, self.admin_site))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 
 class ReadOnlyAdmin(Calm):
@@ -108,9 +152,12 @@ class ServiceAdmin(Calm):
         return (*super().get_readonly_fields(request, obj), *(self.fixed if obj else ()))
 
     def get_fields(self, request: HttpRequest, obj: models.Model | None = None) -> Any:
-        """The row's fields alone for a person who may only look, without the form's own fields."""
+        """Of a new row what is filled in, since nothing else has a value yet; for a person who may only look the row's fields."""
         fields = super().get_fields(request, obj)
-        if obj is None or self.has_change_permission(request, obj):
+        if obj is None:
+            unset = set(self.get_readonly_fields(request, obj))
+            return [name for name in fields if name not in unset]
+        if self.has_change_permission(request, obj):
             return fields
         return [name for name in fields if name not in self.form.declared_fields or hasattr(self.model, name)]
 

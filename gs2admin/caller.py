@@ -192,7 +192,7 @@ class CallerMiddleware:
 
 
 def _refusal(meta: dict[str, Any], sentence: str) -> HttpResponse:
-    """As for anything that is not valid HTTP, in the form of the door that it is for."""
-    form = import_string(settings.WEB_REFUSALS)
-    status, body = form(meta.get("RAW_URI") or meta.get("PATH_INFO", ""), meta.get("HTTP_HOST", ""), 400, "invalid", sentence)
+    """As for anything that is not valid HTTP (processes/web/refusals.py): in the form that the clients of the address read."""
+    form = import_string(settings.WEB_REFUSALS)  # by name: this module knows no door
+    status, body = form(meta.get("RAW_URI") or meta.get("PATH_INFO", "/"), meta.get("HTTP_HOST", ""), 400, "invalid", sentence)
     return HttpResponse(body, status=status, content_type="application/json", headers={"Cache-Control": "no-store"})

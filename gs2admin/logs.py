@@ -51,6 +51,18 @@ class Formatter(JsonFormatter):
         return replaced(line, lambda char: json.dumps(char)[1:-1]) if suspect(line) else line
 
 
+class FromOutside(logging.Filter):
+    """What a client sent wrongly (a host name, too many fields, a broken form) is a warning: Django logs it as an error of ours,
+    with a traceback, and so anybody could set the alarms off."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.startswith("django.security.") and record.levelno > logging.WARNING:
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+            record.exc_info = record.exc_text = None
+            return logging.getLogger().isEnabledFor(logging.WARNING)
+        return True
+
+
 def _standard_attributes() -> list[str]:
     return [*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"]
 
@@ -61,7 +73,9 @@ def config(level: str = "INFO") -> dict:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"json": {"()": "gs2admin.logs.Formatter"}},
-        "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "json"}},
+        "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "json",
+                                "filters": ["from outside"]}},
+        "filters": {"from outside": {"()": "gs2admin.logs.FromOutside"}},
         "root": {"handlers": ["stdout"], "level": level},
         "loggers": {
             # Every request has its line already; what remains here are crashes.

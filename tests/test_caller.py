@@ -150,6 +150,7 @@ def test_two_different_schemes_are_refused():
 
 def test_a_long_chain_is_walked_no_further_than_any_chain_is_long():
     assert ask("10.0.0.1", plain="198.51.100.1, " + ", ".join(["10.0.0.2"] * 4000)).address == "10.0.0.2"
+    assert ask("10.0.0.1", standard="for=198.51.100.1, " + ", ".join(["for=10.0.0.2"] * 4000)).address == "10.0.0.2"
 
 
 @pytest.mark.parametrize(("words", "found"), [

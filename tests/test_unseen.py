@@ -32,7 +32,7 @@ def test_every_control_and_format_character_is_marked_and_no_letter_is():
 
 
 @pytest.mark.parametrize("text", [
-    "שלום עולם", "مرحبا بالعالم", "الإصدار ١٢٫٣", "می\u200cخواهم", "क्\u200dष", "क्\u200cष", "日本語　の名前", "葛\U000e0100飾区", "é́ ñ̃", "ไทย",
+    "שלום עולם", "مرحبا بالعالم", "الإصدار ١٢٫٣", "می\u200cخواهم", "क्\u200dष", "क्\u200cष", "日本語　の名前", "葛\U000e0100飾区", "\u1820\u180b\u1820", "é́ ñ̃", "ไทย",
     "👩\u200d👩\u200d👧", "👨🏽\u200d⚕️", "☎\ufe0f", "1\ufe0f\u20e3", "❤\ufe0f\u200d🔥", "🏳\ufe0f\u200d🌈", "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
     "a\tb\nc", "a\r\nb", "a\xa0b", "\u0600١٢", "→ … – · ␛", "",
 ])
@@ -47,7 +47,9 @@ def test_what_people_write_stays(text):
     ("a\U000e0041\U000e0042", "a[U+E0041][U+E0042]"), ("\U0001f3f4\U000e0041", "\U0001f3f4[U+E0041]"),
     ("x\ufe0f\U000e0101", "x[U+FE0F][U+E0101]"), ("☎\ufe0f\ufe0f\ufe0e", "☎\ufe0f[U+FE0F][U+FE0E]"),
     ("\u3164\u115f\uffa0\u2800\u034f", "[U+3164][U+115F][U+FFA0][U+2800][U+034F]"), ("a\u2028b\u2029", "a[U+2028]b[U+2029]"),
-    ("👩\u200dx", "👩[U+200D]x"), ("\ufff9\uffff", "[U+FFF9][U+FFFF]"),
+    ("👩\u200dx", "👩[U+200D]x"), ("\ufff9\uffff", "[U+FFF9][U+FFFF]"), ("👩\u200c👧", "👩[U+200C]👧"),
+    ("a\u180bב\u180d", "a[U+180B]ב[U+180D]"), ("\u1820\u180e\u1820", "\u1820[U+180E]\u1820"),
+    ("\u3164\ufe00", "[U+3164][U+FE00]"), ("א\u200dב\u200cג", "א[U+200D]ב[U+200C]ג"), ("\u2800\u200d\u2800", "[U+2800][U+200D][U+2800]"),
 ])  # fmt: skip
 def test_what_hides_is_marked(text, expected):
     assert shown(text) == expected and shown(expected) == expected

@@ -7,8 +7,10 @@ from functools import cache
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
+from gs2admin.dashboard.errors import errors_for_programs
 from gs2admin.dashboard.pages import signed_in
 from gs2admin.wire.openapi import document
 from gs2admin.wire.rest import is_program
@@ -20,7 +22,11 @@ def _text() -> bytes:
     return json.dumps(document(), ensure_ascii=False).encode()
 
 
+errors_for_programs(r"/openapi\.json$", as_json=True)
+
+
 @for_programs
+@csrf_exempt  # a wrong method is told as such
 @require_safe
 def openapi(request: HttpRequest) -> HttpResponse:
     """/openapi.json: what this server speaks, for people who are signed in and for programs with a credential."""

@@ -5,9 +5,10 @@ The templates are rendered without context processors, so that a page can be sho
 from __future__ import annotations
 
 import logging
+import re
 import sys
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import loader
 
 from gs2admin import outage
@@ -38,11 +39,32 @@ TITLES = {
     503: "Not available just now",
 }
 
+# Addresses among the pages that programs open: (expression, whether their errors are JSON and not text).
+_of_programs: list[tuple[re.Pattern[str], bool]] = []
+
+
+def errors_for_programs(path: str, *, as_json: bool = False) -> None:
+    """Errors of addresses that begin so (a regular expression) are no pages: the sentence alone, or the error of our JSON API."""
+    _of_programs.append((re.compile(path), as_json))
+
+
+def form_of(request: HttpRequest) -> str:
+    """What an error of this address is answered as: page, text or json."""
+    # Read from the request itself: what is answered before the pages' middleware has no request.htmx.
+    if request.headers.get("HX-Request") == "true":
+        return "text"
+    as_json = next((as_json for path, as_json in _of_programs if path.match(request.path_info)), None)
+    if as_json is None:
+        return "text" if request.method == "PUT" else "page"
+    return "json" if as_json else "text"
+
 
 def error_page(request: HttpRequest, status: int, sentence: str, *, title: str = "") -> HttpResponse:
-    """An error as a page for people; a fragment's request gets the sentence alone, and so does a program's that sends a file."""
-    # Read from the request itself: what is answered before the pages' middleware has no request.htmx.
-    if request.headers.get("HX-Request") == "true" or request.method == "PUT":
+    """An error as a page for people; a fragment's request gets the sentence alone, and a program its own form."""
+    form = form_of(request)
+    if form == "json":
+        return JsonResponse({"error": {"code": f"transport.http.request.error.{status}", "message": sentence}}, status=status)
+    if form == "text":
         return HttpResponse(sentence, status=status, content_type="text/plain; charset=utf-8")
     request_id = str(getattr(request, "request_id", "") or "") if status >= 500 else ""
     context = {

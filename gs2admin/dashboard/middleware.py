@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-from gs2admin.dashboard.errors import domain_error_page, error_page, outage_page
+from gs2admin.dashboard.errors import domain_error_page, error_page, form_of, outage_page
 from gs2admin.errors import DomainError
 
 
@@ -20,8 +20,12 @@ class PageErrorsMiddleware:
             return error_page(request, 404, "There is nothing at this address. Check the link.")
         response = self.get_response(request)
         if response.status_code == 405 and not response.content:
-            page = error_page(request, 405, "This address only takes what a button on a page sends. Go back to the page.")
-            page.headers["Allow"] = response.headers.get("Allow", "")
+            allowed = response.headers.get("Allow", "")
+            sentence = "This address only takes what a button on a page sends. Go back to the page."
+            if form_of(request) != "page":
+                sentence = f"This address takes {allowed or 'another method'} only."
+            page = error_page(request, 405, sentence)
+            page.headers["Allow"] = allowed
             return page
         return response
 

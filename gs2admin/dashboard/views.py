@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import views as auth
 from django.core import signing
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
@@ -43,9 +43,10 @@ def theme(request: HttpRequest) -> HttpResponse:
     """Switch between light and dark without script; with script the page does it alone (static/js/shell.js)."""
     now = request.COOKIES.get("theme")
     back = request.POST.get("next", "/")
-    if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}):
+    # A path alone: redirect() would take anything else for the name of a page.
+    if not back.startswith("/") or not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}):
         back = "/"
-    response = redirect(back)
+    response = HttpResponseRedirect(back)
     response.set_cookie("theme", "light" if now == "dark" else "dark", max_age=31_536_000, samesite="Lax",
                         secure=request.is_secure())
     return response

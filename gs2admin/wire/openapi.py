@@ -9,7 +9,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from gs2admin import __version__
-from gs2admin.wire import openapi_protocols
+from gs2admin.wire import openapi_plain, openapi_protocols
 from gs2admin.wire.table import API, Auth, Method, table
 
 _REF = "#/components/schemas/{model}"
@@ -21,6 +21,11 @@ _GS2_ERRORS = {
     "409": "The present state forbids it.",
     "500": "A fault of the server; it was logged.",
     "503": "Busy; try again.",
+}
+# A missing right has a status of its own there; GS2 clients do not know 403.
+_API_ERRORS = _GS2_ERRORS | {
+    "401": "A token or secret is missing, expired, revoked or not good.",
+    "403": "The right is missing.",
 }
 _INTRODUCTION = """\
 Every service answers 200 with a JSON object, and errors as the component Gs2Error. Sign in with
@@ -41,13 +46,14 @@ def document() -> dict[str, Any]:
     for method in methods:
         path = f"/{method.service}{re.sub(r'{[+]', '{', method.path)}"
         paths.setdefault(path, {})[method.verb.lower()] = _operation(method, names)
-    for path, operations in openapi_protocols.paths().items():
+    for path, operations in (*openapi_protocols.paths().items(), *openapi_plain.paths().items()):
         paths.setdefault(path, {}).update(operations)
     return {
         "openapi": "3.1.0",
         "info": {"title": "gs2admin", "version": __version__, "description": _INTRODUCTION},
         "servers": [{"url": "/"}],
-        "tags": [{"name": service} for service in dict.fromkeys(m.service for m in methods)] + openapi_protocols.tags(),
+        "tags": [{"name": service} for service in dict.fromkeys(m.service for m in methods)]
+        + openapi_protocols.tags() + [openapi_plain.TAG],  # fmt: skip
         "paths": paths,
         "components": {
             "schemas": schemas | openapi_protocols.schemas(),
@@ -75,8 +81,7 @@ def _operation(method: Method, names: dict) -> dict[str, Any]:
             for status, text in (method.statuses or {200: "Done."}).items()
         },
     }
-    for status in _GS2_ERRORS:
-        # The status of a refusal for lack of a right differs: GS2 clients do not know 403.
+    for status in _API_ERRORS if own_api else _GS2_ERRORS:
         kind = "Api" if own_api else "Gs2"
         operation["responses"][status] = {"$ref": f"#/components/responses/{kind}{status}"}
     if method.verb in {"POST", "PUT"}:
@@ -143,9 +148,9 @@ def _success(text: str, reference: dict[str, Any]) -> dict[str, Any]:
 
 def _responses() -> dict[str, Any]:
     found = {}
-    for kind in ("Gs2", "Api"):
+    for kind, errors in (("Gs2", _GS2_ERRORS), ("Api", _API_ERRORS)):
         schema = {"$ref": f"#/components/schemas/{kind}Error"}
-        for status, text in _GS2_ERRORS.items():
+        for status, text in errors.items():
             found[kind + status] = {"description": text, "content": {"application/json": {"schema": schema}}}
     return found
 

@@ -19,8 +19,8 @@ from jobqueue.models import GivenUp, Job, Namespace, Queue, Script, ScriptNamesp
 
 START_AT_ONCE = 100
 START_BATCH = 1_000
-FINISH_QUEUES = "jobqueue.chores.finish_queue_namespace"
-FINISH_SCRIPTS = "jobqueue.chores.finish_script_namespace"
+FINISH_QUEUES = "jobqueue.chores.namespaces.finish_queue_namespace"
+FINISH_SCRIPTS = "jobqueue.chores.namespaces.finish_script_namespace"
 
 
 _SHARED = ("description", "transaction_setting", "transaction_setting_v2", "log_setting")

@@ -6,9 +6,16 @@
 A handler turns fields into arguments and rows into JSON. What a caller may do is asked by the service that a handler calls,
 and by `viewing` for handlers that call none. No other room imports this one.
 """
+from gs2admin.wire.openapi_plain import Plain
 from stages.api import freeze, own
 from stages.api.protocols import PROTOCOLS
 
 METHODS = freeze.METHODS + own.METHODS
+PLAIN = [
+    Plain("freezes", "GET", "/p/{project}/freezes.ics", "Freeze windows as a calendar", {
+        200: ("The calendar.", "text/calendar"), 302: ("Without a key: sign in first.", "text/html"),
+        404: ("There is no such calendar, or its reader is no member any more.", ""),
+    }, query={"key": "The key of one person's address."}),
+]  # fmt: skip
 
-__all__ = ["METHODS", "PROTOCOLS"]
+__all__ = ["METHODS", "PLAIN", "PROTOCOLS"]

@@ -122,6 +122,44 @@ def test_with_redis_a_ring_waits_for_the_commit_and_its_failure_is_not_the_calle
     assert pushed == [("a.b", 1, None)]
 
 
+class RedisInMemory:
+    """The lists of a Redis, as far as the broker asks for them."""
+
+    def __init__(self) -> None:
+        self.lists: dict[str, list[str]] = {}
+
+    def llen(self, key: str) -> int:
+        return len(self.lists.get(key, []))
+
+    def rpush(self, key: str, value: str) -> int:
+        self.lists.setdefault(key, []).append(value)
+        return self.llen(key)
+
+
+@pytest.fixture
+def redis_lists(settings, monkeypatch):
+    """What every broker takes for its Redis."""
+    made = RedisInMemory()
+    settings.BROKER = "redis"
+    monkeypatch.setattr(brokers.RedisBroker, "get_connection", staticmethod(lambda list_key=None: made))
+    monkeypatch.setattr("django_q.brokers.get_broker", lambda queue: brokers.RedisBroker(queue))
+    waking.broker.cache_clear()
+    yield made
+    waking.broker.cache_clear()
+
+
+def test_with_redis_only_a_few_wakes_of_job_workers_wait_and_of_other_tasks_all(
+    db, redis_lists, settings, django_capture_on_commit_callbacks
+):
+    most = settings.TASK_BOUNDS["jobqueue.tasks.drain"]
+    with django_capture_on_commit_callbacks(execute=True):
+        for number in range(most + 4):
+            engine.wake("jobqueue.tasks.drain", number)
+            engine.wake("stages.worker.tasks.run_rollout", number)
+    assert {key: redis_lists.llen(f"django_q:{key}:q") for key in ("jobs", "gs2admin")} == {"jobs": most, "gs2admin": most + 4}
+    assert not OrmQ.objects.exists()
+
+
 @with_redis
 @pytest.mark.processes
 def test_with_redis_the_work_goes_on_and_redis_may_be_away_for_a_while(new_host):

@@ -123,6 +123,12 @@ def test_a_known_browser_has_a_budget_of_its_own_even_behind_the_address_of_ever
     assert guess(15, own="browser 1") == 10 and guess(own="browser 2") == 1
 
 
+def test_a_known_browser_is_not_kept_out_by_guesses_at_the_place_where_it_signed_in():
+    throttle.begin("person", "mika", HOME).right()
+    assert guess(30, "mika") == 10, "somebody else at the same place"
+    assert guess(1, "mika", own="browser") == 1
+
+
 def test_who_signed_in_from_a_place_long_ago_is_a_stranger_again():
     throttle.begin("person", "olga", HOME).right()
     pass_by(throttle.KNOWN_S * 1000 - 5_000)
@@ -224,6 +230,29 @@ def test_what_is_over_is_removed_the_oldest_first():
     pass_by(600_000)
     throttle.delete_old()
     assert Guesses.objects.count() == 1, "where mika signed in"
+
+
+def test_of_what_is_over_the_oldest_goes_first():
+    guess(1, name="early")
+    pass_by(30_000)
+    guess(1, name="late")
+    pass_by(90_000)
+    assert Guesses.objects.count() == 6, "two names, each at the place; the place and its block"
+    kept = set(Guesses.objects.order_by("-ends_ms").values_list("key", flat=True)[:3])
+    assert throttle.delete_old(3) == 3
+    assert set(Guesses.objects.values_list("key", flat=True)) == kept
+    assert throttle.delete_old() == 1, "the two names count for longer"
+
+
+def test_counts_are_taken_in_one_order_whoever_guesses_where(monkeypatch):
+    """Two that take the same counts in two orders would wait for each other in a circle, where rows are locked."""
+    taken: list[str] = []
+    run = throttle._run
+    monkeypatch.setattr(throttle, "_run", lambda statement, values: taken.append(values[0]) or run(statement, values))
+    for number in range(20):
+        taken.clear()
+        throttle.begin("person", f"name-{number}", f"198.51.{number}.1")
+        assert len(taken) == 4 and taken == sorted(taken)
 
 
 def test_a_refused_flood_writes_nothing(django_assert_num_queries):

@@ -7,6 +7,7 @@ import pytest
 
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.services.stamp_keys import create_stamp_key
+from jobqueue.execution import generations
 from jobqueue.models import Job, JobResult
 from jobqueue.scripting.pool import runner
 from jobqueue.services import Entry, push_jobs, replay_job, run_next
@@ -96,6 +97,17 @@ def test_a_chain_of_jobs_ends_at_the_cap_with_an_attempt_that_says_so(way, world
         "given_up", 400, "jobQueue.execution.generations")  # fmt: skip
     assert "GS2ADMIN_JOB_GENERATIONS" in end.output and last.try_count == 1 < last.max_try_count
     assert set(Job.objects.exclude(pk=last.pk).values_list("state", flat=True)) == {"done"}
+
+
+def test_a_job_that_a_job_runs_is_no_new_beginning_and_none_is_left_behind():
+    assert generations.of_a_new_job() is None
+    with generations._as_generation(5):
+        with generations._as_generation(0):
+            assert generations.of_a_new_job() == 6
+        with generations._as_generation(9):
+            assert generations.of_a_new_job() == 10
+        assert generations.of_a_new_job() == 6
+    assert generations.of_a_new_job() is None
 
 
 def test_a_stamp_sheet_that_a_job_sends_counts_too(world, rings, project):

@@ -11,20 +11,16 @@ from django_q.models import OrmQ
 from gs2admin import engine
 from gs2admin.db.raw import raw_cursor
 from gs2admin.engine import waking
-from gs2admin.errors import Conflict, Quota
 from gs2admin.identity.actors import SYSTEM
 from jobqueue import sql
 from jobqueue.execution import drain as drains
 from jobqueue.execution import turns
-from jobqueue.execution.shares import Shares
-from jobqueue.models import Job, JobResult, Namespace, Queue
-from jobqueue.services import Entry, push_jobs, replay_jobs, room, run_next, runs
+from jobqueue.execution.shares import KEPT, Level, Shares
+from jobqueue.models import Namespace
 from jobqueue.services.namespaces import create_namespace
-from jobqueue.services.pausing import pause_namespace, resume_namespace
 from jobqueue.sql import Ready
 from jobqueue.sql.ready import _READY
 from jobqueue.sql.text import raw_text
-from jobqueue.states import JobState
 
 pytestmark = pytest.mark.django_db
 
@@ -76,6 +72,20 @@ def test_a_thousand_namespaces_of_one_project_have_no_more_than_one_of_another()
     assert 199 <= time[5000] <= 201
 
 
+def test_what_is_remembered_of_projects_and_namespaces_is_bounded():
+    level = Level()
+    for key in range(KEPT):
+        level.charge(key, 1.0)
+    level.charge(KEPT, 100.0)
+    assert level.least([KEPT]) == KEPT
+    level.charge(KEPT, 1.0)
+    assert len(level._used) == 1, "who rested is forgotten: they begin where the others are anyway"
+    shares = Shares()
+    for project in range(KEPT + 50):
+        shares.charge(Ready(project, project, False, project), 1.0)
+    assert len(shares._namespaces) <= KEPT + 1
+
+
 def test_who_rested_saves_no_time_up():
     shares, flood, other = Shares(), Ready(1, 1, False, 1), Ready(2, 2, False, 2)
     for _ in range(100):
@@ -113,6 +123,45 @@ def test_one_wake_gives_many_turns_and_wakes_again_for_what_is_left(namespaces, 
     rings.clear()
     turns.drain(0)
     assert len(scripts.ran) == 6 and [task for task, _ in rings] == [drains.DRAIN]
+
+
+def test_a_worker_whose_cluster_wants_to_end_gives_no_further_turn_and_wakes_another(namespaces, push, scripts, rings, monkeypatch):
+    push(namespaces[0], user="a"), push(namespaces[0], user="b")
+    rings.clear()
+    monkeypatch.setattr(engine, "beat", lambda *_: True)
+    turns.drain(0)
+    assert len(scripts.ran) == 1 and [task for task, _ in rings] == [drains.DRAIN]
+
+
+def test_the_place_for_long_work_is_given_back_whatever_the_turn_does(namespaces, push, scripts, one_turn, monkeypatch):
+    places: list[int] = []
+    monkeypatch.setattr(engine, "begin_long", lambda: places.append(1) or True)
+    monkeypatch.setattr(engine, "end_long", lambda: places.pop())
+    push(namespaces[0]), push(namespaces[0])
+    one_turn()
+    assert scripts.ran and places == []
+
+    def broken(queue_id: int) -> bool:
+        raise RuntimeError("the worker is lost")
+
+    monkeypatch.setattr(drains, "drain", broken)
+    with pytest.raises(RuntimeError):
+        one_turn()
+    assert places == []
+
+
+def test_who_comes_too_late_for_a_queue_pays_a_little_and_looks_further_on(namespaces, push, monkeypatch):
+    """Two workers that look at the same moment would else meet at every queue."""
+    for number in range(9):
+        push(namespaces[0], user=f"p{number}")
+    charged, skips, ready = [], [], sql.ready
+    Namespace.objects.update(slow_until=Now() - timedelta(seconds=1))
+    monkeypatch.setattr(turns.sql, "ready", lambda skip=0: skips.append(skip) or ready(skip))
+    monkeypatch.setattr(drains, "drain", lambda queue_id: False)
+    monkeypatch.setattr(turns._shares, "charge", lambda chosen, seconds: charged.append(seconds))
+    turns.drain(0)
+    assert len(charged) > 3 and min(charged) >= turns.LEAST_S
+    assert skips[0] == 0 and set(skips[1 : len(charged)]) <= set(range(1, turns.APART + 1))
 
 
 def test_players_take_turns(namespaces, push, scripts, one_turn):
@@ -177,116 +226,6 @@ def test_which_queues_wait_is_read_from_one_index(namespaces, push):
 def test_of_drains_only_a_few_wait_in_the_queue_of_tasks_and_of_other_tasks_all(db, settings):
     for number in range(40):
         waking.push("jobqueue.tasks.drain", number)
-        waking.push("jobqueue.chores.finish_queue_namespace", number)
+        waking.push("jobqueue.chores.namespaces.finish_queue_namespace", number)
     assert OrmQ.objects.filter(key="jobs").count() == settings.TASK_BOUNDS["jobqueue.tasks.drain"]
     assert OrmQ.objects.filter(key="gs2admin").count() == 40
-
-
-# ── Room ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def many(namespace, count: int, user: str = "u") -> None:
-    push_jobs(actor=SYSTEM, namespace=namespace, user_id=user, entries=[Entry("s")] * count)
-
-
-def test_beyond_the_cap_a_push_is_refused_whole(manual, settings):
-    settings.JOB_WAITING = 24
-    many(manual, 10), many(manual, 10, "v")
-    with pytest.raises(Quota, match="nothing was pushed"):
-        many(manual, 5)
-    assert Job.objects.count() == 20 == sum(Queue.objects.values_list("waiting", flat=True))
-    many(manual, 4)
-    with pytest.raises(Quota):
-        many(manual, 1, "w")
-    assert Job.objects.count() == 24 and not Queue.objects.filter(user_id="w").exists()
-
-
-def test_room_comes_back_when_jobs_have_run(manual, settings, scripts, monkeypatch):
-    settings.JOB_WAITING = 10
-    monkeypatch.setattr(room, "REFUSED_S", 0.0)
-    many(manual, 10)
-    with pytest.raises(Quota):
-        many(manual, 1)
-    run_next(actor=SYSTEM, namespace=manual, user_id="u")
-    many(manual, 1)
-
-
-def test_replays_need_room_too(manual, settings, scripts):
-    settings.JOB_WAITING = 10
-    scripts.on["s"] = lambda _: 500
-    push_jobs(actor=SYSTEM, namespace=manual, user_id="u", entries=[Entry("s", max_try_count=1)])
-    dead = run_next(actor=SYSTEM, namespace=manual, user_id="u").job
-    many(manual, 10)
-    with pytest.raises(Quota):
-        replay_jobs(actor=SYSTEM, namespace=manual, jobs=[dead])
-    assert Job.objects.count() == 11
-
-
-def test_far_from_the_cap_pushes_are_not_counted(manual, django_assert_num_queries, monkeypatch):
-    counted = []
-    real = sql.waiting_in
-    monkeypatch.setattr(sql, "waiting_in", lambda pk: counted.append(pk) or real(pk))
-    for number in range(50):
-        many(manual, 10, f"u{number}")
-    assert len(counted) == 1
-    room.forget()
-
-
-def test_a_client_that_goes_on_pushing_to_a_full_namespace_is_refused_without_a_count(manual, settings, monkeypatch):
-    settings.JOB_WAITING = 10
-    many(manual, 10)
-    counted = []
-    real = sql.waiting_in
-    monkeypatch.setattr(room, "REFUSED_S", 0.9)
-    monkeypatch.setattr(sql, "waiting_in", lambda pk: counted.append(pk) or real(pk))
-    for _ in range(20):
-        with pytest.raises(Quota):
-            many(manual, 1)
-    assert len(counted) <= 2
-
-
-# ── Pause ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_a_paused_namespace_takes_jobs_and_runs_none_and_goes_on_when_it_is_resumed(namespaces, push, scripts, rings):
-    flood, near, _ = namespaces
-    push(flood, "before")
-    pause_namespace(actor=SYSTEM, namespace=flood, reason="flood")
-    flood.refresh_from_db()
-    push(flood, "after", user="v"), push(near, "near")
-    turns.drain(0)
-    assert [script for _, script, _ in scripts.ran] == ["near"]
-    drains.drain(Queue.objects.get(user_id="v").pk)
-    assert len(scripts.ran) == 1, "whoever drains it"
-    rings.clear()
-    resume_namespace(actor=SYSTEM, namespace=flood)
-    assert rings
-    turns.drain(0)
-    assert sorted(script for _, script, _ in scripts.ran) == ["after", "before", "near"]
-    assert set(Job.objects.values_list("state", flat=True)) == {JobState.DONE}
-
-
-def test_a_pause_counts_from_the_next_job_of_a_running_queue_on(namespaces, push, scripts):
-    flood = namespaces[0]
-    scripts.on["s"] = lambda _: pause_namespace(actor=SYSTEM, namespace=flood) and 200
-    push(flood), push(flood)
-    turns.drain(0)
-    assert len(scripts.ran) == 1
-    scripts.on.clear()
-    resume_namespace(actor=SYSTEM, namespace=flood)
-    turns.drain(0)
-    assert len(scripts.ran) == 2
-
-
-def test_by_hand_a_paused_namespace_runs_nothing_either(manual, push, scripts):
-    push(manual)
-    pause_namespace(actor=SYSTEM, namespace=manual)
-    for act in (run_next, runs.run_one, runs.run_many):
-        with pytest.raises(Conflict, match="paused"):
-            act(actor=SYSTEM, namespace=manual, user_id="u")
-    assert scripts.ran == [] and not JobResult.objects.exists()
-    with pytest.raises(Conflict, match="paused already"):
-        pause_namespace(actor=SYSTEM, namespace=manual)
-    resume_namespace(actor=SYSTEM, namespace=manual)
-    with pytest.raises(Conflict, match="not paused"):
-        resume_namespace(actor=SYSTEM, namespace=manual)

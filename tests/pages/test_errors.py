@@ -49,6 +49,13 @@ def test_a_wrong_method_is_a_page_too(world, viewer, sign_in):
     assert answer.status_code == 405 and "Go back to the page" in answer.content.decode()
 
 
+@pytest.mark.parametrize("back", ["-1", "", "login", "board", "no page", "//evil.example", "https://evil.example/", "javascript:1", "\0",
+                                  "/\\evil.example", "x" * 5_000, "\u202e", "../login", "\n/"])
+def test_a_switch_of_the_theme_goes_back_to_a_page_of_ours_or_home(db, back):
+    answer = Client(raise_request_exception=False).post("/theme", {"next": back})
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/")
+
+
 def test_a_wrong_password_says_one_sentence_and_no_more(owner, client):
     answer = client.post(reverse("login"), {"username": "olga", "password": "wrong"})
     unknown = client.post(reverse("login"), {"username": "nobody-here", "password": "wrong"})

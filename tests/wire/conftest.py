@@ -15,6 +15,22 @@ def server(tmp_path_factory) -> Server:
         yield found
 
 
+@pytest.fixture
+def full(db, monkeypatch, settings, tmp_path):
+    """bench.fuzzing's World in this process: a project with something of everything; no worker is woken."""
+    from bench.fuzzing.world import build
+    from gs2admin import engine
+    from jobqueue.scripting import pool
+
+    place = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path / "files"}}
+    settings.STORAGES = settings.STORAGES | {"user_data": place}
+    settings.DATA_DIR = tmp_path
+    settings.ALLOWED_HOSTS = ["testserver"]
+    monkeypatch.setattr(engine, "wake", lambda task, pk: None)
+    yield build()
+    pool.runner().close()
+
+
 @pytest.fixture(autouse=True)
 def _no_credentials_remembered():
     """Rows of one test must not be met by the next."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import sync_playwright
 
+from gs2admin.wire.openapi_plain import plain
 from gs2admin.wire.protocol import protocols
 from gs2admin.wire.table import table
 from tests.conftest import CHROMIUM
 
-OPERATIONS = len(table().methods) + sum(len(protocol.routes) for protocol in protocols())
+OPERATIONS = len(table().methods) + sum(len(protocol.routes) for protocol in protocols()) + len(plain())
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"]
 
 

@@ -10,6 +10,7 @@ from openapi_spec_validator import validate
 
 from gs2admin.wire.location import locate, piece
 from gs2admin.wire.openapi import document
+from gs2admin.wire.openapi_plain import plain
 from gs2admin.wire.protocol import protocols
 from gs2admin.wire.shapes import Nothing, Result, Shape, Text, field, parse
 from gs2admin.wire.table import Method, Table, table
@@ -131,7 +132,7 @@ def test_the_document_of_the_whole_table_is_valid_openapi():
     validate(made)
     operations = {item["operationId"] for path in made["paths"].values() for item in path.values()}
     published = {f"{protocol.name}.{route.name}" for protocol in protocols() for route in protocol.routes}
-    assert operations == {m.name for m in table().methods} | published
+    assert operations == {m.name for m in table().methods} | published | {f"plain.{one.name}" for one in plain()}
     assert made["openapi"] == "3.1.0"
 
 

@@ -7,6 +7,7 @@ from django.shortcuts import redirect
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from gs2admin.dashboard.errors import errors_for_programs
 from gs2admin.dashboard.player import address
 from gs2admin.errors import DomainError, Invalid
 from gs2admin.identity.models import Project
@@ -17,6 +18,7 @@ from jobqueue.userdata.services import check_length, receive_upload
 # What a browser puts around the file in a form.
 FRAME = 4096
 _OVER = "This link is not one of ours, or its time is over; ask for a new one."
+errors_for_programs("/user-data/")
 
 
 def _plain(sentence: str, status: int = 200) -> HttpResponse:
@@ -31,6 +33,7 @@ def _closed(response: HttpResponse) -> HttpResponse:
 
 
 @for_programs
+@csrf_exempt  # as for all links: what is wrong with a call is said in words of links
 @require_GET
 def file(request: HttpRequest, token: str) -> HttpResponse:
     """The zip of a dump."""
@@ -46,6 +49,7 @@ def file(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @for_programs
+@csrf_exempt
 @require_GET
 def log(request: HttpRequest, token: str) -> HttpResponse:
     """What a run did, line by line."""

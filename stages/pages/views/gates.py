@@ -7,8 +7,10 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods
 
+from gs2admin.dashboard.errors import errors_for_programs
 from gs2admin.dashboard.forms import ReasonForm
 from gs2admin.dashboard.pages import actor_of, project_page, sign_in_first
 from gs2admin.dashboard.posting import attempt, confirm_page, form_page, text_of
@@ -68,6 +70,10 @@ def freezes(request: HttpRequest, project: Project) -> HttpResponse:
     })
 
 
+errors_for_programs(r"/p/[^/]+/freezes\.ics$")
+
+
+@csrf_exempt  # a wrong method is told as such
 @require_GET
 def feed(request: HttpRequest, project: str) -> HttpResponse:
     """The windows as a calendar, for a member who is signed in or who uses their own signed address."""
