@@ -180,8 +180,8 @@ def test_what_is_no_http_is_a_400_at_once(web, head):
     assert rest(web.connect(head)).startswith(b"HTTP/1.1 400 ") and time.monotonic() - began < 1.5
 
 
-def test_sigterm_lets_answers_come_to_their_end(start, tmp_path):
-    web, gate = start(WEB_HEAD_S="300", WEB_STALL_S="300"), tmp_path / "gate"
+def test_sigterm_lets_answers_come_to_their_end(servers, tmp_path):
+    web, gate = servers["ending"].ready(), tmp_path / "gate"
     waiting = [web.connect(HALF) for _ in range(20)] + [web.connect() for _ in range(5)]
     kept = web.connect(CLOSE.replace(b"close", b"keep-alive"))
     assert b"one" in kept.recv(1000)
@@ -199,8 +199,8 @@ def test_sigterm_lets_answers_come_to_their_end(start, tmp_path):
         link.close()
 
 
-def test_the_web_process_ends_with_its_arbiter(start):
-    web = start()
+def test_the_web_process_ends_with_its_arbiter(servers):
+    web = servers["orphan"].ready()
     with web.connect(HALF):
         look = proc.look(web.worker)
         web.popen.kill()
