@@ -69,7 +69,7 @@ class Poller:
 
     def turn(self, timeout: float) -> None:
         """Do what is to be done now, or within `timeout` seconds."""
-        front, back, more = self.lines.poll(timeout)
+        front, back, more = self.lines.poll(min(timeout, max(0.0, self._next_sweep - time.monotonic())))
         looked_at = time.monotonic()
         self._closed.clear()
         for fd in front + back:
