@@ -4,6 +4,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from gs2admin import outage
 from stages.core.journal import Line
 from stages.models import Step
 from stages.states import Leg, StepState
@@ -38,7 +39,10 @@ def carry_out(step: Step, context: StepContext) -> Outcome:
         return Outcome(None, fault=f"{name}: {fault}")
     except LeaseLost:
         return Outcome(None, fault=f"{name}: this worker lost the rollout.")
-    except Exception:
+    except Exception as problem:
+        if (found := outage.of(problem)) is not None:
+            log.warning("a step was interrupted", extra={"step": step.pk, "problem": str(problem), "reason": found.kind})
+            return Outcome(None, fault=f"{name} was interrupted. {found.sentence}")
         log.exception("a step hit an internal fault", extra={"step": step.pk})
         return Outcome(None, fault=f"{name}: gs2admin hit an internal fault; its log has the details.")
 
