@@ -5,6 +5,7 @@ Each scenario waits for a limit of time most of the while, so all of them go on 
 from __future__ import annotations
 
 import contextlib
+import resource
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -145,3 +146,23 @@ def test_there_is_an_end_to_the_room_for_bodies_and_one_client_gets_half_of_it(t
         other.sendall(b"x" + get("/one"))
         assert b" 200 OK" in (answer := rest(other)) and b"3000001 " in answer
     assert tight.took() < QUICK_S
+
+
+def test_a_file_that_may_not_grow_is_no_room(tight):
+    """RLIMIT_FSIZE: of bodies and of answers. Who reads at once gets everything, and all is well when the limit is gone."""
+    _, most = resource.prlimit(tight.worker, resource.RLIMIT_FSIZE)
+    resource.prlimit(tight.worker, resource.RLIMIT_FSIZE, (1_000_000, most))
+    try:
+        for path in ("big", "stream"):
+            with tight.connect(get(f"/{path}?limited"), receive=4096) as link:
+                until(lambda path=path: tight.said(f'"path": "/{path}"'), 5, tight.log.read_text)
+                assert len(rest(link)) < len(BIG)
+        assert tight.log.read_text().count("an answer was cut off: there is no room") == 2
+        answer = rest(tight.connect(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n" + b"x" * 2_000_000))
+        assert answer.startswith(b"HTTP/1.1 503 ") and b"Retry-After" in answer and "Traceback" not in tight.log.read_text()
+        assert rest(tight.connect(get("/file"))).endswith(BIG) and tight.took() < QUICK_S
+    finally:
+        resource.prlimit(tight.worker, resource.RLIMIT_FSIZE, (most, most))
+    with tight.connect(get("/big"), receive=4096) as link:
+        assert tight.took() < QUICK_S
+        assert rest(link).endswith(BIG)
