@@ -31,12 +31,13 @@ class Connection:
     client, server: addresses as `accept` and `getsockname` give them. share: whose share of connections it counts in, or "".
     caller: whose its request is, or "". line: the epoll that knows it. lock: held while its phase changes hands.
     received: bytes that no request has taken yet; searched: how many of them hold no end of a head. request: gunicorn's, once its
-    head is there; intake: what its body is taken with; keep: whether another may follow it.
+    head is there; intake: what its body is taken with; keep: whether another may follow it. cut: its answer is not whole, and
+    the end of the connection must not look as if it were.
     """
 
     __slots__ = (
         "sock", "fd", "client", "server", "share", "caller", "line", "lock", "phase", "deadline", "received", "searched",
-        "number", "request", "intake", "keep", "out",
+        "number", "request", "intake", "keep", "cut", "out",
     )  # fmt: skip
 
     def __init__(self, sock: socket.socket, client: Any, server: Any, share: str, deadline: float, room: Room) -> None:
@@ -46,7 +47,7 @@ class Connection:
         self.lock = threading.Lock()
         self.phase, self.deadline = Phase.HEAD, deadline
         self.received, self.searched = bytearray(), 0
-        self.number, self.request, self.keep = 0, None, True
+        self.number, self.request, self.keep, self.cut = 0, None, True, False
         self.intake: Intake | None = None
         self.out = Outgoing(sock, room, share)
 

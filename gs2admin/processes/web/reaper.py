@@ -69,7 +69,7 @@ class Reaper:
             self.endings.note(connection.phase.name.lower(), connection.address())
             self.refuse(connection, Late())
         else:
-            self.drop(connection)
+            self.drop(connection, reset=connection.cut)
 
     def _end_slowest(self, why: str, count: int, among: Callable[[Connection], bool]) -> None:
         """End those that are nearest to their deadline: they are the slowest, or have waited longest."""

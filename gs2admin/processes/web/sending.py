@@ -1,7 +1,6 @@
 """Sends answers: what a client takes at once in the thread that made it, the rest as the client takes it."""
 from __future__ import annotations
 
-import errno
 import logging
 import socket
 import time
@@ -10,12 +9,12 @@ from collections import deque
 from gs2admin.processes.web.connection import Connection, Phase
 from gs2admin.processes.web.limits import LINGER_S, Limits
 from gs2admin.processes.web.lines import READ, WRITE, Lines
-from gs2admin.processes.web.spool import Full
+from gs2admin.processes.web.spool import is_no_room
 
 log = logging.getLogger(__name__)
 # So much is sent of one answer before others are looked at. Bytes.
 SEND = 1024 * 1024
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+CUT_OFF = "an answer was cut off: there is no room for what its client is slow to take"
 
 
 class Sender:
@@ -29,13 +28,18 @@ class Sender:
         """`connection.out` has an answer. keep: another request may follow."""
         connection.keep = keep
         connection.forget_request_body()
+        if connection.cut:
+            self._condemn(connection)
+            return
         try:
             if connection.out.push():
                 self._all_sent(connection)
                 return
             connection.out.settle()
         except OSError as problem:
-            self._condemn(connection, problem)
+            if is_no_room(problem):
+                log.warning(CUT_OFF, extra={**connection.facts(), "problem": str(problem)})
+            self._condemn(connection)
             return
         self.lines.arm(connection, Phase.SEND, time.monotonic() + self.limits.stall_s, WRITE)
 
@@ -64,12 +68,8 @@ class Sender:
         else:
             self.lines.arm(connection, Phase.IDLE, now + self.limits.idle_s, READ)
 
-    def _condemn(self, connection: Connection, problem: OSError) -> None:
-        """Only the poller closes; it sees this one at once."""
-        if isinstance(problem, Full) or problem.errno in NO_ROOM:
-            log.warning("an answer was cut off: there is no room for what its client is slow to take", extra=connection.facts())
-        try:
-            connection.sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # closed by the client
+    def _condemn(self, connection: Connection) -> None:
+        """Only the poller closes: its next sweep does."""
+        connection.cut = True
+        connection.out.clear()
         self.lines.arm(connection, Phase.LINGER, 0.0, READ)

@@ -1,6 +1,7 @@
 """Bytes that wait for their client: in memory while they are few, else in a file that has no name and ends with its process."""
 from __future__ import annotations
 
+import errno
 import io
 import tempfile
 import threading
@@ -13,6 +14,11 @@ IN_MEMORY = 256 * 1024
 
 class Full(OSError):
     """The room on disk for bodies and answers is used up."""
+
+
+def is_no_room(problem: OSError) -> bool:
+    """Whether it is about the room for bodies and answers, and not about their client."""
+    return isinstance(problem, Full) or problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Room:

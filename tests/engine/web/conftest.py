@@ -48,7 +48,7 @@ class Web:
 
     def ready(self) -> Web:
         """Itself, when it answers."""
-        until(lambda: self.answers() and proc.children(self.popen.pid), 20, self.log.read_text)
+        until(lambda: self.answers() and proc.children(self.popen.pid), 60, self.log.read_text)
         self.worker, = proc.children(self.popen.pid)
         return self
 

@@ -147,6 +147,12 @@ def test_an_answer_that_breaks_is_no_whole_answer(web, after, status):
     assert answer.split(b" ")[1] == status and not answer.endswith(b"0\r\n\r\n") and b"hush" not in answer
 
 
+def test_without_a_length_the_end_of_a_broken_answer_is_no_usual_end(web):
+    with web.connect(b"GET /broken?after=5000000 HTTP/1.0\r\nHost: x\r\n\r\n") as link, pytest.raises(ConnectionResetError):
+        while link.recv(1 << 20):
+            pass
+
+
 LONG = b"x" * 70_000
 DOORS = {
     b"/freeze/": lambda body: json.loads(body["message"])[0]["code"],
