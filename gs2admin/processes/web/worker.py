@@ -1,6 +1,7 @@
 """gunicorn's worker: starts and ends what serves in a web process."""
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import time
@@ -34,6 +35,9 @@ class Worker(BaseWorker):
 
     def run(self) -> None:
         """Serve until told to end; gunicorn calls it with the application loaded."""
+        # What was loaded stays for good: looking through it took 60 ms each time, for all threads at once.
+        gc.collect()
+        gc.freeze()
         self.form = import_string(settings.WEB_REFUSALS)
         disk = settings.WEB_SPOOL_MB * 1024**2
         bodies, answers = (Room(str(settings.DATA_DIR), MEMORY, size) for size in (disk, disk // 4))
