@@ -25,7 +25,7 @@ def slow(request: HttpRequest) -> HttpResponse:
 
 
 def big(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(bytes(5 * 1024 * 1024))
+    return HttpResponse(bytes(5 * 1024 * 1024), content_type="application/octet-stream")
 
 
 urlpatterns = [path("one", one), path("wait", wait), path("slow", slow), path("big", big)]
