@@ -1,7 +1,7 @@
 """`python -m bench.webpairs`: processor time per request of our worker and of gunicorn's gthread, side by side.
 
-Both serve at the same time and are asked in turn, a second each, so that what else the machine does hits both; what counts is
-the median of the laps. Kept connections, and one connection per request.
+Both serve at the same time and are asked in turn, half a second each, so that what else the machine does hits both; what counts
+is the median of the laps. One client and eight, on kept connections and on one connection per request.
 """
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from bench.server import ROOT
 from bench.webclasses import OURS, served
 from gs2admin.processes import proc
 
-LAPS, SECONDS, CONNECTIONS, THREADS = 8, 1.0, 8, 4
+LAPS, SECONDS, THREADS = 16, 0.5, 4
+CLIENTS = (1, 8)
 WORKERS = {"ours": OURS, "gthread": "gthread"}
 
 
@@ -29,7 +30,7 @@ def processor_ms(pid: int) -> float:
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e6
 
 
-async def ask(port: int, keep: bool) -> int:
+async def ask(port: int, clients: int, keep: bool) -> int:
     """Requests that were answered in SECONDS."""
     data = f"GET /one HTTP/1.1\r\nHost: localhost\r\nConnection: {'keep-alive' if keep else 'close'}\r\n\r\n"
     stop, answered = time.monotonic() + SECONDS, 0
@@ -46,31 +47,30 @@ async def ask(port: int, keep: bool) -> int:
         if link is not None:
             link.close()
 
-    await asyncio.gather(*(one() for _ in range(CONNECTIONS)))
+    await asyncio.gather(*(one() for _ in range(clients)))
     return answered
 
 
 def pairs(environ: dict[str, str]) -> None:
     """Print the table."""
-    found: dict[tuple[str, bool], list[float]] = {}
-    rates: dict[tuple[str, bool], list[float]] = {}
+    cases = [(clients, keep) for clients in CLIENTS for keep in (True, False)]
+    found: dict[tuple[str, int, bool], list[float]] = {}
     with served(WORKERS["ours"], THREADS, environ) as ours, served(WORKERS["gthread"], THREADS, environ) as gthread:
         for lap in range(LAPS):
             servers = [("ours", *ours), ("gthread", *gthread)]
-            for name, port, pid in servers if lap % 2 else reversed(servers):
-                for keep in (True, False):
+            for case in cases:
+                for name, port, pid in servers if lap % 2 else reversed(servers):
                     before = processor_ms(pid)
-                    answered = asyncio.run(ask(port, keep))
-                    found.setdefault((name, keep), []).append((processor_ms(pid) - before) / answered)
-                    rates.setdefault((name, keep), []).append(answered / SECONDS)
+                    answered = asyncio.run(ask(port, *case))
+                    found.setdefault((name, *case), []).append((processor_ms(pid) - before) / answered)
     rows = []
-    for keep, connections in ((True, "kept connections"), (False, "a connection each")):
-        ours_ms, theirs_ms = (percentile(found[name, keep], 0.5) for name in WORKERS)
-        ratio = percentile([one / other for one, other in zip(found["ours", keep], found["gthread", keep], strict=True)], 0.5)
-        rows.append([connections, f"{ours_ms:.2f}", f"{theirs_ms:.2f}", f"{ratio:.2f}",
-                     *(f"{percentile(rates[name, keep], 0.5):.0f}" for name in WORKERS)])  # fmt: skip
+    for clients, keep in cases:
+        both = [found[name, clients, keep] for name in WORKERS]
+        ratio = percentile([one / other for one, other in zip(*both, strict=True)], 0.5)
+        rows.append([f"{clients}, {'kept connections' if keep else 'a connection each'}",
+                     *(f"{percentile(each, 0.5):.2f}" for each in both), f"{ratio:.2f}"])  # fmt: skip
     table(f"Processor ms per request, medians of {LAPS} laps in turn ({machine()})",
-          ("page with one query", "ours", "gthread", "ours / gthread", "ours, per s", "gthread, per s"), rows)
+          ("clients of a page with one query", "ours", "gthread", "ours / gthread"), rows)
 
 
 def main() -> None:
