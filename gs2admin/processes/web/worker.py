@@ -4,6 +4,7 @@ from __future__ import annotations
 import gc
 import os
 import socket
+import sys
 import time
 from typing import Any
 
@@ -21,6 +22,9 @@ from gs2admin.processes.web.spool import Room
 
 # A stopping process keeps connections that wait for a request so long: one may be on its way already.
 STOP_S = 2.0
+# A thread that computes lets others go on after so long. Python's own 5 ms are waited for at each of a request's calls of the
+# kernel while other requests compute: beside a burst of large answers the median of others was twice as long. s.
+SWITCH_S = 0.0005
 # What the kernel holds of an answer before it is on its way, and how long a client may be silent about what it was sent.
 UNSENT_BYTES = 128 * 1024
 SILENT_MS = 60_000
@@ -38,6 +42,7 @@ class Worker(BaseWorker):
         # What was loaded stays for good: looking through it took 60 ms each time, for all threads at once.
         gc.collect()
         gc.freeze()
+        sys.setswitchinterval(SWITCH_S)
         self.form = import_string(settings.WEB_REFUSALS)
         disk = settings.WEB_SPOOL_MB * 1024**2
         bodies, answers = (Room(str(settings.DATA_DIR), MEMORY, size) for size in (disk, disk // 4))
