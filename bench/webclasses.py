@@ -31,9 +31,11 @@ OURS = "gs2admin.processes.web.Worker"
 # name -> worker class, threads
 SETUPS = {
     "sync": ("sync", 1),
-    "gthread, 2 threads": (OURS, 2),
-    "gthread, 4 threads": (OURS, 4),
-    "gthread, 8 threads": (OURS, 8),
+    "gthread, 4 threads": ("gthread", 4),
+    "gthread, 8 threads": ("gthread", 8),
+    "ours, 2 threads": (OURS, 2),
+    "ours, 4 threads": (OURS, 4),
+    "ours, 8 threads": (OURS, 8),
     "gevent": ("gevent", 1),
 }
 

@@ -1,4 +1,6 @@
-"""For `bench.webclasses` and `bench.sockets`: a page with one query, one that waits as long as a remote database might, 5 MB."""
+"""For `bench.webclasses` and `bench.sockets`: a page with one query, one that waits as long as a remote database might, one that
+takes a second, 5 MB.
+"""
 import time
 
 from django.core.wsgi import get_wsgi_application
@@ -17,9 +19,14 @@ def wait(request: HttpRequest) -> JsonResponse:
     return one(request)
 
 
+def slow(request: HttpRequest) -> HttpResponse:
+    time.sleep(1)
+    return HttpResponse(b"slow")
+
+
 def big(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(bytes(5 * 1024 * 1024))
+    return HttpResponse(bytes(5 * 1024 * 1024), content_type="application/octet-stream")
 
 
-urlpatterns = [path("one", one), path("wait", wait), path("big", big)]
+urlpatterns = [path("one", one), path("wait", wait), path("slow", slow), path("big", big)]
 application = get_wsgi_application()

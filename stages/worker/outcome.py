@@ -4,6 +4,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from gs2admin import outage
 from stages.core.failure import name_of
 from stages.core.journal import Line
 from stages.models import Step
@@ -38,7 +39,10 @@ def carry_out(step: Step, context: StepContext) -> Outcome:
         return _fault(step, str(fault))
     except LeaseLost:
         return _fault(step, "this worker lost the rollout.")
-    except Exception:
+    except Exception as problem:
+        if (found := outage.of(problem)) is not None:
+            log.warning("a step was interrupted", extra={"step": step.pk, "problem": str(problem), "reason": found.kind})
+            return _fault(step, f"it was interrupted. {found.sentence}")
         log.exception("a step hit an internal fault", extra={"step": step.pk})
         return _fault(step, "gs2admin hit an internal fault; its log has the details.")
 

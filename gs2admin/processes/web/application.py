@@ -9,6 +9,8 @@ from gunicorn.http import wsgi
 
 from gs2admin.processes.web import head, refusals
 from gs2admin.processes.web.connection import Connection
+from gs2admin.processes.web.sending import CUT_OFF
+from gs2admin.processes.web.spool import is_no_room
 
 log = logging.getLogger(__name__)
 Application = Callable[..., Iterable[bytes]]
@@ -30,7 +32,8 @@ def run(connection: Connection, application: Application, cfg: Any, form: refusa
         _write(response, parts, environ["wsgi.file_wrapper"])
         return not response.should_close()
     except OSError as problem:  # the client is gone, or there is no room for what it does not take
-        log.info("an answer was cut off", extra={**connection.facts(), "problem": str(problem)})
+        level, words = (logging.WARNING, CUT_OFF) if is_no_room(problem) else (logging.INFO, "an answer was cut off")
+        log.log(level, words, extra={**connection.facts(), "problem": str(problem)})
         _instead(connection, problem, form)
     except (Exception, SystemExit) as problem:
         log.error("a request failed outside the application", extra=connection.facts(), exc_info=problem)
@@ -52,8 +55,9 @@ def _write(response: wsgi.Response, parts: Iterable[bytes], file_wrapper: type) 
 
 
 def _instead(connection: Connection, problem: BaseException, form: refusals.Form) -> None:
-    """In the place of an answer of which nothing was sent; one that was begun stays cut off, and its client sees that."""
-    if not connection.out.sent:
+    """In the place of an answer of which nothing was sent; one that was begun is cut off so that its client sees it."""
+    connection.cut = bool(connection.out.sent)
+    if not connection.cut:
         connection.out.clear()
         request = connection.request
         connection.out.sendall(refusals.answer(problem, request.uri, head.host_of(request), form)[1])

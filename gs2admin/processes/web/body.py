@@ -13,13 +13,14 @@ from gs2admin.processes.web.spool import Room, Spool
 class Intake:
     """limit: so many bytes are taken; of a longer body the application gets so many and a byte, and refuses that itself.
 
-    request.body is what the application reads, once `feed` said that it is there. whole: whether another request may follow.
+    owner: whose share of the room it takes. request.body is what the application reads, once `feed` said that it is there.
+    whole: whether another request may follow.
     """
 
-    def __init__(self, request: Request, limit: int, room: Room) -> None:
+    def __init__(self, request: Request, limit: int, room: Room, owner: str) -> None:
         self.request, self.limit = request, limit
         self.whole = True
-        self._spool = Spool(room)
+        self._spool = Spool(room, owner)
         self._chunks: ChunkDecoder | None = None
         self._left = 0
         if isinstance(request.body.reader, ChunkedReader):

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from typing import Any
 
 from gs2admin.processes.web.connection import Connection
 
@@ -14,6 +13,7 @@ WHY = {
     "head": "requests whose head did not arrive in time were refused",
     "body": "requests whose body did not arrive in time were refused",
     "share": "connections of clients that have too many were refused",
+    "waiting": "requests of clients of which too many wait were refused",
     "place": "connections were ended to make place for others",
     "room": "slow transfers were ended to make room on disk",
     "reader": "more slow readers were dropped",
@@ -28,16 +28,16 @@ class Endings:
         self._clients: dict[str, Counter[str]] = {}
         self._named = 0
 
-    def note(self, why: str, client: Any) -> None:
-        """One more. why: of WHY; client: its address as `accept` gives it."""
+    def note(self, why: str, client: str) -> None:
+        """One more. why: of WHY; client: its address."""
         self._counts[why] += 1
-        self._clients.setdefault(why, Counter())[client[0] if isinstance(client, tuple) and client else ""] += 1
+        self._clients.setdefault(why, Counter())[client] += 1
 
     def slow_reader(self, connection: Connection) -> None:
         """A client that does not take its answer."""
         self._named += 1
         if self._named > NAMED:
-            self.note("reader", connection.client)
+            self.note("reader", connection.address())
             return
         facts = {"sent": connection.out.sent, "left": connection.out.waiting()}
         log.warning("a slow reader was dropped", extra={**connection.facts(), **facts})

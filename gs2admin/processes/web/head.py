@@ -22,9 +22,10 @@ def take(connection: Connection, cfg: Any) -> Request | None:
     received = connection.received
     end = received.find(END, connection.searched)
     if end < 0 and len(received) <= MAX_HEAD:
-        connection.searched = max(0, len(received) - len(END) + 1)
-        # The parser refuses a line that ends without a carriage return; such a head would never end here.
-        if received.count(b"\n") == received.count(b"\r\n"):
+        # The parser refuses a line that ends without a carriage return; such a head would never end here. Only what is new is
+        # searched: bytes may come one by one.
+        begin, connection.searched = connection.searched, max(0, len(received) - len(END) + 1)
+        if received.count(b"\n", begin) == received.count(b"\r\n", max(0, begin - 1)):
             return None
     if end < 0 or end > MAX_HEAD:
         head = bytes(received[: MAX_HEAD + 1])

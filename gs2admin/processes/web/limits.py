@@ -1,10 +1,7 @@
 """What a client may take: time, bytes, connections."""
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -13,13 +10,16 @@ from django.conf import settings
 MEMORY = 16 * 1024 * 1024
 # How long a connection that had its last answer is heard: a client may read that only after it has sent everything.
 LINGER_S = 5.0
+# Of one client's requests that wait for a thread so many are taken whole; when no more than ENOUGH of them are left, more are.
+READ_AHEAD, ENOUGH = 100, 50
 
 
 @dataclass(frozen=True)
 class Limits:
     """head_s: for a whole head. stall_s, rate: a body or an answer may be so many seconds behind `rate` bytes a second.
 
-    idle_s: how long a connection is kept for another request. connections: of a process; per_share: of one client.
+    idle_s: how long a connection is kept for another request. connections: of a process; per_share: of one client, and as many
+    requests of one client behind trusted proxies may wait.
     """
 
     head_s: float
@@ -48,25 +48,3 @@ class Limits:
     def later(self, deadline: float, count: int, now: float) -> float:
         """The deadline of a transfer of which `count` bytes more have got through: never more than stall_s from now."""
         return min(now + self.stall_s, deadline + count / self.rate)
-
-
-def shares() -> Callable[[Any], str]:
-    """A function from a client's address, as `accept` gives it, to the name of the share that its connections count in.
-
-    "" for those that no limit holds: proxies that are trusted, and sockets without addresses. A network of 64 bits is one IPv6
-    client.
-    """
-    networks = settings.TRUSTED_PROXIES
-
-    @lru_cache(10_000)
-    def share(text: str) -> str:
-        try:
-            address = ipaddress.ip_address(text.partition("%")[0])
-        except ValueError:
-            return ""
-        address = getattr(address, "ipv4_mapped", None) or address
-        if any(address in network for network in networks):
-            return ""
-        return str(address) if address.version == 4 else str(ipaddress.ip_network((address, 64), strict=False))
-
-    return lambda client: share(client[0]) if isinstance(client, tuple) and client else ""

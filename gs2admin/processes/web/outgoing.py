@@ -29,10 +29,13 @@ class FilePart:
 
 
 class Outgoing:
-    """One thread at a time uses it. sent: bytes of this answer that the kernel has taken."""
+    """One thread at a time uses it. owner: whose share of the room it takes.
 
-    def __init__(self, sock: socket.socket, room: Room) -> None:
-        self.sock, self.room = sock, room
+    sent: bytes of this answer that the kernel has taken.
+    """
+
+    def __init__(self, sock: socket.socket, room: Room, owner: str) -> None:
+        self.sock, self.room, self.owner = sock, room, owner
         self.sent = 0
         self._parts: deque[bytes | memoryview | FilePart] = deque()
         self._held = 0
@@ -98,7 +101,7 @@ class Outgoing:
         self._parts.clear()
         self._tail = None
         if self._counted:
-            self.room.give_back(memory=self._counted)
+            self.room.give_memory(self._counted)
         self._held = self._counted = self.sent = 0
 
     def _push_file(self, part: FilePart) -> None:
@@ -140,7 +143,7 @@ class Outgoing:
                     kept.append(part)
                     continue
                 if not kept or kept[-1] not in made:
-                    spool = SpoolFile(self.room)
+                    spool = SpoolFile(self.room, self.owner)
                     made.append(FilePart(spool.file.fileno(), 0, 0, spool))
                     kept.append(made[-1])
                 kept[-1].spool.append(part)

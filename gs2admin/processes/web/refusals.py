@@ -20,8 +20,16 @@ _WORDS: dict[type[Exception], tuple[str, str]] = {
 }
 
 
-class Late(errors.ParseException):
+class Counted(errors.ParseException):
+    """One of many alike: it has no log line of its own."""
+
+
+class Late(Counted):
     """A request did not arrive whole in time."""
+
+
+class TooMany(Counted):
+    """Its client has too many requests waiting."""
 
 
 class Cut(errors.ParseException):
@@ -40,6 +48,8 @@ def meaning(problem: BaseException) -> tuple[HTTPStatus, str, str]:
         return HTTPStatus.BAD_REQUEST, "invalid", "The body is shorter than its head says."
     if isinstance(problem, Busy):
         return HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "There is no room for so large a body just now; try again."
+    if isinstance(problem, TooMany):
+        return HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "Too many of this client's requests wait already; try again."
     if isinstance(problem, errors.ParseException | errors.InvalidProxyLine):
         kinds = type(problem).__mro__
         status = next((_STATUS[kind] for kind in kinds if kind in _STATUS), HTTPStatus.BAD_REQUEST)

@@ -147,6 +147,12 @@ def test_an_answer_that_breaks_is_no_whole_answer(web, after, status):
     assert answer.split(b" ")[1] == status and not answer.endswith(b"0\r\n\r\n") and b"hush" not in answer
 
 
+def test_without_a_length_the_end_of_a_broken_answer_is_no_usual_end(web):
+    with web.connect(b"GET /broken?after=5000000 HTTP/1.0\r\nHost: x\r\n\r\n") as link, pytest.raises(ConnectionResetError):
+        while link.recv(1 << 20):
+            pass
+
+
 LONG = b"x" * 70_000
 DOORS = {
     b"/freeze/": lambda body: json.loads(body["message"])[0]["code"],
@@ -180,8 +186,8 @@ def test_what_is_no_http_is_a_400_at_once(web, head):
     assert rest(web.connect(head)).startswith(b"HTTP/1.1 400 ") and time.monotonic() - began < 1.5
 
 
-def test_sigterm_lets_answers_come_to_their_end(start, tmp_path):
-    web, gate = start(WEB_HEAD_S="300", WEB_STALL_S="300"), tmp_path / "gate"
+def test_sigterm_lets_answers_come_to_their_end(servers, tmp_path):
+    web, gate = servers["ending"].ready(), tmp_path / "gate"
     waiting = [web.connect(HALF) for _ in range(20)] + [web.connect() for _ in range(5)]
     kept = web.connect(CLOSE.replace(b"close", b"keep-alive"))
     assert b"one" in kept.recv(1000)
@@ -199,8 +205,8 @@ def test_sigterm_lets_answers_come_to_their_end(start, tmp_path):
         link.close()
 
 
-def test_the_web_process_ends_with_its_arbiter(start):
-    web = start()
+def test_the_web_process_ends_with_its_arbiter(servers):
+    web = servers["orphan"].ready()
     with web.connect(HALF):
         look = proc.look(web.worker)
         web.popen.kill()
