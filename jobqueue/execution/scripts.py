@@ -23,6 +23,7 @@ class Source:
     label: str
     source: str
     disable_number_strings: bool
+    keep_whole_floats: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,9 @@ def find(project: Project, script_id: str) -> Source | BuiltIn | None:
 
 def _read(project: Project, namespace: str, name: str) -> Source | None:
     row = Script.objects.filter(namespace__project=project, namespace__name=namespace, name=name).first()
-    return Source(row.pk, f"{namespace}/{name}", row.source, row.disable_string_number_to_number) if row else None
+    if row is None:
+        return None
+    return Source(row.pk, f"{namespace}/{name}", row.source, row.disable_string_number_to_number, row.keep_whole_floats)
 
 
 def forget() -> None:

@@ -137,6 +137,10 @@ class ScriptForm(PageForm):
         required=False, label="Leave strings of digits as strings",
         help_text='Else "123" in the arguments reaches the script as the number 123, as GS2 does it.',
     )
+    keep_whole_floats = forms.BooleanField(
+        required=False, label="Write whole floats with a point",
+        help_text="10/2 is then written as 5.0 in results, in calls of gs2() and by print, as Lua does it. Else it is written as 5.",
+    )
     reason = forms.CharField(label="Why", required=False, max_length=1024, widget=forms.TextInput,
                              help_text="Goes to the activity log, with the new version.")  # fmt: skip
     args = forms.CharField(label="Arguments", required=False, strip=False, max_length=MAX_ARGS, initial="{}",

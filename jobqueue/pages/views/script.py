@@ -93,6 +93,7 @@ def _run(request: HttpRequest, project: Project, sent: dict[str, Any]) -> servic
     return services.try_script(
         actor=request.actor, project=project, source=sent["source"], user_id=sent["user_id"] or None, args=args,
         disable_string_number_to_number=sent["disable_string_number_to_number"],
+        keep_whole_floats=sent["keep_whole_floats"],
     )
 
 
@@ -126,6 +127,7 @@ def create(request: HttpRequest, project: Project, namespace: str) -> HttpRespon
             made = attempt(form, lambda: services.create_script(
                 actor=request.actor, namespace=row, name=sent["name"], source=sent["source"], description=sent["description"],
                 disable_string_number_to_number=sent["disable_string_number_to_number"],
+                keep_whole_floats=sent["keep_whole_floats"],
             ))
             if made:
                 messages.success(request, f"{made.name} is saved; jobs can name it now.")
@@ -146,7 +148,7 @@ def script(request: HttpRequest, project: Project, namespace: str, script: str) 
     long = row.size > reads.EDITABLE
     form = ScriptForm(request.POST if request.method == "POST" else None, initial={
         "source": row.head, "description": row.description, "args": "{}",
-        "disable_string_number_to_number": row.disable_string_number_to_number,
+        "disable_string_number_to_number": row.disable_string_number_to_number, "keep_whole_floats": row.keep_whole_floats,
     })
     tried = None
     if request.method == "POST":
@@ -173,6 +175,7 @@ def _save(request: HttpRequest, row: Script, sent: dict[str, Any]) -> Script:
     return services.update_script(
         actor=request.actor, script=row, reason=sent["reason"], source=sent["source"], description=sent["description"],
         disable_string_number_to_number=sent["disable_string_number_to_number"],
+        keep_whole_floats=sent["keep_whole_floats"],
     )
 
 
