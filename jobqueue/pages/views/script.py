@@ -19,7 +19,7 @@ from gs2admin.identity.models import Project
 from gs2admin.text import shortened
 from jobqueue.models import Script, ScriptNamespace
 from jobqueue.pages.forms import NewScriptForm, ScriptForm
-from jobqueue.pages.pretty import Shown, shown
+from jobqueue.pages.pretty import Shown, shown, shown_lines
 from jobqueue.pages.views.common import get_and_post, rights
 from jobqueue.pages.views.scripts import at, trail
 from jobqueue.reads import scripts as reads
@@ -40,8 +40,7 @@ class Tried:
 
     outcome: services.Invoked
     result: Shown
-    output: str
-    cut: bool
+    printed: Shown
     line: int
     at: str
 
@@ -60,8 +59,8 @@ def _tried(outcome: services.Invoked, source: str) -> Tried:
     lines = source.split("\n")
     output = "\n".join(outcome.output)
     at = shortened(lines[line - 1].strip(), 200) if 0 < line <= len(lines) else ""
-    return Tried(outcome, shown(outcome.result[:OUTPUT_SHOWN], len(outcome.result)), output[:OUTPUT_SHOWN],
-                 len(output) > OUTPUT_SHOWN, line, at)
+    return Tried(outcome, shown(outcome.result[:OUTPUT_SHOWN], len(outcome.result)),
+                 shown_lines(output[:OUTPUT_SHOWN], len(output)), line, at)
 
 
 def line_of(errors: str) -> int:
