@@ -42,7 +42,8 @@ def run_frame(
 ) -> bytes:
     """Run the script in that slot. text: its source, where flags have HAS_SOURCE.
 
-    as_text: strings of digits in args stay strings. floats: whole floats are written as floats. random_status: Outcome.random_status of the run to replay.
+    as_text: strings of digits in args stay strings. floats: whole floats are written as floats. random_status:
+    Outcome.random_status of the run to replay.
     """
     seed, skip = 0, 0
     if as_text:
