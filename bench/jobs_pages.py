@@ -36,6 +36,7 @@ from jobqueue.services.namespaces import create_namespace, create_script_namespa
 from jobqueue.services.scripts import create_script
 
 GOAL_MS, ROUNDS = 50, 40
+SAID = r'say "hi" to c:\dir'
 GOOD = (200, 204, 302)
 Action = Callable[[], int]
 
@@ -112,6 +113,9 @@ def pages(client: Client, project: Project, namespace: Namespace) -> Iterator[tu
     yield "  beginning", f"{at('queues-search')}?q=user-7"
     yield "  nobody", f"{at('queues-search')}?q=nobody"
     yield "  with a text in the arguments", f"{at('queues-search')}?q={someone.user_id}&text=itemId"
+    yield "  a text of all players, newest first", f"{at('queues-search')}?text=itemId"
+    yield "  a text that nobody has, one portion", f"{at('queues-search')}?text={quote('竜の剣')}"
+    yield "  one with quotes that nobody has", f"{at('queues-search')}?text={quote(SAID)}"
     yield "search by job name", f"{at('queues-search')}?q={job.name}"
     yield "the board (what needs a human)", at("board")
 

@@ -47,6 +47,7 @@ def run_source(
             tick=tick,
             methods=calls.methods(),
             disable_number_strings=found.disable_number_strings,
+            keep_whole_floats=found.keep_whole_floats,
             random_status=random_status,
         )
     except RunnersBusy:

@@ -23,6 +23,7 @@ class Source:
     label: str
     source: str
     disable_number_strings: bool
+    keep_whole_floats: bool = False
     revision: int | None = None
 
 
@@ -63,7 +64,9 @@ def _read(project: Project, namespace: str, name: str) -> Source | None:
     row = Script.objects.filter(namespace__project=project, namespace__name=namespace, name=name).first()
     if row is None:
         return None
-    return Source(row.pk, f"{namespace}/{name}", row.source, row.disable_string_number_to_number, row.revision)
+    return Source(
+        row.pk, f"{namespace}/{name}", row.source, row.disable_string_number_to_number, row.keep_whole_floats, row.revision
+    )
 
 
 def forget() -> None:

@@ -33,13 +33,17 @@ class ScriptNamespace(models.Model):
 
 
 class Script(models.Model):
-    """A Lua script. revision counts its versions; every version stays readable."""
+    """A Lua script. revision counts its versions; every version stays readable.
+
+    keep_whole_floats: 10/2 is written as 5.0 in results, calls and printed lines, as Lua does it, and not as 5.
+    """
 
     namespace = models.ForeignKey(ScriptNamespace, models.CASCADE, related_name="scripts")
     name = models.CharField(max_length=128, validators=[RegexValidator(NAME)])
     description = models.CharField(max_length=1024, blank=True)
     source = models.TextField()
     disable_string_number_to_number = models.BooleanField(default=False)
+    keep_whole_floats = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
     revision = models.BigIntegerField(default=1)

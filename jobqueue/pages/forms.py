@@ -7,7 +7,11 @@ from typing import Any
 from django import forms
 
 from gs2admin.dashboard.forms import JsonField, PageForm, ReasonForm, UtcTimeField
+from gs2admin.json_text import read_string
 from gs2admin.namespaces.pages import NamespaceForm, name_field
+
+# So many are searched for; the expression that finds them grows with them.
+LONGEST_TEXT = 200
 
 
 class NotificationField(JsonField):
@@ -121,8 +125,14 @@ class SearchForm(PageForm):
                         widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off", "spellcheck": "false"}))
     script = forms.CharField(required=False, max_length=1024, label="Script",
                              widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}))
-    text = forms.CharField(required=False, max_length=200, label="Text in the arguments", strip=False,
+    text = forms.CharField(required=False, max_length=1200, label="Text in arguments, results, output", strip=False,
                            widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}))
+
+    def clean_text(self) -> str:
+        text = self.cleaned_data["text"]
+        if len(read_string(text)) > LONGEST_TEXT:
+            raise forms.ValidationError(f"Look for at most {LONGEST_TEXT} characters; one that is escaped counts once.")
+        return text
 
 
 MAX_ARGS = 131_072
@@ -138,6 +148,10 @@ class ScriptForm(PageForm):
     disable_string_number_to_number = forms.BooleanField(
         required=False, label="Leave strings of digits as strings",
         help_text='Else "123" in the arguments reaches the script as the number 123, as GS2 does it.',
+    )
+    keep_whole_floats = forms.BooleanField(
+        required=False, label="Write whole floats with a point",
+        help_text="10/2 is then written as 5.0 in results, in calls of gs2() and by print, as Lua does it. Else as 5.",
     )
     reason = forms.CharField(label="Why", required=False, max_length=1024, widget=forms.TextInput,
                              help_text="Goes to the activity log, with the new version.")  # fmt: skip

@@ -198,8 +198,8 @@ class Runner:
                 raise MemoryError
             self.lua.set_max_memory(self.memory_bytes)
             status, retry, result, lines, text, moves, seed, draws, kept = self.run_lua(
-                None if bytecode else source, bytecode, bytecode is None, args, bool(flags & frames.AS_TEXT), user,
-                seed, skip, output, calls, result_chars,
+                None if bytecode else source, bytecode, bytecode is None, args, bool(flags & frames.AS_TEXT),
+                bool(flags & frames.FLOATS), user, seed, skip, output, calls, result_chars,
             )  # fmt: skip
             if kept:
                 entry[1], entry[0] = kept, b""

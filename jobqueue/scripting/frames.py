@@ -14,7 +14,7 @@ LIMITS_HEAD = struct.Struct("<ddQIII")
 # slot, flags, seed, draws to skip, length of user id (NO_USER: none), length of the arguments; then user id, arguments, source
 RUN_HEAD = struct.Struct("<IBIIII")
 NO_USER = 0xFFFFFFFF
-HAS_SOURCE, AS_TEXT, HAS_SEED, FORGET = 1, 2, 4, 8
+HAS_SOURCE, AS_TEXT, HAS_SEED, FORGET, FLOATS = 1, 2, 4, 8, 16
 # lengths of service and method; then service, method, parameters
 CALL_HEAD = struct.Struct("<HH")
 # status; then the JSON text

@@ -1,16 +1,19 @@
--- JSON for scripts: encode(value) -> text | nil, sentence;  decode(text, digits) -> value | nil, sentence.
--- Whole numbers stay exact: what fits 64 bits is an integer, a longer one stays a text, only a number written with
--- a point or an exponent is a float, and a float is written so that it reads back the same. Keys are sorted.
+-- JSON for scripts: encode(value) -> text | nil, sentence;  decode(text, digits) -> value | nil, sentence;
+-- whole_of(number) -> the integer that a whole float is written as | nil;  keep_floats(): whole_of knows none any more.
+-- Whole numbers stay exact: what fits 64 bits is an integer, a longer one stays a text, only a number read with a point or
+-- an exponent is a float. A float is written so that it reads back the same; a whole one below 2^53, where every integer has
+-- a float of its own, is written without a point. Keys are sorted. A table that was read from a list stays one when it is empty.
 -- No function here may use a method of a string or a global: the script can change both.
 local type, next, rawlen, rawget, tonumber, tostring = type, next, rawlen, rawget, tonumber, tostring
 local getmetatable, setmetatable, rawequal = getmetatable, setmetatable, rawequal
 local byte, find, sub, gsub, format, char = string.byte, string.find, string.sub, string.gsub, string.format, string.char
 local concat, sort = table.concat, table.sort
-local mtype, huge = math.type, math.huge
+local mtype, huge, tointeger = math.type, math.huge, math.tointeger
 local utf8len, utf8char = utf8.len, utf8.char
 local MAX_DEPTH = 100
+local SAFE = 0x20000000000000
 
--- Marks an empty table as a list; stands for null inside a list (in an object, null is simply absent).
+-- Marks a table as a list, also when it is empty; stands for null inside a list (in an object, null is simply absent).
 local list_mark = { __metatable = "list" }
 local null = setmetatable({}, {
   __metatable = "null",
@@ -37,7 +40,20 @@ local function text_of(value)
   return '"' .. value .. '"'
 end
 
+local integers = true
+
+local function whole_of(value)
+  local whole = integers and mtype(value) == "float" and tointeger(value)
+  if whole and whole < SAFE and whole > -SAFE then return whole end
+end
+
+local function keep_floats()
+  integers = false
+end
+
 local function float_of(value)
+  local whole = whole_of(value)
+  if whole then return whole end
   if value ~= value or value == huge or value == -huge then
     trouble = trouble or "NaN and infinity cannot be written as JSON"
     return "null"
@@ -51,6 +67,17 @@ local function float_of(value)
 end
 
 local write
+
+-- The last place of a table that is marked as a list; what was taken out of its middle left places that are null.
+local function last_of(value)
+  local last, count = 0, 0
+  for key in next, value do
+    if mtype(key) ~= "integer" then return end
+    count = count + 1
+    if key > last then last = key end
+  end
+  return last <= 2 * count + 16 and last
+end
 
 local function write_list(value, last, depth)
   size = size + 1
@@ -129,7 +156,7 @@ function write(value, depth)
       buffer[size] = getmetatable(value) == "list" and "[]" or "{}"
       return
     end
-    local last = rawlen(value)
+    local last = getmetatable(value) == "list" and last_of(value) or rawlen(value)
     if last > 0 then
       for key in next, value do
         if mtype(key) ~= "integer" or key < 1 or key > last then
@@ -282,7 +309,7 @@ local function read(text, at, c, depth, in_list)
       count = count + 1
       value[count] = item
       at, c = skip(text, at)
-      if c == 93 then return value, at + 1 end
+      if c == 93 then return setmetatable(value, list_mark), at + 1 end
       if c ~= 44 then return refuse(at, "a comma or a closing bracket is missing") end
       at, c = skip(text, at + 1)
     end
@@ -309,4 +336,4 @@ local function decode(text, digits)
   return value
 end
 
-return encode, decode, null, list_mark
+return encode, decode, null, list_mark, whole_of, keep_floats

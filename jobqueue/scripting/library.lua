@@ -4,7 +4,7 @@
 local run, host, encode, decode, null, list_mark = ...
 local type, next, select, tonumber, error, rawget, rawequal = type, next, select, tonumber, error, rawget, rawequal
 local setmetatable, plain, tostring = setmetatable, tostring, run.tostring
-local getinfo, getmeta, clock = debug.getinfo, debug.getmetatable, os.clock
+local getinfo, getmeta, setmeta, clock = debug.getinfo, debug.getmetatable, debug.setmetatable, os.clock
 local find, sub, gsub, match, upper = string.find, string.sub, string.gsub, string.match, string.upper
 local concat, move, unpack = table.concat, table.move, table.unpack
 local ult, tointeger, mtype, draw_raw, reseed = math.ult, math.tointeger, math.type, math.random, math.randomseed
@@ -140,9 +140,15 @@ local function gs2(name)
   })
 end
 
+-- Marks a table as a list, so that it is written as one also when nothing is left in it.
+local function list(value)
+  if value == nil then value = {} end
+  if type(value) ~= "table" or rawequal(value, null) then error("util.list needs a table", 2) end
+  return setmetatable(value, list_mark)
+end
+
 local util = {
-  null = null,
-  array = function(value) return setmetatable(value or {}, list_mark) end,
+  null = null, list = list, array = list,
   table_to_json = function(value)
     local text, why = encode(value)
     if why then return answer(400, nil, why) end
@@ -309,6 +315,8 @@ local function fill(env)
     -- A finalizer would run at a time of its own and swallow its errors.
     setmetatable = function(value, meta)
       if type(meta) == "table" and rawget(meta, "__gc") ~= nil then error("__gc is not available", 2) end
+      -- The mark of a list is ours, and hides behind the name "list"; a metatable of the script takes its place.
+      if rawequal(getmeta(value), list_mark) and (meta == nil or type(meta) == "table") then return setmeta(value, meta) end
       return setmetatable(value, meta)
     end,
     string = string, table = table, math = math, utf8 = utf8,

@@ -37,15 +37,19 @@ def methods_frame(methods: Methods) -> bytes:
 
 
 def run_frame(
-    slot: int, flags: int, text: bytes, *, args: str, user_id: str | None, as_text: bool, random_status: dict | None
+    slot: int, flags: int, text: bytes, *, args: str, user_id: str | None, as_text: bool, floats: bool,
+    random_status: dict | None,
 ) -> bytes:
     """Run the script in that slot. text: its source, where flags have HAS_SOURCE.
 
-    as_text: strings of digits in args stay strings. random_status: Outcome.random_status of the run to replay.
+    as_text: strings of digits in args stay strings. floats: whole floats are written as floats. random_status:
+    Outcome.random_status of the run to replay.
     """
     seed, skip = 0, 0
     if as_text:
         flags |= frames.AS_TEXT
+    if floats:
+        flags |= frames.FLOATS
     if random_status and random_status.get("seed") is not None:
         flags |= frames.HAS_SEED
         seed = int(random_status["seed"]) & 0xFFFFFFFF

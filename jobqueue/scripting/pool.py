@@ -60,6 +60,7 @@ class Runner:
         methods: Methods = NO_METHODS,
         limits: Limits | None = None,
         disable_number_strings: bool = False,
+        keep_whole_floats: bool = False,
         random_status: dict | None = None,
     ) -> Outcome:
         """Run a script and wait for its end.
@@ -68,6 +69,7 @@ class Runner:
         in this thread. tick: called at least every 0.5 s meanwhile and before each call; what it raises ends the
         script and is raised here. methods: service -> its method names, both in snake case; give the same object every
         time, it is sent only when it changes. limits: the settings by default; the same object every time, too.
+        disable_number_strings, keep_whole_floats: as the fields of models.Script.
         Raises RunnerDied (the outcome is unknown), RunnersBusy (it was not started), and what `tick` or `call` raise.
         """
         depth = getattr(self._local, "depth", 0)
@@ -86,7 +88,8 @@ class Runner:
                 try:
                     return process.run(
                         source=source, args=args, user_id=user_id, call=call, tick=tick, methods=methods, limits=limits,
-                        disable_number_strings=disable_number_strings, random_status=random_status,
+                        disable_number_strings=disable_number_strings, keep_whole_floats=keep_whole_floats,
+                        random_status=random_status,
                     )  # fmt: skip
                 except NotStarted:
                     # It was killed while idle.

@@ -200,7 +200,7 @@ class RunnerProcess:
     # ── scripts ─────────────────────────────────────────────────────────────────────────────────────────────
     def _frames_of(
         self, source: str, limits: Limits, methods: Methods, *, args: str, user_id: str | None, as_text: bool,
-        random_status: dict | None,
+        floats: bool, random_status: dict | None,
     ) -> bytes:  # fmt: skip
         """What to send to run a script: limits and methods where they changed, and its text where the runner lacks it."""
         out = b""
@@ -221,12 +221,13 @@ class RunnerProcess:
                 self.slot_bytes = len(text) + 200
             slot = self.slots[source] = len(self.slots)
         return out + messages.run_frame(
-            slot, flags, text, args=args, user_id=user_id, as_text=as_text, random_status=random_status
+            slot, flags, text, args=args, user_id=user_id, as_text=as_text, floats=floats, random_status=random_status
         )
 
     def run(
         self, *, source: str, args: str, user_id: str | None, call: Call | None, tick: Callable[[], object] | None,
-        methods: Methods, limits: Limits, disable_number_strings: bool, random_status: dict | None,
+        methods: Methods, limits: Limits, disable_number_strings: bool, keep_whole_floats: bool,
+        random_status: dict | None,
     ) -> Outcome:  # fmt: skip
         """Run one script to its end. Arguments: as pool.Runner.run.
 
@@ -238,7 +239,8 @@ class RunnerProcess:
             if not self.ready:
                 self.start_up(tick)
             out = self._frames_of(
-                source, limits, methods, args=args, user_id=user_id, as_text=disable_number_strings, random_status=random_status
+                source, limits, methods, args=args, user_id=user_id, as_text=disable_number_strings, floats=keep_whole_floats,
+                random_status=random_status,
             )
             began = time.monotonic()
             watch = Watch(self.cpu_s, limits, tick)

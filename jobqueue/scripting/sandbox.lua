@@ -1,8 +1,8 @@
 -- The world of one script: its environment, its limits, and how it ends. Runs in a fresh Lua state per script, so every
 -- line here is paid for by every script: what few scripts need is in library.lua.
--- Gets: host (the only way out: texts and numbers in, a number or a text back) and the JSON functions.
+-- Gets: host (the only way out: texts and numbers in, a number or a text back) and what json.lua returns.
 -- Returns: execute(...), which raises only when memory is used up outside of the script.
-local host, encode, decode, null, list_mark = ...
+local host, encode, decode, null, list_mark, whole_of, keep_floats = ...
 local error, rawget, setmetatable, load, xpcall, collect, sethook = error, rawget, setmetatable, load, xpcall, collectgarbage, debug.sethook
 local type, select, find, format, plain = type, select, string.find, string.format, tostring
 local next, dump, gsub, utf8len, concat, rep, clock = next, string.dump, string.gsub, utf8.len, table.concat, string.rep, os.clock
@@ -47,7 +47,9 @@ getmetatable("").__metatable = "string"
 local shown = { string = true, number = true, boolean = true, ["nil"] = true }
 
 local function tostring(value)
-  if shown[type(value)] then return plain(value) end
+  local kind = type(value)
+  if kind == "number" then return plain(whole_of(value) or value) end
+  if shown[kind] then return plain(value) end
   library()
   return run.name_of(value)
 end
@@ -57,7 +59,9 @@ run.tostring, run.format = tostring, format
 string.format = function(text, ...)
   local plainly = type(text) ~= "string" or not find(text, "%%[^%%%a]*p")
   for index = 1, plainly and select("#", ...) or 0 do
-    if not shown[type((select(index, ...)))] then plainly = false break end
+    local value = select(index, ...)
+    local kind = type(value)
+    if not shown[kind] or kind == "number" and whole_of(value) and find(text, "%%[^%%%a]*s") then plainly = false break end
   end
   -- Through a field: Lua's messages find the function's name there.
   if plainly then return run.format(text, ...) end
@@ -80,7 +84,8 @@ local function handler(problem)
   return explain(problem)
 end
 
-return function(source, bytecode, keep, args, as_text, user_id, seed, skip, output_cap, call_cap, result_cap)
+return function(source, bytecode, keep, args, as_text, floats, user_id, seed, skip, output_cap, call_cap, result_cap)
+  if floats then keep_floats() end
   run.seed, run.skip, run.output_cap, run.call_cap, run.started = seed, skip, output_cap, call_cap, clock()
   local status, retry, result, moves, kept = 200, true, "{}", false, false
 

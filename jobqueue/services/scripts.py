@@ -24,7 +24,7 @@ from jobqueue.execution.running import run_source
 from jobqueue.models import Script, ScriptNamespace, ScriptVersion
 from jobqueue.services.namespaces import SCRIPTS
 
-FIELDS = ("description", "source", "disable_string_number_to_number")
+FIELDS = ("description", "source", "disable_string_number_to_number", "keep_whole_floats")
 
 
 def create_script(
@@ -35,6 +35,7 @@ def create_script(
     source: str,
     description: str = "",
     disable_string_number_to_number: bool = False,
+    keep_whole_floats: bool = False,
 ) -> Script:
     """Store a script, as it is, also when it does not parse.
 
@@ -50,7 +51,7 @@ def create_script(
         with transaction.atomic():
             row = Script.objects.create(
                 namespace=namespace, name=name, source=source, description=description,
-                disable_string_number_to_number=disable_string_number_to_number,
+                disable_string_number_to_number=disable_string_number_to_number, keep_whole_floats=keep_whole_floats,
             )  # fmt: skip
             _keep_version(actor, row)
             record(actor=actor, action="script.create", obj=row, after=_facts(row))
@@ -63,7 +64,7 @@ def create_script(
 
 
 def update_script(*, actor: Actor, script: Script, reason: str = "", **changes: Any) -> Script:
-    """Change description, source or disable_string_number_to_number; each change is a new revision that stays readable.
+    """Change fields of FIELDS; each change is a new revision that stays readable.
 
     Raises NotFound, Denied.
     """
@@ -109,6 +110,7 @@ def _facts(row: Script) -> dict[str, Any]:
         "characters": len(row.source),
         "description": row.description,
         "disable_string_number_to_number": row.disable_string_number_to_number,
+        "keep_whole_floats": row.keep_whole_floats,
     }
 
 
@@ -156,11 +158,12 @@ def invoke_script(
 
 def try_script(
     *, actor: Actor, project: Project, source: str, user_id: str | None = None, args: str = "{}",
-    disable_string_number_to_number: bool = False, random_status: dict[str, Any] | None = None,
+    disable_string_number_to_number: bool = False, keep_whole_floats: bool = False,
+    random_status: dict[str, Any] | None = None,
 ) -> Invoked:  # fmt: skip
     """Run a text that is not stored. What it writes is logged as made by "try-out by" the actor. Raises NotFound, Denied."""
     require(actor, "script.run", project)
-    found = scripts.Source(0, f"try-out by {actor.name}", source, disable_string_number_to_number)
+    found = scripts.Source(0, f"try-out by {actor.name}", source, disable_string_number_to_number, keep_whole_floats)
     return _invoke(actor, project, found, user_id, args, random_status)
 
 

@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from gs2admin.dashboard.templatetags.gs import badge
+from gs2admin.json_text import read_line, read_string
 from jobqueue.models import Job, UserDataRun
 from jobqueue.states import JobState, UserDataState
 from jobqueue.words import JOB, RETRYING, USER_DATA, Words, attempt_words, job_words, retrying
@@ -133,10 +134,16 @@ def short_name(name: Any) -> str:
 
 @register.filter
 def gist(snippet: str) -> str:
-    """A result in at most 60 characters: the first message of an error list, else its beginning."""
+    """A result in at most 60 characters, as it is read: the first message of an error list, else its beginning."""
     found = _MESSAGE.search(snippet) if snippet.lstrip().startswith("[") else None
-    text = found[1].replace('\\"', '"') if found else " ".join(snippet.split())
+    text = read_string(found[1]) if found else " ".join(as_read(snippet).split())
     return text if len(text) <= 60 else f"{text[:60]}…"
+
+
+@register.filter
+def as_read(snippet: str) -> str:
+    """The beginning of a result in one line, its strings as they are read."""
+    return read_line(snippet, cut=True)
 
 
 VERBS = {"job.run": "ran this job", "job.run_all": "ran the jobs", "job.wake": "had a failed job tried at once",

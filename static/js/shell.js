@@ -163,15 +163,39 @@
     });
     return copy.textContent;
   }
-  document.addEventListener("click", function (event) {
-    var button = event.target.closest("button[data-copy]");
-    if (!button || !navigator.clipboard) return;
-    var source = document.getElementById(button.dataset.copy);
-    navigator.clipboard.writeText(source.value || stored(source).trim()).then(function () {
-      var label = button.querySelector("span") || button;
-      var before = label.textContent;
-      label.textContent = "Copied";
-      window.setTimeout(function () { label.textContent = before; }, 1500);
+  // Without a secure connection a browser has no clipboard object; what is copied there is set while it copies.
+  function write(text) {
+    if (navigator.clipboard) return navigator.clipboard.writeText(text);
+    function set(event) {
+      event.clipboardData.setData("text/plain", text);
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    }
+    document.addEventListener("copy", set, true);
+    var done = document.execCommand("copy");
+    document.removeEventListener("copy", set, true);
+    return done ? Promise.resolve() : Promise.reject(new Error("nothing was copied"));
+  }
+  // The bytes as they are stored, also where the page shows them as they are read, or only their beginning.
+  function fetched(address) {
+    return fetch(address, { credentials: "same-origin", cache: "no-store" }).then(function (answer) {
+      if (!answer.ok || answer.redirected) throw new Error("status " + answer.status);
+      return answer.arrayBuffer();
+    }).then(function (bytes) {
+      return new TextDecoder("utf-8", { ignoreBOM: true, fatal: true }).decode(bytes);
     });
+  }
+  document.addEventListener("click", function (event) {
+    var button = event.target.closest("button[data-copy], button[data-copy-from]");
+    if (!button) return;
+    var source = button.dataset.copy && document.getElementById(button.dataset.copy);
+    var text = source ? Promise.resolve(source.value || stored(source).trim()) : fetched(button.dataset.copyFrom);
+    var label = button.querySelector("span") || button;
+    var before = button.dataset.label || (button.dataset.label = label.textContent);
+    function say(words) {
+      label.textContent = words;
+      window.setTimeout(function () { label.textContent = before; }, 1500);
+    }
+    text.then(write).then(function () { say("Copied"); }, function () { say("Could not be copied"); });
   });
 })();

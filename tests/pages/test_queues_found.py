@@ -106,7 +106,7 @@ def test_search_by_a_jobs_name_goes_to_the_job(desk, job_world):
 
 
 def test_search_by_script_and_text_says_how_far_it_looked_and_goes_on(desk, job_world, rewards, push, monkeypatch):
-    monkeypatch.setattr(search_reads, "CHUNK", 2)
+    monkeypatch.setattr(search_reads, "FIRST", 2)
     monkeypatch.setattr(search_reads, "READ_S", -1)
     for n in range(6):
         push(rewards, "other", user="u-2", args=json.dumps({"n": n}))

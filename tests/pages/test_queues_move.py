@@ -100,7 +100,8 @@ def test_scripts_that_fail_and_scripts_of_jobs_lead_to_their_text(desk, job_worl
 
 
 def test_a_players_jobs_are_searched_first_and_to_their_end(desk, job_world, rewards, push, monkeypatch):
-    monkeypatch.setattr(search_reads, "CHUNK", 1)
+    monkeypatch.setattr(search_reads, "FIRST", 1)
+    monkeypatch.setattr(search_reads, "READ_S", 60)
     for n in range(5):
         push(rewards, "other", user="crowd", args=json.dumps({"n": n}))
     url = reverse("queues-search", kwargs={"project": "isles"})

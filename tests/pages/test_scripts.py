@@ -9,11 +9,13 @@ from django.urls import reverse
 
 from gs2admin.audit.models import Activity
 from gs2admin.identity.actors import SYSTEM
+from gs2admin.identity.services.credentials import create_credential
+from jobqueue.execution import scripts
 from jobqueue.models import Script, ScriptNamespace
 from jobqueue.pages.views import scripts as list_views
 from jobqueue.reads import scripts as reads
 from jobqueue.services import run_next
-from jobqueue.services.scripts import create_script, update_script
+from jobqueue.services.scripts import create_script, invoke_script, update_script
 
 pytestmark = pytest.mark.django_db
 
@@ -185,3 +187,30 @@ def test_a_script_and_its_namespace_are_deleted_after_a_warning(desk, namespace,
     assert "grant is deleted" in send(desk, at("scripts-script-delete", namespace, script="grant"), "", reason="old")
     assert "default is deleted" in send(desk, at("scripts-delete", namespace), "")
     assert not ScriptNamespace.objects.exists()
+
+
+def test_whole_floats_keep_their_point_where_the_script_says_so(desk, namespace, grant, project, client):
+    """In its row, its form, its versions, what runs it and what a method changes of it."""
+    source = 'print(10/2) result = { n = 10/2, back = gs2("freeze").describe_stages{ limit = 10/2 }.isError }'
+    url = at("scripts-script", namespace, script="grant")
+    assert '{"back":false,"n":5}' in (html := send(desk, url, "try", source=source)) and ">5</pre>" in html
+    html = send(desk, url, "try", source=source, keep_whole_floats="on")
+    assert '{"back":false,"n":5.0}' in html and ">5.0</pre>" in html and re.search('name="keep_whole_floats"[^>]* checked', html)
+    for sent, kept in (({"keep_whole_floats": "on"}, True), ({}, False), ({"keep_whole_floats": "on"}, True)):
+        assert "is saved as revision" in send(desk, url, "save", source=source, **sent)
+        row = Script.objects.get(pk=grant.pk)
+        assert row.keep_whole_floats is kept and Activity.objects.latest("id").after["keep_whole_floats"] is kept
+        scripts.forget()  # what a commit does
+        assert invoke_script(actor=SYSTEM, project=project, script_id="grant").output == ["5.0" if kept else "5"]
+        assert bool(re.search('name="keep_whole_floats"[^>]* checked', page(desk, url))) is kept
+    desk.post(at("scripts-restore", namespace, script="grant", revision=1), {})
+    assert Script.objects.get(pk=grant.pk).keep_whole_floats, "an old text keeps the script's settings"
+    program, secret = create_credential(actor=SYSTEM, project=project, name="game")
+    sent = {"client_id": program.client_id, "client_secret": secret}
+    token = client.post("/identifier/projectToken/login", sent, content_type="application/json").json()["access_token"]
+    headers = {"Authorization": f"Bearer {token}", "X-GS2-CLIENT-ID": program.client_id}
+    found = client.put(f"/script/{namespace.name}/script/grant", {"script": "result = {}"}, content_type="application/json", headers=headers)
+    assert found.status_code == 200 and "float" not in found.content.decode().lower()
+    row = Script.objects.get(pk=grant.pk)
+    assert row.source == "result = {}" and row.keep_whole_floats
+    assert create_script(actor=SYSTEM, namespace=namespace, name="fresh", source="").keep_whole_floats is False

@@ -20,7 +20,7 @@ NAMES = {
     "table": "concat insert move pack remove sort unpack",
     "transaction": "service",
     "utf8": "char charpattern codepoint codes len offset",
-    "util": "array json_to_table null split table_to_json",
+    "util": "array json_to_table list null split table_to_json",
 }
 
 

@@ -21,7 +21,7 @@ from gs2admin.identity.models import Project
 from gs2admin.identity.rights import can
 from jobqueue.models import GivenUp, Job, JobResult
 from jobqueue.pages.forms import ReplayOneForm
-from jobqueue.pages.pretty import shown
+from jobqueue.pages.pretty import shown, shown_lines
 from jobqueue.pages.views.common import at, back_to, crumbs, get_and_post, rights, script_urls
 from jobqueue.reads.jobs import attempts, job_of
 from jobqueue.services import delete_job, replay_job
@@ -45,7 +45,7 @@ def _parts(request: HttpRequest, project: Project, row: Job) -> dict[str, Any]:
     return {
         "job": row, "queue": row.queue, "namespace": row.queue.namespace, "cursor": _cursor(row), "line": line,
         "args": shown(row.args_head, row.args_size),
-        "attempts": [(each, shown(each.body, each.body_size), shown(each.printed, each.printed_size)) for each in found],
+        "attempts": [(each, shown(each.body, each.body_size), shown_lines(each.printed, each.printed_size)) for each in found],
         "replays": list(row.replays.order_by("pk").defer("args")[:20]),
         "notifications": list(row.notifications.order_by("pk")[:100]),
         "player": address(project, row.queue.user_id),

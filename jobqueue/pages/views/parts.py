@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from gs2admin.dashboard.player import Part, Revision, address, fact, part
+from gs2admin.dashboard.player import Action, Part, Revision, action, address, fact, part
 from gs2admin.dashboard.posting import number_of
 from gs2admin.identity.models import Project
 from jobqueue.models import Queue
@@ -99,3 +99,4 @@ def given_up(request: HttpRequest, project: Project, user_id: str) -> dict[str, 
 part(Part("queues", "Queues and waiting jobs", "jobqueue/_part_queues.html", queues, 10, _revision))
 part(Part("given-up", "Given-up jobs", "jobqueue/_part_given_up.html", given_up, 20, _revision))
 part(Part("past", "Finished jobs", "jobqueue/_part_past.html", past, 30, _revision))
+action(Action("Find in jobs…", "search", "queues-search", "project.view", "find"))

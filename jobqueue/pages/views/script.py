@@ -19,7 +19,7 @@ from gs2admin.identity.models import Project
 from gs2admin.text import shortened
 from jobqueue.models import Script, ScriptNamespace
 from jobqueue.pages.forms import NewScriptForm, ScriptForm
-from jobqueue.pages.pretty import Shown, shown
+from jobqueue.pages.pretty import Shown, shown, shown_lines
 from jobqueue.pages.views.common import get_and_post, rights
 from jobqueue.pages.views.scripts import at, trail
 from jobqueue.reads import scripts as reads
@@ -40,8 +40,7 @@ class Tried:
 
     outcome: services.Invoked
     result: Shown
-    output: str
-    cut: bool
+    printed: Shown
     line: int
     at: str
 
@@ -60,8 +59,8 @@ def _tried(outcome: services.Invoked, source: str) -> Tried:
     lines = source.split("\n")
     output = "\n".join(outcome.output)
     at = shortened(lines[line - 1].strip(), 200) if 0 < line <= len(lines) else ""
-    return Tried(outcome, shown(outcome.result[:OUTPUT_SHOWN], len(outcome.result)), output[:OUTPUT_SHOWN],
-                 len(output) > OUTPUT_SHOWN, line, at)
+    return Tried(outcome, shown(outcome.result[:OUTPUT_SHOWN], len(outcome.result)),
+                 shown_lines(output[:OUTPUT_SHOWN], len(output)), line, at)
 
 
 def line_of(errors: str) -> int:
@@ -93,6 +92,7 @@ def _run(request: HttpRequest, project: Project, sent: dict[str, Any]) -> servic
     return services.try_script(
         actor=request.actor, project=project, source=sent["source"], user_id=sent["user_id"] or None, args=args,
         disable_string_number_to_number=sent["disable_string_number_to_number"],
+        keep_whole_floats=sent["keep_whole_floats"],
     )
 
 
@@ -126,6 +126,7 @@ def create(request: HttpRequest, project: Project, namespace: str) -> HttpRespon
             made = attempt(form, lambda: services.create_script(
                 actor=request.actor, namespace=row, name=sent["name"], source=sent["source"], description=sent["description"],
                 disable_string_number_to_number=sent["disable_string_number_to_number"],
+                keep_whole_floats=sent["keep_whole_floats"],
             ))
             if made:
                 messages.success(request, f"{made.name} is saved; jobs can name it now.")
@@ -146,7 +147,7 @@ def script(request: HttpRequest, project: Project, namespace: str, script: str) 
     long = row.size > reads.EDITABLE
     form = ScriptForm(request.POST if request.method == "POST" else None, initial={
         "source": row.head, "description": row.description, "args": "{}",
-        "disable_string_number_to_number": row.disable_string_number_to_number,
+        "disable_string_number_to_number": row.disable_string_number_to_number, "keep_whole_floats": row.keep_whole_floats,
     })
     tried = None
     if request.method == "POST":
@@ -173,6 +174,7 @@ def _save(request: HttpRequest, row: Script, sent: dict[str, Any]) -> Script:
     return services.update_script(
         actor=request.actor, script=row, reason=sent["reason"], source=sent["source"], description=sent["description"],
         disable_string_number_to_number=sent["disable_string_number_to_number"],
+        keep_whole_floats=sent["keep_whole_floats"],
     )
 
 

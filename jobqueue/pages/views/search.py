@@ -23,6 +23,7 @@ def search(request: HttpRequest, project: Project) -> HttpResponse:
     data = request.GET.copy()
     for key in data:
         data[key] = without_nul(data[key])
+    data.setdefault("q", data.get("id", ""))  # so a player's own page asks
     form = SearchForm(data)
     form.is_valid()
     words = getattr(form, "cleaned_data", {})
@@ -35,10 +36,13 @@ def search(request: HttpRequest, project: Project) -> HttpResponse:
     found = reads.jobs(project, user=q, script=script, text=text, before=before) if (script or text) else None
     results = last_results(found.jobs) if found else {}
     filters = {"q": q, "script": script, "text": text}
+    read = (found.read if found else 0) + (number_of(request, "read") or 0 if before is not None else 0)
     return render(request, "jobqueue/search.html", {
         "form": form, "q": q, "asked": bool(q or script or text),
         "players": players[:PLAYERS], "more_players": len(players) > PLAYERS,
-        "found": found, "jobs": [(job, results.get(job.pk)) for job in found.jobs] if found else [],
-        "further": link(**filters, before=found.further) if found and found.further else "", "again": before is not None,
+        "found": found, "read": read, "text": text,
+        "jobs": [(job, results.get(job.pk)) for job in found.jobs] if found else [],
+        "further": link(**filters, before=found.further, read=read) if found and found.further else "",
+        "again": before is not None,
         "first": link(**filters) if before is not None else "",
     }, status=400 if form.errors else 200)

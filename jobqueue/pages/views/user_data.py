@@ -64,6 +64,7 @@ def dump(request: HttpRequest, project: Project) -> HttpResponse:
         points=[
             "All jobs, results and given-up jobs of this player, from all queue namespaces of this project, are written into one "
             "zip of JSON lines. Nothing is changed.",
+            "Arguments, results and printed lines are in it exactly as they are stored, not as the pages show them for reading.",
             f"{_has(project, user_id)[0]}.",
             f"The file is kept for {settings.USER_DATA_KEEP_DAYS} days and downloaded by a link that ends by itself; whoever has "
             "the link has the file.",
