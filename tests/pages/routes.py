@@ -87,6 +87,7 @@ ROUTES: dict[str, Route] = {
     "scenario-new": Route(args=STG, may=DELIVERY, posts=True, queries=12),
     "scenario-edit": Route(args=SCENARIO, may=DELIVERY, posts=True, queries=12),
     "scenario-delete": Route(args=SCENARIO, may=DELIVERY, posts=True, queries=12),
+    "rollout-take-back": Route(get=302, args=FAILED, may=DELIVERY, posts=True, queries=9),
     "rollout-canary": Route(args={**P, "number": "holding.number", "action": "accept_word"}, may=DELIVERY, posts=True, queries=9),
     "resolve": Route(args=P, query="?userId=u-1", queries=8),
     "freezes": Route(args=P, queries=12),

@@ -1,8 +1,7 @@
 """A stand-in for a Kubernetes API server: refuses every request that the published OpenAPI document does not know.
 
 Path, verb, query, content type and body are checked against tests/steps/vendor/kubernetes-openapi.json (its source and
-licence are in it); unknown fields are refused as fieldValidation=Strict would. What it then does is in objects.py, which
-was compared with a kube-apiserver (see tests/steps/real_cluster.py).
+licence are in it); unknown fields are refused as fieldValidation=Strict would. What it then does is in objects.py.
 """
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 KINDS = {"deployments": "Deployment", "services": "Service", "pods": "Pod"}
-LISTS_BY_NAME = {"containers", "initContainers", "env", "volumes", "volumeMounts"}
+LISTS_BY_NAME = {"containers", "initContainers", "env", "volumes"}
 
 
 def refusal(code: int, message: str) -> tuple[int, dict]:
