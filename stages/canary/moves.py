@@ -112,7 +112,7 @@ def write_report(claim: journal.Claim, number: int, values: dict[str, Any], line
     with transaction.atomic():
         journal.write(claim, [journal.Line(line)])
         CanaryReport.objects.get_or_create(rollout_id=claim.rollout_id, number=number, defaults=values)
-        pass
+        RolloutCanary.objects.filter(pk=claim.rollout_id).update(look=None)
 
 
 def write_look(claim: journal.Claim, look: dict[str, Any], line: str) -> None:
