@@ -49,6 +49,7 @@ class Lane:
     thread: threading.Thread | None = None
     outcome: Outcome | None = None
     began: float = 0.0
+    ended: float = 0.0
 
     @property
     def running(self) -> bool:
@@ -89,9 +90,11 @@ class _Loop:
     def run(self) -> Ran:
         while True:
             self._news.clear()
-            for lane in self._lanes:
+            # What ended first is written first, so that the first of several failures is known.
+            for lane in sorted(self._lanes, key=lambda lane: lane.ended):
                 if lane.step is not None and not lane.running:
                     self._close(lane)
+            for lane in self._lanes:
                 if lane.step is None and lane.left and not self._ending:
                     self._begin(lane)
             if all(lane.step is None for lane in self._lanes) and (self._ending or not any(lane.left for lane in self._lanes)):
@@ -120,7 +123,8 @@ class _Loop:
         lane.step, lane.context, lane.outcome, lane.began = step, context, None, time.monotonic()
 
         def work() -> None:
-            lane.outcome = carry_out(step, context)
+            found = carry_out(step, context)
+            lane.ended, lane.outcome = time.monotonic(), found
             self._news.set()
 
         if self._threaded:

@@ -249,6 +249,8 @@ def _undone(steps: Sequence[StepRow]) -> str:
         return ""
     back = [name_of(step).removeprefix("undo of ") for step in undo if step.state != StepState.SUCCEEDED]
     named = ", ".join(back[: failure.NAMED]) + (f" and {len(back) - failure.NAMED} more" if len(back) > failure.NAMED else "")
+    if len(undo) == 1:
+        return f" Not put back: {named}."
     return f" {done} of {len(undo)} changes {'was' if done == 1 else 'were'} put back; not put back: {named}."
 
 
