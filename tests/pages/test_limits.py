@@ -191,14 +191,16 @@ def _runners_end():
     pool.runner().close()
 
 
-@pytest.mark.parametrize("source, status, code", [
-    ("while true do end", 504, "timeout"), ("local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(1e5) .. i end", 500, "memory"),
-    ("for i = 1, 200 do gs2('job_queue').describe_namespaces({}) end", 500, "calls"),
+@pytest.mark.parametrize("limits, source, status, code", [
+    ({"SCRIPT_WALL_S": 1}, "while true do end", 504, "timeout"),
+    ({"SCRIPT_MEMORY_MB": 32}, "local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(1e5) .. i end", 500, "memory"),
+    ({"SCRIPT_CALLS": 3}, "for i = 1, 4 do gs2('job_queue').describe_namespaces({}) end", 500, "calls"),
 ])
-def test_a_script_ends_with_a_status_that_says_which_limit(ask, settings, monkeypatch, source, status, code, _runners_end):
+def test_a_script_ends_with_a_status_that_says_which_limit(ask, settings, monkeypatch, limits, source, status, code, _runners_end):
     pool.runner().close()
     monkeypatch.setattr(pool, "_runner", None)
-    settings.SCRIPT_WALL_S = settings.SCRIPT_CPU_S = 1
+    for name, value in ({"SCRIPT_WALL_S": 120, "SCRIPT_CPU_S": 120} | limits).items():
+        setattr(settings, name, value)
     found = ask("POST", "/script/debug/invoke", {"script": source, "userId": "u", "args": "{}"})
     assert (found[0], found[1]["code"]) == (200, status) and code in found[1]["result"], found
 
