@@ -129,6 +129,32 @@ def test_a_slow_job_is_noted_of_its_namespace_and_again_after_half_a_minute(auto
     assert Namespace.objects.get(pk=manual.pk).slow_until is None
 
 
+def test_that_the_first_jobs_were_quick_is_noted_once_of_their_namespace(auto, manual):
+    def noted(namespace):
+        return Namespace.objects.values_list("slow_until", flat=True).get(pk=namespace.pk)
+
+    assert sql.namespace_now(auto.pk).untried
+    sql.note_quick(auto.pk)
+    first = noted(auto)
+    assert abs(timezone.now() - first) < timedelta(seconds=20) and noted(manual) is None
+    assert not sql.namespace_now(auto.pk).untried and sql.namespace_now(manual.pk).untried
+    sql.note_quick(auto.pk)
+    assert noted(auto) == first
+    Namespace.objects.filter(pk=auto.pk).update(slow_until=OLD)
+    sql.note_quick(auto.pk)
+    assert noted(auto) == OLD, "what is known of it is not made newer"
+
+
+def test_what_stays_waiting_is_counted_from_its_first_job(auto, push):
+    jobs = [push(auto, user="mine") for _ in range(3)]
+    for number, job in enumerate(jobs):
+        Job.objects.filter(pk=job.pk).update(created_at=OLD + timedelta(days=number), try_count=number + 1, max_try_count=9)
+    lease = QueueLease.take(jobs[0].queue_id)
+    assert lease.release(finished=0, wait_s=20)
+    row = Queue.objects.get(pk=jobs[0].queue_id)
+    assert (row.head_at, row.head_tries) == (OLD, 1)
+
+
 # ── what comes next ─────────────────────────────────────────────────────────────────────────────────────────
 
 
