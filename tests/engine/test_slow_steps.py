@@ -37,7 +37,7 @@ def tokyo(settings, tmp_path):
     for name, text in (("__init__", ""), ("client", CLIENT.format(import_s=3.3)), ("config", CONFIG)):
         (folder / f"{name}.py").write_text(text)
     plugin = tmp_path / "gs-auth-plugin"
-    plugin.write_text("#!/bin/sh\nexec sleep 77\n")
+    plugin.write_text("#!/bin/sh\nsleep 77 & wait\n")
     plugin.chmod(0o755)
     settings.STEP_KUBECONFIGS = {"tokyo": str(plugin)}
     return {"PYTHONPATH": str(folder.parent), "GS2ADMIN_KUBECONFIGS": f"tokyo={plugin}", "WORKERS": "4"}
