@@ -37,7 +37,7 @@ def tokyo(settings, tmp_path):
     for name, text in (("__init__", ""), ("client", CLIENT.format(import_s=3.3)), ("config", CONFIG)):
         (folder / f"{name}.py").write_text(text)
     plugin = tmp_path / "gs-auth-plugin"
-    plugin.write_text("#!/bin/sh\nexec sleep 77\n")
+    plugin.write_text("#!/bin/sh\nsleep 77 & wait\n")
     plugin.chmod(0o755)
     settings.STEP_KUBECONFIGS = {"tokyo": str(plugin)}
     return {"PYTHONPATH": str(folder.parent), "GS2ADMIN_KUBECONFIGS": f"tokyo={plugin}", "WORKERS": "4"}
@@ -45,14 +45,14 @@ def tokyo(settings, tmp_path):
 
 def test_four_slow_steps_at_once_cost_no_worker(project, tokyo, new_host):
     host = new_host(**tokyo).start()
-    main = host.ready(workers=4)
+    main = until(lambda: host.roles("qc-main"), 60, "a cluster")[0]
     register_version(actor=SYSTEM, project=project, microservice="lottery", version="1.4.0")
     phase = {"kubeconfig": "tokyo", "namespace": "game", "image": "lottery", "timeout_s": 5}
     for number in range(4):
         stage = create_stage(actor=SYSTEM, project=project, name=f"s{number}")
         set_targets(actor=SYSTEM, stage=stage, targets=[{"name": "cluster", "kind": "kubernetes", "config": {"pre": phase}}])
         promote_stage(actor=SYSTEM, stage=stage)
-    until(lambda: Step.objects.filter(state="running").count() == 4, 20, "four steps at once")
+    until(lambda: Step.objects.filter(state="running").count() == 4, 60, "four steps at once")
     workers = {Rollout.objects.get(stage__name=f"s{number}").leased_by for number in range(4)}
     until(lambda: Rollout.objects.filter(state="failed").count() == 4, 20, lambda: json.dumps(list(
         Rollout.objects.values("state", "error"))) + host.log.read_text()[-2000:])
