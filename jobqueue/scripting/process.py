@@ -18,18 +18,17 @@ from pathlib import Path
 from jobqueue.scripting import frames, messages
 from jobqueue.scripting.messages import CallOut, Methods
 from jobqueue.scripting.outcome import Limits, Outcome, RunnerDied, failure
+from jobqueue.scripting.watch import TIMEOUT, Killed, Watch
 
 CHILD = Path(__file__).resolve().parent / "child.py"
 TICK_S = 0.25
-# The runner ends a script itself and says where it was; only when it cannot is it killed, this much later.
-GRACE_S = 0.3
 START_S = 20
 # A Lua state is a thousand small pieces of memory; with room for them in glibc's cache, making one takes half the time.
 ENVIRONMENT = {"TZ": "UTC0", "LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "1", "GLIBC_TUNABLES": "glibc.malloc.tcache_count=2000"}
 # Beyond 128 KiB each read would map memory anew, which costs more than all else of a short answer; a long one is worth it.
 PIECE, LARGE = 64 * 1024, 1024 * 1024
 SOURCES_BYTES = 32 * 1024 * 1024
-TIMEOUT, MEMORY, FORBIDDEN = "script.execution.timeout", "script.execution.memory", "script.execution.forbidden"
+MEMORY, FORBIDDEN = "script.execution.memory", "script.execution.forbidden"
 _TICK = struct.pack("ll", 0, int(TICK_S * 1_000_000))
 
 Call = Callable[[str, str, str], tuple[int, str]]
@@ -57,13 +56,6 @@ def oom_kills() -> int:
 
 class NotStarted(Exception):
     """The runner had ended before it read the script: it can be run elsewhere."""
-
-
-class _Killed(Exception):
-    """The script was stopped from outside; carries its outcome."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        self.outcome = outcome
 
 
 class RunnerProcess:
@@ -159,17 +151,17 @@ class RunnerProcess:
     def _died(self, problem: OSError | None = None) -> None:
         code = self.kill()
         if code == frames.NO_MEMORY:
-            raise _Killed(failure(500, MEMORY, "the script used up its memory"))
+            raise Killed(failure(500, MEMORY, "the script used up its memory"))
         # The kernel says so when what we sent was never read.
         if not self.answered and isinstance(problem, (BrokenPipeError, ConnectionResetError)):
             raise NotStarted from problem
         if code == -signal.SIGXCPU:
-            raise _Killed(failure(504, TIMEOUT, "the script used up its CPU time"))
+            raise Killed(failure(504, TIMEOUT, "the script used up its CPU time"))
         if code == -signal.SIGSYS:
             log.error("a script reached for what its runner may not do; the runner was ended by the kernel")
-            raise _Killed(failure(500, FORBIDDEN, "the script reached for something outside its sandbox, and was ended"))
+            raise Killed(failure(500, FORBIDDEN, "the script reached for something outside its sandbox, and was ended"))
         if code == -signal.SIGKILL and oom_kills() > self.oom_kills:
-            raise _Killed(failure(500, MEMORY, "the machine ran out of memory, and ended the script for it"))
+            raise Killed(failure(500, MEMORY, "the machine ran out of memory, and ended the script for it"))
         raise RunnerDied(f"the script runner ended in the middle of a script (exit code {code})") from problem
 
     def _send(self, data: bytes, wait: Callable[[], None]) -> None:
@@ -249,7 +241,7 @@ class RunnerProcess:
                 source, limits, methods, args=args, user_id=user_id, as_text=disable_number_strings, random_status=random_status
             )
             began = time.monotonic()
-            watch = _Watch(self, limits, tick)
+            watch = Watch(self.cpu_s, limits, tick)
             self._send(out, watch.wait)
             cap = 4096 + limits.output_bytes * 2 + limits.result_chars * 4 + limits.memory_mb * 1024 * 1024
             while True:
@@ -260,7 +252,7 @@ class RunnerProcess:
                 if data[:1] != frames.CALL or call is None:
                     raise RunnerDied("the script runner sent something unexpected")
                 self._answer(messages.call_of(data), call, methods, watch)
-        except _Killed as killed:
+        except Killed as killed:
             if self.alive:
                 self.kill()
             killed.outcome.execute_ms = (time.monotonic() - began) * 1000
@@ -270,7 +262,7 @@ class RunnerProcess:
                 self.kill()
             raise
 
-    def _answer(self, asked: CallOut, call: Call, methods: Methods, watch: _Watch) -> None:
+    def _answer(self, asked: CallOut, call: Call, methods: Methods, watch: Watch) -> None:
         """Carry out a call of gs2() and send its answer."""
         if asked.method not in methods.get(asked.service, ()):
             raise RunnerDied("the script runner called a method that it was not given")
@@ -280,33 +272,3 @@ class RunnerProcess:
         status, text = call(*asked)
         watch.check_wall()
         self._send(messages.answer_frame(status, text), watch.wait)
-
-
-class _Watch:
-    """Ends a script that the runner itself cannot end: GRACE_S seconds after its limits of wall or CPU time."""
-
-    def __init__(self, process: RunnerProcess, limits: Limits, tick: Callable[[], object] | None) -> None:
-        self._process, self._limits, self._tick = process, limits, tick
-        self._end = time.monotonic() + limits.wall_s + GRACE_S
-        # The runner's CPU clock runs on while it prepares the state for the next script, so it is read only while waiting.
-        self._cpu_end: float | None = None
-
-    def tick(self) -> None:
-        """Call the caller's tick, if there is one. Raises what it raises."""
-        if self._tick:
-            self._tick()
-
-    def check_wall(self) -> None:
-        """Raises _Killed when the wall time is over."""
-        if time.monotonic() > self._end:
-            raise _Killed(failure(504, TIMEOUT, "the script took too long"))
-
-    def wait(self) -> None:
-        """Called about every TICK_S while nothing comes. Raises _Killed when a time is over, and what tick raises."""
-        self.tick()
-        used = self._process.cpu_s()
-        if self._cpu_end is None:
-            self._cpu_end = used + self._limits.cpu_s + GRACE_S
-        self.check_wall()
-        if used > self._cpu_end:
-            raise _Killed(failure(504, TIMEOUT, "the script used up its CPU time"))

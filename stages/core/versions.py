@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from sys import intern
 
 _PLAIN = re.compile(r"v?(\d+(?:\.\d+)*)(?:[-_.+]?([A-Za-z].*|[-+].*))?\Z")
 
@@ -44,7 +45,7 @@ def is_downgrade(old: str, new: str) -> bool:
     return before is not None and after is not None and after < before
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Change:
     """The change of one microservice. kind: added, removed, changed, downgraded, redeployed or same.
 
@@ -71,7 +72,8 @@ def differences(old: Mapping[str, str], new: Mapping[str, str], unsure: Iterable
     left = set(unsure)
     found = []
     for name in sorted({*old, *new, *left}):
-        before, after = old.get(name, ""), new.get(name, "")
+        # Each name and version is one object, in however many differences it stands: the board keeps hundreds of them.
+        name, before, after = intern(str(name)), intern(str(old.get(name, ""))), intern(str(new.get(name, "")))
         if before == after:
             kind = "redeployed" if name in left else "same"
         elif not before:

@@ -1,17 +1,7 @@
 """What is stored of stages: tables, constraints and querysets, by what they are about."""
-from stages.models.delivery import (
-    VERSION,
-    Ledger,
-    Microservice,
-    Output,
-    Rollout,
-    Stage,
-    Step,
-    Target,
-    Version,
-    VersionSet,
-)
+from stages.models.delivery import VERSION, Ledger, Microservice, Stage, Target, Version, VersionSet
 from stages.models.governance import Approval, ApprovalRule, AutoPromotion, FreezeWindow, Stop, Vote
+from stages.models.rollouts import Output, Rollout, Step
 from stages.models.scenarios import CanaryReport, Release, RolloutCanary, RolloutTarget, Scenario
 from stages.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 

@@ -5,11 +5,13 @@ import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.db.models import F
 
+from gs2admin.db import clock
 from gs2admin.errors import Unavailable
 from gs2admin.identity import throttle
 from gs2admin.identity.models import Guesses
@@ -129,6 +131,78 @@ def test_who_signed_in_from_a_place_long_ago_is_a_stranger_again():
     assert sum(guess(name=f"n{n}") for n in range(40)) == 30 and guess() == 1
     pass_by(10_000)
     assert guess() == 0
+
+
+def test_the_limits_are_those_that_the_docs_name():
+    assert (throttle.FAILURES, throttle.WINDOW_S) == (10, 60) and (throttle.OF_A_NAME, throttle.NAME_WINDOW_S) == (50, 600)
+    assert (throttle.OF_A_PLACE, throttle.OF_A_BLOCK, throttle.KNOWN_S) == (30, 100, 90 * 86_400)
+
+
+def test_a_window_ends_to_the_millisecond():
+    before = clock.now()
+    throttle.begin("person", "olga", HOME)
+    after = clock.now()
+    first, last = ((moment + timedelta(seconds=60)).timestamp() * 1000 for moment in (before, after))
+    ends = sorted(Guesses.objects.values_list("ends_ms", flat=True))
+    # The database's clock is read in whole milliseconds here and in parts of one there.
+    assert len(ends) == 4 and all(first - 2 <= end <= last + 2 for end in ends[:3])
+    assert first + 540_000 - 2 <= ends[3] <= last + 540_000 + 2
+
+
+@pytest.mark.parametrize(("ms", "seconds"), [(1, 1), (1_000, 1), (1_001, 2), (59_999, 60), (500_001, 501), (600_000, 600)])
+def test_the_seconds_of_a_refusal_are_never_too_few(ms, seconds):
+    full, free = throttle.Bucket("full", 10, 60), throttle.Bucket("free", 10, 60)
+    with pytest.raises(Unavailable) as slowed:
+        throttle._refuse({"full": (10, ms), "free": (9, ms + 9_000)}, [full, free])
+    assert slowed.value.extra == {"retry_after_s": seconds, "retry_after_ms": ms}
+    assert slowed.value.sentence == f"Too many wrong secrets; try again in {seconds} s."
+    assert (slowed.value.component, slowed.value.message) == ("projectToken", "identifier.projectToken.login.error.tooMany")
+
+
+def test_who_comes_between_the_look_and_the_count_gets_no_more(monkeypatch):
+    guess(10)
+    kept = list(Guesses.objects.order_by("key").values_list("key", "count"))
+    looks = iter([lambda keys: {}, throttle._read, lambda keys: {}, lambda keys: {}])
+    monkeypatch.setattr(throttle, "_read", lambda keys: next(looks)(keys))
+    with pytest.raises(Unavailable) as slowed:
+        throttle.begin("person", "olga", HOME)
+    assert 0 < slowed.value.extra["retry_after_ms"] <= 60_000
+    with pytest.raises(Unavailable) as slowed:  # and where the window ends just then
+        throttle.begin("person", "olga", HOME)
+    assert slowed.value.extra == {"retry_after_s": 1, "retry_after_ms": 1000}
+    assert list(Guesses.objects.order_by("key").values_list("key", "count")) == kept
+
+
+def test_a_refused_guess_of_one_who_was_here_before_writes_nothing(django_assert_num_queries):
+    throttle.begin("person", "olga", HOME).right()
+    assert guess(12) == 10
+    with django_assert_num_queries(1), pytest.raises(Unavailable):
+        throttle.begin("person", "olga", HOME)
+
+
+def test_what_is_given_back_is_ones_own_and_no_more_than_was_taken():
+    olga, mika = (throttle.begin("person", name, HOME) for name in ("olga", "mika"))
+    ends_ms = max(end for attempt in (olga, mika) for _, end in attempt.taken)
+    Guesses.objects.update(ends_ms=ends_ms)
+    olga = replace(olga, taken=tuple((key, ends_ms) for key, _ in olga.taken))
+    olga.right()
+    counts = dict(Guesses.objects.values_list("key", "count"))
+    own, both = {key for key, _ in olga.taken}, {key for key, _ in olga.taken} & {key for key, _ in mika.taken}
+    assert len(both) == 2 and {counts[key] for key in both} == {1} and {counts[key] for key in own - both} == {0}
+    assert {counts[key] for key, _ in mika.taken} == {1}
+    olga.right()
+    olga.right()
+    assert min(Guesses.objects.values_list("count", flat=True)) == 0
+
+
+def test_the_oldest_counts_are_removed_first_and_those_that_go_on_stay():
+    guess()
+    rows = list(Guesses.objects.order_by("key"))
+    for number, row in enumerate(rows[:3]):
+        Guesses.objects.filter(pk=row.pk).update(ends_ms=1_000 * (number + 1))
+    assert throttle.delete_old(limit=2) == 2
+    assert sorted(Guesses.objects.values_list("ends_ms", flat=True))[0] == 3_000
+    assert throttle.delete_old() == 1 and throttle.delete_old() == 0 and Guesses.objects.count() == 1
 
 
 def test_kinds_and_words_are_never_mixed_up():

@@ -93,6 +93,7 @@ def test_the_end_of_a_lease_looks_at_its_own_queue_and_changes_no_other(auto, pu
 
 def test_a_queue_is_locked_by_its_holder_alone(auto, push, forget_holder):
     mine, other = push(auto, user="mine"), push(auto, user="other")
+    assert set(Queue.objects.values_list("waiting", "fence", "head_tries")) == {(1, 0, 0)}
     old = QueueLease.take(mine.queue_id)
     QueueLease.take(other.queue_id)
     forget_holder(other.queue)
@@ -126,6 +127,32 @@ def test_a_slow_job_is_noted_of_its_namespace_and_again_after_half_a_minute(auto
         sql.note_slow(auto.pk)
         assert (left_s() > 40) is written
     assert Namespace.objects.get(pk=manual.pk).slow_until is None
+
+
+def test_that_the_first_jobs_were_quick_is_noted_once_of_their_namespace(auto, manual):
+    def noted(namespace):
+        return Namespace.objects.values_list("slow_until", flat=True).get(pk=namespace.pk)
+
+    assert sql.namespace_now(auto.pk).untried
+    sql.note_quick(auto.pk)
+    first = noted(auto)
+    assert abs(timezone.now() - first) < timedelta(seconds=20) and noted(manual) is None
+    assert not sql.namespace_now(auto.pk).untried and sql.namespace_now(manual.pk).untried
+    sql.note_quick(auto.pk)
+    assert noted(auto) == first
+    Namespace.objects.filter(pk=auto.pk).update(slow_until=OLD)
+    sql.note_quick(auto.pk)
+    assert noted(auto) == OLD, "what is known of it is not made newer"
+
+
+def test_what_stays_waiting_is_counted_from_its_first_job(auto, push):
+    jobs = [push(auto, user="mine") for _ in range(3)]
+    for number, job in enumerate(jobs):
+        Job.objects.filter(pk=job.pk).update(created_at=OLD + timedelta(days=number), try_count=number + 1, max_try_count=9)
+    lease = QueueLease.take(jobs[0].queue_id)
+    assert lease.release(finished=0, wait_s=20)
+    row = Queue.objects.get(pk=jobs[0].queue_id)
+    assert (row.head_at, row.head_tries) == (OLD, 1)
 
 
 # ── what comes next ─────────────────────────────────────────────────────────────────────────────────────────

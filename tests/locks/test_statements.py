@@ -160,6 +160,8 @@ def test_removed_rows_take_their_history_along_and_raise_the_floor_to_the_highes
     assert sql.remove(mutexes.namespace.pk, ids) == 1
     assert LockNamespace.objects.get(pk=mutexes.namespace.pk).floor == 5, "it never falls"
     assert beside()[:2] == others[:2]
+    own = mutexes.namespace.pk
+    assert [row for row in beside()[2] if row[0] != own] == [row for row in others[2] if row[0] != own] != []
 
 
 def test_only_what_has_been_free_for_so_long_is_removed(mutexes):
@@ -180,6 +182,7 @@ def test_counts_are_added_to_their_minute_and_shard(mutexes):
     sums = LockTally.objects.order_by("at", "shard").values_list("at", "shard", "span_s", "acquired", "denied", "expired", "held")
     assert list(sums) == [(first, 0, 60, 1, 20, 300, 0), (first, 1, 60, 2, 40, 600, 0), (second, 0, 60, 1, 20, 300, 0),
                           (second, 1, 60, 1, 20, 300, 0)]
+    assert LockTally.objects.filter(at=first).count() == 2, "written as Django writes times, so that they are found by them"
 
 
 def test_refusals_are_added_to_each_mutex(mutexes):

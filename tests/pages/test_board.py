@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from gs2admin.dashboard import health
 from gs2admin.identity.actors import SYSTEM
-from stages.core.versions import Change, digest
+from stages.core.versions import Change, differences, digest
 from stages.models import Rollout, Stage, Version, VersionSet
+from stages.pages import board
 from stages.pages.board import drift_sentence, read_board
 from stages.pages.board_html import boards
 from stages.rollouts.services import promote_stage
@@ -148,3 +149,14 @@ def test_a_stage_that_was_never_promoted_and_an_empty_project_say_what_to_do(pro
 def test_drift_in_words(kinds, source, said):
     changes = [Change(str(n), "1", "2", kind) for n, kind in enumerate(kinds.split())]
     assert drift_sentence(changes, source, True, True) == said
+
+
+def test_a_large_board_is_compared_once_however_many_look(monkeypatch):
+    made = []
+    monkeypatch.setattr(board, "differences", lambda *sets: made.append(sets) or differences(*sets))
+    versions = [{f"service-{n:03}": f"{stage}.{n}.0" for n in range(200)} for stage in range(101)]
+    keys = [board.VersionKey(f"{stage:064}", found) for stage, found in enumerate(versions)]
+    for _ in range(3):
+        for before, after in zip(keys, keys[1:], strict=False):
+            assert len(board._between(before, after)[0]) == 200
+    assert len(made) == 100

@@ -6,7 +6,7 @@ import time
 import pytest
 from django.utils import timezone
 
-from gs2admin.identity import tokens
+from gs2admin.identity import throttle, tokens
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.models import Credential
 from gs2admin.identity.services.credentials import create_credential, revoke_credential
@@ -222,6 +222,16 @@ def test_wrong_signatures_are_slowed_and_right_ones_never_are(signer, client):
     assert answer.status_code == 429 and 0 < int(answer["Retry-After"]) <= 60
     assert answer.json()["error"]["errorCode"] == "400" and "try again in" in answer.json()["error"]["details"]
     assert client.get(uri, **headers(key, sign(secret, "GET", uri, now, key), now)).status_code == 200
+
+
+def test_wrong_signatures_of_strangers_elsewhere_are_not_added_up(signer, client):
+    """Nobody can spend the tries of a key that they know, so that its owner's mistakes are called too many."""
+    key, _ = signer
+    uri, now = "/sourcedeploy/api/v1/project", str(int(time.time() * 1000))
+    for n in range(throttle.OF_A_NAME // 10 + 1):
+        for _ in range(10):
+            assert client.get(uri, REMOTE_ADDR=f"203.0.{n}.1", **headers(key, "wrong", now)).status_code == 401
+    assert client.get(uri, REMOTE_ADDR="198.51.100.7", **headers(key, "wrong", now)).status_code == 401
 
 
 def test_a_project_token_does_as_well(credential):

@@ -11,7 +11,7 @@ from gs2admin.audit.models import Activity
 from gs2admin.audit.pages.export import lines
 from gs2admin.audit.pages.facts import brief, facts
 from gs2admin.audit.pages.forms import FilterForm
-from gs2admin.audit.pages.words import DOORS, OBJECTS, verb
+from gs2admin.audit.pages.words import DOORS, OBJECTS, ON_ONESELF, verb
 from gs2admin.audit.querysets import ActivityQuerySet
 from gs2admin.dashboard.pages import project_page
 from gs2admin.dashboard.posting import link, number_of
@@ -68,9 +68,11 @@ def line_of(row: Activity) -> dict[str, Any]:
             before = after | before
     found = facts(before, after)
     where = f"{before['stage']}, " if row.object_type == "rollout" and "stage" in (before or {}) else ""
+    oneself = row.object_type == "user" and row.actor_kind == "person" and row.actor_id == row.object_id
     return {
         "row": row,
-        "verb": verb(row.action),
+        "verb": ON_ONESELF.get(row.action, verb(row.action)) if oneself else verb(row.action),
+        "names_object": not (oneself and row.action in ON_ONESELF),
         "facts": found,
         "brief": f"{where}{brief(found, two_sides=before is not None and after is not None)}",
         "door": DOORS.get(row.door, row.door),

@@ -89,6 +89,8 @@ ACTIONS = {
     "project.create": "made the project",
     "project.update": "changed the project",
 }
+# Of one's own account, which then is not named again.
+ON_ONESELF = {"person.sign_in": "signed in", "person.sign_out": "signed out", "person.password": "changed their own password"}
 OBJECTS = {
     "stage": "Stage",
     "rollout": "Rollout",
