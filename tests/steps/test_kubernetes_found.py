@@ -118,6 +118,7 @@ def test_our_own_gray_deployment_of_before_gets_the_template_of_today(api):
     gray = of(api, "lottery-gray")
     assert gray["spec"]["template"]["spec"]["containers"][0]["env"] == [{"name": "A", "value": "b"}]
     assert "nodeSelector" not in gray["spec"]["template"]["spec"] and gray["metadata"]["annotations"][state.MADE_BY] == again.key
+    assert undo(first).summary == f"Deployment lottery-gray is another rollout's by now ({again.key}), so it stays."
     # Other labels of the original, and so another selector, which cannot be changed.
     api.add("lottery", f"{IMAGE}:1.4.0", labels={"app": "lottery", "tier": "back"})
     api.things.linger = 2
