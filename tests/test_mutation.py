@@ -15,7 +15,8 @@ MODULES = tomllib.loads((LISTS / "modules.toml").read_text())["module"]
 
 
 def file_of(name: str) -> Path:
-    return ROOT / (name.replace(".", "/") + ".py")
+    path = ROOT / name.replace(".", "/")
+    return path / "__init__.py" if path.is_dir() else path.with_name(f"{path.name}.py")
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module["name"])

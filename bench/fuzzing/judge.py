@@ -144,6 +144,7 @@ def is_no_route(door: str, answer: Answer) -> bool:
     if answer.status not in (404, 405):
         return False
     text = answer.body.decode("utf-8", "replace")
-    if answer.status == 405 or "request.method.error.notFound" in text or "There is no such path" in text:
+    said = ("request.method.error.notFound", "http.request.error.notFound", "There is no such path")
+    if answer.status == 405 or any(words in text for words in said):
         return True
     return " only." in text if door in ("sourcedeploy", "asm") else "The page does not exist" in text

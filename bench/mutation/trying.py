@@ -42,7 +42,8 @@ class Copy:
 
     def path(self, module: str) -> Path:
         """The file of a module, by its dotted name."""
-        return self.tree / (module.replace(".", "/") + ".py")
+        path = self.tree / module.replace(".", "/")
+        return path / "__init__.py" if path.is_dir() else path.with_name(f"{path.name}.py")
 
     @contextlib.contextmanager
     def changed(self, module: str, code: str):

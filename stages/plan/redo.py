@@ -43,8 +43,10 @@ def chances(rollout: Any, steps: Iterable[Any]) -> Chances:
     failed = first_failure(rows)
     if failed is None:
         gray = [step for step in rows if step.leg == Leg.CANARY]
-        if rollout.leg == Leg.CANARY and gray and any(step.leg == Leg.UNDO for step in rows):
-            return Chances("Its canary was being withdrawn, so it is tried again as a whole.")
+        undo = [step for step in rows if step.leg == Leg.UNDO]
+        if rollout.leg == Leg.CANARY and gray and undo:
+            gone = all(step.state == StepState.SUCCEEDED for step in undo)
+            return Chances(f"Its canary was {'' if gone else 'being '}withdrawn, so it is tried again as a whole.")
         if rollout.leg == Leg.CANARY and gray and all(step.state == StepState.SUCCEEDED for step in gray):
             return Chances(held=True)
         return Chances("None of its steps failed, so there is none to go on from.")

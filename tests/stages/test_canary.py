@@ -159,7 +159,10 @@ def test_a_cancel_whose_withdrawal_breaks_says_what_stays(stage, kind, up, run):
     cancel_rollout(actor=SYSTEM, rollout=rollout)
     ended = run(rollout)
     assert (ended.state, ended.consistent) == ("errored", False)
-    assert ended.error == "It was canceled, but withdrawing the canary broke: undo of canary of chat on a: the game said no"
+    assert ended.error == (
+        "It was canceled, but withdrawing the canary broke: undo of canary of chat on a failed: the game said no. "
+        "0 of 2 changes were put back; not put back: canary of chat on a, canary of auth on a."
+    )
     assert status_of(stage) == "UpdateFailed"
 
 

@@ -18,7 +18,7 @@ from stages.worker import begin
 from tests.stages.kinds import scenario
 
 pytestmark = pytest.mark.django_db
-MAY_BEGIN_STEPS = {"running", "rolling_back", "canary_rejecting"}
+MAY_BEGIN_STEPS = {"base": {"running"}, "undo": {"rolling_back", "canary_rejecting", "canceling"}}
 
 
 @pytest.fixture
@@ -46,13 +46,16 @@ def test_a_cancel_that_was_answered_lets_no_step_begin(claimed):
     assert seen(rollout) == before and before[0] == "pending"
 
 
+@pytest.mark.parametrize("leg", ["base", "undo"])
 @pytest.mark.parametrize("state", RolloutState.values)
-def test_steps_begin_only_while_the_rollout_works(claimed, state):
+def test_steps_begin_only_while_the_rollout_works(claimed, state, leg):
+    """Those of an undo in the states in which something is taken back, all others while it runs."""
     claim, rollout = claimed
+    Step.objects.filter(pk=rollout.steps.first().pk).update(leg=leg)
     ended = {"ended_at": Now()} if state in FINAL else {}
     Rollout.objects.filter(pk=rollout.pk).update(state=state, lease_until=None, **ended)
     before = seen(rollout)
-    if state in MAY_BEGIN_STEPS:
+    if state in MAY_BEGIN_STEPS[leg]:
         journal.start_step(claim, rollout.steps.first(), [Line("it begins")])
         assert seen(rollout) == ("running", before[1] + 1, before[2] + 1)
     else:

@@ -76,7 +76,7 @@ def test_no_write_touches_another_rollout_of_the_project(mine, other):
 
 def test_an_undo_marks_its_own_targets_alone(mine, other):
     claim, rollout = mine
-    Step.objects.filter(pk=rollout.steps.first().pk).update(leg="undo", target_name="a")
+    Step.objects.filter(pk=rollout.steps.first().pk).update(leg="undo", target_name="a", state="succeeded")
     Rollout.objects.filter(pk=rollout.pk).update(state="rolling_back")
     before = rows_of(other)
     journal.finish(claim, "B1", error="", consistent=True, lines=[])

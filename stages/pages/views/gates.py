@@ -18,6 +18,7 @@ from gs2admin.db import clock
 from gs2admin.errors import NotFound
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import can
+from gs2admin.wire.unserved import for_programs
 from stages.gates import calendar
 from stages.gates.reads import closed
 from stages.gates.services import remove_window, resume_promotions, save_window, stop_promotions
@@ -73,6 +74,7 @@ def freezes(request: HttpRequest, project: Project) -> HttpResponse:
 errors_for_programs(r"/p/[^/]+/freezes\.ics$")
 
 
+@for_programs
 @csrf_exempt  # a wrong method is told as such
 @require_GET
 def feed(request: HttpRequest, project: str) -> HttpResponse:
