@@ -40,9 +40,9 @@ def test_rows_by_keyboard_alone(world, owner, open_as, live_server, script):  # 
     if script:
         page.evaluate("window.stayed = true")
     page.focus("#id_metrics-0-weight")
-    for _ in range(2):
+    for _ in range(3):
         page.keyboard.press("Tab")
-    page.keyboard.press("Enter")  # past "Remove": "Add a metric"
+    page.keyboard.press("Enter")  # past "Several series" and "Remove": "Add a metric"
     page.wait_for_selector("#id_metrics-1-name:focus")
     page.keyboard.type("sales")
     page.keyboard.press("Tab")

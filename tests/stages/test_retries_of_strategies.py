@@ -101,7 +101,7 @@ def test_one_that_was_canceled_while_it_was_judged_is_judged_anew(stage, kind, g
     ended = run(up)
     assert ended.state == "canceled"
     for how in ("skip", "failed"):
-        with pytest.raises(Invalid, match="Its canary was being withdrawn, so it is tried again as a whole"):
+        with pytest.raises(Invalid, match="Its canary was withdrawn, so it is tried again as a whole"):
             again(ended, how)
     new = again(ended, "")
     assert (new.state, new.steps_done) == ("canary_hold", 4) and kind.ran[-1] == "canary chat a"
