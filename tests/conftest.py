@@ -27,7 +27,8 @@ settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 def pytest_collection_modifyitems(config, items) -> None:
-    """Browser tests are skipped only where there is no browser and nobody requires one."""
+    """What takes longest begins first; browser tests are skipped only where there is no browser and nobody requires one."""
+    items.sort(key=lambda item: not {"e2e", "processes"} & set(item.keywords))
     if Path(CHROMIUM).exists() or os.environ.get("REQUIRE_SERVICES") == "1":
         return
     skip = pytest.mark.skip(reason=f"{CHROMIUM} is missing; `make test` installs it when run as root")

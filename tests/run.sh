@@ -80,8 +80,12 @@ beside() {
     return $failed
 }
 
+# Files keep their order: tests/conftest.py puts first what takes longest.
+SHARED="-n 3 --dist loadfile --no-loadscope-reorder"
+
 echo "== tests on SQLite"
-pytest -n 2 --dist loadfile $apart tests
+# A third process, because a test waits for other processes and the disk for half of its time.
+pytest $SHARED $apart tests
 # On PostgreSQL kills and races only: steps know no database, the browser has seen them, and supervision asks little of one.
 again=
 [ "$postgres" = no ] || again="&& on_postgres tests/engine/test_kills.py tests/races tests/upgrade -k 'not freezing_a_part'"
@@ -93,7 +97,7 @@ beside "pytest $WAITING" "pytest $others $PROCESSES" "pytest tests/steps $again"
 if [ "$postgres" = yes ]; then
     echo "== tests on PostgreSQL"
     # Scripts, templates, the browser's rules, refusals, files that are refused and the API page are alike on any database.
-    on_postgres -n 2 --dist loadfile -m "not e2e" $apart --ignore=tests/scripting --ignore=tests/pages/test_in_a_browser.py \
+    on_postgres $SHARED -m "not e2e" $apart --ignore=tests/scripting --ignore=tests/pages/test_in_a_browser.py \
         --ignore=tests/pages/test_scenarios_in_a_browser.py --ignore=tests/pages/test_templates.py --ignore=tests/wire/test_docs.py \
         --ignore=tests/wire/test_refusals.py --ignore=tests/wire/test_lua_samples.py --ignore=tests/stages/test_states.py \
         --ignore=tests/userdata/test_hostile_files.py tests
