@@ -55,8 +55,7 @@ $BIN/djangofmt --check templates gs2admin/api/templates >"$GS2ADMIN_DATA_DIR/tem
 $BIN/lint-imports --no-cache >"$GS2ADMIN_DATA_DIR/imports.log" || { cat "$GS2ADMIN_DATA_DIR/imports.log"; exit 1; }
 $BIN/python -W error manage.py makemigrations --check --dry-run >/dev/null
 # Tests that start, kill and time real processes mostly wait: they run beside each other, and nothing else with them.
-PROCESSES="tests/engine tests/races"
-apart=$(for place in $PROCESSES tests/steps tests/e2e tests/upgrade; do printf -- '--ignore=%s ' "$place"; done)
+apart=$(for place in tests/engine tests/races tests/steps tests/e2e tests/upgrade; do printf -- '--ignore=%s ' "$place"; done)
 # Nothing here takes half of this; whatever hangs is ended with an error instead of holding everybody up.
 pytest() { timeout --foreground -k 30 1800 $BIN/python -m pytest -q -p no:cacheprovider "$@"; }
 on_postgres() (
@@ -93,7 +92,7 @@ echo "== real processes and browsers${again:+, some on PostgreSQL as well}"
 # Slow clients and outages mostly wait for time limits.
 WAITING="tests/engine/web tests/engine/test_away.py tests/engine/test_outage.py tests/engine/test_disk_full.py tests/engine/test_threads.py"
 others=$(for place in $WAITING; do printf -- '--ignore=%s ' "$place"; done)
-beside "pytest $WAITING" "pytest $others $PROCESSES" "pytest tests/steps $again" "pytest tests/e2e tests/upgrade"
+beside "pytest $WAITING tests/races" "pytest $others tests/engine" "pytest tests/steps $again" "pytest tests/e2e tests/upgrade"
 if [ "$postgres" = yes ]; then
     echo "== tests on PostgreSQL"
     # Scripts, templates, the browser's rules, refusals, files that are refused and the API page are alike on any database.
