@@ -64,7 +64,8 @@ def test_a_script_is_written_saved_and_listed(desk, namespace):
     row = Script.objects.get(name="mine")
     assert (row.source, row.revision) == ("result = { a = 1 }\n", 1)
     listing = at("scripts-namespace", namespace)
-    assert "mine" in page(desk, listing) and "mine" not in page(desk, listing, q="gr")
+    link = at("scripts-script", namespace, script="mine")
+    assert f'"{link}"' in page(desk, listing) and f'"{link}"' not in page(desk, listing, q="gr")
     assert Activity.objects.filter(action="script.create").latest("id").actor_name == "dan"
 
 

@@ -285,7 +285,7 @@ def test_data_that_comes_late_is_judged(stage, up, run, prometheus):
     run(rollout)
     report = rollout.reports.get()
     assert now(rollout).canary.look is None and report.score == 0
-    assert report.metrics[0]["value"] == sys.float_info.max and "+Inf" in report.metrics[0]["raw"]["canary"]
+    assert float(report.metrics[0]["value"]) == sys.float_info.max and "+Inf" in report.metrics[0]["raw"]["canary"]
 
 
 def test_the_page_shows_what_was_judged_and_the_answers_as_they_came(stage, up, run, prometheus, client, producer):

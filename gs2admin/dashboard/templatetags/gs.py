@@ -154,6 +154,7 @@ def short_number(value: float | None) -> str:
 
     The largest number that a float holds stands for infinity, which JSON does not have.
     """
+    value = None if value is None else float(value)  # PostgreSQL gives a large whole number back as an int, rounded by itself
     if value is not None and abs(value) >= sys.float_info.max:
         return "+Inf" if value > 0 else "-Inf"
     return "–" if value is None else f"{value:.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
