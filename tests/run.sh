@@ -86,13 +86,13 @@ echo "== tests on SQLite"
 # A third process, because a test waits for other processes and the disk for half of its time.
 pytest $SHARED $apart tests
 # On PostgreSQL kills and races only: steps know no database, the browser has seen them, and supervision asks little of one.
-again=
-[ "$postgres" = no ] || again="&& on_postgres tests/engine/test_kills.py tests/races tests/upgrade -k 'not freezing_a_part'"
-echo "== real processes and browsers${again:+, some on PostgreSQL as well}"
+again=:
+[ "$postgres" = no ] || again="on_postgres tests/engine/test_kills.py tests/races tests/upgrade -k 'not freezing_a_part'"
+echo "== real processes and browsers, some on PostgreSQL as well"
 # Slow clients and outages mostly wait for time limits.
 WAITING="tests/engine/web tests/engine/test_away.py tests/engine/test_outage.py tests/engine/test_disk_full.py tests/engine/test_threads.py"
 others=$(for place in $WAITING; do printf -- '--ignore=%s ' "$place"; done)
-beside "pytest $WAITING tests/races" "pytest $others tests/engine" "pytest tests/steps $again" "pytest tests/e2e tests/upgrade"
+beside "pytest $WAITING tests/races && pytest tests/steps" "pytest $others tests/engine" "$again" "pytest tests/e2e tests/upgrade"
 if [ "$postgres" = yes ]; then
     echo "== tests on PostgreSQL"
     # Scripts, templates, the browser's rules, refusals, files that are refused and the API page are alike on any database.
