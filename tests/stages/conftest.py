@@ -13,6 +13,7 @@ from stages.setup.versions import register_version
 from stages.steps import KINDS
 from stages.worker import executor
 from tests.stages.approvals import BOTH
+from tests.stages.canaries import prometheus, up  # noqa: F401  fixtures
 from tests.stages.kinds import Kind
 
 

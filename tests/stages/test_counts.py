@@ -31,9 +31,9 @@ from stages.rollouts.services import cancel_rollout, promote_stage, retry_rollou
 from stages.webhooks import deliver as delivery
 from stages.worker import chores, executor
 from tests.engine.conftest import database_url
+from tests.stages.canaries import auto as metric_plan
+from tests.stages.canaries import pass_time
 from tests.stages.kinds import fails, scenario
-from tests.stages.test_canary import auto as metric_plan
-from tests.stages.test_canary import pass_time, prometheus, up  # noqa: F401
 from tests.stages.test_webhooks import due_now, hook, receiver  # noqa: F401
 
 # Real transactions: what is undone must be undone by the end of the transaction that the code opened, not by the test's.
@@ -172,7 +172,7 @@ def test_a_retry_that_never_began_counts_no_step_as_done(stage, kind, run, end, 
     assert equal(again).state in {"canceled", "rejected"}
 
 
-def test_the_weight_of_a_canary_and_when_it_wakes(stage, up, killed_at):  # noqa: F811
+def test_the_weight_of_a_canary_and_when_it_wakes(stage, up, killed_at):
     rollout = up(weights=[{"percent": 5, "pause_s": 10}, {"percent": 20}])
     pass_time(rollout, 11)
     before = equal(rollout)
@@ -182,7 +182,7 @@ def test_the_weight_of_a_canary_and_when_it_wakes(stage, up, killed_at):  # noqa
     assert chores.move_canaries() == 1 and equal(rollout).gray_weight == 20
 
 
-def test_a_report_and_its_line(stage, up, run, prometheus, killed_at):  # noqa: F811
+def test_a_report_and_its_line(stage, up, run, prometheus, killed_at):
     prometheus.values["errors"] = 0.0
     rollout = up(**metric_plan(prometheus))
     pass_time(rollout, 91)
@@ -194,7 +194,7 @@ def test_a_report_and_its_line(stage, up, run, prometheus, killed_at):  # noqa: 
     assert rollout.outputs.filter(text__startswith="Report 1 of").count() == 1
 
 
-def test_a_report_that_is_missing_is_made_and_none_is_made_for_ever(stage, up, prometheus):  # noqa: F811
+def test_a_report_that_is_missing_is_made_and_none_is_made_for_ever(stage, up, prometheus):
     prometheus.values["errors"] = 0.0
     rollout = up(**metric_plan(prometheus, duration_s=180))
     pass_time(rollout, 151)
@@ -208,7 +208,7 @@ def test_a_report_that_is_missing_is_made_and_none_is_made_for_ever(stage, up, p
 
 
 @pytest.mark.parametrize("wrong", [None, timedelta(days=3)])
-def test_a_canary_that_would_never_wake_is_woken(stage, up, wrong, caplog):  # noqa: F811
+def test_a_canary_that_would_never_wake_is_woken(stage, up, wrong, caplog):
     rollout = up(weights=[{"percent": 5}], time_limit_s=60)
     right = equal(rollout).canary
     assert right.wake_at == right.hold_until and chores.mend_numbers() == 0
