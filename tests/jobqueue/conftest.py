@@ -95,3 +95,10 @@ def statuses():
 def forget_holder():
     """The holder of a queue is gone and its lease has ended."""
     return lambda queue: Queue.objects.filter(pk=queue.pk).update(lease_until=Now() - timedelta(seconds=1))
+
+
+@pytest.fixture
+def namespaces(project, other_project):
+    """flood and near, of one project; far, of another."""
+    return [create_namespace(actor=SYSTEM, project=of, name=name, enable_auto_run=True)
+            for of, name in ((project, "flood"), (project, "near"), (other_project, "far"))]  # fmt: skip

@@ -11,7 +11,6 @@ from jobqueue.execution import turns
 from jobqueue.execution.shares import Shares
 from jobqueue.models import Job, JobResult, Namespace, Queue
 from jobqueue.services import run_next, runs
-from jobqueue.services.namespaces import create_namespace
 from jobqueue.services.pausing import pause_namespace, resume_namespace
 from jobqueue.states import JobState
 
@@ -21,13 +20,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch):
     monkeypatch.setattr(turns, "_shares", Shares())
-
-
-@pytest.fixture
-def namespaces(project, other_project):
-    """flood and near, of one project; far, of another."""
-    return [create_namespace(actor=SYSTEM, project=of, name=name, enable_auto_run=True)
-            for of, name in ((project, "flood"), (project, "near"), (other_project, "far"))]  # fmt: skip
 
 
 def test_a_paused_namespace_takes_jobs_and_runs_none_and_goes_on_when_it_is_resumed(namespaces, push, scripts, rings):

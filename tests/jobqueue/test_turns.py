@@ -11,13 +11,11 @@ from django_q.models import OrmQ
 from gs2admin import engine
 from gs2admin.db.raw import raw_cursor
 from gs2admin.engine import waking
-from gs2admin.identity.actors import SYSTEM
 from jobqueue import sql
 from jobqueue.execution import drain as drains
 from jobqueue.execution import turns
 from jobqueue.execution.shares import KEPT, Level, Shares
 from jobqueue.models import Namespace
-from jobqueue.services.namespaces import create_namespace
 from jobqueue.sql import Ready
 from jobqueue.sql.ready import _READY
 from jobqueue.sql.text import raw_text
@@ -28,13 +26,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch):
     monkeypatch.setattr(turns, "_shares", Shares())
-
-
-@pytest.fixture
-def namespaces(project, other_project):
-    """flood and near, of one project; far, of another."""
-    return [create_namespace(actor=SYSTEM, project=of, name=name, enable_auto_run=True)
-            for of, name in ((project, "flood"), (project, "near"), (other_project, "far"))]  # fmt: skip
 
 
 @pytest.fixture
