@@ -24,7 +24,8 @@ class Rollout(models.Model):
     protocol: the one it was requested through. leg: the part that it is in. cause: why it left its way, where it did.
     scenario_copy: the scenario as it was at the click (stages.core.scenarios.frozen). waiting: queued behind another live
     rollout of the stage; only SourceDeploy's deploy may. colour: the one that this rollout deploys to. woken_at: when a
-    worker was last woken for it. A rollout with a canary has a RolloutCanary.
+    worker was last woken for it. part: the names of the microservices that were chosen; NULL when all that differed go. A
+    rollout with a canary has a RolloutCanary.
     """
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="rollouts")
@@ -68,6 +69,7 @@ class Rollout(models.Model):
     rollback = models.BooleanField(default=False)
     waiting = models.BooleanField(default=False)
     colour = models.CharField(max_length=8, blank=True)
+    part = models.JSONField(null=True)
 
     objects = querysets.RolloutQuerySet.as_manager()
 

@@ -21,7 +21,7 @@ def preview_again(rollout: Rollout, redo: str = "") -> Preview:
         return preview_rollback(rollout.stage, to="previous" if rollout.undoes_id else "pinned")
     if rollout.scenario_copy and not rollout.scenario_id:
         raise _invalid("The scenario by which it was to proceed was deleted.")
-    return preview_promote(rollout.stage, scenario=rollout.scenario)
+    return preview_promote(rollout.stage, scenario=rollout.scenario, only=rollout.part or ())
 
 
 def preview_retry(stage: Stage, rollout: Rollout, how: str = ALL) -> Preview:
@@ -34,7 +34,8 @@ def preview_retry(stage: Stage, rollout: Rollout, how: str = ALL) -> Preview:
     else:
         scenario = rollout.scenario if rollout.scenario_copy and rollout.scenario_id else stage.scenario
         preview = preview_of(
-            stage, Kind.PROMOTE, versions_of(rollout.to_set), rollout.source_name, retry_of=rollout, scenario=scenario
+            stage, Kind.PROMOTE, versions_of(rollout.to_set), rollout.source_name, retry_of=rollout, scenario=scenario,
+            part=tuple(rollout.part or ()),
         )
     return preview if how == ALL else _going_on(preview, rollout, how)
 

@@ -1,7 +1,7 @@
 """What a promote or rollback would do, read at one moment. The rollout is made from the same preview that people confirm."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,7 @@ from gs2admin.errors import Invalid
 from stages.core.scenarios import Way, frozen, sentences, way_of
 from stages.core.versions import Change, differences, digest, effective
 from stages.models import Rollout, Scenario, Stage, Step, Version, VersionSet
+from stages.plan.part import part_of
 from stages.plan.steps import StepPlan, TargetPlan, steps_of
 from stages.states import Kind, Leg, Phase, RolloutState, Strategy
 
@@ -24,7 +25,8 @@ class Preview:
     from_versions, to_versions: {microservice: version}. changes: one per microservice, those that stay the same included.
     undoes: the rollout that a rollback takes back. scenario_copy: what the rollout will keep of the scenario. colour: the
     one it deploys to, where the stage has colours. accepted: it goes on from a rollout (retry_of) whose canary was
-    accepted, so it begins with the leg in which everybody gets the new versions.
+    accepted, so it begins with the leg in which everybody gets the new versions. part: the microservices that were chosen, empty
+    when all that differ go; behind: the changes that then stay behind.
     """
 
     stage: Stage
@@ -43,6 +45,8 @@ class Preview:
     scenario_copy: dict[str, Any] = field(default_factory=dict)
     colour: str = ""
     accepted: bool = False
+    part: tuple[str, ...] = ()
+    behind: list[Change] = field(default_factory=list)
 
     @property
     def effective(self) -> list[Change]:
@@ -90,6 +94,7 @@ class Preview:
                 self.scenario_copy,
                 [[s.microservice, s.phase, s.leg, s.wave, s.lane] for s in self.steps] if self.scenario_copy else None,
                 [s.origin for s in self.steps] if any(s.origin for s in self.steps) else None,
+                *([list(self.part)] if self.part else []),
             ]
         )
 
@@ -182,10 +187,11 @@ def _steps(
     return steps_of(lacking, targets, way, switch=switch), other
 
 
-def preview_promote(stage: Stage, *, retry_of: Rollout | None = None, scenario: Any = STAGE_S_OWN) -> Preview:
-    """The preview of promoting the stage now.
+def preview_promote(stage: Stage, *, scenario: Any = STAGE_S_OWN, only: Collection[str] = ()) -> Preview:
+    """The preview of promoting the stage now. only: the microservices that go, where not all that differ do.
 
-    Raises Invalid when the source stage has no versions while this one has: that would remove everything.
+    Raises Invalid when the source stage has no versions while this one has: that would remove everything; and for a
+    microservice that neither has.
     """
     stage = _fresh(stage)
     to_versions = source_versions(stage)
@@ -198,7 +204,8 @@ def preview_promote(stage: Stage, *, retry_of: Rollout | None = None, scenario: 
             code="freeze.stage.sourceEmpty",
         )
     name = stage.source.name if stage.source_id else ""
-    return preview_of(stage, Kind.PROMOTE, to_versions, name, retry_of=retry_of, scenario=scenario)
+    part = part_of(versions_of(stage.current_set), to_versions, only)
+    return preview_of(stage, Kind.PROMOTE, part.versions, name, scenario=scenario, part=part.names, behind=part.behind)
 
 
 def preview_rollback(stage: Stage, *, to: str = "previous", retry_of: Rollout | None = None) -> Preview:

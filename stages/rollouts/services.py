@@ -1,6 +1,7 @@
 """Promote, roll back, retry and cancel, as people and programs request them. Workers write through stages.core.journal."""
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.db import transaction
@@ -40,12 +41,14 @@ def promote_stage(
     scenario: Scenario | None = STAGE_S_OWN,
     protocol: str = Protocol.FREEZE,
     queue: bool = False,
+    only: Collection[str] = (),
 ) -> Rollout:
     """Start copying the source's versions onto the stage. Returns at once; a worker runs the queued rollout.
 
     Where a rule needs it, or with ask=True, the rollout waits for approval first (stages.approval). scenario: another one
     of the stage than its own, or None for the plain way. protocol: the one that it comes through. queue: wait for its
-    turn while another rollout of the stage is live (stages.rollouts.queue).
+    turn while another rollout of the stage is live (stages.rollouts.queue). only: the microservices that go, by name; empty: all
+    that differ.
 
     preview_digest: of the preview that the person saw; if anything moved since, nothing starts. request_key: a second
     request with the same key returns the first one's rollout. override: start although a stop or a freeze window blocks it
@@ -55,7 +58,7 @@ def promote_stage(
     """
     require(actor, "stage.promote", stage)
     request = RolloutRequest(reason, preview_digest, request_key, override, ask, protocol, queue=queue)
-    return start(actor, "stage.promote", stage, request, lambda row: preview_promote(row, scenario=scenario))
+    return start(actor, "stage.promote", stage, request, lambda row: preview_promote(row, scenario=scenario, only=only))
 
 
 def rollback_stage(

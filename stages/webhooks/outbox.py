@@ -56,7 +56,7 @@ def body_of(event: str, event_id: uuid.UUID, project: str, rollout: dict[str, An
     message = {"id": str(event_id), "event": event, "at": _iso(clock.now()), "project": project, "rollout": rollout}
     text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
     if len(text.encode()) > MOST_BYTES and rollout:
-        short = {key: value for key, value in rollout.items() if key not in {"fromVersions", "toVersions"}}
+        short = {key: value for key, value in rollout.items() if key not in {"fromVersions", "toVersions", "part"}}
         short["error"], short["reason"] = shortened(short["error"], 1000), shortened(short["reason"], 1000)
         if "failure" in short:
             short["failure"] = {name: shortened(text, 1000) for name, text in short["failure"].items()}
@@ -73,6 +73,7 @@ def _rollout(row: Rollout, before: str) -> dict[str, Any]:
         "state": str(row.state),
         "previousState": str(before) or None,
         "source": row.source_name or None,
+        "part": row.part,
         "requestedBy": row.requested_by,
         "reason": row.reason,
         "error": row.error,

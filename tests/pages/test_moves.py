@@ -244,3 +244,50 @@ def test_who_approves_a_retry_sees_what_it_leaves_out(world, producer, owner, si
     page = sign_in(owner).get(at("rollout-approve", world, number=new.number)).content.decode()
     assert new.state == "awaiting_approval" and "Skipped: deploy of" in page and "Skipped by mika: done by hand" in page
     assert f"of them done by <a href=\"{at('rollout', world, number=failed.number)}\"" in page
+
+
+def test_a_part_is_chosen_kept_in_the_address_and_confirmed_as_shown(world, producer, sign_in, run):
+    register_version(actor=SYSTEM, project=world.project, microservice="quest", version="1.2.0", note="Doubles the <b>reward</b>.")
+    register_version(actor=SYSTEM, project=world.project, microservice="auth", version="1.9.0")
+    client, url = sign_in(producer), at("stage-promote", world, stage="dev")
+    whole = client.get(url).content.decode()
+    names = re.findall(r'name="only"\s+value="([^"]+)"\s+checked', whole)
+    assert "quest" in names and len(names) > 1 and "Doubles the &lt;b&gt;reward&lt;/b&gt;." in whole
+    alone = f"{url}?part=1&only=quest"
+    html = client.get(alone).content.decode()
+    assert re.findall(r'name="only"\s+value="([^"]+)"\s+checked', html) == ["quest"] and "Promote 1 to dev" in html
+    assert f"{len(names) - 1} microservice" in html and "only this" in html
+    world.dev.refresh_from_db()
+    before = dict(world.dev.current_set.versions)
+    assert client.post(url, fields(html)).status_code == 409, "the digest is of the part, the address of the whole"
+    started = client.post(alone, fields(html) | {"reason": "only this"})
+    new = Rollout.objects.latest("id")
+    assert started.status_code == 302 and new.part == ["quest"] and dict(new.to_set.versions) == before | {"quest": "1.2.0"}
+    run(new)
+    page = client.get(at("rollout", world, number=new.number)).content.decode()
+    assert "promotes 1 microservice of" in page and "only quest" in page and "Doubles the" in page
+    assert "(a part)" in client.get(at("rollouts", world)).content.decode()
+
+
+def test_a_part_of_nothing_or_of_a_stranger_starts_nothing(world, producer, sign_in):
+    client, url = sign_in(producer), at("stage-promote", world, stage="dev")
+    before = Rollout.objects.count()
+    html = client.get(f"{url}?part=1").content.decode()
+    assert "Choose at least one microservice" in html and re.search(r'id="confirm"\s+disabled', html)
+    assert not re.search(r'name="only"\s+value="[^"]+"\s+checked', html)
+    assert client.post(f"{url}?part=1", fields(html)).status_code == 400
+    assert client.get(f"{url}?part=1&only=nobody").status_code == 200
+    assert "nobody" in client.get(f"{url}?part=1&only=nobody").content.decode()
+    assert client.post(f"{url}?part=1&only=nobody", fields(html)).status_code == 400
+    assert Rollout.objects.count() == before
+
+
+def test_who_approves_a_part_sees_what_stays_behind(world, producer, owner, sign_in):
+    register_version(actor=SYSTEM, project=world.project, microservice="quest", version="1.2.0", note="Doubles it.")
+    register_version(actor=SYSTEM, project=world.project, microservice="auth", version="1.9.0")
+    save_rule(actor=SYSTEM, stage=world.dev, needed=1, roles=["admin"])
+    client, url = sign_in(producer), at("stage-promote", world, stage="dev") + "?part=1&only=quest"
+    client.post(url, fields(client.get(url).content.decode()))
+    new = Rollout.objects.latest("id")
+    page = sign_in(owner).get(at("rollout-approve", world, number=new.number)).content.decode()
+    assert "Only quest" in page and "behind." in page and "Doubles it." in page

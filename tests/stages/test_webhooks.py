@@ -63,7 +63,7 @@ def test_a_change_of_state_writes_its_message_in_its_own_transaction(hook, dev, 
     body = json.loads(WebhookDelivery.objects.latest("id").body)
     assert body["project"] == "isles" and body["rollout"] | {} == {
         "number": rollout.number, "stage": "dev", "kind": "promote", "strategy": "normal", "state": "succeeded",
-        "previousState": "running", "source": None, "requestedBy": "system", "reason": "", "error": "",
+        "previousState": "running", "source": None, "part": None, "requestedBy": "system", "reason": "", "error": "",
         "stepsDone": 3, "stepsTotal": 3, "fromVersions": {}, "toVersions": {"auth": "1"},
     }
     with pytest.raises(RuntimeError), transaction.atomic():

@@ -74,6 +74,19 @@ def test_bad_requests_are_told_in_a_sentence(server, body, code):
     assert error(call(server, "POST", "/versions", json=body), 400)["code"] == code
 
 
+def test_promote_of_a_part(server):
+    stage = call(server, "GET", "/stages/dev").json()
+    other = {name: version for name, version in stage["sourceVersions"].items() if stage["versions"].get(name) != version}
+    name = min(other)
+    started = call(server, "POST", "/stages/dev/promote", json={"microservices": [name]})
+    assert started.status_code == 202, started.text
+    assert started.json()["toVersions"] == stage["versions"] | {name: other[name]}
+    assert started.json()["part"] == ([name] if len(other) > 1 else None)
+    assert call(server, "POST", f"/rollouts/{started.json()['number']}/cancel").json()["state"] == "canceled"
+    refused = error(call(server, "POST", "/stages/stg/promote", json={"microservices": ["nobody"]}), 400)
+    assert refused["code"] == "freeze.stage.microservices.error.notFound" and "nobody" in refused["message"]
+
+
 def test_promote_follow_cancel_and_roll_back(server):
     stages = {item["name"]: item for item in call(server, "GET", "/stages").json()["items"]}
     assert stages["live"]["source"] == "stg"

@@ -59,7 +59,8 @@ class FailureModel(Result):
 class RolloutModel(Result):
     """A rollout; it has ended when endedAt is set. grayWeight: percent of the players who get the new versions now.
 
-    failure: null unless it failed or was canceled after its start.
+    failure: null unless it failed or was canceled after its start. part: the microservices that were chosen; null when all
+    that differed go.
     """
 
     number: int
@@ -76,6 +77,7 @@ class RolloutModel(Result):
     steps_total: int
     from_versions: dict[str, str]
     to_versions: dict[str, str]
+    part: list[str] | None
     error: str
     failure: FailureModel | None
     created_at: str
@@ -100,6 +102,7 @@ def rollout_item(row: Rollout) -> dict[str, Any]:
         "stepsTotal": row.steps_total,
         "fromVersions": versions_of(row.from_set),
         "toVersions": versions_of(row.to_set),
+        "part": row.part,
         "error": row.error,
         "failure": _failure(row),
         "createdAt": iso(row.created_at),

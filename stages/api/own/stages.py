@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from gs2admin.errors import NotFound
@@ -30,6 +31,17 @@ class StartRequest(StageRequest):
     )
     override: Boolean = field(
         "freeze.stage.override", False, description="Start although a stop or a freeze window blocks it; needs a reason."
+    )
+
+
+class PromoteRequest(StartRequest):
+    """Fields of promote."""
+
+    microservices: list[Text] = field(
+        "freeze.stage.microservices",
+        [],
+        max_length=1000,
+        description="The microservices that go, of those that differ from the source; empty: all of them.",
     )
 
 
@@ -95,9 +107,9 @@ def get_stage(call: Call, request: StageRequest) -> dict[str, Any]:
     }
 
 
-def promote(call: Call, request: StartRequest) -> Answer:
+def promote(call: Call, request: PromoteRequest) -> Answer:
     """202 with the rollout. Raises NotFound, Denied, Conflict while the stage is Updating, Invalid."""
-    return _started(call, request, promote_stage)
+    return _started(call, request, partial(promote_stage, only=request.microservices))
 
 
 def rollback(call: Call, request: StartRequest) -> Answer:
@@ -142,7 +154,7 @@ METHODS = [
     api_method("stage", "listStages", "GET", "/stages", Nothing, StagesResult, list_stages, "All stages"),
     api_method("stage", "getStage", "GET", "/stages/{name}", StageRequest, StageDetail, get_stage, "A stage and its versions"),
     api_method(
-        "stage", "promoteStage", "POST", "/stages/{name}/promote", StartRequest, RolloutModel, promote, "Start a promote",
+        "stage", "promoteStage", "POST", "/stages/{name}/promote", PromoteRequest, RolloutModel, promote, "Start a promote",
         statuses=_ACCEPTED,
     ),
     api_method(

@@ -18,6 +18,7 @@ from gs2admin.identity.models import Project, Role
 from gs2admin.identity.rights import RIGHTS, can
 from stages.approval.reads import requirements_of, waiting_on
 from stages.approval.services import approve_rollout, reject_rollout, save_rule
+from stages.core.release_notes import release_notes
 from stages.core.versions import differences, effective
 from stages.core.words import phrase_of
 from stages.gates.reads import blocking, closed
@@ -25,7 +26,7 @@ from stages.models import Rollout
 from stages.models.governance import ApprovalRule
 from stages.pages.views.rollouts import rollout_of
 from stages.pages.views.stage import stage_of
-from stages.plan.previews import unsure_services, versions_of
+from stages.plan.previews import source_versions, unsure_services, versions_of
 from stages.states import Origin, RolloutState
 
 get_and_post = require_http_methods(["GET", "POST"])
@@ -101,6 +102,8 @@ def _decide(request: HttpRequest, project: Project, number: int, verb: str, act)
         "rollout": row, "stage": row.stage, "form": form, "verb": verb, "refused": refused, "changed": effective(changes),
         "same": [change for change in changes if change.kind == "same"], "votes": list(row.votes.order_by("id")),
         "needs": requirements_of(row.stage, row.kind, row.scenario, asked=row.approval.asked),
+        "notes": release_notes(project.pk, effective(changes)),
+        "behind": effective(differences(versions_of(row.to_set), source_versions(row.stage))) if row.part else [],
         "left_out": list(row.steps.filter(origin=Origin.SKIPPED)),
         "targets": sorted({*row.steps.values_list("target_name", flat=True)} - {""}),
         "gates": blocking(closed(project.pk), row.stage_id, row.kind), "override": row.approval.override,

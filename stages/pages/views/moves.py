@@ -19,32 +19,45 @@ from gs2admin.identity.rights import can
 from stages.approval.reads import requirements_of
 from stages.core.accounts import account
 from stages.core.actions import actions_of
+from stages.core.release_notes import release_notes
 from stages.core.status import status_of
 from stages.core.versions import differences, effective
 from stages.core.words import phrase_of
 from stages.gates.reads import blocking, closed
 from stages.models import Rollout, Stage
+from stages.models.governance import AutoPromotion
 from stages.pages.forms.confirm import ConfirmForm, RetryForm
+from stages.pages.part_choice import asked_of, rows_of
 from stages.pages.typical_duration import typical_seconds
 from stages.pages.views.rollouts import rollout_of
 from stages.pages.views.stage import stage_of
 from stages.plan.helps import helps_of
 from stages.plan.previews import Preview, preview_promote, preview_rollback, unsure_services, versions_of
+from stages.plan.proven import proven
 from stages.plan.redo import chances
 from stages.rollouts.services import cancel_rollout, promote_stage, retry_rollout, rollback_stage
 from stages.states import PHASES, Leg, StageStatus
 
+NOTHING_CHOSEN = "Choose at least one microservice; nothing was started."
 get_and_post = require_http_methods(["GET", "POST"])
 
 
 @get_and_post
 @project_page("stage.promote")
 def promote(request: HttpRequest, project: Project, stage: str) -> HttpResponse:
-    """The preview of a promote; confirming it starts exactly that."""
-    row = stage_of(project, stage)
-    return _confirm(request, project, row, "promote", preview_promote, lambda **sent: promote_stage(
-        actor=request.actor, stage=row, **sent
-    ), {"back": reverse("stage", kwargs={"project": project.name, "stage": row.name})})
+    """The preview of a promote, of all that differs or of a part; confirming it starts exactly that."""
+    row, asked = stage_of(project, stage), asked_of(request)
+
+    def start(**sent: Any) -> Rollout:
+        if asked.nothing:
+            raise Invalid(NOTHING_CHOSEN, extra={"field": "reason"})
+        return promote_stage(actor=request.actor, stage=row, only=asked.only, **sent)
+
+    return _confirm(
+        request, project, row, "promote", lambda s: preview_promote(s, only=asked.only), start,
+        {"back": reverse("stage", kwargs={"project": project.name, "stage": row.name}), "asked": asked,
+         "follows": AutoPromotion.objects.filter(stage=row, enabled=True, held_at=None).exists()},
+    )
 
 
 @get_and_post
@@ -110,6 +123,8 @@ def _confirm(
     return render(request, "stages/confirm_move.html", {
         **context, **preview_context(preview), "kind": kind, "form": form, "moved": moved,
         "needs": requirements_of(stage, preview.kind, preview.scenario),
+        "choices": rows_of(preview, context["asked"]) if kind == "promote" else [],
+        "proven": proven(preview) if kind == "promote" and preview.effective else None,
         **_gates(request, project, stage, kind), **_news(request, preview),
         "typical_s": typical_seconds([stage.pk]).get(stage.pk),
     }, status=status)
@@ -149,6 +164,7 @@ def preview_context(preview: Preview) -> dict[str, Any]:
         "how": how,
         "phases": phases,
         "real_steps": sum(step.kind != "pin" for step in preview.steps),
+        "notes": release_notes(preview.stage.project_id, changed),
     }
 
 

@@ -13,10 +13,13 @@ from gs2admin.dashboard.pages import project_page
 from gs2admin.dashboard.posting import number_of
 from gs2admin.errors import NotFound
 from gs2admin.identity.models import Project
+from stages.core.release_notes import release_notes
+from stages.core.versions import differences
 from stages.models import Output, Rollout
 from stages.pages.output import SHOWN_CHARS, line_html, line_text
 from stages.pages.rollout_filters import RolloutFilter
 from stages.pages.rollout_page import parts_context, requester_of, rights_of
+from stages.plan.previews import versions_of
 
 PAGE = 50
 # Of a page: so many lines and characters of them; read in pieces, so that long lines are not read to be thrown away.
@@ -94,6 +97,7 @@ def rollout(request: HttpRequest, project: Project, number: int) -> HttpResponse
     context: dict[str, Any] = parts_context(row, rights)
     return render(request, "stages/rollout.html", {
         **context,
+        "notes": release_notes(project.pk, differences(versions_of(row.from_set), versions_of(row.to_set))),
         "lines_html": mark_safe("".join(line_html(line) for line in lines)),  # line_html escapes it
         "earlier": earlier,
         "past": before is not None,
