@@ -16,6 +16,7 @@ urlpatterns = [
     path("queues/<str:namespace>/push", push.push, name="queues-push"),
     path("queues/<str:namespace>/given-up", given_up.given_up, name="queues-given-up"),
     path("queues/<str:namespace>/given-up/replay", given_up.replay, name="queues-replay"),
+    path("queues/<str:namespace>/given-up/delete", given_up.delete, name="queues-given-up-delete"),
     # A player's id may hold anything, slashes too, so it stands in the query: ?id=…
     path("queues/<str:namespace>/user", player.player, name="queues-user"),
     path("queues/<str:namespace>/user/live", player.live, name="queues-user-live"),

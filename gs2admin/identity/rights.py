@@ -37,6 +37,8 @@ RIGHTS: dict[str, frozenset[Role]] = {
     "job.run": _CARE,
     "job.delete": _CARE,
     "job.replay": _CARE,
+    # Who may change what a job was asked to do may give a player anything.
+    "job.replay_changed": frozenset({Role.DEVELOPER, Role.ADMIN, Role.SERVICE}),
     "queue.manage": frozenset({Role.DEVELOPER, Role.ADMIN, Role.SERVICE}),
     # Anybody who sees a flood may hold it back; letting it go on is the same right, so that a mistake can be mended at once.
     "queue.pause": _CARE | {Role.PRODUCER},
@@ -74,6 +76,7 @@ WORDS = {
     "job.run": "run jobs",
     "job.delete": "delete jobs",
     "job.replay": "replay jobs",
+    "job.replay_changed": "replay jobs with other arguments",
     "queue.manage": "change queue namespaces",
     "queue.pause": "pause and resume queue namespaces",
     "script.run": "try scripts",

@@ -76,6 +76,23 @@ class ReplayForm(ReasonForm):
     count = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=1_000_000)
 
 
+class ChangedReplayForm(ReplayForm):
+    """As ReplayForm, with changes of the arguments."""
+
+    changes = JsonField(
+        label="Change the arguments of all",
+        help_text='Like {"season": 7}: merged into the arguments of every job; null takes a key away. Empty: as they are.',
+    )
+    field_order = ["changes", "reason"]
+
+    def clean_changes(self) -> dict[str, Any] | None:
+        """Another player's id would give the job to nobody: the queue is the player's."""
+        found = self.cleaned_data["changes"]
+        if found and "userId" in found:
+            raise forms.ValidationError("userId stays: a job is replayed for its own player.")
+        return found
+
+
 class ReplayOneForm(ReasonForm):
     """Confirms one more replay. seen: when the job was replayed last, as the page showed it."""
 

@@ -1,4 +1,4 @@
-"""Push, delete and replay jobs."""
+"""Push and delete jobs."""
 from __future__ import annotations
 
 import json
@@ -9,7 +9,6 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
-from django.db.models.functions import Now
 
 from gs2admin import engine
 from gs2admin.audit.services import record
@@ -22,13 +21,13 @@ from jobqueue import notifications, sql
 from jobqueue.execution import generations
 from jobqueue.execution.counters import head
 from jobqueue.execution.drain import DRAIN
-from jobqueue.models import GivenUp, Job, Namespace, Queue
+from jobqueue.models import Job, Namespace, Queue
 from jobqueue.services.namespaces import QUEUES
 from jobqueue.services.room import require_room
-from jobqueue.states import DEFAULT_TRIES, NOBODY, QUEUED, JobState
+from jobqueue.states import DEFAULT_TRIES, NOBODY, QUEUED
 
 MAX_ENTRIES = 10
-MAX_REPLAYED = 1000
+MAX_TOGETHER = 1000
 # Programs push and delete too many jobs for a line each in the activity log.
 LOGGED = frozenset({"person", "script"})
 
@@ -58,7 +57,7 @@ def push_jobs(*, actor: Actor, namespace: Namespace, user_id: str, entries: Sequ
         raise Invalid("A player's id does not begin with the delete character.", component="job",
                       message="jobQueue.job.userId.error.invalid", extra={"field": "user_id"})
     auto = namespace.enable_auto_run
-    _refuse_if_closing(namespace)
+    refuse_if_closing(namespace)
     if not entries:
         return [], auto
     require_room(namespace, len(entries))
@@ -92,7 +91,8 @@ def _pushed(push: sql.Push, rows: Sequence[sql.NewJob], at: datetime) -> list[Jo
     ]  # fmt: skip
 
 
-def _refuse_if_closing(namespace: Namespace) -> None:
+def refuse_if_closing(namespace: Namespace) -> None:
+    """Raises Conflict while the namespace is being deleted."""
     if namespace.status != NamespaceStatus.ACTIVE:
         raise Conflict(
             f"{namespace.name} is being deleted and takes no more jobs.",
@@ -116,78 +116,35 @@ def check_args(text: str) -> None:
 
 def delete_job(*, actor: Actor, namespace: Namespace, job: Job, reason: str = "") -> Job:
     """Delete a job in any state; the result of a running attempt is dropped. Raises NotFound, Denied."""
+    return delete_jobs(actor=actor, namespace=namespace, jobs=[job], reason=reason)[0]
+
+
+def delete_jobs(*, actor: Actor, namespace: Namespace, jobs: Sequence[Job], reason: str = "") -> list[Job]:
+    """Delete jobs, all or none; each with its queue. As delete_job; Quota for more than MAX_TOGETHER."""
     require(actor, "job.delete", namespace)
+    refuse_too_many(jobs)
     with transaction.atomic():
-        # Locked: an attempt that ends now has subtracted the job already, or will find it gone, but not both.
-        state = Job.objects.select_for_update().filter(pk=job.pk).values_list("state", flat=True).first()
-        if state is None:
-            raise NotFound("This job is gone.", component="job", message="jobQueue.job.job.error.notFound")
-        Job.objects.filter(pk=job.pk).delete()
-        queue = Queue.objects.filter(pk=job.queue_id)
-        queue.update(waiting=F("waiting") - int(state in QUEUED), rev=F("rev") + 1)
-        queue.update(**head())  # after the row is locked, so that no push is missed
-        if actor.kind in LOGGED:
-            record(actor=actor, action="job.delete", obj=job, project_id=namespace.project_id, player=job.queue.user_id,
-                   before={"user": job.queue.user_id, "script": job.script_id, "state": str(state)}, reason=reason)
-    return job
+        for job in sorted(jobs, key=lambda row: (row.queue_id, row.pk)):
+            _delete(actor, namespace, job, reason)
+    return list(jobs)
 
 
-def replay_job(
-    *, actor: Actor, namespace: Namespace, job: Job, replayed_at: datetime | None = None, reason: str = ""
-) -> Job:
-    """Push a given-up job again, as a new job linked to the old one.
-
-    replayed_at: when it was replayed last, as the actor saw it; a request that is sent twice replays once.
-    Raises NotFound, Denied, Conflict (not given up, replayed meanwhile, or the namespace is being deleted).
-    """
-    return replay_jobs(actor=actor, namespace=namespace, jobs=[job], replayed_at=replayed_at, reason=reason)[0]
-
-
-def replay_jobs(
-    *, actor: Actor, namespace: Namespace, jobs: Sequence[Job], replayed_at: datetime | None = None, reason: str = ""
-) -> list[Job]:
-    """Push given-up jobs again, all or none, each player's in their old order. As replay_job.
-
-    Raises Quota for more than MAX_REPLAYED jobs or than the namespace has room for, and what replay_job raises.
-    """
-    require(actor, "job.replay", namespace)
-    _refuse_if_closing(namespace)
-    if len(jobs) > MAX_REPLAYED:
-        raise Quota(f"At most {MAX_REPLAYED:,} jobs are replayed at once; narrow the filter.", component="job",
+def refuse_too_many(jobs: Sequence[Job]) -> None:
+    """Raises Quota for more jobs than are changed at once."""
+    if len(jobs) > MAX_TOGETHER:
+        raise Quota(f"At most {MAX_TOGETHER:,} jobs are changed at once; narrow the filter.", component="job",
                     message="jobQueue.job.jobs.error.tooMany")
-    require_room(namespace, len(jobs))
-    try:
-        with transaction.atomic():
-            return _replay(actor, namespace, sorted(jobs, key=lambda row: row.pk), replayed_at, reason)
-    except IntegrityError:
-        raise QUEUES.gone() from None
 
 
-def _replay(
-    actor: Actor, namespace: Namespace, jobs: Sequence[Job], replayed_at: datetime | None, reason: str
-) -> list[Job]:
-    made: list[Job] = []
-    now = clock.now()
-    # Locked before replayed_at is read, so that two replays of one job do not both pass.
-    rows = Job.objects.select_for_update().filter(pk__in=[job.pk for job in jobs], state=JobState.GIVEN_UP).order_by("pk")
-    given_up = set(rows.values_list("pk", flat=True))
-    replayed = dict(GivenUp.objects.filter(job__in=given_up).values_list("job_id", "replayed_at"))
-    for job in jobs:
-        if job.pk not in given_up:
-            raise Conflict(f"Job {job.name} is not given up.", component="job",
-                           message="jobQueue.job.job.error.conflict")
-        if replayed.get(job.pk) != replayed_at:
-            raise Conflict(f"Job {job.name} was replayed already. Look again before you replay it once more.",
-                           component="job", message="jobQueue.job.job.error.conflict")
-        again = sql.NewJob(uuid.uuid4(), job.script_id, job.args, job.max_try_count, generations.of_a_new_job())
-        push = sql.push(namespace.pk, job.queue.user_id, [again], auto=namespace.enable_auto_run, at=now)
-        pk = push.job_ids[0]
-        Job.objects.filter(pk=pk).update(replay_of=job)
-        GivenUp.objects.filter(job=job).update(replayed_at=Now())
-        if push.begins:
-            engine.wake(DRAIN, push.queue_id)
-        row = Job.objects.select_related("queue").get(pk=pk)
-        record(actor=actor, action="job.replay", obj=row, project_id=namespace.project_id, player=row.queue.user_id,
-               before={"job": str(job.name)}, after={"user": job.queue.user_id}, reason=reason)
-        made.append(row)
-    return made
+def _delete(actor: Actor, namespace: Namespace, job: Job, reason: str) -> None:
+    # Locked: an attempt that ends now has subtracted the job already, or will find it gone, but not both.
+    state = Job.objects.select_for_update().filter(pk=job.pk).values_list("state", flat=True).first()
+    if state is None:
+        raise NotFound("This job is gone.", component="job", message="jobQueue.job.job.error.notFound")
+    Job.objects.filter(pk=job.pk).delete()
+    queue = Queue.objects.filter(pk=job.queue_id)
+    queue.update(waiting=F("waiting") - int(state in QUEUED), rev=F("rev") + 1)
+    queue.update(**head())  # after the row is locked, so that no push is missed
+    if actor.kind in LOGGED:
+        record(actor=actor, action="job.delete", obj=job, project_id=namespace.project_id, player=job.queue.user_id,
+               before={"user": job.queue.user_id, "script": job.script_id, "state": str(state)}, reason=reason)

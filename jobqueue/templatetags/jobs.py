@@ -11,14 +11,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from gs2admin.dashboard.templatetags.gs import badge
-from gs2admin.json_text import read_line, read_string
+from gs2admin.json_text import read_line
 from jobqueue.models import Job, UserDataRun
+from jobqueue.error_text import error_text
 from jobqueue.states import JobState, UserDataState
 from jobqueue.words import JOB, RETRYING, USER_DATA, Words, attempt_words, job_words, retrying
 
 register = template.Library()
 _GRN = re.compile(r"grn:gs2:[^:]*:[^:]*:script:([^:]+):script:([^:]+)\Z")
-_MESSAGE = re.compile(r'"message"\s*:\s*"((?:[^"\\]|\\.){1,200})"')
 
 
 @register.simple_tag
@@ -135,8 +135,7 @@ def short_name(name: Any) -> str:
 @register.filter
 def gist(snippet: str) -> str:
     """A result in at most 60 characters, as it is read: the first message of an error list, else its beginning."""
-    found = _MESSAGE.search(snippet) if snippet.lstrip().startswith("[") else None
-    text = read_string(found[1]) if found else " ".join(as_read(snippet).split())
+    text = error_text(snippet)
     return text if len(text) <= 60 else f"{text[:60]}…"
 
 

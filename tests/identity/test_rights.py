@@ -10,7 +10,7 @@ from gs2admin.identity.rights import RIGHTS, WORDS, can, require
 
 pytestmark = pytest.mark.django_db
 CARE = {"job.run", "job.delete", "job.replay", "user_data.manage", "lock.release"}
-CODE = {"job.push", "queue.manage", "script.run", "script.edit", "lock.use", "lock.manage"}
+CODE = {"job.push", "job.replay_changed", "queue.manage", "script.run", "script.edit", "lock.use", "lock.manage"}
 VERSIONS = {"version.register", "version.withdraw"}
 DELIVERY = {"stage.promote", "stage.rollback", "rollout.cancel", "rollout.retry", "canary.decide"}
 SEE = {"project.view", "activity.view"}

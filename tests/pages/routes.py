@@ -142,6 +142,7 @@ ROUTES: dict[str, Route] = {
     "queues-resume": Route(args=QUEUE, may=DELIVERY, posts=True, queries=10),
     "queues-push": Route(args=QUEUE, may=OWNER, posts=True, queries=10),
     "queues-given-up": Route(args=QUEUE, queries=10),
+    "queues-given-up-delete": Route(args=QUEUE, may=OWNER, posts=True, queries=12),
     "queues-replay": Route(args=QUEUE, may=OWNER, posts=True, queries=10),
     "queues-user": Route(args=QUEUE, query="?id=u-1", queries=20),
     "queues-user-live": Route(args=QUEUE, query="?id=u-1", queries=16, fragment=True),

@@ -161,9 +161,9 @@ def test_jobs_of_one_replay_and_room_for_it(fill, queue, settings, monkeypatch):
         (job,), _ = jobs.push_jobs(actor=SYSTEM, namespace=queue, user_id=user, entries=[jobs.Entry("x")])
         Job.objects.filter(pk=job.pk).update(state=JobState.GIVEN_UP)
         GivenUp.objects.create(job=job, namespace=queue, user_id=user, script="x", status_code=500)
-    monkeypatch.setattr("jobqueue.services.jobs.MAX_REPLAYED", 1)
+    monkeypatch.setattr("jobqueue.services.jobs.MAX_TOGETHER", 1)
     status, text = fill("queues-replay", {"reason": "again"}, namespace="rewards")
-    assert status in (400, 402, 409) and "At most 1 jobs are replayed at once; narrow the filter." in text, text
+    assert status in (400, 402, 409) and "At most 1 jobs are changed at once; narrow the filter." in text, text
     monkeypatch.undo()
     settings.JOB_WAITING = 1
     room.forget()

@@ -50,7 +50,7 @@ def graves(rewards, push, attempts):
 
 def test_given_up_jobs_are_filtered_by_script_player_status_and_time(desk, rewards, graves):
     url = at("queues-given-up", rewards)
-    count = lambda **words: page(desk, url, **words).count('<th scope="row"')  # noqa: E731
+    count = lambda **words: page(desk, url, by="job", **words).count('<th scope="row"')  # noqa: E731
     assert count() == 7 and count(script="worse") == 3 and count(user="a") == 3 and count(status=500) == 3
     assert count(user="a", status=500) == 0
     GivenUp.objects.filter(job__lte=graves[2]).update(at=timezone.now() - timedelta(days=2))
