@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET
 
 from gs2admin.dashboard.pages import project_page
 from gs2admin.dashboard.posting import attempt, link, number_of, status_of
+from gs2admin.db.portions import Portion
 from gs2admin.errors import Conflict
 from gs2admin.identity.models import Project
 from gs2admin.text import without_nul
@@ -42,18 +43,17 @@ def given_up(request: HttpRequest, project: Project, namespace: str) -> HttpResp
     row = namespace_of(project, namespace)
     form = _filter(request)
     before = number_of(request)
-    found: list[GivenUp] = []
+    portion = Portion()
     if form.is_valid():
-        rows = reads.matching(row, form.words())
-        if before is not None:
-            rows = rows.filter(pk__lt=before)
-        found = list(rows.select_related("job").defer("job__args")[: PAGE + 1])
+        portion = reads.first_matching(row, form.words(), before=before, limit=PAGE + 1)
+    found: list[GivenUp] = portion.rows
+    further = (found[PAGE - 1].pk,) if len(found) > PAGE else portion.further
     filters = _filters_of(form)
     results = last_results([line.job for line in found[:PAGE]])
     return render(request, "jobqueue/given_up.html", {
         "namespace": row, "form": form, "filtered": any(filters.values()),
         "rows": [(line, results.get(line.job_id)) for line in found[:PAGE]],
-        "older": link(**filters, before=found[PAGE - 1].pk) if len(found) > PAGE else "",
+        "older": link(**filters, before=further[0]) if further else "", "partial": portion.further is not None,
         "newer": link(**filters) if before is not None else "",
         "replay": f"{at('queues-replay', row)}{link(**{**filters, 'replayed': ''})}",
         "any_left": any(line.replayed_at is None for line in found),
