@@ -83,14 +83,14 @@ def held(
     limit: int,
 ) -> Portion:
     """Mutexes that are held, the longest first; with a prefix, for a bounded time. after: the place of the last row before."""
-    rows, fits = live(Mutex.objects.filter(namespace=namespace)), Q()
+    held_now = Q(counter__gt=0, until_ms__gt=now_ms())
+    listed = Mutex.objects.filter(held_now, namespace=namespace)
     if user_id:
-        rows = rows.filter(user_id=user_id)
-    if property_prefix:
-        # Not LIKE, which on SQLite takes a for A.
-        rows = rows.alias(front=Left("property_id", len(property_prefix)))
-        fits = Q(front=property_prefix)
-    return fitting(rows, fits, key=("acquired_ms", "id"), after=after, limit=limit)
+        listed = listed.filter(user_id=user_id)
+    # Not LIKE, which on SQLite takes a for A.
+    rows = Mutex.objects.alias(front=Left("property_id", len(property_prefix) or 1))
+    fits = held_now & Q(front=property_prefix) if property_prefix else Q()
+    return fitting(listed, fits, key=("acquired_ms", "id"), after=after, rows=rows, limit=limit)
 
 
 def mutex(namespace: LockNamespace, user_id: str, property_id: str) -> Mutex | None:

@@ -37,17 +37,18 @@ class ActivityQuerySet(models.QuerySet):
         words: actor (exact name), action (exact, or the part before the dot), type, object (part of the name, or the
         whole id), since and until (dates in UTC, both included), door, player (exact id).
         """
-        rows, fits = self._listed(words)
-        return rows.filter(fits)
+        rows, fits, last = self._listed(words)
+        return rows.filter(fits) if last is None else rows.filter(fits, pk__lte=last)
 
     def first_matching(self, words: Mapping[str, Any], *, before: int | None = None, limit: int) -> Portion:
         """The newest of them, before that id; reads for a bounded time."""
-        rows, fits = self._listed(words)
-        return fitting(rows, fits, key=("pk",), down=True, after=None if before is None else (before,), limit=limit)
+        rows, fits, last = self._listed(words)
+        place = None if before is None else (before,)
+        return fitting(rows, fits, key=("pk",), down=True, start=last, after=place, limit=limit)
 
-    def _listed(self, words: Mapping[str, Any]) -> tuple[ActivityQuerySet, Q]:
-        """The lines that one index lists, newest first, and what else they have to fit."""
-        rows, fits, given = self, Q(), {name: word for name, word in words.items() if word}
+    def _listed(self, words: Mapping[str, Any]) -> tuple[ActivityQuerySet, Q, int | None]:
+        """The lines that one index lists, newest first; what else they have to fit; the id of the newest that may."""
+        rows, fits, last, given = self, Q(), None, {name: word for name, word in words.items() if word}
         if "player" in given:
             rows = rows.filter(~Q(player=""), player=given.pop("player"))
         elif "actor" in given:
@@ -64,14 +65,15 @@ class ActivityQuerySet(models.QuerySet):
             rows, fits = rows.filter(pk__gte=self._first_at(_shifted(since, -SLACK))), fits & Q(at__gte=since)
         if "until" in given:
             until = datetime.combine(given["until"], time.max, UTC)
-            rows, fits = rows.filter(pk__lt=self._first_at(_shifted(until, SLACK))), fits & Q(at__lte=until)
-        return rows, fits
+            last, fits = self._first_at(_shifted(until, SLACK)) - 1, fits & Q(at__lte=until)
+        return rows, fits, last
 
     def _first_at(self, moment: datetime) -> int:
         """The id of the first line of then or later, of any project; beyond all ids when there is none. Some twenty reads."""
         every = self.model.objects.order_by("pk")
-        ends = every.aggregate(low=Min("pk"), high=Max("pk"))
-        low, high = ends["low"] or 0, (ends["high"] or 0) + 1
+        # Two questions: SQLite answers both at once by reading all ids.
+        low = every.aggregate(low=Min("pk"))["low"] or 0
+        high = (every.aggregate(high=Max("pk"))["high"] or 0) + 1
         while low < high:
             middle = (low + high) // 2
             pk, at = every.filter(pk__gte=middle).values_list("pk", "at")[0]

@@ -11,7 +11,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast, Length, Substr
 
 from gs2admin.db.portions import Portion, fitting
-from gs2admin.text import starts_with
+from gs2admin.text import from_there
 from jobqueue import words
 from jobqueue.models import GivenUp, Job, JobResult, Namespace, Queue
 from jobqueue.states import JobState
@@ -63,8 +63,8 @@ def with_work(
         # Few of many players may have work, or many: either the ones with work are read whole, or the ones called so in portions.
         few = list(rows.order_by("head_at", "pk").values_list("pk", flat=True)[: FEW + 1])
         listed, fits = (every.filter(pk__in=few), Q()) if len(few) <= FEW else (every, shown)
-        listed = listed.filter(starts_with("user_id", user))
-        return fitting(listed, fits, key=("user_id",), after=(after_user,) if after_user else None, limit=limit)
+        listed = listed.filter(from_there("user_id", user))
+        return fitting(listed, fits, key=("user_id",), start=user, after=(after_user,) if after_user else None, limit=limit)
     if after:
         beyond = "(jobqueue_queue.head_at, jobqueue_queue.id) > (%s, %s)"
         rows = rows.filter(RawSQL(beyond, after, output_field=BooleanField()))
