@@ -13,6 +13,8 @@ from gs2admin.db.portions import Portion, fitting
 CHUNK = 500
 # Ids rise with time, but for lines that were written at the same time, and for a clock that was set.
 SLACK = timedelta(hours=1)
+# So many lines are read beside what was asked for, rather than looking for the very first.
+NEAR = 1_000
 
 
 class ActivityQuerySet(models.QuerySet):
@@ -62,23 +64,23 @@ class ActivityQuerySet(models.QuerySet):
             fits &= Q(object_name__icontains=given["object"]) | Q(object_id=given["object"])
         if "since" in given:
             since = datetime.combine(given["since"], time.min, UTC)
-            rows, fits = rows.filter(pk__gte=self._first_at(_shifted(since, -SLACK))), fits & Q(at__gte=since)
+            rows, fits = rows.filter(pk__gte=self._near(_shifted(since, -SLACK))[0]), fits & Q(at__gte=since)
         if "until" in given:
             until = datetime.combine(given["until"], time.max, UTC)
-            last, fits = self._first_at(_shifted(until, SLACK)) - 1, fits & Q(at__lte=until)
+            last, fits = self._near(_shifted(until, SLACK))[1], fits & Q(at__lte=until)
         return rows, fits, last
 
-    def _first_at(self, moment: datetime) -> int:
-        """The id of the first line of then or later, of any project; beyond all ids when there is none. Some twenty reads."""
+    def _near(self, moment: datetime) -> tuple[int, int]:
+        """Two ids, at most NEAR apart, between which the first line of then or later is, of any project; some ten quick reads."""
         every = self.model.objects.order_by("pk")
         # Two questions: SQLite answers both at once by reading all ids.
         low = every.aggregate(low=Min("pk"))["low"] or 0
         high = (every.aggregate(high=Max("pk"))["high"] or 0) + 1
-        while low < high:
+        while high - low > NEAR:
             middle = (low + high) // 2
             pk, at = every.filter(pk__gte=middle).values_list("pk", "at")[0]
             low, high = (pk + 1, high) if at < moment else (low, middle)
-        return low
+        return low, high
 
     def in_chunks(self) -> Iterator[models.Model]:
         """All rows, newest first, read in pieces by key: memory stays flat and no transaction stays open."""

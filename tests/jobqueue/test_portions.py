@@ -1,10 +1,13 @@
 """Lists whose filter has no index: nothing is left out or shown twice, and what is read is bounded, whatever fits."""
 from __future__ import annotations
 
+import datetime
+
 import pytest
 from django.db import connection
 from django.db.models import Q
 
+from gs2admin.audit import querysets
 from gs2admin.audit.models import Activity
 from gs2admin.db import portions
 from gs2admin.identity.actors import SYSTEM
@@ -65,14 +68,13 @@ def test_players_called_so_are_found_among_many_with_work_and_among_few(queues, 
         assert turns == (1 if few == 500 else 13)
 
 
-def test_days_end_where_they_end_though_lines_are_found_by_their_ids(project, hurried):
+def test_days_end_where_they_end_though_lines_are_found_by_their_ids(project, hurried, monkeypatch):
+    monkeypatch.setattr(querysets, "NEAR", 1)
     for day in range(1, 29):
         Activity.objects.bulk_create(
             Activity(project=project, at=f"2026-02-{day:02} 12:00:00Z", actor_kind="system", actor_name="x", action="a.b",
                      object_type="t", object_id=str(number), object_name=f"{day}", door="task") for number in range(3)
         )  # fmt: skip
-    import datetime
-
     words = {"since": datetime.date(2026, 2, 5), "until": datetime.date(2026, 2, 9)}
     rows = Activity.objects.of_project(project.pk)
     found, _ = _all(lambda after: rows.first_matching(words, before=after and after[0], limit=99))

@@ -10,7 +10,7 @@ from gs2admin.audit.models import Activity
 from gs2admin.audit.pages.words import DOORS
 
 # What no index serves is looked for in so many of the newest lines; the activity page of a project goes through all of them.
-NEWEST = 20_000
+NEWEST = 10_000
 
 
 def newest(rows: QuerySet[Activity]) -> QuerySet[Activity]:
