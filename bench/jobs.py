@@ -1,9 +1,11 @@
 """Jobs per second, ours against others in the same run: a backlog, and while one producer pushes one by one; and how long
 after its push a single job has its result.
 
-A trivial job each; ours runs a Lua script in its sandbox, the others an empty Python function. Two workers each, results
-kept. The rate of a backlog is taken between a tenth and nine tenths of its results, so that nobody's start counts. The CPU
-time of the workers per job hardly depends on what else the machine does; the rates do.
+A trivial job each; ours runs a Lua script in its sandbox, the others an empty function. Two workers each, results kept where
+the peer can. The rate of a backlog is taken between a tenth and nine tenths of its results, so that nobody's start counts. The
+CPU time of the workers per job hardly depends on what else the machine does; the rates do.
+
+BENCH_PEERS: parts of names, by commas, for a run of these alone. BENCH_JOBS, BENCH_SINGLE: how many.
 """
 from __future__ import annotations
 
@@ -17,6 +19,7 @@ import time
 from dataclasses import dataclass
 
 from bench import place
+from bench.peers import graphile_peer
 from bench.report import SPREAD, machine, spread, table
 from gs2admin.processes import proc
 from tests.conditions import until
@@ -35,11 +38,12 @@ GOAL_MS = 70
 
 @dataclass(frozen=True)
 class Peer:
-    """One job queue. kinds: the databases that it is measured on."""
+    """One job queue. kinds: the databases that it is measured on. variant: which way of its module, in BENCH_PEER_VARIANT."""
 
     name: str
     module: str
     kinds: tuple[str, ...] = ("sqlite", "postgres")
+    variant: str = ""
 
     @property
     def ours(self) -> bool:
@@ -47,12 +51,33 @@ class Peer:
         return self.module.endswith(".ours")
 
 
+_POSTGRES = ("postgres",)
 PEERS = (
     Peer("gs2admin, Lua script", "bench.peers.ours"),
     Peer("django-q2, ORM broker", "bench.peers.q2"),
-    Peer("procrastinate", "bench.peers.procrastinate_peer", ("postgres",)),
-    Peer("celery, Redis", "bench.peers.celery_peer", ("postgres",)),
+    Peer("huey, SQLite", "bench.peers.huey_peer", ("sqlite",)),
+    Peer("graphile-worker, nothing kept", "bench.peers.graphile_peer", _POSTGRES),
+    Peer("graphile-worker, result by the task", "bench.peers.graphile_peer", _POSTGRES, "kept"),
+    Peer("graphile-worker, 24 at once, batches", "bench.peers.graphile_peer", _POSTGRES, "tuned"),
+    Peer("pgqueuer, nothing kept", "bench.peers.pgqueuer_peer", _POSTGRES),
+    Peer("procrastinate, status kept", "bench.peers.procrastinate_peer", _POSTGRES),
+    Peer("procrastinate, result by the task", "bench.peers.procrastinate_peer", _POSTGRES, "kept"),
+    Peer("celery, Redis", "bench.peers.celery_peer", _POSTGRES),
+    Peer("RQ, Redis", "bench.peers.rq_peer", _POSTGRES),
+    Peer("RQ without a fork, Redis", "bench.peers.rq_peer", _POSTGRES, "simple"),
+    Peer("dramatiq, Redis", "bench.peers.dramatiq_peer", _POSTGRES),
+    Peer("huey, Redis", "bench.peers.huey_peer", _POSTGRES, "redis"),
 )
+
+
+def chosen(kind: str) -> list[Peer]:
+    """The peers of this run, in order."""
+    parts = [part.strip() for part in os.environ.get("BENCH_PEERS", "").lower().split(",") if part.strip()]
+    found = [peer for peer in PEERS if kind in peer.kinds and (not parts or any(part in peer.name.lower() for part in parts))]
+    if not graphile_peer.possible() and any(peer.module.endswith(".graphile_peer") for peer in found):
+        print("   graphile-worker is left out: it needs Node.js, and `npm ci` in bench/peers/node.")
+        found = [peer for peer in found if not peer.module.endswith(".graphile_peer")]
+    return found
 
 
 def call(peer: Peer, environ: dict[str, str], *what: str) -> str:
@@ -212,14 +237,17 @@ def single(peer: Peer, environ: dict[str, str]) -> list[float]:
         return found
 
 
+def times(rate: Rate, base: Rate | None) -> str:
+    """So many times the base's rate; nothing where that was not measured."""
+    return f"{rate.per_s / base.per_s:.2f}" if base else ""
+
+
 def main() -> bool:
     """Prints the tables; True always: it judges nothing."""
     kind = "postgres" if os.environ["DATABASE_URL"].startswith("postgres") else "sqlite"
     rows, latencies, base = [], [], None
-    for peer in PEERS:
-        if kind not in peer.kinds:
-            continue
-        more = {"WORKERS": "1", "JOB_WORKERS": "2", "LOG_LEVEL": "ERROR"}
+    for peer in chosen(kind):
+        more = {"WORKERS": "1", "JOB_WORKERS": "2", "LOG_LEVEL": "ERROR", "BENCH_PEER_VARIANT": peer.variant}
         with place.place(kind) as environ:
             before = backlog(peer, environ | more)
         with place.place(kind) as environ:
@@ -233,8 +261,8 @@ def main() -> bool:
     table(
         f"{COUNT} trivial jobs, two workers, results kept, on {kind}",
         ["", "backlog, jobs/s", "× django-q2", "CPU ms/job", "while pushed, jobs/s", "× django-q2", "CPU ms/job", "tasks/job"],
-        [[peer.name, f"{b.per_s:.0f}", f"{b.per_s / base[0].per_s:.2f}", f"{b.cpu_ms:.2f}", f"{d.per_s:.0f}",
-          f"{d.per_s / base[1].per_s:.2f}", f"{d.cpu_ms:.2f}", f"{rings:.2f}"] for peer, b, d, rings in rows],
+        [[peer.name, f"{b.per_s:.0f}", times(b, base and base[0]), f"{b.cpu_ms:.2f}", f"{d.per_s:.0f}",
+          times(d, base and base[1]), f"{d.cpu_ms:.2f}", f"{rings:.2f}"] for peer, b, d, rings in rows],
     )  # fmt: skip
     table(f"push to result at low load, ms, on {kind} (goal: {GOAL_MS})", ["", *SPREAD], latencies)
     return True

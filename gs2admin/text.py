@@ -19,13 +19,17 @@ def _by_code_point() -> bool:
 
 def starts_with(column: str, start: str) -> Q:
     """Rows whose column begins with `start`, letter by letter; it may hold anything but nothing."""
-    found = Q(**{f"{column}__gte": start})
+    return Q(**{f"{column}__gte": start}) & from_there(column, start)
+
+
+def from_there(column: str, start: str) -> Q:
+    """Rows of which those at `start` or behind it begin with `start`: for lists that begin there by themselves."""
     if _by_code_point():
         # Nothing stands between a beginning and the first text that is behind all that begin so: exact by itself.
         behind = _behind(start)
-        return found & Q(**{f"{column}__lt": behind}) if behind else found
+        return Q(**{f"{column}__lt": behind}) if behind else Q()
     # PostgreSQL's LIKE looks at each letter; SQLite's takes no notice of case, and never gets here.
-    return found & Q(**{f"{column}__startswith": start})
+    return Q(**{f"{column}__startswith": start})
 
 
 def _behind(start: str) -> str:

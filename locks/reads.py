@@ -15,6 +15,7 @@ from django.db.models.functions import Left
 
 from gs2admin.db import clock
 from gs2admin.db.batched import rows_per
+from gs2admin.db.portions import Portion, fitting
 from gs2admin.identity.models import Project
 from gs2admin.text import starts_with
 from locks import sql
@@ -80,18 +81,16 @@ def held_by(namespace: LockNamespace, user_id: str) -> QuerySet[Mutex]:
 def held(
     namespace: LockNamespace, *, user_id: str = "", property_prefix: str = "", after: Place | None = None,
     limit: int,
-) -> list[Mutex]:
-    """Mutexes that are held, the longest first. after: the place of the last row before."""
-    rows = live(Mutex.objects.filter(namespace=namespace))
+) -> Portion:
+    """Mutexes that are held, the longest first; with a prefix, for a bounded time. after: the place of the last row before."""
+    held_now = Q(counter__gt=0, until_ms__gt=now_ms())
+    listed = Mutex.objects.filter(held_now, namespace=namespace)
     if user_id:
-        rows = rows.filter(user_id=user_id)
-    if property_prefix:
-        # Not LIKE, which on SQLite takes a for A.
-        rows = rows.alias(front=Left("property_id", len(property_prefix))).filter(front=property_prefix)
-    if after:
-        # The first condition is for the index; the second settles rows of the same millisecond.
-        rows = rows.filter(Q(acquired_ms__gte=after.acquired_ms), Q(acquired_ms__gt=after.acquired_ms) | Q(pk__gt=after.id))
-    return list(rows.order_by("acquired_ms", "id")[:limit])
+        listed = listed.filter(user_id=user_id)
+    # Not LIKE, which on SQLite takes a for A.
+    rows = Mutex.objects.alias(front=Left("property_id", len(property_prefix) or 1))
+    fits = held_now & Q(front=property_prefix) if property_prefix else Q()
+    return fitting(listed, fits, key=("acquired_ms", "id"), after=after, rows=rows, limit=limit)
 
 
 def mutex(namespace: LockNamespace, user_id: str, property_id: str) -> Mutex | None:

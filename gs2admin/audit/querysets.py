@@ -2,13 +2,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Max, Min, Q
+
+from gs2admin.db.portions import Portion, fitting
 
 CHUNK = 500
+# Ids rise with time, but for lines that were written at the same time, and for a clock that was set.
+SLACK = timedelta(hours=1)
+# So many lines are read beside what was asked for, rather than looking for the very first.
+NEAR = 1_000
 
 
 class ActivityQuerySet(models.QuerySet):
@@ -33,24 +39,48 @@ class ActivityQuerySet(models.QuerySet):
         words: actor (exact name), action (exact, or the part before the dot), type, object (part of the name, or the
         whole id), since and until (dates in UTC, both included), door, player (exact id).
         """
-        rows = self
-        if words.get("player"):
-            rows = rows.filter(~Q(player=""), player=words["player"])
-        if words.get("actor"):
-            rows = rows.filter(actor_name=words["actor"])
-        if words.get("action"):
-            rows = rows.filter(action=words["action"])
-        if words.get("type"):
-            rows = rows.filter(object_type=words["type"])
-        if words.get("object"):
-            rows = rows.filter(Q(object_name__icontains=words["object"]) | Q(object_id=words["object"]))
-        if words.get("door"):
-            rows = rows.filter(door=words["door"])
-        if words.get("since"):
-            rows = rows.filter(at__gte=datetime.combine(words["since"], time.min, UTC))
-        if words.get("until"):
-            rows = rows.filter(at__lte=datetime.combine(words["until"], time.max, UTC))
-        return rows
+        rows, fits, last = self._listed(words)
+        return rows.filter(fits) if last is None else rows.filter(fits, pk__lte=last)
+
+    def first_matching(self, words: Mapping[str, Any], *, before: int | None = None, limit: int) -> Portion:
+        """The newest of them, before that id; reads for a bounded time."""
+        rows, fits, last = self._listed(words)
+        place = None if before is None else (before,)
+        return fitting(rows, fits, key=("pk",), down=True, start=last, after=place, limit=limit)
+
+    def _listed(self, words: Mapping[str, Any]) -> tuple[ActivityQuerySet, Q, int | None]:
+        """The lines that one index lists, newest first; what else they have to fit; the id of the newest that may."""
+        rows, fits, last, given = self, Q(), None, {name: word for name, word in words.items() if word}
+        if "player" in given:
+            rows = rows.filter(~Q(player=""), player=given.pop("player"))
+        elif "actor" in given:
+            rows = rows.filter(actor_name=given.pop("actor"))
+        elif "action" in given:
+            rows = rows.filter(action=given.pop("action"))
+        for word, column in (("actor", "actor_name"), ("action", "action"), ("type", "object_type"), ("door", "door")):
+            if word in given:
+                fits &= Q(**{column: given[word]})
+        if "object" in given:
+            fits &= Q(object_name__icontains=given["object"]) | Q(object_id=given["object"])
+        if "since" in given:
+            since = datetime.combine(given["since"], time.min, UTC)
+            rows, fits = rows.filter(pk__gte=self._near(_shifted(since, -SLACK))[0]), fits & Q(at__gte=since)
+        if "until" in given:
+            until = datetime.combine(given["until"], time.max, UTC)
+            last, fits = self._near(_shifted(until, SLACK))[1], fits & Q(at__lte=until)
+        return rows, fits, last
+
+    def _near(self, moment: datetime) -> tuple[int, int]:
+        """Two ids, at most NEAR apart, between which the first line of then or later is, of any project; some ten quick reads."""
+        every = self.model.objects.order_by("pk")
+        # Two questions: SQLite answers both at once by reading all ids.
+        low = every.aggregate(low=Min("pk"))["low"] or 0
+        high = (every.aggregate(high=Max("pk"))["high"] or 0) + 1
+        while high - low > NEAR:
+            middle = (low + high) // 2
+            pk, at = every.filter(pk__gte=middle).values_list("pk", "at")[0]
+            low, high = (pk + 1, high) if at < moment else (low, middle)
+        return low, high
 
     def in_chunks(self) -> Iterator[models.Model]:
         """All rows, newest first, read in pieces by key: memory stays flat and no transaction stays open."""
@@ -62,3 +92,11 @@ class ActivityQuerySet(models.QuerySet):
             if len(found) < CHUNK:
                 return
             last = found[-1].pk
+
+
+def _shifted(moment: datetime, by: timedelta) -> datetime:
+    """As far as the calendar goes."""
+    try:
+        return moment + by
+    except OverflowError:
+        return moment

@@ -10,9 +10,9 @@ from typing import Any
 from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import Substr
 
+from jobqueue.error_text import alike, error_text
 from jobqueue.models import GivenUp, JobResult, Namespace, Script, ScriptVersion
 from jobqueue.reads import given_up
-from jobqueue.error_text import alike, error_text
 from jobqueue.reads.players import SNIPPET
 from jobqueue.reads.scripts import known
 
@@ -69,9 +69,17 @@ class Groups:
     more: bool
 
 
-def groups(namespace: Namespace, words: Mapping[str, Any], *, upto: int | None = None) -> Groups:
-    """The newest given_up.MOST jobs that fit the filters (given_up.matching), grouped. Five queries at most."""
-    found = list(given_up.matching(namespace, words, upto=upto).select_related("job").defer("job__args")[: given_up.MOST + 1])
+def groups(namespace: Namespace, words: Mapping[str, Any], *, upto: int | None = None, quick: bool = False) -> Groups:
+    """The newest given_up.MOST jobs that fit the filters (given_up.matching), grouped.
+
+    quick: as many of them as are found within a bounded time, for a page.
+    """
+    if quick:
+        portion = given_up.first_matching(namespace, words, limit=given_up.MOST + 1)
+        found, more = portion.rows, portion.further is not None
+    else:
+        rows = given_up.matching(namespace, words, upto=upto).select_related("job").defer("job__args")
+        found, more = list(rows[: given_up.MOST + 1]), False
     lines = found[: given_up.MOST]
     results = _last_results(lines)
     sorted_out: dict[str, list[GivenUp]] = {}
@@ -86,7 +94,7 @@ def groups(namespace: Namespace, words: Mapping[str, Any], *, upto: int | None =
         Group(key, errors[key], of[0].status_code, of[0].script, of, ran[key]) for key, of in sorted_out.items()
     ]
     made.sort(key=lambda group: (-len(group.lines), -group.lines[0].pk))
-    return Groups(made, len(lines), len(found) > given_up.MOST)
+    return Groups(made, len(lines), more or len(found) > given_up.MOST)
 
 
 def _key(line: GivenUp, text: str) -> str:

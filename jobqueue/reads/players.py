@@ -10,12 +10,15 @@ from django.db.models import BooleanField, Q, QuerySet, TextField
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast, Length, Substr
 
-from gs2admin.text import starts_with
+from gs2admin.db.portions import Portion, fitting
+from gs2admin.text import from_there
 from jobqueue import words
 from jobqueue.models import GivenUp, Job, JobResult, Namespace, Queue
 from jobqueue.states import JobState
 
 SNIPPET = 300
+# So many queues with work are few.
+FEW = 500
 
 
 class Shown(models.TextChoices):
@@ -46,28 +49,26 @@ class PlayerRow:
 def with_work(
     namespace: Namespace, *, busy: list[int], user: str = "", state: str = Shown.ANY, after: Place | None = None,
     after_user: str = "", limit: int,
-) -> list[Queue]:
-    """Queues with work, who waits longest first; with `user`, those whose id starts with it, in order of ids.
+) -> Portion:
+    """Queues with work, who waits longest first; with `user`, those whose id starts with it, in order of ids, read for a
+    bounded time.
 
     after: the place of the last row seen; SQLite compares moments as text, and writes the same moment with three digits or
     with six. after_user: its user id, where the list is in order of ids. busy: `running_queues()`. state: a Shown.
     """
-    rows = Queue.objects.filter(namespace=namespace)
-    if state == Shown.RUNNING:
-        rows = rows.filter(pk__in=busy)
-    elif state == Shown.RETRYING:
-        rows = rows.filter(head_tries__gt=0)
-    else:
-        rows = rows.filter(waiting__gt=0)
+    every = Queue.objects.filter(namespace=namespace)
+    shown = {Shown.RUNNING: Q(pk__in=busy), Shown.RETRYING: Q(head_tries__gt=0)}.get(state, Q(waiting__gt=0))
+    rows = every.filter(shown)
     if user:
-        rows = rows.filter(starts_with("user_id", user))
-        if after_user:
-            rows = rows.filter(user_id__gt=after_user)
-        return list(rows.order_by("user_id")[:limit])
+        # Few of many players may have work, or many: either the ones with work are read whole, or the ones called so in portions.
+        few = list(rows.order_by("head_at", "pk").values_list("pk", flat=True)[: FEW + 1])
+        listed, fits = (every.filter(pk__in=few), Q()) if len(few) <= FEW else (every, shown)
+        listed = listed.filter(from_there("user_id", user))
+        return fitting(listed, fits, key=("user_id",), start=user, after=(after_user,) if after_user else None, limit=limit)
     if after:
         beyond = "(jobqueue_queue.head_at, jobqueue_queue.id) > (%s, %s)"
         rows = rows.filter(RawSQL(beyond, after, output_field=BooleanField()))
-    return list(rows.annotate(place=Cast("head_at", TextField())).order_by("head_at", "pk")[:limit])
+    return Portion(list(rows.annotate(place=Cast("head_at", TextField())).order_by("head_at", "pk")[:limit]))
 
 
 def rows_of(namespace: Namespace, queues: list[Queue], busy: list[int]) -> list[PlayerRow]:

@@ -93,7 +93,7 @@ def test_rows_and_model_agree(mutexes, seed):
     for name, model in models.items():
         assert len(mutexes.history(name)) == model.ends
     held = {name for name, model in models.items() if model.count}
-    assert {row.property_id for row in reads.held(mutexes.namespace, limit=9)} == held
+    assert {row.property_id for row in reads.held(mutexes.namespace, limit=9).rows} == held
 
 
 def _remove(mutexes, name: str) -> None:

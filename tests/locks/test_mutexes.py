@@ -186,17 +186,17 @@ def test_lists_show_what_is_held_and_nothing_else(mutexes):
         Mutexes(mutexes.namespace, user=f"u-{number % 2}").lock("t", of=f"grn:{number}")
     Mutexes(mutexes.namespace, user="u-0").unlock("t", of="grn:0")
     Mutexes(mutexes.namespace, user="u-0").age(61, of="grn:2")
-    names = [row.property_id for row in reads.held(mutexes.namespace, limit=50)]
+    names = [row.property_id for row in reads.held(mutexes.namespace, limit=50).rows]
     assert names == ["grn:1", "grn:3", "grn:4", "grn:5", "grn:6"]
     seen, after = [], None
-    while page := reads.held(mutexes.namespace, after=after, limit=2):
+    while page := reads.held(mutexes.namespace, after=after, limit=2).rows:
         seen += [row.property_id for row in page]
         after = reads.Place(page[-1].acquired_ms, page[-1].pk)
     assert seen == names
-    assert [row.property_id for row in reads.held(mutexes.namespace, user_id="u-0", limit=9)] == ["grn:4", "grn:6"]
-    assert [row.property_id for row in reads.held(mutexes.namespace, property_prefix="grn:3", limit=9)] == ["grn:3"]
-    assert reads.held(mutexes.namespace, property_prefix="GRN", limit=9) == [], "case counts on every database"
-    assert reads.held(mutexes.namespace, property_prefix="%", limit=9) == []
+    assert [row.property_id for row in reads.held(mutexes.namespace, user_id="u-0", limit=9).rows] == ["grn:4", "grn:6"]
+    assert [row.property_id for row in reads.held(mutexes.namespace, property_prefix="grn:3", limit=9).rows] == ["grn:3"]
+    assert reads.held(mutexes.namespace, property_prefix="GRN", limit=9).rows == [], "case counts on every database"
+    assert reads.held(mutexes.namespace, property_prefix="%", limit=9).rows == []
     project = mutexes.namespace.project
     assert [row.property_id for row in reads.of_player(project, "u-0", held=True, limit=9)] == ["grn:4", "grn:6"]
     free = reads.of_player(project, "u-0", held=False, limit=9)

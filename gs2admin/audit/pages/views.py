@@ -16,6 +16,7 @@ from gs2admin.audit.querysets import ActivityQuerySet
 from gs2admin.dashboard.pages import project_page
 from gs2admin.dashboard.posting import link, number_of
 from gs2admin.db import clock
+from gs2admin.db.portions import Portion
 from gs2admin.errors import Invalid
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import can
@@ -30,17 +31,17 @@ def activity(request: HttpRequest, project: Project) -> HttpResponse:
     form = FilterForm(request.GET)
     words = form.cleaned_data if form.is_valid() else {}
     before = number_of(request)
-    found: list[Activity] = []
+    portion = Portion()
     if form.is_valid():
-        rows = _rows(request, project, words)
-        if before is not None:
-            rows = rows.filter(pk__lt=before)
-        found = list(rows[: PAGE + 1])
+        portion = _rows(request, project, words).first_matching(words, before=before, limit=PAGE + 1)
+    found: list[Activity] = portion.rows
+    further = (found[PAGE - 1].pk,) if len(found) > PAGE else portion.further
     kept = {name: request.GET.get(name, "") for name in form.fields}
     return render(request, "audit/activity.html", {
         "form": form,
         "lines": [line_of(row) for row in found[:PAGE]],
-        "older": link(**kept, before=found[PAGE - 1].pk) if len(found) > PAGE else "",
+        "older": link(**kept, before=further[0]) if further else "",
+        "partial": portion.further is not None,
         "newer": link(**kept) if before is not None else "",
         "filtered": any(words.values()) or not form.is_valid(),
         "export": link(**kept) if form.is_valid() else "",
@@ -48,13 +49,13 @@ def activity(request: HttpRequest, project: Project) -> HttpResponse:
 
 
 def _rows(request: HttpRequest, project: Project, words: dict[str, Any]) -> ActivityQuerySet:
-    """The project's lines; asked for accounts, those of its members for who manages them, else those of one's own account."""
+    """All lines of the project; asked for accounts, those of its members for who manages them, else one's own."""
     if words.get("type") != "user" and not (words.get("action") or "").startswith("person."):
-        return Activity.objects.of_project(project.pk).matching(words)
+        return Activity.objects.of_project(project.pk)
     people = [request.actor.id]
     if can(request.actor, "member.manage", project):
         people = [str(pk) for pk in project.memberships.values_list("user_id", flat=True)]
-    return Activity.objects.of_accounts(people).matching(words)
+    return Activity.objects.of_accounts(people)
 
 
 def line_of(row: Activity) -> dict[str, Any]:
@@ -88,7 +89,7 @@ def export(request: HttpRequest, project: Project) -> StreamingHttpResponse:
     form = FilterForm(request.GET)
     if not form.is_valid():
         raise Invalid("These filters cannot be read. Go back to the activity page and correct them first.")
-    rows = _rows(request, project, form.cleaned_data)
+    rows = _rows(request, project, form.cleaned_data).matching(form.cleaned_data)
     name = f"{project.name}-activity-{clock.now():%Y-%m-%d}.csv"
     return StreamingHttpResponse(lines(rows.in_chunks()), content_type="text/csv; charset=utf-8", headers={
         "Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff",

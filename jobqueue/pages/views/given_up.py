@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET
 
 from gs2admin.dashboard.pages import project_page
 from gs2admin.dashboard.posting import attempt, link, number_of, status_of
+from gs2admin.db.portions import Portion
 from gs2admin.errors import Conflict, Invalid
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import can
@@ -41,11 +42,12 @@ def given_up(request: HttpRequest, project: Project, namespace: str) -> HttpResp
         **rights(request, project, "job.replay", "job.delete"),
     }
     if form.is_valid() and not one_by_one:
-        found = groups(row, form.words())
+        found = groups(row, form.words(), quick=True)
         urls = script_urls(project, {group.script for group in found.groups})
         context |= {
             "found": found, "shown": SHOWN, "groups": [(group, urls.get(group.script, "")) for group in found.groups],
             "any_left": any(line.replayed_at is None for group in found.groups for line in group.lines), "rows": found.groups,
+            "partial": found.more and not found.groups, "older": link(**filters, by="job"),
         }
     elif form.is_valid():
         context |= _one_by_one(request, row, form, chosen)
@@ -55,15 +57,19 @@ def given_up(request: HttpRequest, project: Project, namespace: str) -> HttpResp
 
 def _one_by_one(request: HttpRequest, row: Namespace, form: GivenUpFilter, chosen: Chosen) -> dict[str, Any]:
     before = number_of(request)
-    rows = lines_of(row, form.words(), chosen)
-    if before is not None:
-        rows = rows.filter(pk__lt=before)
-    found: list[GivenUp] = list(rows.select_related("job").defer("job__args")[: PAGE + 1])
+    if chosen.some:
+        rows = lines_of(row, form.words(), chosen)
+        rows = rows if before is None else rows.filter(pk__lt=before)
+        portion = Portion(list(rows.select_related("job").defer("job__args")[: PAGE + 1]))
+    else:
+        portion = reads.first_matching(row, form.words(), before=before, limit=PAGE + 1)
+    found: list[GivenUp] = portion.rows
+    further = (found[PAGE - 1].pk,) if len(found) > PAGE else portion.further
     results = last_results([line.job for line in found[:PAGE]])
     here = f"{address_of(form, chosen)}{'' if chosen.some else '&by=job'}"
     return {
         "rows": [(line, results.get(line.job_id)) for line in found[:PAGE]],
-        "older": f"{here}&before={found[PAGE - 1].pk}" if len(found) > PAGE else "",
+        "older": f"{here}&before={further[0]}" if further else "", "partial": portion.further is not None,
         "newer": here if before is not None else "",
         "any_left": any(line.replayed_at is None for line in found),
     }

@@ -83,13 +83,15 @@ def namespace(request: HttpRequest, project: Project, namespace: str) -> HttpRes
     state = state if state in players.Shown.values else players.Shown.ANY.value
     after, after_user = _place(request), without_nul(request.GET.get("after_user", ""))
     running = overview.running_queues()
-    found = players.with_work(row, busy=running, user=user, state=state, after=after, after_user=after_user, limit=PAGE + 1)
+    portion = players.with_work(row, busy=running, user=user, state=state, after=after, after_user=after_user, limit=PAGE + 1)
+    found: list[Queue] = portion.rows
+    further = _beyond(found[PAGE - 1], user) if len(found) > PAGE else portion.further and {"after_user": portion.further[0]}
     filters = {"user": user, "state": state, "span": request.GET.get("span", "")}
     return render(request, "jobqueue/namespace.html", {
         **_top(request, row, running),
         "players": players.rows_of(row, found[:PAGE], running), "player_url": f"{at('queues-user', row)}?id=",
         "user": user, "state": state, "states": players.Shown.choices,
-        "next": link(**filters, **_beyond(found[PAGE - 1], user)) if len(found) > PAGE else "",
+        "next": link(**filters, **further) if further else "", "partial": portion.further is not None,
         "first": link(**filters) if after or after_user else "",
         **rights(request, project, "queue.manage", "queue.pause", "job.push"),
     })
@@ -119,8 +121,9 @@ def live(request: HttpRequest, project: Project, namespace: str) -> HttpResponse
 
 def _lost(row: Namespace) -> list[str]:
     counters = overview.counters([row.pk])[row.pk]
+    more = "More than " if counters.more else ""
     waits = "No job waits in it." if not counters.waiting else (
-        f"{counters.waiting:,} job{'s' if counters.waiting != 1 else ''} of {counters.players:,}"
+        f"{more}{counters.waiting:,} job{'s' if counters.waiting != 1 else ''} of {counters.players:,}"
         f" player{'s' if counters.players != 1 else ''} wait in it and will never run."
     )
     return [

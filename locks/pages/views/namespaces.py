@@ -51,12 +51,14 @@ def _held(request: HttpRequest, row: LockNamespace) -> dict[str, Any]:
     user = without_nul(request.GET.get("user", ""))
     front = without_nul(request.GET.get("property", ""))
     place = _place(request)
-    found = reads.held(row, user_id=user, property_prefix=front, after=place, limit=PAGE + 1)
+    portion = reads.held(row, user_id=user, property_prefix=front, after=place, limit=PAGE + 1)
+    found: list[Mutex] = portion.rows
     filters = {"user": user, "property": front, "span": request.GET.get("span", "") if request.GET.get("span") in SPANS else ""}
-    last: Mutex | None = found[PAGE - 1] if len(found) > PAGE else None
+    further = (found[PAGE - 1].acquired_ms, found[PAGE - 1].pk) if len(found) > PAGE else portion.further
     return {
         "held": found[:PAGE], "user": user, "front": front, "now_ms": reads.now_ms(), "kept": filters,
-        "next": link(**filters, place=f"{last.acquired_ms}~{last.pk}") if last else "", "first": link(**filters) if place else "",
+        "next": link(**filters, place="~".join(map(str, further))) if further else "", "first": link(**filters) if place else "",
+        "partial": portion.further is not None,
         "live_url": f"{at('locks-live', row)}{link(**filters, place=request.GET.get('place', '') if place else '')}",
     }
 
