@@ -1,7 +1,7 @@
 """The tables of an empty database, made at once from a text instead of by each migration in turn.
 
-`make schema` writes the texts, one for each kind of database, of what all migrations make: tables, indexes, constraints, triggers,
-and the rows that migrations, content types and permissions have. Whatever a text does not have yet is migrated as ever.
+`make schema` writes the texts, one for each kind of database, of what all migrations make: tables, indexes, constraints,
+triggers, and the rows of migrations, content types and permissions. Whatever a text does not have yet is migrated as ever.
 """
 from __future__ import annotations
 
