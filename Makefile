@@ -1,11 +1,12 @@
 # make up: serve it. make test: check it. make format: set imports and templates in order. make bench: measure it.
 # make mutation: break it on purpose, and see the tests notice. make pictures: renew docs/pictures. make lock: renew the lock files.
+# make schema: after a new migration, renew what empty databases are made of.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
 
-.PHONY: up test format bench mutation pictures lock clean
+.PHONY: up test format bench mutation pictures schema lock clean
 
 up: $(VENV)/.app
 	@exec $(BIN)/python manage.py up --end-with-parent
@@ -23,6 +24,9 @@ bench: $(VENV)/.bench
 pictures: $(VENV)/.test
 	@$(BIN)/python -m bench.rooms
 	@exec $(BIN)/python -m bench.pictures
+
+schema: $(VENV)/.test
+	@exec $(BIN)/python -m tests.upgrade.prepared
 
 mutation: $(VENV)/.mutation
 	@exec $(BIN)/python -m bench.mutation

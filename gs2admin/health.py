@@ -14,14 +14,13 @@ from pathlib import Path
 from django.conf import settings
 from django.core.cache import cache
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from gs2admin import engine, outage
 from gs2admin.cache import Cache
 from gs2admin.caller import PROXIED
 from gs2admin.db import patience
-from gs2admin.schema.fitness import refusal
+from gs2admin.schema.fitness import lacks, refusal
 
 log = logging.getLogger(__name__)
 # How long the database may take for all that /readyz asks. s.
@@ -125,8 +124,7 @@ def summary() -> tuple[bool, str]:
 def _is_migrated() -> bool:
     global _migrated
     if not _migrated:
-        executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
-        _migrated = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+        _migrated = not lacks(connections[DEFAULT_DB_ALIAS])
     return _migrated
 
 

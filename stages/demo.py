@@ -13,7 +13,7 @@ from stages.models import Output, Rollout, Stage, Step, Version
 from stages.rollouts.services import promote_stage, rollback_stage
 from stages.setup.stages import create_stage, set_targets
 from stages.setup.versions import register_version
-from stages.worker import executor
+from stages.worker import at_once
 
 DEMO = Actor("system", "", "demo", superuser=True, door="cli")
 SERVICES = {
@@ -61,7 +61,7 @@ def _register(project: Project, round_number: int) -> None:
 
 
 def _run(rollout: Rollout, *, days: float) -> None:
-    executor.run(rollout.pk)
+    at_once.run(rollout.pk)
     back = timedelta(days=days)
     Rollout.objects.filter(pk=rollout.pk).update(
         created_at=F("created_at") - back, started_at=F("started_at") - back, ended_at=F("ended_at") - back

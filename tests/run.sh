@@ -7,6 +7,8 @@ REQUIRE_SERVICES=${REQUIRE_SERVICES:-0}
 export REQUIRE_SERVICES TEST_POSTGRES_URL
 # Nothing of the caller's own installation is used or touched.
 unset DATABASE_URL REDIS_URL SECRET_KEY DEBUG ALLOWED_HOSTS HOST PORT DJANGO_SETTINGS_MODULE || true
+# Hundreds of processes are started: none compiles again what another one has.
+unset PYTHONDONTWRITEBYTECODE || true
 GS2ADMIN_DATA_DIR=$(mktemp -d)
 export GS2ADMIN_DATA_DIR
 trap 'rm -rf "$GS2ADMIN_DATA_DIR"' EXIT
@@ -59,7 +61,7 @@ apart=$(for place in tests/engine tests/races tests/steps tests/e2e tests/upgrad
 # Nothing here takes half of this; whatever hangs is ended with an error instead of holding everybody up.
 pytest() { timeout --foreground -k 30 1800 $BIN/python -m pytest -q -p no:cacheprovider "$@"; }
 on_postgres() (
-    export DATABASE_URL=$TEST_POSTGRES_URL
+    export DATABASE_URL=$TEST_POSTGRES_URL GS2ADMIN_TESTS_AGAIN=1
     pytest "$@"
 )
 # beside COMMAND COMMAND …: all at a time, each shown whole; the last one as it goes, since Ctrl-C reaches no job in the background.

@@ -2,13 +2,15 @@
 from __future__ import annotations
 
 import pkgutil
+from collections.abc import Iterable
 from importlib import import_module
 
+from django.apps import apps
 from django.conf import settings
 from django.core.management import CommandError
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.migrations.loader import MigrationLoader
+from django.utils.module_loading import module_has_submodule
 
 from gs2admin.schema.before_first_release import COMMIT, LABELS, MIGRATIONS
 from gs2admin.schema.server_key import key_refusal
@@ -23,16 +25,33 @@ def applied(connection: BaseDatabaseWrapper) -> Names:
     By a statement of its own: Django's MigrationRecorder reads through the usual connection, whatever it is given, and that
     one opens a pool.
     """
+    return frozenset((label, name) for label, name in _recorded(connection) if label in LABELS)
+
+
+def _recorded(connection: BaseDatabaseWrapper) -> Names:
     with connection.cursor() as cursor:
         if "django_migrations" not in connection.introspection.table_names(cursor):
             return frozenset()
         cursor.execute("SELECT app, name FROM django_migrations")
-        return frozenset((label, name) for label, name in cursor.fetchall() if label in LABELS)
+        return frozenset(cursor.fetchall())
 
 
 def known() -> Names:
     """(app label, name) of our apps' migrations that this code has. Imports none of them."""
-    folders = {label: import_module(MigrationLoader.migrations_module(label)[0]) for label in LABELS}
+    return _on_disk(LABELS)
+
+
+def lacks(connection: BaseDatabaseWrapper) -> bool:
+    """Whether the database has yet to be migrated: a migration of any app is not in its record. Imports none of them.
+
+    It may say so where Django has nothing to do, after migrations were squashed; never the other way round.
+    """
+    labels = [config.label for config in apps.get_app_configs() if module_has_submodule(config.module, "migrations")]
+    return bool(_on_disk(labels) - _recorded(connection))
+
+
+def _on_disk(labels: Iterable[str]) -> Names:
+    folders = {label: import_module(f"{apps.get_app_config(label).name}.migrations") for label in labels}
     return frozenset(
         (label, module.name) for label, folder in folders.items() for module in pkgutil.iter_modules(folder.__path__)
         if module.name[0] not in "_~"

@@ -96,7 +96,7 @@ class _Carrier:
         claim = self.claim
         match decision:
             case Begin():
-                lines = [] if self.fault else _opening(self.rollout)
+                lines = [] if self.fault else opening(self.rollout)
                 patiently(lambda: begin.start(claim, lines))
             case RunLanes(lanes=lanes):
                 chosen = [[self.steps[index] for index in lane] for lane in lanes]
@@ -133,7 +133,8 @@ def _interrupted(rollout: Rollout, steps: list[Step]) -> bool:
     return not waits or any(step.state == StepState.RUNNING for step in steps)
 
 
-def _opening(rollout: Rollout) -> list[Line]:
+def opening(rollout: Rollout) -> list[Line]:
+    """What the output begins with: what is requested, and a line for each change. rollout: with its stage and sets."""
     before = dict(rollout.from_set.versions) if rollout.from_set else {}
     redone: set[str] = set()
     if rollout.strategy != Strategy.BLUE_GREEN:  # there the steps are what the other colour lacks

@@ -29,6 +29,7 @@ from stages.worker import begin, executor
 from tests.pages.jobs import attempts, job_world, push  # noqa: F401  fixtures of the job pages
 from tests.pages.locks import lock_world  # noqa: F401  fixtures of the lock pages
 from tests.pages.reading import Reader
+from tests.replaying import Replay
 
 PHASE = {"command": "deploy", "timeout_s": 5}
 
@@ -102,9 +103,18 @@ def run():
     return act
 
 
+STAGES = Replay()
+
+
 @pytest.fixture
 def world(project, producer, steps, run, job_world, lock_world):  # noqa: F811
     """dev (succeeded), stg (succeeded, a target), live (failed), canary (running): with .done .failed .running rollouts."""
+    found = STAGES.get(project.pk, lambda: _stages(project, steps, run))
+    found.project, found.member, found.jobs, found.locks = project, project.memberships.get(user=producer), job_world, lock_world
+    return found
+
+
+def _stages(project, steps, run) -> SimpleNamespace:
     for name in ("auth", "chat", "quest"):
         register_version(actor=SYSTEM, project=project, microservice=name, version="1.0.0")
     dev = create_stage(actor=SYSTEM, project=project, name="dev", sort_number=0)
@@ -141,10 +151,10 @@ def world(project, producer, steps, run, job_world, lock_world):  # noqa: F811
     row, _ = create_credential(actor=SYSTEM, project=project, name="pipeline")
     stamp_key, _ = create_stamp_key(actor=SYSTEM, project=project, namespace="shop", name="rewards")
     return SimpleNamespace(
-        project=project, dev=dev, stg=stg, live=live, canary=canary,
+        dev=dev, stg=stg, live=live, canary=canary,
         done=done, failed=failed, running=running, waiting=waiting, claim=claim,
-        credential=row, stamp_key=stamp_key, member=project.memberships.get(user=producer), version=Version.objects.get(version="1.1.0"),
-        window=window, target=stg.targets.get(), hook=canary.targets.get(name="hook"), jobs=job_world, locks=lock_world,
+        credential=row, stamp_key=stamp_key, version=Version.objects.get(version="1.1.0"),
+        window=window, target=stg.targets.get(), hook=canary.targets.get(name="hook"),
         scenario=scenario, gray=gray, holding=holding, accept_word="accept",
         export_kind="csv", webhook=webhook, delivery=webhook.deliveries.first(),
     )

@@ -21,6 +21,7 @@ def bootstrap(*, say: Callable[[str], None] = print) -> bool:
     """Fill an empty database; True when it did. Its name and password come from the environment, else the password
     is random and shown once, through `say`. A database with a project or a person in it is left alone.
     """
+    # Whoever dies in the middle leaves a database without a project, which the next start fills.
     with transaction.atomic():
         if Project.objects.exists() or User.objects.exists():
             return False
@@ -32,8 +33,8 @@ def bootstrap(*, say: Callable[[str], None] = print) -> bool:
             username=name, password=shown, email=os.environ.get("DJANGO_SUPERUSER_EMAIL", "")
         )
         Membership.objects.create(project=project, user=user, role=Role.ADMIN)
+        if settings.DEMO:
+            import_string(DEMO_CONTENTS)(project)
         if not password:
             say(f"Sign in as {name} with the password {shown} (shown once).")
-    if settings.DEMO:
-        import_string(DEMO_CONTENTS)(project)
     return True

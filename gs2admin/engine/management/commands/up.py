@@ -10,25 +10,17 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from django import db
 from django.conf import settings
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from django.core.management.base import BaseCommand
-from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.migrations.executor import MigrationExecutor
-from django.utils.module_loading import import_string
 
-from gs2admin import outage
-from gs2admin.engine.alone import alone
+from gs2admin.engine.preparing import prepare
 from gs2admin.processes.lifeline import ChildEnd
 from gs2admin.processes.privacy import say_what_was_mended
 from gs2admin.processes.programs import Program, Programs
 from gs2admin.processes.supervisor import stop_on_signals, terminate_myself
-from gs2admin.schema.fitness import require_fit
 
 BACKLOG = 2048
-# By name: the engine imports no domain.
-FIRST_CONTENTS = "gs2admin.identity.services.bootstrap.bootstrap"
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -91,7 +83,7 @@ class Command(BaseCommand):
         self.check()
         say_what_was_mended()
         with listen(settings.HOST, settings.PORT) as server:
-            self.prepare()
+            prepare(server, self.say)
             programs = Programs(self.programs(server), late_s=settings.LATE_S)
             stop_on_signals(programs.stop)
             stop.on_cut(terminate_myself)
@@ -100,27 +92,6 @@ class Command(BaseCommand):
     def say(self, sentence: str) -> None:
         self.stdout.write(sentence)
         self.stdout.flush()
-
-    def prepare(self) -> None:
-        """Static files, tables and first contents; one host after the other."""
-        from gs2admin.processes import static
-
-        try:
-            with alone(self.say):
-                require_fit(connections[DEFAULT_DB_ALIAS])
-                static.collect()
-                executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
-                if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-                    self.say("Preparing the database ...")
-                    call_command("migrate", interactive=False, verbosity=0)
-                import_string(FIRST_CONTENTS)(say=self.say)
-        except (db.Error, OSError) as problem:
-            found = outage.of(problem)
-            if found is None:
-                raise
-            # The message of the driver names host and user, never the password.
-            raise CommandError(f"gs2admin cannot start. {found.sentence} ({str(problem).strip().splitlines()[0]})") from None
-        connections.close_all()
 
     def programs(self, server: socket.socket) -> list[Program]:
         """The worker first: it takes longer until it is ready."""
