@@ -13,7 +13,6 @@ import uuid
 from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from pythonjsonlogger.json import JsonFormatter
@@ -22,7 +21,7 @@ from gs2admin.unseen import replaced, suspect
 
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 HEADER = "X-Request-ID"
-_META = "HTTP_" + HEADER.upper().replace("-", "_")  # request.headers would look at all of them first
+META = "HTTP_" + HEADER.upper().replace("-", "_")  # request.headers would look at all of them first
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _QUIET = ("/healthz", "/readyz", "/static/")
 
@@ -110,33 +109,28 @@ class RequestLogMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         began = time.perf_counter()
-        request.request_id = sane_request_id(request.META.get(_META, ""))
+        request.request_id = sane_request_id(request.META.get(META, ""))
         token = REQUEST_ID.set(request.request_id)
         try:
             response = self.get_response(request)
             response.headers.setdefault(HEADER, request.request_id)
-            quiet = getattr(request, "quiet", False) or request.path_info.startswith(_QUIET)
-            level = logging.DEBUG if quiet else logging.INFO
-            if access.isEnabledFor(level):
-                access.log(
-                    level, "%s %s %s", request.method, request.path_info, response.status_code,
-                    extra=_facts(request, response, began),
-                )
+            # Only when somebody has looked already: asking would cost a query.
+            user = getattr(request, "_cached_user", None)
+            write_access(
+                request.method, request.path_info, response.status_code, request.META.get("REMOTE_ADDR", ""), began,
+                quiet=getattr(request, "quiet", False), user_id=user.pk if user is not None else None,
+            )  # fmt: skip
             return response
         finally:
             REQUEST_ID.reset(token)
 
 
-def _facts(request: HttpRequest, response: HttpResponse, began: float) -> dict[str, Any]:
-    facts = {
-        "method": request.method,
-        "path": request.path_info,
-        "status": response.status_code,
-        "ip": request.META.get("REMOTE_ADDR", ""),  # by now the client's (caller.py)
-        "ms": round((time.perf_counter() - began) * 1000, 1),
-    }
-    # Only when somebody has looked already: asking would cost a query.
-    user = getattr(request, "_cached_user", None)
-    if user is not None and user.pk:
-        facts["user_id"] = user.pk
-    return facts
+def write_access(
+    method: str, path: str, status: int, ip: str, began: float, *, quiet: bool = False, user_id: int | None = None
+) -> None:
+    """A request's line. ip: the client's (caller.py). began: by time.perf_counter(). quiet: at DEBUG, as for probes and files."""
+    level = logging.DEBUG if quiet or path.startswith(_QUIET) else logging.INFO
+    if access.isEnabledFor(level):
+        ms = round((time.perf_counter() - began) * 1000, 1)
+        facts = {"method": method, "path": path, "status": status, "ip": ip, "ms": ms}
+        access.log(level, "%s %s %s", method, path, status, extra=facts | {"user_id": user_id} if user_id else facts)
