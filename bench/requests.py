@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 from django.utils import timezone
 
@@ -50,16 +51,22 @@ SERVICES = 8
 
 @dataclass(frozen=True)
 class Case:
-    """A request, and its like at a bare server. {n} in a path: the number of the request within its lap."""
+    """A request, and its like at a bare server. {n} in a path: the number of the request within its lap.
+
+    once: with a duplication avoider, another one each time.
+    """
 
     name: str
     verb: str
     path: str
     bare: str
     body: dict | None = None
+    once: bool = False
 
     def data(self, number: int, headers: dict[str, str]) -> bytes:
         """To ours."""
+        if self.once:
+            headers = headers | {"X-GS2-DUPLICATION-AVOIDER": str(uuid4())}
         return _request(self.verb, self.path.replace("{n}", str(number)), headers, self.body)
 
     def bare_data(self, number: int, headers: dict[str, str]) -> bytes:
@@ -91,6 +98,8 @@ def cases(names: dict[str, str]) -> list[Case]:
         Case("unlock", "POST", f"{mutex}/free-{{n}}/unlock", f"/change/locks/user/{PLAYER}/mutex/free-{{n}}", who),
         Case("push", "POST", "/job-queue/queues/user/pusher-{n}/job", f"/change/locks/user/{PLAYER}/mutex/free-{{n}}",
              {"jobs": [{"scriptId": "script", "args": "{\"n\": 1}", "maxTryCount": 3}]}),
+        Case("push, once", "POST", "/job-queue/queues/user/once-{n}/job", f"/change/locks/user/{PLAYER}/mutex/free-{{n}}",
+             {"jobs": [{"scriptId": "script", "args": "{\"n\": 1}", "maxTryCount": 3}]}, once=True),
     ]  # fmt: skip
     wanted = set(filter(None, (os.environ.get("BENCH_ONLY") or os.environ.get("BENCH_PROFILE", "")).split(",")))
     return [case for case in found if not wanted or case.name in wanted or case.name == "lock" and "unlock" in wanted]
