@@ -12,6 +12,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -166,13 +167,35 @@ def _among(address: Address, networks: Iterable[Network]) -> bool:
     return any(address in network for network in networks)
 
 
+def settle(meta: dict[str, Any]) -> None:
+    """Put the client's address and scheme where all read them (REMOTE_ADDR, wsgi.url_scheme), and take the headers out.
+
+    Raises Ambiguous, and then nothing is changed.
+    """
+    proxied = any(name in meta for name in _HEADERS)
+    if not proxied:
+        # As for any of the others, without walking through what is not there.
+        meta[PROXIED], meta["REMOTE_ADDR"] = False, _plain_address(meta.get("REMOTE_ADDR", "") or "")
+        return
+    caller = find(meta, settings.TRUSTED_PROXIES)
+    meta[PROXIED] = any([meta.pop(name, "") for name in _HEADERS])  # noqa: C419  each of them is taken out
+    meta["REMOTE_ADDR"] = caller.address
+    if caller.scheme:
+        meta["wsgi.url_scheme"] = caller.scheme
+
+
+@lru_cache(maxsize=4096)
+def _plain_address(text: str) -> str:
+    return str(address_of(text) or "")
+
+
 def client_of(request: HttpRequest) -> str:
     """The client's address as text, "" when nobody can know it. For activity lines, limits on guesses, and logs."""
     return request.META.get("REMOTE_ADDR", "") or ""
 
 
 class CallerMiddleware:
-    """Puts the client's address and scheme where all read them (REMOTE_ADDR, wsgi.url_scheme). Stands behind the log alone."""
+    """Settles who calls. Stands behind the log alone."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -180,14 +203,10 @@ class CallerMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         meta = request.META
         try:
-            caller = find(meta, settings.TRUSTED_PROXIES)
+            settle(meta)
         except Ambiguous as problem:
             log.warning("who is calling cannot be told", extra={"peer": meta.get("REMOTE_ADDR", ""), "problem": str(problem)})
             return _refusal(meta, str(problem))
-        meta[PROXIED] = any([meta.pop(name, "") for name in _HEADERS])  # noqa: C419  each of them is taken out
-        meta["REMOTE_ADDR"] = caller.address
-        if caller.scheme:
-            meta["wsgi.url_scheme"] = caller.scheme
         return self.get_response(request)
 
 

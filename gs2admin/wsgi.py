@@ -9,4 +9,8 @@ private.begin()
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gs2admin.settings")
 
-application = get_wsgi_application()
+_pages = get_wsgi_application()
+
+from gs2admin.wire.front import Front  # noqa: E402  the apps have to be loaded
+
+application = Front(_pages)

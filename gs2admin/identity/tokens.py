@@ -11,16 +11,18 @@ import hashlib
 import logging
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
-from functools import lru_cache
+from datetime import UTC, timedelta
+from functools import lru_cache, partial
+from typing import Any
 
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
-from django.db import DatabaseError, transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, transaction
 from django.utils.crypto import constant_time_compare
 
 from gs2admin.cache import Cache
 from gs2admin.db import clock
+from gs2admin.db.raw import raw_cursor, vendor
 from gs2admin.identity import throttle
 from gs2admin.identity.models import AccessToken, Credential, Project
 from gs2admin.identity.sealed import keys, secret_hash, secret_sha256
@@ -45,7 +47,7 @@ class BadToken(Exception):
 
 @dataclass(frozen=True)
 class Offset:
-    """What a time-offset token says: this user's clock runs so many seconds ahead."""
+    """What an access token or a time-offset token says: this user's clock runs so many seconds ahead."""
 
     user_id: str
     time_offset_s: int
@@ -71,6 +73,13 @@ def credential_of(token: str) -> Credential:
     return credential
 
 
+_OWN = ("id", "project_id", "name", "client_id", "secret_hash", "secret_sha256", "sealed_secret", "role", "revoked_at")
+_OF_PROJECT = ("id", "name", "owner_id", "region")
+_CREDENTIAL = (
+    f"SELECT {', '.join(f'own.{name}' for name in _OWN)}, {', '.join(f'of_project.{name}' for name in _OF_PROJECT)}"
+    f" FROM {Credential._meta.db_table} own JOIN {Project._meta.db_table} of_project ON of_project.id = own.project_id"
+    " WHERE own.client_id = %s"
+)
 _credentials: Cache[str, Credential | None] = Cache(ttl_s=_CREDENTIAL_TTL_S, entries=10_000, max_bytes=4_000_000)
 
 
@@ -78,10 +87,26 @@ def find_credential(client_id: str) -> Credential | None:
     """The credential of a client id, at most half a second old, with its project; also a revoked one."""
     if len(client_id) > _ID_LENGTH or not storable(client_id):
         return None  # strangers choose it: it is neither looked up nor cached
-    # The queryset is made inside: to make it costs more than to find a cached one.
-    return _credentials.get_or_make(
-        client_id, lambda: Credential.objects.select_related("project").filter(client_id=client_id).first()
-    )
+    return _credentials.get_or_make(client_id, partial(_read_credential, client_id))
+
+
+def _read_credential(client_id: str) -> Credential | None:
+    """Without the columns that no call needs, which are read when somebody asks for them."""
+    found = _row(_CREDENTIAL, client_id)
+    if found is None:
+        return None
+    own, of_project = list(found[: len(_OWN)]), found[len(_OWN) :]
+    if own[-1] is not None:
+        own[-1] = own[-1].replace(tzinfo=UTC)
+    credential = Credential.from_db(DEFAULT_DB_ALIAS, _OWN, own)
+    credential.project = Project.from_db(DEFAULT_DB_ALIAS, _OF_PROJECT, of_project)
+    return credential
+
+
+def _row(statement: str, *values: Any) -> tuple[Any, ...] | None:
+    with raw_cursor() as cursor:
+        cursor.execute(statement.replace("%s", "?") if vendor() == "sqlite" else statement, values)
+        return cursor.fetchone()
 
 
 def forget(client_id: str) -> None:
@@ -130,6 +155,10 @@ def _is_secret_of(credential: Credential | None, secret: str) -> bool:
 
 # ── Access tokens ───────────────────────────────────────────────────────────────────────────────────────────
 
+_ACCESS = (
+    f"SELECT user_id, time_offset_s, expires_at <= %s FROM {AccessToken._meta.db_table}"
+    " WHERE token_hash = %s AND project_id = %s"
+)
 
 def issue_access_token(*, project: Project, user_id: str, time_offset_s: int) -> tuple[str, int]:
     """A player's token (64 characters) and the time it ends, in Unix milliseconds."""
@@ -145,14 +174,16 @@ def issue_access_token(*, project: Project, user_id: str, time_offset_s: int) ->
     return token, int(expires_at.timestamp() * 1000)
 
 
-def access_of(token: str, project: Project) -> AccessToken:
-    """The row of a player's token in this project. Raises BadToken."""
-    row = AccessToken.objects.filter(token_hash=_digest(token), project=project).first()
-    if row is None:
+def access_of(token: str, project: Project) -> Offset:
+    """Whose token of this project it is, and how far that player's clock runs ahead. Raises BadToken."""
+    now = connections[DEFAULT_DB_ALIAS].ops.adapt_datetimefield_value(clock.now())
+    found = _row(_ACCESS, now, _digest(token), project.pk)
+    if found is None:
         raise BadToken("invalid")
-    if row.expires_at <= clock.now():
+    user_id, time_offset_s, over = found
+    if over:
         raise BadToken("expired")
-    return row
+    return Offset(user_id, time_offset_s)
 
 
 def delete_expired_access_tokens(limit: int = 5000) -> int:

@@ -21,9 +21,7 @@ def no_seal(answer: dict[str, Any]) -> None:
 class CallContext:
     """What an entry point read beside the fields, before anything of it is checked. Missing texts are empty.
 
-    door: gs2, api or script.
-
-    base_url: how the caller reaches us, such as https://host, for links in answers.
+    door: gs2, api or script. reached_by: returns base_url; few calls ask for it.
     """
 
     door: str
@@ -35,7 +33,12 @@ class CallContext:
     time_offset_token: str = ""
     duplication_avoider: str = ""
     dry_run: bool = False
-    base_url: str = ""
+    reached_by: Callable[[], str] = str
+
+    @property
+    def base_url(self) -> str:
+        """How the caller reaches us, such as https://host, for links in answers; empty where that is not known."""
+        return self.reached_by()
 
 
 @dataclass(frozen=True)

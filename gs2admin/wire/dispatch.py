@@ -61,6 +61,8 @@ def within(method: Method, context: CallContext, call: Call) -> Call:
             raise _unauthorised("timeOffsetToken", "auth.accessToken.timeOffsetToken", bad.kind) from None
         time_offset_s = offset.time_offset_s
     token = context.duplication_avoider if method.takes_duplication_avoider else ""
+    if user_id is None and offset is None and not token:
+        return call
     return replace(call, user_id=user_id, time_offset_s=time_offset_s, offset=offset, duplication_avoider=token)
 
 

@@ -7,7 +7,7 @@ import json
 from gs2admin.wire import entries
 from gs2admin.wire.failures import KNOWN, refuse
 from gs2admin.wire.protocol import Refused
-from gs2admin.wire.rest import refusal
+from gs2admin.wire.reply import refusal
 from gs2admin.wire.table import API
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from gs2admin.wire import unserved
-from gs2admin.wire.location import Location, locate, target_of
+from gs2admin.wire.location import Location, located, target_of
 from gs2admin.wire.protocol import Protocol, protocols
 
 
@@ -18,11 +18,12 @@ class OfProtocol(NamedTuple):
 
 def known(meta: dict[str, Any]) -> OfProtocol | Location | None:
     """Who answers a WSGI request, by a path and a host as they should be written; None when nobody does."""
+    target = target_of(meta)
     for protocol in protocols():
-        path = protocol.find(meta)
+        path = protocol.find(target)
         if path is not None:
             return OfProtocol(protocol, path)
-    return locate(meta)
+    return located(target)
 
 
 def meant(meta: dict[str, Any], *, pages: bool = True) -> OfProtocol | Location | None:

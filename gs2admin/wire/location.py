@@ -69,7 +69,12 @@ def target_of(meta: dict[str, Any]) -> Target:
 
 def locate(meta: dict[str, Any]) -> Location | None:
     """Where a WSGI request goes, or None when it is not for the table."""
-    path, host = target_of(meta)
+    return located(target_of(meta))
+
+
+def located(target: Target) -> Location | None:
+    """The same for a target that is known already."""
+    path, host = target
     named = _HOST.match(host)
     if named:
         return Location(named[1].lower(), path if path.startswith("/") else "/" + path)

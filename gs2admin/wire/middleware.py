@@ -10,7 +10,7 @@ from gs2admin.wire import entries
 from gs2admin.wire.direct import DIRECT
 from gs2admin.wire.location import Location
 from gs2admin.wire.protocol import protocols
-from gs2admin.wire.rest import serve
+from gs2admin.wire.rest import respond
 from gs2admin.wire.table import table
 
 Answer = Callable[[HttpRequest], HttpResponse]
@@ -39,4 +39,6 @@ class EntryMiddleware:
             entry = entries.meant(request.META)
         if entry is None:
             return self.get_response(request)
-        return serve(request, entry) if isinstance(entry, Location) else entry.protocol.serve(request, entry.path)
+        if isinstance(entry, Location):
+            return respond(request.META, entry, getattr(request, "request_id", "")).as_response()
+        return entry.protocol.serve(request, entry.path)

@@ -138,9 +138,9 @@ class Protocol:
 
     # ── What all protocols share ────────────────────────────────────────────────────────────────────────────
 
-    def find(self, meta: dict[str, Any]) -> str | None:
+    def find(self, target: location.Target) -> str | None:
         """The path below the root, encoded, or None when the request is not for this protocol."""
-        path, host = location.target_of(meta)
+        path, host = target
         if self.host is not None and self.host.match(host):
             return path
         return path.removeprefix(self.root) if path == self.root or path.startswith(self.root + "/") else None

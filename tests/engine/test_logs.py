@@ -2,10 +2,12 @@
 import io
 import json
 import logging
+from datetime import UTC, datetime
 
 import pytest
 from django.http import HttpResponse
 from django.test import RequestFactory
+from pythonjsonlogger.json import JsonFormatter
 
 from gs2admin import logs
 
@@ -79,3 +81,22 @@ def test_a_signed_in_person_is_named_by_number(lines, producer):
 
     ask(answer=answer)
     assert lines()[0]["user_id"] == producer.pk
+
+
+class Odd:
+    """Nothing that JSON knows."""
+
+
+@pytest.mark.parametrize("extra", [
+    {}, {"rollout": 415, "user": "é\u202e", "none": None, "_hidden": 1}, {"request": object(), "at": datetime(2026, 1, 2, tzinfo=UTC)},
+    {"problem": Odd(), "kind": Odd, "many": {"a": [1, 2.5, b"x"]}},
+])
+@pytest.mark.parametrize("message, words", [("plain", ()), ("%s of %d", ("a\nline", 3)), ('"quoted" \\ \x00', ())])
+def test_the_short_way_to_a_line_leads_to_the_same_line(message, words, extra):
+    """As the base class makes it."""
+    formatter, mark = logs.Formatter(), logs.REQUEST_ID.set("build-42.eu")
+    try:
+        record = logging.getLogger("x").makeRecord("x", logging.INFO, "f", 1, message, words, None, extra=extra)
+        assert formatter._plain(record) == JsonFormatter.format(formatter, record)
+    finally:
+        logs.REQUEST_ID.reset(mark)

@@ -73,9 +73,15 @@ class DatabaseWrapper(FencedCommits, base.DatabaseWrapper):
     @property
     def pool(self) -> Any:
         options = self.settings_dict["OPTIONS"].get("pool")
-        if options:
-            options.setdefault("connection_class", Connection)
-        return super().pool
+        if not options:
+            return None
+        if self.alias not in self._connection_pools:
+            made = psycopg_pool.ConnectionPool(
+                kwargs=self.get_connection_params() | {"autocommit": True}, connection_class=Connection, open=False,
+                configure=self._configure_connection, check=Connection.look, **options,
+            )  # fmt: skip
+            self._connection_pools.setdefault(self.alias, made)
+        return self._connection_pools[self.alias]
 
     def get_connection_params(self) -> dict[str, Any]:
         params = super().get_connection_params()
