@@ -18,6 +18,7 @@ from stages.gates.services import WindowPlan, save_window
 from stages.models import Rollout, Version
 from stages.pages import live as live_answers
 from stages.pages.board_html import boards
+from stages.pages.board_live import watched_boards
 from stages.rollouts.services import promote_stage
 from stages.setup.scenarios import create_scenario
 from stages.setup.stages import create_stage, set_targets
@@ -77,7 +78,8 @@ def _forget() -> None:
     cache.clear()
     health._kept.clear()
     live_answers.watches.clear()
-    sessions.cache.__init__()
+    watched_boards.clear()
+    sessions.sessions.__init__()
     boards.clear()
     splits.clear()
     attention.forget()

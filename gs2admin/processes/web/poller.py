@@ -16,8 +16,11 @@ from gs2admin.processes.web import refusals
 from gs2admin.processes.web.arrival import Arrival
 from gs2admin.processes.web.clients import Clients
 from gs2admin.processes.web.connection import Connection, Phase
+from gs2admin.processes.web.head import MAX_HEAD
 from gs2admin.processes.web.limits import Limits
 from gs2admin.processes.web.lines import READ, Lines
+from gs2admin.processes.web.long_polls import Decider, LongPolls, Made
+from gs2admin.processes.web.poll_intake import PollIntake
 from gs2admin.processes.web.pool import Pool
 from gs2admin.processes.web.reaper import Reaper
 from gs2admin.processes.web.sending import Sender
@@ -32,10 +35,14 @@ RECEIVE = 64 * 1024
 
 
 class Poller:
-    """pool_of: the threads that work on requests for a path. bodies, answers: the room for them. form: of refusals."""
+    """pool_of: the threads that work on requests for a path. bodies, answers: the room for them. form: of refusals.
+
+    decider: of requests that may be held; submit: puts what they need made into the pool. alive: whether connections are kept.
+    """
 
     def __init__(self, cfg: Any, limits: Limits, bodies: Room, answers: Room, clients: Clients, form: refusals.Form,
-                 pool_of: Callable[[str], Pool]) -> None:  # fmt: skip
+                 pool_of: Callable[[str], Pool], decider: Decider, submit: Callable[[Made], None],
+                 alive: Callable[[], bool]) -> None:  # fmt: skip
         self.limits, self.clients, self.answers = limits, clients, answers
         self.lines = Lines()
         self.wake = self.lines.wake
@@ -44,7 +51,10 @@ class Poller:
         self.connections: dict[int, Connection] = {}
         self.shares: Counter[str] = Counter()
         self.reaper = Reaper(self.connections, limits, bodies, answers, drop=self._drop, refuse=self._refuse)
-        self.arrival = Arrival(cfg, limits, clients, bodies, form, self.lines, self.sender, self.reaper.endings, pool_of)
+        self.long_polls = LongPolls(decider, submit, self.wake)
+        self.polls = PollIntake(cfg, limits, clients, self.lines, self.sender, self.long_polls, alive)
+        self.arrival = Arrival(
+            cfg, limits, clients, bodies, form, self.lines, self.sender, self.reaper.endings, pool_of, self.polls)
         self._next_sweep = 0.0
         self._closed: set[int] = set()
 
@@ -60,6 +70,7 @@ class Poller:
         for fd in self.listeners:
             self.lines.deafen(fd)
         self.listeners.clear()
+        self.long_polls.end()
         self.reaper.stop_by = stop_by
         self._next_sweep = 0.0
 
@@ -80,6 +91,7 @@ class Poller:
                 self._attend(connection, self._ready)
             elif fd in self.listeners:
                 self._accept(*self.listeners[fd])
+        self.polls.deliver(self._attend, self.arrival.advance_ordinarily)
         returned = self.sender.returned
         for _ in range(len(returned)):
             self._attend(returned.popleft(), self.arrival.advance)
@@ -136,7 +148,9 @@ class Poller:
         except BlockingIOError:
             self.lines.arm(connection, phase, connection.deadline, READ)
             return
-        if phase is Phase.BODY:
+        if phase is Phase.HELD_POLL:
+            self._more_behind_held(connection, data)
+        elif phase is Phase.BODY:
             self.arrival.more_body(connection, data)
         elif not data:
             self._drop(connection)
@@ -146,12 +160,22 @@ class Poller:
             connection.received += data
             self.arrival.advance(connection)
 
+    def _more_behind_held(self, connection: Connection, data: bytes) -> None:
+        """Its client has gone; or sends the next request already, which waits, and is not read further once it is long."""
+        if not data:
+            self._drop(connection)
+            return
+        connection.received += data
+        if len(connection.received) < MAX_HEAD:
+            self.lines.arm(connection, Phase.HELD_POLL, connection.deadline, READ)
+
     def _drop(self, connection: Connection, *, reset: bool = False) -> None:
         if self.connections.pop(connection.fd, None) is None:
             return
         self.shares[connection.share] -= 1
         if not self.shares[connection.share]:
             del self.shares[connection.share]
+        self.polls.leave(connection)
         self._closed.add(connection.fd)
         self.lines.forget(connection)
         connection.close(reset=reset)

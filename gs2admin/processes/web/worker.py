@@ -16,6 +16,7 @@ from gs2admin.processes.web import application
 from gs2admin.processes.web.clients import Clients
 from gs2admin.processes.web.connection import Connection
 from gs2admin.processes.web.limits import ENOUGH, MEMORY, Limits
+from gs2admin.processes.web.long_polls import Made
 from gs2admin.processes.web.poller import Poller
 from gs2admin.processes.web.pool import Pool
 from gs2admin.processes.web.spool import Room
@@ -47,7 +48,9 @@ class Worker(BaseWorker):
         disk = settings.WEB_SPOOL_MB * 1024**2
         bodies, answers = (Room(str(settings.DATA_DIR), MEMORY, size) for size in (disk, disk // 4))
         limits = Limits.of_settings(self.cfg)
-        self.poller = Poller(self.cfg, limits, bodies, answers, Clients(settings.TRUSTED_PROXIES), self.form, self.pool_of)
+        self.poller = Poller(
+            self.cfg, limits, bodies, answers, Clients(settings.TRUSTED_PROXIES), self.form, self.pool_of,
+            import_string(settings.WEB_LIVE)(), lambda made: self.pool.put(made), lambda: self.alive)
         self.pool = self.make_pool("web", self.cfg.threads)
         self.probes = {path: self.make_pool(path[1:], settings.WEB_PROBE_THREADS) for path in settings.WEB_PROBES}
         for listener in self.sockets:
@@ -60,11 +63,18 @@ class Worker(BaseWorker):
 
     def make_pool(self, name: str, threads: int) -> Pool:
         """Threads that answer requests."""
-        return Pool(name, threads, self.answer, ENOUGH, self.poller.wake)
+        return Pool(name, threads, self.work, ENOUGH, self.poller.wake)
 
     def pool_of(self, path: str) -> Pool:
         """The threads that answer requests for a path."""
         return self.probes.get(path, self.pool)
+
+    def work(self, item: Connection | Made) -> None:
+        """In a thread of a pool."""
+        if isinstance(item, Made):
+            item.run()
+        else:
+            self.answer(item)
 
     def answer(self, connection: Connection) -> None:
         """Answer a request; in a thread of a pool."""
