@@ -9,6 +9,7 @@ from django.core.cache import cache
 
 from gs2admin import engine
 from gs2admin.dashboard import attention, health, sessions
+from gs2admin.db import raw
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.services.credentials import create_credential
 from gs2admin.identity.services.stamp_keys import create_stamp_key
@@ -66,6 +67,21 @@ def fresh(monkeypatch):
     _forget()
     yield
     _forget()
+
+
+@pytest.fixture
+def statements(monkeypatch):
+    """Those that the driver's own cursors were given, which Django does not count."""
+    found = []
+    real = raw._cursor
+
+    def cursor(ours):
+        made = real(ours)
+        found.append(made)
+        return made
+
+    monkeypatch.setattr(raw, "_cursor", cursor)
+    return found
 
 
 @pytest.fixture
