@@ -52,6 +52,10 @@ class Lines:
         """Look for new connections of it."""
         self.front.register(listener.fileno(), select.EPOLLIN)
 
+    def listen_once(self, fd: int) -> None:
+        """Look for the one event of it."""
+        self.front.register(fd, READ)
+
     def deafen(self, fd: int) -> None:
         """No more of that listener."""
         self.front.unregister(fd)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import socket
 import time
 from collections import Counter
@@ -27,8 +28,10 @@ from gs2admin.processes.web.sending import Sender
 from gs2admin.processes.web.spool import Room
 
 log = logging.getLogger(__name__)
-# Between two sweeps; before the next one when there was more to end than one may; and until one is not put off any more. s.
-SWEEP_S, AGAIN_S, OVERDUE_S = 1.0, 0.02, 5.0
+# Between two sweeps; while nobody sends or takes anything; before the next one when there was more to end than one may; and until
+# one is not put off any more. s.
+SWEEP_S, CALM_S, AGAIN_S, OVERDUE_S = 1.0, 5.0, 0.02, 5.0
+NEVER = float("inf")
 # New connections per listener and turn: few, so that other processes get some of a burst.
 ACCEPT = 8
 RECEIVE = 64 * 1024
@@ -57,6 +60,7 @@ class Poller:
             cfg, limits, clients, bodies, form, self.lines, self.sender, self.reaper.endings, pool_of, self.polls)
         self._next_sweep = 0.0
         self._closed: set[int] = set()
+        self._parent = -1
 
     def listen(self, listeners: list[socket.socket]) -> None:
         """Accept connections from these on."""
@@ -64,6 +68,11 @@ class Poller:
             listener.setblocking(False)
             self.listeners[listener.fileno()] = (listener, listener.getsockname())
             self.lines.listen(listener)
+
+    def watch_parent(self, pid: int, on_end: Callable[[], None]) -> None:
+        """Call when that process has ended. Raises OSError when it is none."""
+        self._parent, self.on_parents_end = os.pidfd_open(pid), on_end
+        self.lines.listen_once(self._parent)
 
     def deafen(self, stop_by: float) -> None:
         """Accept nothing more; connections that wait for a request end at stop_by at the latest."""
@@ -82,6 +91,8 @@ class Poller:
         """Do what is to be done now, or within `timeout` seconds."""
         front, back, more = self.lines.poll(min(timeout, max(0.0, self._next_sweep - time.monotonic())))
         looked_at = time.monotonic()
+        if front or back:
+            self._next_sweep = min(self._next_sweep, looked_at + SWEEP_S)
         self._closed.clear()
         for fd in front + back:
             connection = self.connections.get(fd)
@@ -89,6 +100,8 @@ class Poller:
                 continue  # an event of one that had this number
             if connection is not None:
                 self._attend(connection, self._ready)
+            elif fd == self._parent:
+                self.on_parents_end()
             elif fd in self.listeners:
                 self._accept(*self.listeners[fd])
         self.polls.deliver(self._attend, self.arrival.advance_ordinarily)
@@ -99,7 +112,9 @@ class Poller:
             self._attend(connection, self.arrival.take_body)
         # Whose bytes lie in the kernel is not late: a sweep waits until all of them were seen, but not for ever.
         if looked_at >= self._next_sweep and (not more or looked_at >= self._next_sweep + OVERDUE_S):
-            self._next_sweep = looked_at + (SWEEP_S if self.reaper.sweep(looked_at) else AGAIN_S)
+            through = self.reaper.sweep(looked_at)
+            pause = CALM_S if self.connections else NEVER
+            self._next_sweep = looked_at + (AGAIN_S if not through else pause if self.reaper.calm() else SWEEP_S)
 
     def _attend(self, connection: Connection, act: Callable[[Connection], None]) -> None:
         """One connection's fault ends that connection, and no other."""

@@ -23,6 +23,8 @@ from gs2admin.processes.web.spool import Room
 
 # A stopping process keeps connections that wait for a request so long: one may be on its way already.
 STOP_S = 2.0
+# So often at least the arbiter is told that we live; it waits for a minute (gunicorn.conf.py: timeout). s.
+LOOK_UP_S = 15.0
 # A thread that computes lets others go on after so long. Python's own 5 ms are waited for at each of a request's calls of the
 # kernel while other requests compute: beside a burst of large answers the median of others was twice as long. s.
 SWITCH_S = 0.0005
@@ -36,6 +38,7 @@ class Worker(BaseWorker):
 
     def init_process(self) -> None:
         self.poller: Poller | None = None
+        self._next_look = 0.0
         super().init_process()
 
     def run(self) -> None:
@@ -56,9 +59,10 @@ class Worker(BaseWorker):
         for listener in self.sockets:
             prepare(listener.sock)
         self.poller.listen([listener.sock for listener in self.sockets])
+        self.end_with_parent()
         while self.alive:
             self.look_up()
-            self.poller.turn(1.0)
+            self.poller.turn(LOOK_UP_S)
         self.finish()
 
     def make_pool(self, name: str, threads: int) -> Pool:
@@ -82,7 +86,7 @@ class Worker(BaseWorker):
         try:
             self.nr += 1
             if self.nr >= self.max_requests:
-                self.alive = False
+                self.leave()
             keep = application.run(connection, self.wsgi, self.cfg, self.form, last=lambda: not self.alive)
         finally:
             self.poller.sender.answered(connection, keep)
@@ -98,16 +102,27 @@ class Worker(BaseWorker):
             listener.close()
 
     def look_up(self) -> None:
-        """Tell the arbiter that we live, and see whether it does."""
+        """Tell the arbiter that we live."""
         now = time.monotonic()
-        if now >= getattr(self, "_next_look", 0.0):
-            self._next_look = now + 1.0
+        if now >= self._next_look:
+            self._next_look = now + LOOK_UP_S / 2
             self.notify()
-            if self.ppid != os.getppid():
-                self.alive = False
+
+    def end_with_parent(self) -> None:
+        """The arbiter may be killed at any time, now too."""
+        try:
+            self.poller.watch_parent(self.ppid, self.leave)
+        except OSError:
+            self.alive = False
+        if self.ppid != os.getppid():
+            self.alive = False
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """SIGTERM."""
+        self.leave()
+
+    def leave(self) -> None:
+        """Serve no longer."""
         self.alive = False
         if self.poller is not None:
             self.poller.wake()
