@@ -26,8 +26,8 @@ from stages.rollouts.services import promote_stage
 from stages.states import FINAL, RolloutState
 from tests.conditions import until
 
-WATCHERS, PEOPLE = 1_000, 20
-SECONDS, RATE = 60, 3
+WATCHERS, PEOPLE = int(os.environ.get("WATCHERS", "1000")), 20
+SECONDS, RATE = int(os.environ.get("SECONDS", "60")), 3
 SERVICES = 4
 ANSWER_S = 20.0
 START_S = 5.0
@@ -203,7 +203,7 @@ def show(
         ["answers", answers], ["  a second", f"{answers / lasted:.0f}"],
         ["  with something new", seen.codes[200] + seen.codes[286]], ["  nothing new", seen.codes[204]],
         ["errors", sum(errors.values())], ["saw the end", seen.ended],
-        ["MiB sent", f"{seen.bytes / 2**20:.1f}"], ["web CPU, cores", f"{used / lasted:.2f}"],
+        ["MiB sent", f"{seen.bytes / 2**20:.1f}"], ["web CPU, cores", f"{used / lasted:.2f}"], ["web CPU ms per answer", f"{used * 1000 / answers:.3f}"],
         ["generator CPU, cores", f"{own / lasted:.2f}"],
     ])
     table("latency from the due time, ms", ["", *SPREAD], [

@@ -82,11 +82,12 @@ else:
         if _direct:
             _set = " ".join(f"-c {name}={value}s" for name, value in _limits.items())
             _options["options"] = f"{_set} {_options.get('options', '')}".strip()
-    # A pool survives a server restart under load, but not the forks of the worker: in the web processes only. Two more than
-    # the threads use, for probes and for the counts of locks. Short turns of trying, so that a server's return is noticed.
+    # A pool survives a server restart under load, but not the forks of the worker: in the web processes only. Three more
+    # than the threads use, for probes, for the counts of locks, and for who looks for all that watch. Short turns of trying, so
+    # that a server's return is noticed.
     if PROCESS == "web":
         _options["pool"] = {
-            "min_size": 1, "max_size": env.number("DB_POOL", 8, 1, 200) + 2, "timeout": DB_WAIT_S, "reconnect_timeout": DB_WAIT_S,
+            "min_size": 1, "max_size": env.number("DB_POOL", 8, 1, 200) + 3, "timeout": DB_WAIT_S, "reconnect_timeout": DB_WAIT_S,
         }
 _database["CONN_MAX_AGE"] = 0 if PROCESS == "web" and ON_POSTGRES else None
 _database["CONN_HEALTH_CHECKS"] = True
@@ -132,6 +133,8 @@ WEB_SPOOL_MB = env.number("WEB_SPOOL_MB", 1024, 16, 1_000_000)
 # Answered by threads of their own, so many for each; and the error bodies of requests that never reach Django.
 WEB_PROBES, WEB_PROBE_THREADS = ("/healthz", "/readyz"), 2
 WEB_REFUSALS = "gs2admin.wire.early.form"
+# Who decides about requests that may be held until there is something new; and whose a request is by its path and host.
+WEB_LIVE, WEB_ENTRIES = "gs2admin.dashboard.live.deciding.Deciding", "gs2admin.wire.entries.known"
 # A worker renews its lease long before this many seconds; after them another may take its rollout over.
 LEASE_S = env.number("GS2ADMIN_LEASE_S", 20, 2, 600)
 # After so many seconds without a heartbeat through the queue, or without a beat of a busy worker, it is replaced;

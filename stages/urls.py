@@ -1,7 +1,7 @@
 """Addresses inside one project, below /p/<project>/."""
 from django.urls import path
 
-from stages.pages import live
+from stages.pages import board_live, live
 from stages.pages.views import (
     approvals,
     auto,
@@ -23,7 +23,7 @@ from stages.pages.views import (
 
 urlpatterns = [
     path("", board.board, name="board"),
-    path("live", board.board_live, name="board-live"),
+    path("live", board_live.board_live, name="board-live"),
     path("stages/<str:stage>", stage.stage, name="stage"),
     path("stages/<str:stage>/promote", moves.promote, name="stage-promote"),
     path("stages/<str:stage>/rollback", moves.rollback, name="stage-rollback"),

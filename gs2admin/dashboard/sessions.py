@@ -1,152 +1,131 @@
-"""Who is behind a session cookie, for paths that are requested thousands of times a second.
+"""Who is behind session cookies, for paths that are asked for thousands of times a second: one statement for all who ask at once.
 
-Each process caches what it has read and reads it again, for all cached sessions at once, before it is a second old: a
-sign-out, a changed password, a closed account or a lost membership takes effect within about a second. One thread
-reads while the others go on with what is at most TTL_S old; only when it is older do they wait.
+What a cookie means is remembered per process: which person it names, and by which row and which password that was found. Whether
+the rows are still the same, and which role the person has in the project, is read from the database at every question. So a
+sign-out, a changed password, a closed account or a lost membership counts from the next question on.
 """
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable
 from importlib import import_module
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.sessions.models import Session
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.http import HttpRequest
 
-from gs2admin.cache import Cache
+from gs2admin.cache import FOR_EVER, Cache
 from gs2admin.db import clock
+from gs2admin.db.raw import raw_cursor, vendor
 from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Membership, User
 
-TTL_S = 1.0
-LOOK_AGAIN_S = 0.6
-IDLE_S = 10.0
 LIMIT = 8_000
 MAX_BYTES = 12_000_000
-CHUNK = 400
+# Sessions that one statement is asked about.
+CHUNK = 1_000
+# A session key and the number of a project.
+Pair = tuple[str, int]
+
+_STATEMENT = """
+SELECT a.session_key, a.project, s.session_data, u.id, u.password, u.is_active, u.is_superuser, u.username, m.role
+FROM {asked} JOIN {session} s ON s.session_key = a.session_key AND s.expire_date > {now}
+JOIN {user} u ON u.id = a.person
+LEFT JOIN {membership} m ON m.user_id = u.id AND m.project_id = a.project"""
+_ASKED = {
+    "postgresql": ("unnest(%s::text[], %s::bigint[], %s::bigint[]) AS a(session_key, person, project)", "now()"),
+    "sqlite": ("(SELECT value ->> 0 AS session_key, value ->> 1 AS person, value ->> 2 AS project FROM json_each(?)) a", "?"),
+}
 
 
-class _Person(NamedTuple):
-    """The columns of a user on which a session and its rights depend; named as in the table."""
+class _Meaning(NamedTuple):
+    """Whom a session names. data, password: of the rows in which that was found."""
 
-    id: int
-    password: str
-    is_active: bool
-    is_superuser: bool
-    username: str
-
-
-@dataclass
-class _Entry:
-    """A session. data: its row's text. used_at: the time of time.monotonic() at which somebody last asked for it."""
-
-    actor: Actor
+    person: int
     data: str
-    person: _Person
-    used_at: float
+    password: str
 
 
-def _size(entry: _Entry) -> int:
-    """Bytes. Estimated, because every entry is put again every second."""
-    return 800 + len(entry.data) + 100 * len(entry.actor.roles)
+def _size(meaning: _Meaning) -> int:
+    return 500 + len(meaning.data)
 
 
-class SessionCache:
-    """session key -> Actor. At most LIMIT entries of a fixed size; one that is not used for IDLE_S leaves."""
+class Sessions:
+    """session key -> who has signed in."""
 
     def __init__(self) -> None:
-        self._entries: Cache[str, _Entry] = Cache(ttl_s=IDLE_S, entries=LIMIT, max_bytes=MAX_BYTES, size=_size)
-        self._checked_at = 0.0
-        self._lock = threading.Lock()
+        self._meanings: Cache[str, _Meaning] = Cache(ttl_s=FOR_EVER, entries=LIMIT, max_bytes=MAX_BYTES, size=_size)
 
-    def actor(self, key: str | None) -> Actor | None:
-        """The signed-in person with roles at most about TTL_S old, None when nobody is signed in."""
+    def knows(self, key: str) -> bool:
+        """Whether `actors` can tell who it is; else `load` has to come first."""
+        return self._meanings.get(key) is not None
+
+    def actors(self, asked: Iterable[Pair]) -> dict[Pair, Actor]:
+        """The signed-in people of these sessions, each with the role in that project that it has now.
+
+        One that is missing is not known, or no longer what it was; `load` tells. One statement for CHUNK sessions.
+        """
+        known = [(pair, meaning) for pair in asked if (meaning := self._meanings.get(pair[0])) is not None]
+        found: dict[Pair, Actor] = {}
+        for at in range(0, len(known), CHUNK):
+            chunk = known[at : at + CHUNK]
+            rows = {(row[0], row[1]): row for row in _rows(chunk)}
+            for pair, meaning in chunk:
+                row = rows.get(pair)
+                if row is None or row[2] != meaning.data or row[4] != meaning.password or not row[5]:
+                    self._meanings.pop(pair[0])
+                else:
+                    found[pair] = _actor(row)
+        return found
+
+    def load(self, key: str | None) -> bool:
+        """Read what a session means; some queries. False when nobody is signed in with it."""
         if not key:
-            return None
-        now = time.monotonic()
-        age = now - self._checked_at
-        if age > LOOK_AGAIN_S and self._lock.acquire(blocking=age > TTL_S):
-            try:
-                if time.monotonic() - self._checked_at > LOOK_AGAIN_S:
-                    self._check_all()
-            finally:
-                self._lock.release()
-        entry = self._entries.get(key) or self._load(key)
-        if entry is None:
-            return None
-        entry.used_at = now
-        return entry.actor
-
-    def _load(self, key: str) -> _Entry | None:
+            return False
         request = HttpRequest()
         request.session = import_module(settings.SESSION_ENGINE).SessionStore(key)
         user = get_user(request)  # checks the password's hash, as the middleware does
-        if not user.is_authenticated or not user.is_active:
-            return None
         data = Session.objects.filter(session_key=key).values_list("session_data", flat=True).first()
-        if data is None:
+        if not user.is_authenticated or not user.is_active or data is None:
+            self._meanings.pop(key)
+            return False
+        self._meanings.put(key, _Meaning(user.pk, data, user.password))
+        return True
+
+    def actor(self, key: str | None, project_id: int) -> Actor | None:
+        """Who has signed in, None when nobody has; for one question alone."""
+        if not key or not (self.knows(key) or self.load(key)):
             return None
-        roles = dict(user.memberships.values_list("project_id", "role"))
-        person = _Person(user.pk, user.password, user.is_active, user.is_superuser, user.username)
-        return self._entries.put(key, _Entry(_actor(person, roles), data, person, time.monotonic()))
-
-    def _check_all(self) -> None:
-        """Read all that is cached again, by a few queries for all. What is used goes on, its time counted from its last use."""
-        began = time.monotonic()
-        # By last use, because the cache drops first what was put first.
-        known = sorted(self._entries.items(), key=lambda item: item[1].used_at)
-        data = _data_of(key for key, _ in known)
-        ids = {entry.person.id for key, entry in known if data.get(key) == entry.data}
-        people, roles = _people(ids), _roles_of(ids)
-        for key, entry in known:
-            if data.get(key) != entry.data or people.get(entry.person.id) != entry.person:
-                self._entries.pop(key)
-                continue
-            if dict(entry.actor.roles) != roles.get(entry.person.id, {}):
-                entry.actor = _actor(entry.person, roles.get(entry.person.id, {}))
-            self._entries.put(key, entry, since=entry.used_at)
-        self._checked_at = began
+        pair = (key, project_id)
+        found = self.actors([pair]).get(pair)
+        if found is None and self.load(key):  # the session was written again, or its owner has another password
+            found = self.actors([pair]).get(pair)
+        return found
 
 
-def _chunks(keys: Iterable) -> Iterator[Sequence]:
-    found = sorted(keys)
-    return (found[at : at + CHUNK] for at in range(0, len(found), CHUNK))
+def _rows(chunk: list[tuple[Pair, _Meaning]]) -> list[tuple[Any, ...]]:
+    """One row per pair whose session and person are there."""
+    asked, now = _ASKED[vendor()]
+    names = {model.__name__.lower(): model._meta.db_table for model in (Session, User, Membership)}
+    statement = _STATEMENT.format(asked=asked, now=now, **names)
+    triples = [(key, meaning.person, project) for (key, project), meaning in chunk]
+    if vendor() == "sqlite":
+        moment = connections[DEFAULT_DB_ALIAS].ops.adapt_datetimefield_value(clock.now())
+        values: list[Any] = [json.dumps(triples), moment]
+    else:
+        values = [list(column) for column in zip(*triples, strict=True)]
+    with raw_cursor() as cursor:
+        return cursor.execute(statement, values).fetchall()
 
 
-def _data_of(keys: Iterable[str]) -> dict[str, str]:
-    """{session key: data} of those that exist and are not over."""
-    found: dict[str, str] = {}
-    for chunk in _chunks(keys):
-        rows = Session.objects.filter(session_key__in=chunk, expire_date__gt=clock.now())
-        found |= dict(rows.values_list("session_key", "session_data"))
-    return found
+def _actor(row: tuple[Any, ...]) -> Actor:
+    _, project, _, person, _, _, superuser, name, role = row
+    roles = {project: role} if role is not None else {}
+    return Actor("person", str(person), name, MappingProxyType(roles), bool(superuser), "browser")
 
 
-def _people(ids: Iterable[int]) -> dict[int, _Person]:
-    """{id: person} of those that exist."""
-    rows = (User.objects.filter(pk__in=chunk).values_list(*_Person._fields) for chunk in _chunks(ids))
-    return {person.id: person for chunk in rows for person in map(_Person._make, chunk)}
-
-
-def _roles_of(ids: Iterable[int]) -> dict[int, dict[int, str]]:
-    """{person's id: {project id: role}}; none of a person without a role."""
-    found: dict[int, dict[int, str]] = {}
-    for chunk in _chunks(ids):
-        for row in Membership.objects.filter(user_id__in=chunk).values_list("user_id", "project_id", "role", named=True):
-            found.setdefault(row.user_id, {})[row.project_id] = row.role
-    return found
-
-
-def _actor(person: _Person, roles: dict[int, str]) -> Actor:
-    return Actor(
-        "person", str(person.id), person.username, MappingProxyType(roles), person.is_superuser and person.is_active, "browser"
-    )
-
-
-cache = SessionCache()
+sessions = Sessions()

@@ -6,6 +6,7 @@ text, so nothing of theirs is ever prepared.)
 """
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import cache
@@ -37,6 +38,13 @@ def raw_cursor() -> Iterator[Any]:
         return
     with ours.wrap_database_errors, closing(_cursor(ours)) as cursor:
         yield cursor
+
+
+def among(column: str, values: list[int]) -> tuple[str, Any]:
+    """A condition that the column is one of these numbers, and its one parameter: the same statement however many there are."""
+    if vendor() == "sqlite":
+        return f"{column} IN (SELECT value FROM json_each(?))", json.dumps(values)
+    return f"{column} = ANY(%s)", values
 
 
 def _cursor(ours: Any) -> Any:

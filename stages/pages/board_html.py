@@ -2,14 +2,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from sys import getsizeof
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.template.loader import render_to_string
 from django.urls import reverse
 
 from gs2admin.cache import FOR_EVER, Cache
 from gs2admin.dashboard import attention as other_domains
+from gs2admin.dashboard import health
 from gs2admin.dashboard.health import Health
 from gs2admin.dashboard.polling import cursor_of
 from gs2admin.identity.actors import Actor
@@ -22,6 +24,8 @@ from stages.pages.board import Board, Card, read_board
 
 # A board is read anew after this time too: freeze windows begin, and rollouts become overdue, without a write.
 READ_AGAIN_S = 10.0
+# So often it is looked at without a change of the project: workers end, and other domains have lines of their own.
+LOOK_AGAIN_S = 3.0
 ENTRIES = 64
 MAX_BYTES, BOARDS_BYTES = 6_000_000, 4_000_000
 RIGHTS = ("canary.decide", "stage.promote", "stage.rollback", "rollout.cancel", "stage.edit")
@@ -69,6 +73,14 @@ def cursor_for(project: Project, board: Board, workers: Health) -> str:
     return cursor_of(board.revision, overdue, workers.ok, other_domains.needs(project), board.gates)
 
 
+class Seen(NamedTuple):
+    """What a board showed at a moment of time.monotonic(): the project's revision, and the cursor."""
+
+    revision: int
+    cursor: str
+    at: float
+
+
 class Boards:
     """The latest board of each project, and its HTML per class of rights."""
 
@@ -78,6 +90,7 @@ class Boards:
         self._pages: Cache[tuple, tuple[tuple, str]] = Cache(
             ttl_s=FOR_EVER, entries=ENTRIES, max_bytes=MAX_BYTES, size=lambda page: getsizeof(page[1])
         )
+        self._seen: Cache[int, Seen] = Cache(ttl_s=FOR_EVER, entries=4 * ENTRIES, max_bytes=500_000)
 
     def board(self, project: Project) -> Board:
         """The board at the project's present revision, at most READ_AGAIN_S old."""
@@ -90,6 +103,26 @@ class Boards:
             if cached and cached.revision >= revision:
                 return cached
             return self._boards.put(project.pk, read_board(project))
+
+    def seen(self, project_id: int, revision: int) -> str | None:
+        """The cursor of a board at that revision, None when nobody has looked at it for LOOK_AGAIN_S."""
+        found = self._seen.get(project_id)
+        fresh = found is not None and found.revision == revision and time.monotonic() - found.at < LOOK_AGAIN_S
+        return found.cursor if fresh else None
+
+    def page(self, project_id: int, rights: tuple[str, ...], cursor: str) -> str | None:
+        """The fragment of the board with that cursor, None where it is not made yet."""
+        cached = self._pages.get((project_id, rights))
+        return cached[1] if cached and cached[0][0] == cursor else None
+
+    def look(self, project: Project, rights: tuple[str, ...]) -> tuple[str, str]:
+        """The cursor and the fragment as they are now."""
+        began = time.monotonic()
+        board, workers = self.board(project), health.snapshot()
+        html = self.html(project, rights, board, workers)
+        cursor = cursor_for(project, board, workers)
+        self._seen.put(project.pk, Seen(board.revision, cursor, began))
+        return cursor, html
 
     def html(self, project: Project, rights: tuple[str, ...], board: Board, workers: Health) -> str:
         """The board's fragment for people with these rights."""
@@ -117,6 +150,7 @@ class Boards:
         """Forget everything (tests)."""
         self._boards.clear()
         self._pages.clear()
+        self._seen.clear()
 
 
 boards = Boards()

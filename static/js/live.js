@@ -1,11 +1,13 @@
 // Live parts. One poller per page: an element with data-live (address), data-after (cursor), optionally
 // data-seq (last line of output) and data-every (milliseconds). It polls only while the tab is visible.
+// With data-pause the server may hold a request until something is new: it is asked again so many milliseconds
+// after news, and at once when it held the last one; data-every is for a server that answered at once.
 //   200: swap what is new (htmx does the out-of-band parts)   204: nothing new   286: the end
 //   401: go to the address in HX-Redirect   anything else: show a note, and poll more and more slowly
 (function () {
   "use strict";
-  var SLOWEST = 15000, TIMEOUT = 8000, KEEP_LINES = 4000;
-  var failures = 0, timer = null, asking = false, stopped = false, said = null;
+  var SLOWEST = 15000, TIMEOUT = 8000, TIMEOUT_HELD = 30000, KEEP_LINES = 4000;
+  var failures = 0, timer = null, asking = null, stopped = false, said = null;
 
   function poller() { return document.querySelector("[data-live]"); }
 
@@ -13,6 +15,7 @@
     var url = new URL(el.dataset.live, location.href);
     url.searchParams.set("after", el.dataset.after);
     if (el.dataset.seq !== undefined) url.searchParams.set("seq", el.dataset.seq);
+    if (el.dataset.pause !== undefined) url.searchParams.set("wait", "1");
     return url;
   }
 
@@ -76,10 +79,9 @@
   function ask() {
     var el = poller();
     if (!el || asking || stopped || document.visibilityState !== "visible") return;
-    asking = true;
-    var every = Number(el.dataset.every) || 0;
-    var abort = new AbortController();
-    var limit = window.setTimeout(function () { abort.abort(); }, TIMEOUT);
+    var every = Number(el.dataset.every) || 1000, began = Date.now();
+    var abort = asking = new AbortController();
+    var limit = window.setTimeout(function () { abort.abort(); }, el.dataset.pause !== undefined ? TIMEOUT_HELD : TIMEOUT);
     fetch(address(el), {
       headers: { "HX-Request": "true", "HX-Current-URL": location.href }, credentials: "same-origin",
       cache: "no-store", signal: abort.signal,
@@ -114,16 +116,24 @@
       if (html === null) return;
       if (failures) lost("");
       failures = 0;
-      var now = poller();
-      later(html && now && now.dataset.every !== undefined ? Number(now.dataset.every) : every || 1000);
+      var now = html ? poller() : null;
+      if (!now || now.dataset.every === undefined) later(Math.max(0, every - (Date.now() - began)));
+      else later(Number(now.dataset.pause !== undefined ? now.dataset.pause : now.dataset.every));
     }).catch(function () {
+      if (asking !== abort) return;
       failures += 1;
       if (failures > 1) lost("The connection was lost, retrying. What you see may be old.");
       later(Math.min(SLOWEST, 1000 * Math.pow(2, Math.min(failures, 4)) * (0.75 + Math.random() / 2)));
     }).finally(function () {
       window.clearTimeout(limit);
-      asking = false;
+      if (asking === abort) asking = null;
     });
+  }
+
+  function giveUp() {
+    var abort = asking;
+    asking = null;
+    if (abort) abort.abort();
   }
 
   // A part of a page could not be loaded: its title links to a page of its own.
@@ -135,10 +145,12 @@
   });
 
   document.addEventListener("visibilitychange", function () {
+    window.clearTimeout(timer);
+    giveUp();
     if (document.visibilityState === "visible") ask();
-    else window.clearTimeout(timer);
   });
   window.addEventListener("online", ask);
+  window.addEventListener("offline", function () { if (asking) asking.abort(); });
 
   if (log && follow) {
     follow.closest("label").hidden = false;
@@ -147,5 +159,5 @@
     toEnd();
   }
   var first = poller();
-  if (first) later(Number(first.dataset.every) || 1000);
+  if (first) later(Number(first.dataset.pause || first.dataset.every) || 0);
 })();

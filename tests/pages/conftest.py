@@ -9,6 +9,7 @@ from django.core.cache import cache
 
 from gs2admin import engine
 from gs2admin.dashboard import attention, health, sessions
+from gs2admin.db import raw
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.services.credentials import create_credential
 from gs2admin.identity.services.stamp_keys import create_stamp_key
@@ -18,6 +19,7 @@ from stages.gates.services import WindowPlan, save_window
 from stages.models import Rollout, Version
 from stages.pages import live as live_answers
 from stages.pages.board_html import boards
+from stages.pages.board_live import watched_boards
 from stages.rollouts.services import promote_stage
 from stages.setup.scenarios import create_scenario
 from stages.setup.stages import create_stage, set_targets
@@ -69,6 +71,21 @@ def fresh(monkeypatch):
 
 
 @pytest.fixture
+def statements(monkeypatch):
+    """Those that the driver's own cursors were given, which Django does not count."""
+    found = []
+    real = raw._cursor
+
+    def cursor(ours):
+        made = real(ours)
+        found.append(made)
+        return made
+
+    monkeypatch.setattr(raw, "_cursor", cursor)
+    return found
+
+
+@pytest.fixture
 def forget():
     """forget() empties what a process keeps, as a test's beginning does."""
     return _forget
@@ -78,7 +95,8 @@ def _forget() -> None:
     cache.clear()
     health._kept.clear()
     live_answers.watches.clear()
-    sessions.cache.__init__()
+    watched_boards.clear()
+    sessions.sessions.__init__()
     boards.clear()
     splits.clear()
     attention.forget()

@@ -2,26 +2,18 @@
 from __future__ import annotations
 
 import re
-import threading
-import time
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from gs2admin.dashboard import sessions
 from stages.core import journal
 from stages.core.journal import Line
 from stages.models import Output, Rollout
 from stages.pages import live
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def always_look(monkeypatch):
-    monkeypatch.setattr(live, "LOOK_S", 0.0)
 
 
 @pytest.fixture
@@ -87,7 +79,7 @@ def test_a_watcher_far_behind_gets_it_in_pieces_without_a_gap(world, ask, viewer
     while (answer := ask(client, **at)).status_code == 200:
         seen += numbers(answer)
         at = cursor(answer)
-        assert ('data-every="0"' in answer.content.decode()) == (at["seq"] < 102)
+        assert ('data-pause="0"' in answer.content.decode()) == (at["seq"] < 102)
     assert seen == list(range(3, 103))
     assert numbers(ask(client, after=0, seq=90)) == list(range(91, 103))
     assert numbers(ask(client, after=0, seq=50)) == list(range(51, 91))
@@ -134,70 +126,19 @@ def test_watchers_with_the_same_rights_share_one_rendering(world, ask, viewer, p
     assert "Cancel…" in other.content.decode() and "Cancel…" not in first.content.decode()
 
 
-def test_nothing_new_costs_one_query_and_none_within_a_look(world, ask, viewer, sign_in, monkeypatch):
+def test_nothing_new_costs_two_statements(world, ask, viewer, sign_in, statements):
     client = sign_in(viewer)
     at = cursor(ask(client))
+    statements.clear()
     with CaptureQueriesContext(connection) as asked:
         assert ask(client, **at).status_code == 204
-    assert len(asked) == 1
-    monkeypatch.setattr(live, "LOOK_S", 60.0)
-    with CaptureQueriesContext(connection) as asked:
-        assert ask(client, **at).status_code == 204
-    assert len(asked) == 0
+    assert (len(asked), len(statements)) == (0, 2), "what is there, and who asks"
 
 
 def test_signed_out_is_401_with_the_way_to_sign_in(world, ask, client):
     answer = ask(client)
     assert answer.status_code == 401
     assert answer.headers["HX-Redirect"].startswith("/login?next=/p/isles/rollouts/")
-
-
-@pytest.mark.parametrize("how", ["signs out", "is removed", "is closed", "changes the password"])
-def test_a_lost_right_takes_effect_when_the_process_looks_again(how, world, ask, viewer, sign_in, monkeypatch):
-    client = sign_in(viewer)
-    assert ask(client).status_code == 200
-    kept = client.cookies["sessionid"].value
-    if how == "signs out":
-        client.logout()
-        client.cookies["sessionid"] = kept
-    elif how == "is removed":
-        viewer.memberships.all().delete()
-    elif how == "is closed":
-        type(viewer).objects.filter(pk=viewer.pk).update(is_active=False)
-    else:
-        viewer.set_password("another long one")
-        viewer.save()
-    monkeypatch.setattr(sessions, "LOOK_AGAIN_S", -1.0)
-    assert ask(client).status_code == (404 if how == "is removed" else 401)
-
-
-def test_within_its_second_a_session_costs_nothing(world, ask, viewer, sign_in):
-    client = sign_in(viewer)
-    ask(client)
-    sessions.cache._checked_at = time.monotonic()
-    with CaptureQueriesContext(connection) as asked:
-        sessions.cache.actor(client.cookies["sessionid"].value)
-    assert len(asked) == 0
-
-
-def test_while_one_thread_looks_again_the_others_do_not_wait(world, ask, viewer, sign_in, monkeypatch):
-    client = sign_in(viewer)
-    ask(client)
-    cache, key = sessions.cache, client.cookies["sessionid"].value
-    monkeypatch.setattr(sessions, "LOOK_AGAIN_S", -1.0)
-    with cache._lock:  # somebody is looking
-        with CaptureQueriesContext(connection) as asked:
-            assert cache.actor(key).name == "vera"
-        cache._checked_at -= 10  # too old to go on with
-        late = []
-        waiting = threading.Thread(target=lambda: late.append(cache.actor("nobody's")), daemon=True)
-        monkeypatch.setattr(cache, "_check_all", lambda: None)
-        monkeypatch.setattr(cache, "_load", lambda key: None)
-        waiting.start()
-        waiting.join(0.2)
-        assert len(asked) == 0 and late == []
-    waiting.join(5)
-    assert late == [None]
 
 
 def test_a_stranger_learns_nothing_and_numbers_that_do_not_exist_look_the_same(world, ask, stranger, viewer, sign_in):

@@ -16,6 +16,7 @@ from gs2admin.processes.web.connection import Connection, Phase
 from gs2admin.processes.web.endings import Endings
 from gs2admin.processes.web.limits import READ_AHEAD, Limits
 from gs2admin.processes.web.lines import READ, Lines
+from gs2admin.processes.web.poll_intake import PollIntake, TooManyPolls
 from gs2admin.processes.web.pool import Pool
 from gs2admin.processes.web.sending import Sender
 from gs2admin.processes.web.spool import Room
@@ -31,13 +32,24 @@ class Arrival:
     """
 
     def __init__(self, cfg: Any, limits: Limits, clients: Clients, bodies: Room, form: refusals.Form, lines: Lines,
-                 sender: Sender, endings: Endings, pool_of: Callable[[str], Pool]) -> None:  # fmt: skip
+                 sender: Sender, endings: Endings, pool_of: Callable[[str], Pool], polls: PollIntake) -> None:  # fmt: skip
         self.cfg, self.limits, self.clients, self.bodies, self.form = cfg, limits, clients, bodies, form
         self.lines, self.sender, self.endings, self.pool_of = lines, sender, endings, pool_of
+        self.polls = polls
         self.held: dict[tuple[Pool, str], deque[Connection]] = {}
 
     def advance(self, connection: Connection) -> None:
         """Look for a head in what was received, and go on from there."""
+        try:
+            if self.polls.take(connection):
+                return
+        except TooManyPolls:
+            self._refuse_one_more(connection)
+            return
+        self.advance_ordinarily(connection)
+
+    def advance_ordinarily(self, connection: Connection) -> None:
+        """The same, for what no poll is."""
         try:
             request = head.take(connection, self.cfg)
         except ParseException as problem:
@@ -53,13 +65,16 @@ class Arrival:
         key = pool, caller = self.pool_of(request.path), connection.caller
         waiting, held = pool.waiting(caller), self.held.get(key, ())
         if caller and waiting + len(held) >= self.limits.per_share:
-            self.endings.note("waiting", caller)
-            self.refuse(connection, refusals.TooMany())
+            self._refuse_one_more(connection)
         elif held or waiting >= READ_AHEAD:
             connection.phase = Phase.HELD
             self.held.setdefault(key, deque()).append(connection)
         else:
             self.take_body(connection)
+
+    def _refuse_one_more(self, connection: Connection) -> None:
+        self.endings.note("waiting", connection.caller)
+        self.refuse(connection, refusals.TooMany())
 
     def resume(self) -> Iterator[Connection]:
         """Connections that were held, and whose turn has come nearer: `take_body` is for them."""

@@ -23,6 +23,10 @@ class Clients:
         """Whose a connection is. peer: its address as `accept` gives it."""
         return self._of_text(peer[0]) if isinstance(peer, tuple) and peer else ""
 
+    def of_text(self, address: str) -> str:
+        """Whose an address is."""
+        return self._of_text(address)
+
     def of_request(self, peer: Any, headers: Iterable[tuple[str, str]]) -> str:
         """Whose a request is: its connection's, or whom a trusted proxy names. headers: gunicorn's, names in capitals."""
         own = self.of_peer(peer)

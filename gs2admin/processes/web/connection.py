@@ -12,17 +12,19 @@ from gs2admin.processes.web.spool import Room
 
 if TYPE_CHECKING:
     from gs2admin.processes.web.body import Intake
+    from gs2admin.processes.web.long_polls import Poll
 
 
 class Phase(Enum):
     """What a connection is at. In ANSWER a thread of the pool owns it, else the poller.
 
     HEAD, BODY: a request arrives. HELD: its head is there; too many of its client wait already for its body to be taken. ANSWER:
-    the request waits for its turn, or the application works on it. SEND: the client takes the answer. IDLE: it is kept for
-    the next request. LINGER: it has had its last answer; what it still sends is thrown away, until it has read that.
+    the request waits for its turn, or the application works on it. HELD_POLL: it is answered when there is something new.
+    SEND: the client takes the answer. IDLE: it is kept for the next request. LINGER: it has had its last answer; what it still
+    sends is thrown away, until it has read that.
     """
 
-    HEAD, HELD, BODY, ANSWER, SEND, IDLE, LINGER = auto(), auto(), auto(), auto(), auto(), auto(), auto()
+    HEAD, HELD, BODY, ANSWER, HELD_POLL, SEND, IDLE, LINGER = (auto() for _ in range(8))
 
 
 class Connection:
@@ -32,12 +34,12 @@ class Connection:
     caller: whose its request is, or "". line: the epoll that knows it. lock: held while its phase changes hands.
     received: bytes that no request has taken yet; searched: how many of them hold no end of a head. request: gunicorn's, once its
     head is there; intake: what its body is taken with; keep: whether another may follow it. cut: its answer is not whole, and
-    the end of the connection must not look as if it were.
+    the end of the connection must not look as if it were. poll: its request, where that may be held.
     """
 
     __slots__ = (
         "sock", "fd", "client", "server", "share", "caller", "line", "lock", "phase", "deadline", "received", "searched",
-        "number", "request", "intake", "keep", "cut", "out",
+        "number", "request", "intake", "keep", "cut", "out", "poll",
     )  # fmt: skip
 
     def __init__(self, sock: socket.socket, client: Any, server: Any, share: str, deadline: float, room: Room) -> None:
@@ -49,6 +51,7 @@ class Connection:
         self.received, self.searched = bytearray(), 0
         self.number, self.request, self.keep, self.cut = 0, None, True, False
         self.intake: Intake | None = None
+        self.poll: Poll | None = None
         self.out = Outgoing(sock, room, share)
 
     def forget_request_body(self) -> None:

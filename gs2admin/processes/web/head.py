@@ -35,13 +35,14 @@ def take(connection: Connection, cfg: Any) -> Request | None:
     connection.searched = 0
     connection.number += 1
     try:
-        return _parse(head, connection, cfg)
+        return parse(head, connection, cfg)
     except ParseException:
         connection.received[:0] = head  # its address says in which form the refusal is
         raise
 
 
-def _parse(head: bytes, connection: Connection, cfg: Any) -> Request:
+def parse(head: bytes, connection: Connection, cfg: Any) -> Request:
+    """A whole head. Raises ParseException."""
     try:
         request = Request(cfg, IterUnreader([head]), connection.client, connection.number)
     except (NoMoreData, StopIteration):

@@ -17,7 +17,7 @@ FRONT, BACK = 128, 32
 
 
 class Lines:
-    """front: new connections and those kept for another request. back: those in the middle of a request or of an answer."""
+    """front: new connections, those kept for another request, and held ones. back: in the middle of a request or an answer."""
 
     def __init__(self) -> None:
         self.front, self.back = select.epoll(), select.epoll()
@@ -33,7 +33,7 @@ class Lines:
 
     def arm(self, connection: Connection, phase: Phase, deadline: float, events: int) -> None:
         """The poller's from now on: at the next event, or when the deadline has passed."""
-        fresh = phase is Phase.IDLE or phase is Phase.HEAD and not connection.received
+        fresh = phase is Phase.IDLE or phase is Phase.HELD_POLL or phase is Phase.HEAD and not connection.received
         line = self.front if fresh else self.back
         with connection.lock:  # the poller may see its event, but cannot end it, before we are through
             connection.deadline = deadline
@@ -51,6 +51,10 @@ class Lines:
     def listen(self, listener: socket.socket) -> None:
         """Look for new connections of it."""
         self.front.register(listener.fileno(), select.EPOLLIN)
+
+    def listen_once(self, fd: int) -> None:
+        """Look for the one event of it."""
+        self.front.register(fd, READ)
 
     def deafen(self, fd: int) -> None:
         """No more of that listener."""

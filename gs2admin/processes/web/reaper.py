@@ -51,6 +51,10 @@ class Reaper:
         self.endings.write()
         return True
 
+    def calm(self) -> bool:
+        """Whether nobody is in the middle of anything: those who are kept or held may end a little later."""
+        return self.stop_by is None and all(one.phase in (Phase.IDLE, Phase.HELD_POLL) for one in self.connections.values())
+
     def make_place(self) -> None:
         """There are too many."""
         self._end_slowest("place", max(1, self.limits.connections // 100), lambda one: True)

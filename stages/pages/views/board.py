@@ -7,9 +7,8 @@ from django.views.decorators.http import require_GET
 
 from gs2admin.dashboard import health
 from gs2admin.dashboard.pages import project_page
-from gs2admin.dashboard.polling import NO_STORE, is_present, nothing_new
 from gs2admin.identity.models import Project
-from stages.pages.board_html import boards, cursor_for, rights_of
+from stages.pages.board_html import boards, rights_of
 
 
 @require_GET
@@ -20,13 +19,3 @@ def board(request: HttpRequest, project: Project) -> HttpResponse:
     rights = rights_of(request.actor, project)
     html = boards.html(project, rights, found, workers)
     return render(request, "stages/board.html", {"board_html": html, "may_edit": bool(found.cards) and "stage.edit" in rights})
-
-
-@require_GET
-@project_page()
-def board_live(request: HttpRequest, project: Project) -> HttpResponse:
-    """204 while the reader's cursor (?after=) is the present one, else the board's fragment."""
-    found, workers = boards.board(project), health.snapshot()
-    if is_present(request, cursor_for(project, found, workers)):
-        return nothing_new()
-    return HttpResponse(boards.html(project, rights_of(request.actor, project), found, workers), headers=NO_STORE)

@@ -101,6 +101,14 @@ def get(path: str, client: str = "") -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: x\r\n{who}Connection: close\r\n\r\n".encode()
 
 
+CLOSE = b"GET /one HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+def held(name: str, *, wait: bool = True, more: str = "") -> bytes:
+    """A request that may be held (held.py)."""
+    return f"GET /held/{name}{'?wait=1' if wait else ''} HTTP/1.1\r\nHost: x\r\n{more}\r\n".encode()
+
+
 def rest(link: socket.socket) -> bytes:
     """All that comes until the server closes; what came before a reset."""
     parts = []

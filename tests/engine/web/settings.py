@@ -3,3 +3,4 @@ from gs2admin.settings import *  # noqa: F403
 
 ROOT_URLCONF = "tests.engine.web.app"
 ALLOWED_HOSTS = ["*"]
+WEB_LIVE = "tests.engine.web.held.Decider"

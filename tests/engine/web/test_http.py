@@ -15,13 +15,12 @@ from django.conf import settings
 from gs2admin.processes import proc
 from tests.conditions import until
 from tests.engine.web.app import BIG
-from tests.engine.web.conftest import HALF, rest
+from tests.engine.web.conftest import CLOSE, HALF, QUICK_S, held, rest
 
 pytestmark = [
     pytest.mark.processes,
     pytest.mark.skipif(not settings.ON_SQLITE, reason="sockets know no database; once is enough"),
 ]
-CLOSE = b"GET /one HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 CHUNKED = b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
@@ -194,7 +193,10 @@ def test_sigterm_lets_answers_come_to_their_end(servers, tmp_path):
     asked = web.connect(f"GET /wait?for={gate} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     reading = web.connect(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n", receive=4096)
     reading.recv(100)
+    watching = [web.connect(held("ever")) for _ in range(20)]
+    assert web.took() < QUICK_S  # taken after them
     web.popen.send_signal(signal.SIGTERM)
+    assert all(b" 204 X\r\nConnection: close" in rest(link) for link in watching), "and nobody is held"
     kept.sendall(CLOSE)
     assert rest(kept).endswith(b"one")
     gate.touch()
