@@ -4,9 +4,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from gs2admin.db.columns import milliseconds
 from gs2admin.errors import NotFound
 from gs2admin.identity.models import Project
-from gs2admin.namespaces.api import milliseconds
 from gs2admin.text import starts_with
 from gs2admin.wire.call import Call
 from gs2admin.wire.paging import key_of, page
