@@ -16,6 +16,11 @@ def milliseconds(at: datetime) -> int:
     return (at - _EPOCH) // _MS
 
 
+def moment(at_ms: int) -> datetime:
+    """The time of Unix milliseconds, with zone UTC."""
+    return _EPOCH + timedelta(milliseconds=at_ms)
+
+
 def _milliseconds_of_text(at: str) -> int:
     return (datetime.fromisoformat(at) - _NAIVE) // _MS
 
