@@ -90,6 +90,10 @@ class Prepared(Generic[R]):
         """The first row of a queryset that is sliced to one, None when there is none."""
         return next(iter(self.rows(**values)), None)
 
+    def of(self, queryset: QuerySet) -> list[R]:
+        """The same rows of a queryset that is made for one call."""
+        return list(map(self._row._make, queryset.values_list(*self._columns)))
+
     def statement(self, *names: str) -> tuple[str, tuple[str | list[Any], ...]]:
         """The SQL when a call gives values for these names, and the names in the order of the parameters (for tests of plans)."""
         made = self._made.get(names) or self._make(names)

@@ -48,14 +48,27 @@ def _cursor(ours: Any) -> Any:
     return psycopg.Cursor(ours.connection)
 
 
-def fetch(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """The rows of a statement that only reads, by the driver's own cursor, on Django's connection and in its transaction.
+def run(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """All rows of one statement, as by raw_cursor, for statements that write.
 
-    Parameters and errors as with raw_cursor. It changes nothing, so it needs no transaction of a lease's holder.
+    All are fetched: on SQLite a statement that returns rows commits with the last of them.
     """
+    ours = connections[DEFAULT_DB_ALIAS]
+    if fences.active() and not ours.in_atomic_block:
+        with transaction.atomic():
+            return _fetched(ours, sql, values)
+    return _fetched(ours, sql, values)
+
+
+def fetch(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """The same for a statement that only reads: it changes nothing, so it needs no transaction of a lease's holder."""
     ours = connections[DEFAULT_DB_ALIAS]
     if ours.vendor == "postgresql":  # a file needs no look at whether it is still there
         ours.close_if_health_check_failed()
+    return _fetched(ours, sql, values)
+
+
+def _fetched(ours: Any, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     ours.ensure_connection()
     with ours.wrap_database_errors, closing(_cursor(ours)) as cursor:
         cursor.execute(sql, values)

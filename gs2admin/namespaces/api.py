@@ -229,7 +229,7 @@ class Namespaces:
         if request.name_prefix:
             rows = self._shown(self.model.objects.filter(project=call.project)).filter(starts_with("name", request.name_prefix))
             rows = (rows.filter(name__gt=after) if goes_on else rows).order_by("name")[: request.limit + 1]
-            found = list(map(self._row._make, rows.values_list(*self._row._fields)))
+            found = self._items_of.of(rows)
         else:
             found = self._items_of.rows(project=call.project.pk, **goes_on, most=request.limit + 1)
         shown, token = cut(found, by="name", limit=request.limit, kind="namespace")

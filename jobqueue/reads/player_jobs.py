@@ -92,7 +92,7 @@ def _results(at: Places) -> QuerySet[JobResult]:
     rows = rows.annotate(
         uuid=UuidText("job__name"), script_id=F("job__script_id"), args=F("job__args"), tried_ms=Milliseconds("tried_at")
     )
-    return rows.filter(try_number=at.try_number) if "try_number" in at else rows.order_by("-try_number")[:1]
+    return rows.filter(try_number=at.try_number).order_by() if "try_number" in at else rows.order_by("-try_number")[:1]
 
 
 _QUEUED = Prepared(JobRow, lambda at: _shown(_of_player(at)).filter(name=at.name, state__in=sorted(QUEUED)))

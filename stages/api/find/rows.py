@@ -62,11 +62,12 @@ def _stages(at: Places) -> QuerySet[Stage]:
     rows = Stage.objects.existing(at.project).with_last_rollout().annotate(
         source_name=F("source__name"), created_ms=Milliseconds("created_at"), updated_ms=Milliseconds("updated_at")
     )
-    return rows.filter(name=at.name) if "name" in at else rows
+    return rows.filter(name=at.name).order_by() if "name" in at else rows
 
 
 def _detail(at: Places) -> QuerySet[Stage]:
-    return _stages(at).with_last_number().annotate(versions=F("current_set__versions"), source_versions=F("source__current_set__versions"))
+    rows = _stages(at).with_last_number()
+    return rows.annotate(versions=F("current_set__versions"), source_versions=F("source__current_set__versions"))
 
 
 _STAGES = Prepared(StageRow, _stages)
@@ -96,7 +97,7 @@ def _outputs(at: Places) -> QuerySet[Output]:
         uuid=UuidText("name"), at_ms=Milliseconds("at"), size=Length("text"),
         small_text=Case(When(LessThanOrEqual(Length("text"), at.small), then=F("text"))),
     )  # fmt: skip
-    return rows.filter(name=at.name) if "name" in at else rows.filter(id__gt=at.after)[:MOST]
+    return rows.filter(name=at.name).order_by() if "name" in at else rows.filter(id__gt=at.after)[:MOST]
 
 
 _OUTPUTS = Prepared(OutputRow, _outputs)
