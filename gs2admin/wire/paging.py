@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import QuerySet
 
@@ -14,6 +14,7 @@ from gs2admin.text import storable
 
 # One answer holds about this many characters of rows; the page ends earlier then.
 PAGE_CHARACTERS = 4 * 1024 * 1024
+R = TypeVar("R")
 
 
 def page_token(kind: str, key: int | str) -> str:
@@ -62,6 +63,20 @@ def page(
         found = found[:limit]
     token = page_token(kind, getattr(found[-1], by)) if more and found else None
     return {"items": [item(row) for row in found], "nextPageToken": token}
+
+
+def cut(rows: Sequence[R], *, by: str, limit: int, kind: str, size: str = "") -> tuple[list[R], str | None]:
+    """Of the rows of a page and one more, where there is one: the rows that the page shows, and the token of the next one.
+
+    by: the member that the rows are ordered by. size: the member with a row's characters, when rows can be large.
+    """
+    shown = fitting([getattr(row, size) for row in rows[:limit]]) if size else min(limit, len(rows))
+    return list(rows[:shown]), page_token(kind, getattr(rows[shown - 1], by)) if shown < len(rows) else None
+
+
+def small(limit: int) -> int:
+    """So many characters each row of a page may have that the page holds them all."""
+    return PAGE_CHARACTERS // limit
 
 
 def fitting(sizes: Sequence[int], cap: int = PAGE_CHARACTERS) -> int:

@@ -3,8 +3,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from gs2admin.db.columns import milliseconds
 from gs2admin.errors import NotFound
-from gs2admin.namespaces.api import milliseconds
 from gs2admin.wire.call import Call
 from gs2admin.wire.paging import PAGE_CHARACTERS, key_of, page
 from gs2admin.wire.shapes import Integer, Result, Text, field
@@ -65,12 +65,14 @@ def _item(namespace: Namespace, user_id: str, job: Job) -> dict[str, Any]:
             break
         results.append(row)
     return {
-        "deadLetterJobId": f"{user_grn(namespace.project, namespace, user_id)}:dead:{job.name}",
+        "deadLetterJobId": f"{user_grn(namespace.project, namespace.name, user_id)}:dead:{job.name}",
         "name": str(job.name),
         "userId": user_id,
         "scriptId": job.script_id,
         "args": job.args,
-        "result": [result_body(row) for row in reversed(results)],
+        "result": [
+            result_body(row.try_number, row.status_code, row.result, milliseconds(row.tried_at)) for row in reversed(results)
+        ],
         "createdAt": milliseconds(job.created_at),
         "updatedAt": milliseconds(job.updated_at),
     }
