@@ -1,14 +1,17 @@
 """django-q2 brokers for a queue that only wakes: a task is gone when it is taken (our rows and the sweep repair a loss).
 
-Compared with the stock brokers: nothing is taken while no worker is idle or the cluster drains; a database or
-Redis that is away is waited for in half-second steps (stock: ten seconds and a new pusher); a task whose worker dies is not
-run again by the queue, so one that kills its worker is not run for ever; and every cluster has a private queue,
-looked at first, for the heartbeats of its own supervisor.
+Compared with the stock brokers: the pusher is woken (wakeup.py) instead of asking many times a second; nothing is taken while no
+worker is idle or the cluster drains; a database or Redis that is away is waited for in half-second steps (stock: ten seconds and
+a new pusher); a task whose worker dies is not run again by the queue, so one that kills its worker is not run for ever; and every
+cluster has a private queue, looked at first, for the heartbeats of its own supervisor.
 """
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
+from functools import cache
+from typing import NamedTuple
 
 import redis
 from django import db
@@ -17,19 +20,30 @@ from django.utils import timezone
 from django_q.brokers.orm import ORM
 from django_q.brokers.redis_broker import Redis
 from django_q.conf import Conf
-from django_q.models import OrmQ
 
 from gs2admin import outage
 from gs2admin.db import patience
+from gs2admin.db.raw import raw_cursor
 from gs2admin.db.redis_pool import Pool
 from gs2admin.engine import connections, inside
+from gs2admin.engine.hosts import tell_hosts
+from gs2admin.engine.wakeup import TASKS, Listener
 
 log = logging.getLogger(__name__)
 AWAY_S = 0.5
-PRIVATE_EVERY_S = 0.1
+# How often the queue is looked into without a wake-up: what a lost one costs. s.
+LOOK_S = 1.0
+# How long a pusher whose workers are all busy waits for one of them, until it hears whether there are wake-ups for others. s.
+BUSY_S = 0.1
 # How long one look into Redis waits for a task. s.
 TAKE_S = 1
-Taken = list[tuple[None, str | bytes]]
+
+
+class Taken(NamedTuple):
+    """A task. queue: whose slot it uses; for django-q2 the acknowledgement's id, which we need none of."""
+
+    queue: str
+    payload: str | bytes
 
 
 def private_queue(cluster_id: str) -> str:
@@ -44,14 +58,23 @@ class _WakeBroker:
     # No task is taken while so many wait; 0: all are (settings.TASK_BOUNDS).
     at_most = 0
 
-    def dequeue(self) -> Taken | None:
-        if inside.draining() or not inside.take_slot(Conf.POLL):
+    def dequeue(self) -> list[Taken] | None:
+        """One task that can be started at once; None after a wait without one. The pusher calls it again and again."""
+        if inside.draining():
+            self._stop()
             time.sleep(Conf.POLL)
             return None
+        queues = inside.queues() or (self.list_key,)
+        free = [queue for queue in queues if inside.take_slot(queue)]
+        if not free:
+            if not inside.take_slot(queues[0], BUSY_S):
+                self._all_busy()
+                return None
+            free = [queues[0]]
         taken: Taken | None = None
         try:
             with patience.each(patience.LOOP_S):
-                taken = self._take()
+                taken = self._take(free)
             if self._away:
                 self._away = False
                 log.info("the queue can be reached again")
@@ -63,15 +86,23 @@ class _WakeBroker:
             self._let_go()
             time.sleep(AWAY_S)
         finally:
-            if not taken:
-                inside.give_slot()
-        return taken
+            for queue in free:
+                if taken is None or queue != taken.queue:
+                    inside.give_slot(queue)
+        return [taken] if taken else None
 
-    def _take(self) -> Taken | None:
+    def _take(self, free: Sequence[str]) -> Taken | None:
+        """free: the queues that have an idle worker."""
         raise NotImplementedError
 
     def _let_go(self) -> None:
         """Drop a broken connection."""
+
+    def _all_busy(self) -> None:
+        """No worker is idle."""
+
+    def _stop(self) -> None:
+        """The cluster drains: it takes no more tasks."""
 
     def reach(self) -> None:
         """Raise when the queue cannot be reached."""
@@ -79,9 +110,12 @@ class _WakeBroker:
     def ping(self) -> bool:
         return True  # django-q2 asks once, before it starts, and gives up when the answer is no
 
-    def fail(self, task_id: None) -> None:
+    def fail(self, task_id: str) -> None:
         """The pusher could not read the task (another secret key): no worker gets it, so the slot is free again."""
-        inside.give_slot()
+        inside.give_slot(task_id)
+
+    def acknowledge(self, task_id: str) -> None:
+        """A task is gone when it is taken."""
 
     # django-q2 would write its statistics to the cache twice a second, and its sentinel dies when that fails.
     def set_stat(self, key: str, value: str, timeout: int) -> None:
@@ -95,9 +129,16 @@ class _WakeBroker:
 
 
 class DatabaseBroker(_WakeBroker, ORM):
-    """The queue in the database: a task is part of the caller's transaction."""
+    """The queue in the database: a task is part of the caller's transaction.
 
-    _private_at = 0.0
+    Whoever adds one wakes the pushers of its machine. One that has no idle worker left for it passes that on to other hosts.
+    """
+
+    _listener: Listener | None = None
+    _looked_at = float("-inf")
+    # The queues in which no task waits, since the last look; and whether other hosts may have to be told of a task.
+    _empty: frozenset[str] = frozenset()
+    _tell = False
 
     def enqueue(self, task: str) -> int | None:
         """Put a signed task into the queue; returns the row's id, None where enough wait. Raises a database error."""
@@ -117,29 +158,87 @@ class DatabaseBroker(_WakeBroker, ORM):
             found = cursor.fetchone()
             return found[0] if found else None
 
-    def _take(self) -> Taken | None:
+    def _take(self, free: Sequence[str]) -> Taken | None:
+        if self._listener is None:
+            self._listener = Listener(TASKS)
+        busy = [queue for queue in inside.queues() if queue not in free]
+        if self._empty.issuperset(free) and not self._rung(busy):
+            return None
         connections.refresh()
-        now = time.monotonic()
-        if inside.cluster_id() and now - self._private_at >= PRIVATE_EVERY_S:
-            self._private_at = now
-            taken = self._take_from(private_queue(inside.cluster_id()))
-            if taken:
-                return taken
-        taken = self._take_from(self.list_key)
-        if not taken:
-            time.sleep(Conf.POLL)
-        return taken
+        self._listener.attend()
+        self._looked_at = time.monotonic()
+        private = private_queue(inside.cluster_id()) if inside.cluster_id() else ""
+        taken, more = _take_from(private, free)
+        self._empty = frozenset() if more else frozenset(free)
+        if not more:
+            self._pass_on(bool(busy))
+        return taken and Taken(taken[0] if taken[0] in free else free[0], taken[1])
 
-    def _take_from(self, key: str) -> Taken | None:
-        rows = OrmQ.objects.using(Conf.ORM)
-        found = rows.filter(key=key).order_by("pk").values_list("pk", "payload").first()
-        # Whoever deletes the row has the task.
-        if found and rows.filter(pk=found[0]).delete()[0]:
-            return [(None, found[1])]
-        return None
+    def _rung(self, busy: Sequence[str]) -> bool:
+        """Wait for a wake-up, or for a slot of a busy queue; whether it is worth while to look now."""
+        woken = self._listener.wait(self._looked_at + LOOK_S - time.monotonic(), *inside.ends_waits(busy))
+        self._tell = self._tell or (woken and self._listener.local)
+        return woken or time.monotonic() - self._looked_at >= (LOOK_S if self._listener.works else Conf.POLL)
+
+    def _pass_on(self, needed: bool) -> None:
+        if self._tell and needed:
+            tell_hosts(TASKS)
+        self._tell = False
+
+    def _all_busy(self) -> None:
+        if self._listener is None:
+            return
+        if self._listener.wait(0):
+            self._empty, self._tell = frozenset(), self._tell or self._listener.local
+        if not self._empty:
+            try:
+                self._pass_on(True)
+            except db.Error:
+                self._let_go()
+
+    def _stop(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
 
     def _let_go(self) -> None:
+        self._empty = frozenset()
         connections.refresh()
+
+
+def _take_from(private: str, queues: Sequence[str]) -> tuple[tuple[str, str] | None, bool]:
+    """Remove the first task, of the private queue before others. Returns ((queue, payload) or None, whether more may wait)."""
+    keys = (private, *queues) if private else tuple(queues)
+    with raw_cursor() as cursor:
+        if settings.ON_POSTGRES:
+            found = cursor.execute(_text(_TAKE, len(keys)), (*keys, private, *keys)).fetchone()
+            return (found[:2], found[2]) if found else (None, False)
+        # Looked for first: a DELETE that finds nothing would wait for SQLite's one write lock.
+        seen = cursor.execute(_text(_SEE, len(keys)), (*keys, *keys, private)).fetchone()
+        if seen is None:
+            return None, False
+        found = cursor.execute("DELETE FROM django_q_ormq WHERE id = ? RETURNING key, payload", (seen[0],)).fetchone()
+        # Another cluster may have been quicker; then there may be more.
+        return found, bool(seen[1]) or found is None
+
+
+_FIRST = "FROM django_q_ormq WHERE key IN ({keys}) ORDER BY CASE key WHEN %s THEN 0 ELSE 1 END, id LIMIT 1"
+_TAKE = f"""
+    WITH taken AS (
+        DELETE FROM django_q_ormq WHERE id = (SELECT id {_FIRST} FOR UPDATE SKIP LOCKED) RETURNING id, key, payload
+    )
+    SELECT key, payload, EXISTS (SELECT 1 FROM django_q_ormq other WHERE other.key IN ({{keys}}) AND other.id <> taken.id)
+    FROM taken
+"""
+_SEE = f"""
+    SELECT first.id, EXISTS (SELECT 1 FROM django_q_ormq other WHERE other.key IN ({{keys}}) AND other.id <> first.id)
+    FROM (SELECT id {_FIRST}) first
+"""
+
+
+@cache
+def _text(statement: str, count: int) -> str:
+    text = statement.replace("{keys}", ", ".join(["%s"] * count))
+    return text if settings.ON_POSTGRES else text.replace("%s", "?")
 
 
 class RedisBroker(_WakeBroker, Redis):
@@ -160,9 +259,12 @@ class RedisBroker(_WakeBroker, Redis):
         """Raise when Redis does not answer."""
         self.connection.ping()
 
-    def _take(self) -> Taken | None:
-        keys = [self.list_key]
+    def _take(self, free: Sequence[str]) -> Taken | None:
+        lists = {self._list_of(queue): queue for queue in free}
         if inside.cluster_id():
-            keys.insert(0, f"django_q:{private_queue(inside.cluster_id())}:q")
-        found = self.connection.blpop(keys, timeout=TAKE_S)
-        return [(None, found[1])] if found else None
+            lists = {self._list_of(private_queue(inside.cluster_id())): free[0], **lists}
+        found = self.connection.blpop(list(lists), timeout=TAKE_S)
+        return Taken(lists[found[0].decode()], found[1]) if found else None
+
+    def _list_of(self, queue: str) -> str:
+        return queue if queue == self.list_key else f"django_q:{queue}:q"
