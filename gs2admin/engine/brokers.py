@@ -27,23 +27,25 @@ from gs2admin.db.raw import raw_cursor
 from gs2admin.db.redis_pool import Pool
 from gs2admin.engine import connections, inside
 from gs2admin.engine.hosts import tell_hosts
-from gs2admin.engine.wakeup import TASKS, Listener
+from gs2admin.engine.wakeup import TASKS, Listener, wait_for
 
 log = logging.getLogger(__name__)
 AWAY_S = 0.5
 # How often the queue is looked into without a wake-up: what a lost one costs. s.
 LOOK_S = 1.0
-# How long a pusher whose workers are all busy waits for one of them, until it hears whether there are wake-ups for others. s.
-BUSY_S = 0.1
 # How long one look into Redis waits for a task. s.
 TAKE_S = 1
 
 
 class Taken(NamedTuple):
-    """A task. queue: whose slot it uses; for django-q2 the acknowledgement's id, which we need none of."""
+    """A task. queue: whose slot it has; for django-q2 the acknowledgement's id, which we need none of."""
 
     queue: str
     payload: str | bytes
+
+
+# Queue, and the hex id under which it has heartbeats of its own; empty outside a supervised cluster.
+Source = tuple[str, str]
 
 
 def private_queue(cluster_id: str) -> str:
@@ -55,8 +57,16 @@ class _WakeBroker:
     """What both brokers share: when to take, and what to do when the store is away."""
 
     _away = False
+    _turn = 0
     # No task is taken while so many wait; 0: all are (settings.TASK_BOUNDS).
     at_most = 0
+
+    def sources(self) -> list[Source]:
+        """What is taken from. Each is the first in its turn: a flood in one does not keep the pusher from the others."""
+        found = inside.queues() or [(self.list_key, "")]
+        self._turn += 1
+        first = self._turn % len(found)
+        return [*found[first:], *found[:first]]
 
     def dequeue(self) -> list[Taken] | None:
         """One task that can be started at once; None after a wait without one. The pusher calls it again and again."""
@@ -64,13 +74,7 @@ class _WakeBroker:
             self._stop()
             time.sleep(Conf.POLL)
             return None
-        queues = inside.queues() or (self.list_key,)
-        free = [queue for queue in queues if inside.take_slot(queue)]
-        if not free:
-            if not inside.take_slot(queues[0], BUSY_S):
-                self._all_busy()
-                return None
-            free = [queues[0]]
+        free = [source for source in self.sources() if inside.take_slot(source[0], 0)]
         taken: Taken | None = None
         try:
             with patience.each(patience.LOOP_S):
@@ -86,20 +90,17 @@ class _WakeBroker:
             self._let_go()
             time.sleep(AWAY_S)
         finally:
-            for queue in free:
+            for queue, _ in free:
                 if taken is None or queue != taken.queue:
                     inside.give_slot(queue)
         return [taken] if taken else None
 
-    def _take(self, free: Sequence[str]) -> Taken | None:
-        """free: the queues that have an idle worker."""
+    def _take(self, free: Sequence[Source]) -> Taken | None:
+        """A task of one of these, which have an idle worker; waits for a moment where there is none."""
         raise NotImplementedError
 
     def _let_go(self) -> None:
         """Drop a broken connection."""
-
-    def _all_busy(self) -> None:
-        """No worker is idle."""
 
     def _stop(self) -> None:
         """The cluster drains: it takes no more tasks."""
@@ -110,11 +111,11 @@ class _WakeBroker:
     def ping(self) -> bool:
         return True  # django-q2 asks once, before it starts, and gives up when the answer is no
 
-    def fail(self, task_id: str) -> None:
+    def fail(self, queue: str) -> None:
         """The pusher could not read the task (another secret key): no worker gets it, so the slot is free again."""
-        inside.give_slot(task_id)
+        inside.give_slot(queue)
 
-    def acknowledge(self, task_id: str) -> None:
+    def acknowledge(self, queue: str) -> None:
         """A task is gone when it is taken."""
 
     # django-q2 would write its statistics to the cache twice a second, and its sentinel dies when that fails.
@@ -158,43 +159,36 @@ class DatabaseBroker(_WakeBroker, ORM):
             found = cursor.fetchone()
             return found[0] if found else None
 
-    def _take(self, free: Sequence[str]) -> Taken | None:
+    def _take(self, free: Sequence[Source]) -> Taken | None:
         if self._listener is None:
             self._listener = Listener(TASKS)
-        busy = [queue for queue in inside.queues() if queue not in free]
-        if self._empty.issuperset(free) and not self._rung(busy):
+        queues = {queue for queue, _ in free}
+        if not free:
+            self._pass_on()
+        if self._empty.issuperset(queues) and not self._woken(bool(free)) or not free or inside.draining():
             return None
         connections.refresh()
         self._listener.attend()
         self._looked_at = time.monotonic()
-        private = private_queue(inside.cluster_id()) if inside.cluster_id() else ""
-        taken, more = _take_from(private, free)
-        self._empty = frozenset() if more else frozenset(free)
+        sources = {private_queue(lane): queue for queue, lane in free if lane} | {queue: queue for queue, _ in free}
+        found, more = _first_of(list(sources))
+        self._empty = frozenset() if more else frozenset(queues)
         if not more:
-            self._pass_on(bool(busy))
-        return taken and Taken(taken[0] if taken[0] in free else free[0], taken[1])
+            self._pass_on(needed=len(queues) < len(inside.queues()))
+        return found and Taken(sources[found[0]], found[1])
 
-    def _rung(self, busy: Sequence[str]) -> bool:
-        """Wait for a wake-up, or for a slot of a busy queue; whether it is worth while to look now."""
-        woken = self._listener.wait(self._looked_at + LOOK_S - time.monotonic(), *inside.ends_waits(busy))
-        self._tell = self._tell or (woken and self._listener.local)
-        return woken or time.monotonic() - self._looked_at >= (LOOK_S if self._listener.works else Conf.POLL)
-
-    def _pass_on(self, needed: bool) -> None:
-        if self._tell and needed:
-            tell_hosts(TASKS)
-        self._tell = False
-
-    def _all_busy(self) -> None:
-        if self._listener is None:
-            return
-        if self._listener.wait(0):
+    def _woken(self, any_free: bool) -> bool:
+        """Wait for a wake-up, a slot that was refused, or the next look; whether to look now."""
+        woken = self._listener.wait(self._looked_at + LOOK_S - time.monotonic() if any_free else LOOK_S, *inside.interrupts())
+        if woken:
             self._empty, self._tell = frozenset(), self._tell or self._listener.local
-        if not self._empty:
-            try:
-                self._pass_on(True)
-            except db.Error:
-                self._let_go()
+        return woken or not self._listener.works or time.monotonic() - self._looked_at >= LOOK_S
+
+    def _pass_on(self, needed: bool = True) -> None:
+        """Tell other hosts of what this machine was woken for and may have no idle worker for."""
+        told, self._tell = self._tell, False
+        if told and needed:
+            tell_hosts(TASKS)
 
     def _stop(self) -> None:
         if self._listener is not None:
@@ -205,15 +199,14 @@ class DatabaseBroker(_WakeBroker, ORM):
         connections.refresh()
 
 
-def _take_from(private: str, queues: Sequence[str]) -> tuple[tuple[str, str] | None, bool]:
-    """Remove the first task, of the private queue before others. Returns ((queue, payload) or None, whether more may wait)."""
-    keys = (private, *queues) if private else tuple(queues)
+def _first_of(keys: Sequence[str]) -> tuple[tuple[str, str] | None, bool]:
+    """Remove the first task, of one key after the other. Returns ((key, payload) or None, whether more may wait)."""
     with raw_cursor() as cursor:
         if settings.ON_POSTGRES:
-            found = cursor.execute(_text(_TAKE, len(keys)), (*keys, private, *keys)).fetchone()
+            found = cursor.execute(_text(_TAKE, len(keys)), (*keys, *keys, *keys)).fetchone()
             return (found[:2], found[2]) if found else (None, False)
         # Looked for first: a DELETE that finds nothing would wait for SQLite's one write lock.
-        seen = cursor.execute(_text(_SEE, len(keys)), (*keys, *keys, private)).fetchone()
+        seen = cursor.execute(_text(_SEE, len(keys)), (*keys, *keys, *keys)).fetchone()
         if seen is None:
             return None, False
         found = cursor.execute("DELETE FROM django_q_ormq WHERE id = ? RETURNING key, payload", (seen[0],)).fetchone()
@@ -221,10 +214,12 @@ def _take_from(private: str, queues: Sequence[str]) -> tuple[tuple[str, str] | N
         return found, bool(seen[1]) or found is None
 
 
-_FIRST = "FROM django_q_ormq WHERE key IN ({keys}) ORDER BY CASE key WHEN %s THEN 0 ELSE 1 END, id LIMIT 1"
+_FIRST = "FROM django_q_ormq WHERE key IN ({keys}) ORDER BY CASE key {places} END, id LIMIT 1"
+# A crash of the server may bring a taken task back, which does no harm: its commit need not wait for the disk.
 _TAKE = f"""
-    WITH taken AS (
-        DELETE FROM django_q_ormq WHERE id = (SELECT id {_FIRST} FOR UPDATE SKIP LOCKED) RETURNING id, key, payload
+    WITH soon AS (SELECT set_config('synchronous_commit', 'off', TRUE)), taken AS (
+        DELETE FROM django_q_ormq WHERE id = (SELECT id {_FIRST} FOR UPDATE SKIP LOCKED) AND EXISTS (SELECT 1 FROM soon)
+        RETURNING id, key, payload
     )
     SELECT key, payload, EXISTS (SELECT 1 FROM django_q_ormq other WHERE other.key IN ({{keys}}) AND other.id <> taken.id)
     FROM taken
@@ -237,7 +232,8 @@ _SEE = f"""
 
 @cache
 def _text(statement: str, count: int) -> str:
-    text = statement.replace("{keys}", ", ".join(["%s"] * count))
+    places = " ".join(f"WHEN %s THEN {place}" for place in range(count))
+    text = statement.replace("{keys}", ", ".join(["%s"] * count)).replace("{places}", places)
     return text if settings.ON_POSTGRES else text.replace("%s", "?")
 
 
@@ -259,12 +255,12 @@ class RedisBroker(_WakeBroker, Redis):
         """Raise when Redis does not answer."""
         self.connection.ping()
 
-    def _take(self, free: Sequence[str]) -> Taken | None:
-        lists = {self._list_of(queue): queue for queue in free}
-        if inside.cluster_id():
-            lists = {self._list_of(private_queue(inside.cluster_id())): free[0], **lists}
-        found = self.connection.blpop(list(lists), timeout=TAKE_S)
+    def _take(self, free: Sequence[Source]) -> Taken | None:
+        # A queue whose workers are all busy is looked into again soon.
+        if not free:
+            wait_for(Conf.POLL, inside.interrupts())
+            return None
+        lists = {f"django_q:{private_queue(lane)}:q": queue for queue, lane in free if lane}
+        lists |= {self.list_key if queue == self.list_key else f"django_q:{queue}:q": queue for queue, _ in free}
+        found = self.connection.blpop(list(lists), timeout=TAKE_S if len(free) >= len(inside.queues()) else Conf.POLL)
         return Taken(lists[found[0].decode()], found[1]) if found else None
-
-    def _list_of(self, queue: str) -> str:
-        return queue if queue == self.list_key else f"django_q:{queue}:q"

@@ -45,14 +45,14 @@ class Channel:
 
     def attend(self) -> None:
         """Listen on the connection that is used now. Raises a database error."""
-        if not possible():
+        link = connections[DEFAULT_DB_ALIAS]
+        if not possible() or (self._link is not None and link.connection is self._link):
             return
         with raw_cursor() as cursor:
-            ours: Any = connections[DEFAULT_DB_ALIAS].connection
-            if ours is not self._link:
-                cursor.execute(f"LISTEN {self._channel}")
-                ours.add_notify_handler(self._note)
-                self._link = ours
+            cursor.execute(f"LISTEN {self._channel}")
+            ours: Any = link.connection
+            ours.add_notify_handler(self._note)
+            self._link = ours
 
     def fileno(self) -> int | None:
         """To wait for."""

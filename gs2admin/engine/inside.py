@@ -11,7 +11,7 @@ import select
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
@@ -28,6 +28,7 @@ _asked_to_stop = threading.Event()
 _main_pid = 0
 # Queue -> how many more of its tasks may be started: an eventfd that counts down, shared by all processes of the cluster.
 _slots: dict[str, int] = {}
+_refused: set[str] = set()
 _long: Any = None
 _after_each_task: list[Callable[[], None]] = []
 
@@ -42,9 +43,9 @@ def draining() -> bool:
     return _asked_to_stop.is_set() or _lifeline.draining()
 
 
-def queues() -> tuple[str, ...]:
-    """The queues that this cluster takes tasks from; none outside a cluster."""
-    return tuple(_slots)
+def queues() -> list[tuple[str, str]]:
+    """The queues that this cluster takes tasks from, each with the hex id of its heartbeats; none outside a cluster."""
+    return [(queue, cluster_id()) for queue in _slots]
 
 
 def make_slots(workers: dict[str, int]) -> None:
@@ -53,19 +54,19 @@ def make_slots(workers: dict[str, int]) -> None:
                    for queue, count in workers.items()})
 
 
-def take_slot(queue: str, timeout_s: float = 0.0) -> bool:
+def take_slot(queue: str, timeout_s: float) -> bool:
     """Wait for an idle worker. The pusher takes a task only when somebody can start it at once: what it takes
     earlier would wait behind a long rollout while workers elsewhere are idle."""
     if queue not in _slots:
         return True
     if timeout_s:
-        poller = select.poll()
-        poller.register(_slots[queue], select.POLLIN)
-        poller.poll(timeout_s * 1000)
+        select.select([_slots[queue]], [], [], timeout_s)
     try:
         os.eventfd_read(_slots[queue])
     except BlockingIOError:
+        _refused.add(queue)
         return False
+    _refused.discard(queue)
     return True
 
 
@@ -75,9 +76,9 @@ def give_slot(queue: str) -> None:
         os.eventfd_write(_slots[queue], 1)
 
 
-def ends_waits(queues: Iterable[str] = ()) -> list[int]:
-    """Descriptors that can be read when the cluster has to drain, or when there is a slot of one of the queues again."""
-    return [fd for fd in (_lifeline.fd, *(_slots.get(queue) for queue in queues)) if fd is not None]
+def interrupts() -> list[int]:
+    """Descriptors that can be read when the pusher has to look at once: a slot that was refused is free, or it has to drain."""
+    return [fd for fd in (_lifeline.fd, *(_slots[queue] for queue in _refused)) if fd is not None]
 
 
 def begin_long() -> bool:

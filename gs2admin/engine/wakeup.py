@@ -12,7 +12,7 @@ import os
 import select
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -109,6 +109,14 @@ def _folder() -> Iterator[int | None]:
         os.close(folder)
 
 
+def wait_for(timeout_s: float, fds: Iterable[int]) -> None:
+    """Wait until one of the descriptors can be read, at most so long."""
+    poller = select.poll()
+    for fd in fds:
+        poller.register(fd, select.POLLIN)
+    poller.poll(max(0.0, timeout_s) * 1000)
+
+
 class Listener:
     """Waits for the wake-ups of one topic, in the thread that has made it. `local`: the last one came from this machine."""
 
@@ -136,11 +144,8 @@ class Listener:
         """Wait for a wake-up, at most so long; several that came are one. others: descriptors that end the wait, too."""
         if self._socket is None:
             timeout_s = min(timeout_s, POLL_S)
-        poller = select.poll()
         ours = [fd for fd in (self._socket and self._socket.fileno(), self._hosts.fileno()) if fd is not None]
-        for fd in (*ours, *others):
-            poller.register(fd, select.POLLIN)
-        poller.poll(max(0.0, timeout_s) * 1000)
+        wait_for(timeout_s, [*ours, *others])
         self.local = self._read()
         woken = self._hosts.read() or self.local
         if not woken:

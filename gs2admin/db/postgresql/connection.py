@@ -5,6 +5,7 @@ dead link or a stopped server would make wait for ever.
 """
 from __future__ import annotations
 
+import select
 import time
 from typing import Any
 
@@ -39,6 +40,14 @@ class Connection(psycopg.Connection):
         Connection.trouble = None
         made.limit_s = limit_s
         return made
+
+    def quiet(self) -> bool:
+        """Whether the server has neither closed the connection nor sent anything that nobody asked for. Asks the kernel alone."""
+        if self.closed:
+            return False
+        poller = select.poll()
+        poller.register(self.fileno(), select.POLLIN)
+        return not poller.poll(0)
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """As psycopg's; raises Silent when the server is silent for longer than limit_s, or than `patience` has left."""
