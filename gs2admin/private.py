@@ -16,7 +16,10 @@ VARIABLE = "GS2ADMIN_OUTER_UMASK"
 PR_SET_DUMPABLE = 4
 OTHERS = 0o077
 # Whatever we keep in the data directory. What is not named is somebody else's, and left as it is.
-OURS = ("gs2admin.db.sqlite3*", "secret_key", "preparing.lock", "static", "user_data", "tmp", "lock-counts", ".secret_key.*")
+OURS = (
+    "gs2admin.db.sqlite3*", "secret_key", "preparing.lock", "static", "user_data", "tmp", "lock-counts", "wakeup",
+    ".secret_key.*",
+)  # fmt: skip
 
 
 def begin() -> None:

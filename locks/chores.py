@@ -11,7 +11,7 @@ from itertools import groupby
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 
 from gs2admin import engine
@@ -41,20 +41,25 @@ def finish_namespace(pk: int) -> None:
         engine.wake(namespaces.FINISH, pk)
 
 
-@engine.sweeper
+def _lost() -> QuerySet:
+    return LockNamespace.objects.filter(status=NamespaceStatus.DELETING, updated_at__lt=Now() - timedelta(seconds=LOST_S))
+
+
+def _held() -> QuerySet:
+    return Mutex.objects.filter(counter__gt=0).order_by()
+
+
+@engine.sweeper(due=lambda: _lost().order_by().values(at=Now())[:1])
 def wake_deletions() -> int:
     """Wake the deletion of namespaces that no worker goes on with. Returns how many."""
-    lost = LockNamespace.objects.filter(
-        status=NamespaceStatus.DELETING, updated_at__lt=Now() - timedelta(seconds=LOST_S)
-    )
     woken = 0
-    for pk in list(lost.values_list("pk", flat=True)[:50]):
+    for pk in list(_lost().values_list("pk", flat=True)[:50]):
         engine.wake(namespaces.FINISH, pk)
         woken += 1
     return woken
 
 
-@engine.cleaner(every_s=10)
+@engine.cleaner(every_s=10, due=lambda: _held().values(at=Now())[:1])
 def note_expired() -> int:
     """Write the holdings that ran out without an unlock into history and counts. Returns how many."""
     noted = 0
@@ -142,7 +147,7 @@ def adopt_left_counts() -> int:
     return stats.adopt()
 
 
-@engine.cleaner(every_s=20)
+@engine.cleaner(every_s=20, due=lambda: _held().values(at=Now())[:1])
 def note_held() -> int:
     """Count the mutexes that are held per namespace, and store the most of each minute for the chart. Returns 0."""
     rows = Mutex.objects.filter(counter__gt=0, until_ms__gt=now_ms()).order_by()

@@ -1,14 +1,17 @@
 """django-q2 brokers for a queue that only wakes: a task is gone when it is taken (our rows and the sweep repair a loss).
 
-Compared with the stock brokers: nothing is taken while no worker is idle or the cluster drains; a database or
-Redis that is away is waited for in half-second steps (stock: ten seconds and a new pusher); a task whose worker dies is not
-run again by the queue, so one that kills its worker is not run for ever; and every cluster has a private queue,
-looked at first, for the heartbeats of its own supervisor.
+Compared with the stock brokers: the pusher is woken (wakeup.py) instead of asking many times a second; nothing is taken while no
+worker is idle or the cluster drains; a database or Redis that is away is waited for in half-second steps (stock: ten seconds and
+a new pusher); a task whose worker dies is not run again by the queue, so one that kills its worker is not run for ever; and every
+cluster has a private queue, looked at first, for the heartbeats of its own supervisor.
 """
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
+from functools import cache
+from typing import NamedTuple
 
 import redis
 from django import db
@@ -17,19 +20,32 @@ from django.utils import timezone
 from django_q.brokers.orm import ORM
 from django_q.brokers.redis_broker import Redis
 from django_q.conf import Conf
-from django_q.models import OrmQ
 
 from gs2admin import outage
 from gs2admin.db import patience
+from gs2admin.db.raw import raw_cursor
 from gs2admin.db.redis_pool import Pool
 from gs2admin.engine import connections, inside
+from gs2admin.engine.hosts import tell_hosts
+from gs2admin.engine.wakeup import TASKS, Listener, wait_for
 
 log = logging.getLogger(__name__)
 AWAY_S = 0.5
-PRIVATE_EVERY_S = 0.1
+# How often the queue is looked into without a wake-up: what a lost one costs. s.
+LOOK_S = 1.0
 # How long one look into Redis waits for a task. s.
 TAKE_S = 1
-Taken = list[tuple[None, str | bytes]]
+
+
+class Taken(NamedTuple):
+    """A task. queue: whose slot it has; for django-q2 the acknowledgement's id, which we need none of."""
+
+    queue: str
+    payload: str | bytes
+
+
+# Queue, and the hex id under which it has heartbeats of its own; empty outside a supervised cluster.
+Source = tuple[str, str]
 
 
 def private_queue(cluster_id: str) -> str:
@@ -41,17 +57,28 @@ class _WakeBroker:
     """What both brokers share: when to take, and what to do when the store is away."""
 
     _away = False
+    _turn = 0
     # No task is taken while so many wait; 0: all are (settings.TASK_BOUNDS).
     at_most = 0
 
-    def dequeue(self) -> Taken | None:
-        if inside.draining() or not inside.take_slot(Conf.POLL):
+    def sources(self) -> list[Source]:
+        """What is taken from. Each is the first in its turn: a flood in one does not keep the pusher from the others."""
+        found = inside.queues() or [(self.list_key, "")]
+        self._turn += 1
+        first = self._turn % len(found)
+        return [*found[first:], *found[:first]]
+
+    def dequeue(self) -> list[Taken] | None:
+        """One task that can be started at once; None after a wait without one. The pusher calls it again and again."""
+        if inside.draining():
+            self._stop()
             time.sleep(Conf.POLL)
             return None
+        free = [source for source in self.sources() if inside.take_slot(source[0], 0)]
         taken: Taken | None = None
         try:
             with patience.each(patience.LOOP_S):
-                taken = self._take()
+                taken = self._take(free)
             if self._away:
                 self._away = False
                 log.info("the queue can be reached again")
@@ -63,15 +90,20 @@ class _WakeBroker:
             self._let_go()
             time.sleep(AWAY_S)
         finally:
-            if not taken:
-                inside.give_slot()
-        return taken
+            for queue, _ in free:
+                if taken is None or queue != taken.queue:
+                    inside.give_slot(queue)
+        return [taken] if taken else None
 
-    def _take(self) -> Taken | None:
+    def _take(self, free: Sequence[Source]) -> Taken | None:
+        """A task of one of these, which have an idle worker; waits for a moment where there is none."""
         raise NotImplementedError
 
     def _let_go(self) -> None:
         """Drop a broken connection."""
+
+    def _stop(self) -> None:
+        """The cluster drains: it takes no more tasks."""
 
     def reach(self) -> None:
         """Raise when the queue cannot be reached."""
@@ -79,9 +111,12 @@ class _WakeBroker:
     def ping(self) -> bool:
         return True  # django-q2 asks once, before it starts, and gives up when the answer is no
 
-    def fail(self, task_id: None) -> None:
+    def fail(self, queue: str) -> None:
         """The pusher could not read the task (another secret key): no worker gets it, so the slot is free again."""
-        inside.give_slot()
+        inside.give_slot(queue)
+
+    def acknowledge(self, queue: str) -> None:
+        """A task is gone when it is taken."""
 
     # django-q2 would write its statistics to the cache twice a second, and its sentinel dies when that fails.
     def set_stat(self, key: str, value: str, timeout: int) -> None:
@@ -95,9 +130,16 @@ class _WakeBroker:
 
 
 class DatabaseBroker(_WakeBroker, ORM):
-    """The queue in the database: a task is part of the caller's transaction."""
+    """The queue in the database: a task is part of the caller's transaction.
 
-    _private_at = 0.0
+    Whoever adds one wakes the pushers of its machine. One that has no idle worker left for it passes that on to other hosts.
+    """
+
+    _listener: Listener | None = None
+    _looked_at = float("-inf")
+    # The queues in which no task waits, since the last look; and whether other hosts may have to be told of a task.
+    _empty: frozenset[str] = frozenset()
+    _tell = False
 
     def enqueue(self, task: str) -> int | None:
         """Put a signed task into the queue; returns the row's id, None where enough wait. Raises a database error."""
@@ -117,29 +159,82 @@ class DatabaseBroker(_WakeBroker, ORM):
             found = cursor.fetchone()
             return found[0] if found else None
 
-    def _take(self) -> Taken | None:
+    def _take(self, free: Sequence[Source]) -> Taken | None:
+        if self._listener is None:
+            self._listener = Listener(TASKS)
+        queues = {queue for queue, _ in free}
+        if not free:
+            self._pass_on()
+        if self._empty.issuperset(queues) and not self._woken(bool(free)) or not free or inside.draining():
+            return None
         connections.refresh()
-        now = time.monotonic()
-        if inside.cluster_id() and now - self._private_at >= PRIVATE_EVERY_S:
-            self._private_at = now
-            taken = self._take_from(private_queue(inside.cluster_id()))
-            if taken:
-                return taken
-        taken = self._take_from(self.list_key)
-        if not taken:
-            time.sleep(Conf.POLL)
-        return taken
+        self._listener.attend()
+        self._looked_at = time.monotonic()
+        sources = {private_queue(lane): queue for queue, lane in free if lane} | {queue: queue for queue, _ in free}
+        found, more = _first_of(list(sources))
+        self._empty = frozenset() if more else frozenset(queues)
+        if not more:
+            self._pass_on(needed=len(queues) < len(inside.queues()))
+        return found and Taken(sources[found[0]], found[1])
 
-    def _take_from(self, key: str) -> Taken | None:
-        rows = OrmQ.objects.using(Conf.ORM)
-        found = rows.filter(key=key).order_by("pk").values_list("pk", "payload").first()
-        # Whoever deletes the row has the task.
-        if found and rows.filter(pk=found[0]).delete()[0]:
-            return [(None, found[1])]
-        return None
+    def _woken(self, any_free: bool) -> bool:
+        """Wait for a wake-up, a slot that was refused, or the next look; whether to look now."""
+        woken = self._listener.wait(self._looked_at + LOOK_S - time.monotonic() if any_free else LOOK_S, *inside.interrupts())
+        if woken:
+            self._empty, self._tell = frozenset(), self._tell or self._listener.local
+        return woken or not self._listener.works or time.monotonic() - self._looked_at >= LOOK_S
+
+    def _pass_on(self, needed: bool = True) -> None:
+        """Tell other hosts of what this machine was woken for and may have no idle worker for."""
+        told, self._tell = self._tell, False
+        if told and needed:
+            tell_hosts(TASKS)
+
+    def _stop(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
 
     def _let_go(self) -> None:
+        self._empty = frozenset()
         connections.refresh()
+
+
+def _first_of(keys: Sequence[str]) -> tuple[tuple[str, str] | None, bool]:
+    """Remove the first task, of one key after the other. Returns ((key, payload) or None, whether more may wait)."""
+    with raw_cursor() as cursor:
+        if settings.ON_POSTGRES:
+            found = cursor.execute(_text(_TAKE, len(keys)), (*keys, *keys, *keys)).fetchone()
+            return (found[:2], found[2]) if found else (None, False)
+        # Looked for first: a DELETE that finds nothing would wait for SQLite's one write lock.
+        seen = cursor.execute(_text(_SEE, len(keys)), (*keys, *keys, *keys)).fetchone()
+        if seen is None:
+            return None, False
+        found = cursor.execute("DELETE FROM django_q_ormq WHERE id = ? RETURNING key, payload", (seen[0],)).fetchone()
+        # Another cluster may have been quicker; then there may be more.
+        return found, bool(seen[1]) or found is None
+
+
+_FIRST = "FROM django_q_ormq WHERE key IN ({keys}) ORDER BY CASE key {places} END, id LIMIT 1"
+# A crash of the server may bring a taken task back, which does no harm: its commit need not wait for the disk.
+_TAKE = f"""
+    WITH soon AS (SELECT set_config('synchronous_commit', 'off', TRUE)), taken AS (
+        DELETE FROM django_q_ormq WHERE id = (SELECT id {_FIRST} FOR UPDATE SKIP LOCKED) AND EXISTS (SELECT 1 FROM soon)
+        RETURNING id, key, payload
+    )
+    SELECT key, payload, EXISTS (SELECT 1 FROM django_q_ormq other WHERE other.key IN ({{keys}}) AND other.id <> taken.id)
+    FROM taken
+"""
+_SEE = f"""
+    SELECT first.id, EXISTS (SELECT 1 FROM django_q_ormq other WHERE other.key IN ({{keys}}) AND other.id <> first.id)
+    FROM (SELECT id {_FIRST}) first
+"""
+
+
+@cache
+def _text(statement: str, count: int) -> str:
+    places = " ".join(f"WHEN %s THEN {place}" for place in range(count))
+    text = statement.replace("{keys}", ", ".join(["%s"] * count)).replace("{places}", places)
+    return text if settings.ON_POSTGRES else text.replace("%s", "?")
 
 
 class RedisBroker(_WakeBroker, Redis):
@@ -160,9 +255,12 @@ class RedisBroker(_WakeBroker, Redis):
         """Raise when Redis does not answer."""
         self.connection.ping()
 
-    def _take(self) -> Taken | None:
-        keys = [self.list_key]
-        if inside.cluster_id():
-            keys.insert(0, f"django_q:{private_queue(inside.cluster_id())}:q")
-        found = self.connection.blpop(keys, timeout=TAKE_S)
-        return [(None, found[1])] if found else None
+    def _take(self, free: Sequence[Source]) -> Taken | None:
+        # A queue whose workers are all busy is looked into again soon.
+        if not free:
+            wait_for(Conf.POLL, inside.interrupts())
+            return None
+        lists = {f"django_q:{private_queue(lane)}:q": queue for queue, lane in free if lane}
+        lists |= {self.list_key if queue == self.list_key else f"django_q:{queue}:q": queue for queue, _ in free}
+        found = self.connection.blpop(list(lists), timeout=TAKE_S if len(free) >= len(inside.queues()) else Conf.POLL)
+        return Taken(lists[found[0].decode()], found[1]) if found else None

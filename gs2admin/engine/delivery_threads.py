@@ -9,8 +9,9 @@ from typing import Any
 from django import db
 
 from gs2admin.db import patience
-from gs2admin.engine import connections
-from gs2admin.engine.registry import DELIVERY_THREADS, DeliveryThread
+from gs2admin.engine import connections, due
+from gs2admin.engine.registry import DELIVERY_THREADS, DUE, DeliveryThread
+from gs2admin.engine.wakeup import CHORES, here
 
 log = logging.getLogger(__name__)
 TICK_S = 0.5
@@ -20,12 +21,14 @@ _Under_way = dict[tuple[str, int], threading.Thread]
 
 
 def deliver_for_ever(ended: threading.Event) -> None:
-    """Until `ended` is set, about twice a second."""
+    """Until `ended` is set; when something is due, and where a kind does not say when, about twice a second."""
     under_way: _Under_way = {}
     while not ended.is_set():
+        names = due.deliveries.take() | (DELIVERY_THREADS.keys() - DUE.keys())
         for name, delivery_thread in list(DELIVERY_THREADS.items()):
-            _start_due(name, delivery_thread, under_way, ended)
-        ended.wait(TICK_S * random.uniform(0.9, 1.1))
+            if name in names:
+                _start_due(name, delivery_thread, under_way, ended)
+        due.deliveries.news.wait(TICK_S * random.uniform(0.9, 1.1) if DELIVERY_THREADS.keys() - DUE.keys() else None)
     for thread in list(under_way.values()):
         thread.join(LEAVE_S / max(1, len(under_way)))
     db.connections.close_all()
@@ -38,8 +41,8 @@ def _start_due(name: str, delivery_thread: DeliveryThread, under_way: _Under_way
     if free <= 0:
         return
     with patience.each(patience.LOOP_S):
-        due = _guarded(name, delivery_thread.due) or []
-    for row_id in [pk for pk in due if (name, pk) not in under_way][:free]:
+        found = _guarded(name, delivery_thread.which) or []
+    for row_id in [pk for pk in found if (name, pk) not in under_way][:free]:
         work = [name, delivery_thread, row_id, ended]
         thread = threading.Thread(target=_deliver, args=work, name=f"delivery-{row_id}", daemon=True)
         under_way[name, row_id] = thread
@@ -51,6 +54,9 @@ def _deliver(name: str, delivery_thread: DeliveryThread, row_id: int, ended: thr
         _guarded(name, lambda: delivery_thread.run(row_id, ended.is_set))
     finally:
         db.connections.close_all()
+        # This thread's place is free for what waits, and what it has delivered in vain is due again at another time.
+        due.deliveries.put([name])
+        here(CHORES)
 
 
 def _guarded(name: str, call: Any) -> Any:

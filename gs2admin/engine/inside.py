@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import select
 import signal
 import threading
 import time
@@ -25,7 +26,9 @@ BUSY, IDLE = "qc-busy", "qc-idle"
 _lifeline = ChildEnd(None)
 _asked_to_stop = threading.Event()
 _main_pid = 0
-_slots: Any = None
+# Queue -> how many more of its tasks may be started: an eventfd that counts down, shared by all processes of the cluster.
+_slots: dict[str, int] = {}
+_refused: set[str] = set()
 _long: Any = None
 _after_each_task: list[Callable[[], None]] = []
 
@@ -40,16 +43,42 @@ def draining() -> bool:
     return _asked_to_stop.is_set() or _lifeline.draining()
 
 
-def take_slot(timeout_s: float) -> bool:
+def queues() -> list[tuple[str, str]]:
+    """The queues that this cluster takes tasks from, each with the hex id of its heartbeats; none outside a cluster."""
+    return [(queue, cluster_id()) for queue in _slots]
+
+
+def make_slots(workers: dict[str, int]) -> None:
+    """Before anything is forked. workers: queue -> how many of its tasks may run at the same time."""
+    _slots.update({queue: os.eventfd(count, os.EFD_SEMAPHORE | os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+                   for queue, count in workers.items()})
+
+
+def take_slot(queue: str, timeout_s: float) -> bool:
     """Wait for an idle worker. The pusher takes a task only when somebody can start it at once: what it takes
     earlier would wait behind a long rollout while workers elsewhere are idle."""
-    return _slots is None or _slots.acquire(timeout=timeout_s)
+    if queue not in _slots:
+        return True
+    if timeout_s:
+        select.select([_slots[queue]], [], [], timeout_s)
+    try:
+        os.eventfd_read(_slots[queue])
+    except BlockingIOError:
+        _refused.add(queue)
+        return False
+    _refused.discard(queue)
+    return True
 
 
-def give_slot() -> None:
+def give_slot(queue: str) -> None:
     """A worker is idle again, or the slot was not needed."""
-    if _slots is not None:
-        _slots.release()
+    if queue in _slots:
+        os.eventfd_write(_slots[queue], 1)
+
+
+def interrupts() -> list[int]:
+    """Descriptors that can be read when the pusher has to look at once: a slot that was refused is free, or it has to drain."""
+    return [fd for fd in (_lifeline.fd, *(_slots[queue] for queue in _refused)) if fd is not None]
 
 
 def begin_long() -> bool:
@@ -72,14 +101,15 @@ def after_each_task(call: Callable[[], None]) -> Callable[[], None]:
 
 def install(workers: int) -> None:
     """Prepare this process, which is about to become a cluster's main process."""
-    global _lifeline, _main_pid, _slots, _long
+    global _lifeline, _main_pid, _long
     from django_q import cluster
+    from django_q.conf import Conf
     from django_q.signals import post_execute_in_worker, pre_execute
 
     _main_pid = os.getpid()
     _lifeline = ChildEnd.from_environment()
-    fork = multiprocessing.get_context("fork")
-    _slots, _long = fork.Semaphore(workers), fork.Semaphore(max(1, workers - 1))
+    make_slots({Conf.CLUSTER_NAME: workers})
+    _long = multiprocessing.get_context("fork").Semaphore(max(1, workers - 1))
     call_myself("qc-main")
     _lifeline.on_cut(_end_cluster)
 
@@ -116,11 +146,11 @@ def _task_starts(**_: Any) -> None:
     call_myself(BUSY)
 
 
-def _task_ended(**_: Any) -> None:
+def _task_ended(task: dict[str, Any], **_: Any) -> None:
     for call in _after_each_task:
         call()
     call_myself(IDLE)
-    give_slot()
+    give_slot(task["ack_id"])  # brokers.py puts the queue there
 
 
 def _end_cluster() -> None:

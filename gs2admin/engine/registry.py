@@ -4,6 +4,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gs2admin.engine.due import Due
+
 Sweep = Callable[[], int]
 OnWorkerLost = Callable[[str], int]
 
@@ -12,11 +14,11 @@ OnWorkerLost = Callable[[str], int]
 class DeliveryThread:
     """One kind of delivery.
 
-    due: the ids of rows that are due now, the longest waiting first. run(row id, leaving): deliver one, and return early when
+    which: the ids of rows that are due now, the longest waiting first. run(row id, leaving): deliver one, and return early when
     leaving() is True. at_once: so many at the same time on one host.
     """
 
-    due: Callable[[], list[int]]
+    which: Callable[[], list[int]]
     run: Callable[[int, Callable[[], bool]], object]
     at_once: int
 
@@ -35,6 +37,8 @@ TICKERS: dict[str, Sweep] = {}
 CLEANERS: dict[str, Cleaner] = {}
 ON_WORKER_LOST: dict[str, OnWorkerLost] = {}
 DELIVERY_THREADS: dict[str, DeliveryThread] = {}
+# Of those that say when they have something to do (gs2admin/engine/due.py).
+DUE: dict[str, Due] = {}
 
 
 def dotted(function: Callable) -> str:
@@ -42,25 +46,35 @@ def dotted(function: Callable) -> str:
     return f"{function.__module__}.{function.__qualname__}"
 
 
-def sweeper(function: Sweep) -> Sweep:
-    """Register fn() -> number of rows it woke. Every worker host calls it every few seconds, so it must be cheap
-    when there is nothing to do, and safe to run on several hosts at once (conditional updates)."""
-    SWEEPERS[dotted(function)] = function
-    return function
+def _register(known: dict[str, Sweep], function: Sweep | None, due: Due | None) -> Callable:
+    def register(function: Sweep) -> Sweep:
+        known[dotted(function)] = function
+        if due is not None:
+            DUE[dotted(function)] = due
+        return function
+
+    return register if function is None else register(function)
 
 
-def ticker(function: Sweep) -> Sweep:
-    """Register fn() -> number of rows it woke, for what has a time to the second. As a sweeper, but called about twice
-    a second: one indexed query when there is nothing to do."""
-    TICKERS[dotted(function)] = function
-    return function
+def sweeper(function: Sweep | None = None, *, due: Due | None = None) -> Callable:
+    """Register fn() -> number of rows it woke. Every worker host calls it every few seconds while it is due, so it must be safe
+    to run on several hosts at once (conditional updates), and cheap where it does not say when it is due."""
+    return _register(SWEEPERS, function, due)
 
 
-def cleaner(*, every_s: float) -> Callable[[Sweep], Sweep]:
-    """Register fn() -> number of rows it removed, in small batches. One host runs it, once per every_s seconds."""
+def ticker(function: Sweep | None = None, *, due: Due | None = None) -> Callable:
+    """Register fn() -> number of rows it woke, for what has a time to the second. As a sweeper, but called at that time, and
+    about twice a second while it stays due. Who writes an earlier time calls `engine.wake_chores`."""
+    return _register(TICKERS, function, due)
+
+
+def cleaner(*, every_s: float, due: Due | None = None) -> Callable[[Sweep], Sweep]:
+    """Register fn() -> number of rows it removed, in small batches. One host runs it, once per every_s seconds, if it is due."""
 
     def register(function: Sweep) -> Sweep:
         CLEANERS[dotted(function)] = Cleaner(dotted(function), every_s, function)
+        if due is not None:
+            DUE[dotted(function)] = due
         return function
 
     return register
@@ -73,15 +87,19 @@ def on_worker_lost(function: OnWorkerLost) -> OnWorkerLost:
     return function
 
 
-def delivery_thread(*, due: Callable[[], list[int]], at_once: int) -> Callable[[Callable], Callable]:
+def delivery_thread(
+    *, which: Callable[[], list[int]], at_once: int, due: Due | None = None
+) -> Callable[[Callable], Callable]:
     """Register fn(row id, leaving) for calls to other servers, which may be slow.
 
-    Threads of each worker host run it for what `due()` names, about twice a second, so that no worker waits. It must claim the
-    row first, and a process that is killed in the middle must leave nothing wrong.
+    Threads of each worker host run it for what `which()` names when it is due, so that no worker waits. It must claim the row
+    first, and a process that is killed in the middle must leave nothing wrong.
     """
 
     def register(function: Callable[[int, Callable[[], bool]], object]) -> Callable:
-        DELIVERY_THREADS[dotted(function)] = DeliveryThread(due, function, at_once)
+        DELIVERY_THREADS[dotted(function)] = DeliveryThread(which, function, at_once)
+        if due is not None:
+            DUE[dotted(function)] = due
         return function
 
     return register

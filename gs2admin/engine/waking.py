@@ -1,4 +1,7 @@
-"""Waking a worker. A task holds a row's id and nothing else. A lost one costs a few seconds, until the sweep."""
+"""Waking a worker. A task holds a row's id and nothing else. A lost one costs a few seconds, until the sweep.
+
+wake_chores: tells this host that something is due earlier than it knew, or has ended.
+"""
 from __future__ import annotations
 
 import logging
@@ -7,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import transaction
+
+from gs2admin.engine.wakeup import CHORES, TASKS, wake_up
 
 if TYPE_CHECKING:
     from django_q.brokers import Broker
@@ -48,8 +53,15 @@ def _wake_outside(dotted: str, row_id: int | str, queue: str | None) -> None:
 
 
 def push(dotted: str, argument: str | float, queue: str | None = None) -> None:
-    """Put a task into a queue now. Raises what the broker raises."""
+    """Put a task into a queue now, and wake who takes it. Raises what the broker raises."""
     from django_q.tasks import async_task
 
     queue = queue or settings.TASK_QUEUES.get(dotted) or settings.Q_CLUSTER["name"]
     async_task(dotted, argument, q_options={"broker": broker(queue, settings.TASK_BOUNDS.get(dotted, 0))})
+    if settings.BROKER == "database":
+        wake_up(TASKS)
+
+
+def wake_chores() -> None:
+    """After the commit, look at once which chores are due: a row was written that is due at a time, or now."""
+    wake_up(CHORES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from gs2admin import engine
@@ -34,13 +35,16 @@ def _finish(model: type, pk: int, finish: Callable[..., bool], task: str) -> Non
         engine.wake(task, pk)
 
 
-@engine.sweeper
+def _lost(model: type) -> QuerySet:
+    return model.objects.filter(status=NamespaceStatus.DELETING, updated_at__lt=Now() - timedelta(seconds=LOST_S))
+
+
+@engine.sweeper(due=lambda: [_lost(model).order_by().values(at=Now())[:1] for model in (Namespace, ScriptNamespace)])
 def wake_deletions() -> int:
     """Wake the deletion of namespaces that no worker goes on with. Returns how many."""
     woken = 0
     for model, task in ((Namespace, namespaces.FINISH_QUEUES), (ScriptNamespace, namespaces.FINISH_SCRIPTS)):
-        lost = model.objects.filter(status=NamespaceStatus.DELETING, updated_at__lt=Now() - timedelta(seconds=LOST_S))
-        for pk in list(lost.values_list("pk", flat=True)[:50]):
+        for pk in list(_lost(model).values_list("pk", flat=True)[:50]):
             engine.wake(task, pk)
             woken += 1
     return woken

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 
 from gs2admin import engine
@@ -20,41 +20,58 @@ BATCH = 1_000
 WAITING = Job.objects.filter(queue_id=OuterRef("pk"), state=JobState.WAITING)
 LOST_S = 2
 AT_ONCE = 4
+FREE = Q(lease_until=None) | Q(lease_until__lt=Now())
+LOST = Q(woken_at=None) | Q(woken_at__lt=Now() - timedelta(seconds=LOST_S))
+
+
+def _due_queues() -> QuerySet:
+    return Queue.objects.filter(draining=True, next_at__isnull=False).order_by("next_at").values("next_at")[:1]
+
+
+def _lost_queues() -> QuerySet:
+    waits = Queue.objects.filter(LOST, FREE, draining=True, next_at=None, namespace__paused_at=None)
+    return waits.order_by().values(at=Now())[:1]
+
+
+def _left_queues() -> QuerySet:
+    # One step into the index of queues with work per namespace; as a join it would be read as a whole.
+    left = Queue.objects.filter(Exists(WAITING), namespace=OuterRef("pk"), waiting__gt=0, draining=False)
+    left = left.order_by().values("pk")[:1]
+    running = Namespace.objects.filter(enable_auto_run=True, status=NamespaceStatus.ACTIVE).order_by()
+    return running.annotate(left=Subquery(left)).filter(left__isnull=False).values(at=Now())[:1]
 
 
 def _wake(due: Callable[[], QuerySet]) -> int:
     """Wake each queue that is due and that nobody leases; several hosts may do so at once. Returns how many."""
-    free = Q(lease_until=None) | Q(lease_until__lt=Now())
     woken = 0
-    for pk in list(due().filter(free).values_list("pk", flat=True)[:500]):
+    for pk in list(due().filter(FREE).values_list("pk", flat=True)[:500]):
         with transaction.atomic():
-            if due().filter(free, pk=pk).update(woken_at=Now(), next_at=None):
+            if due().filter(FREE, pk=pk).update(woken_at=Now(), next_at=None):
                 engine.wake(DRAIN, pk)
                 woken += 1
     return woken
 
 
-@engine.ticker
+@engine.ticker(due=_due_queues)
 def wake_due_queues() -> int:
     """Wake queues whose back-off is over. Returns how many."""
     return _wake(lambda: Queue.objects.filter(draining=True, next_at__lte=Now()))
 
 
-@engine.sweeper
+@engine.sweeper(due=_lost_queues)
 def wake_lost_queues() -> int:
     """Wake workers where a queue waits that no worker leased for LOST_S seconds. Returns for how many of them.
 
     A worker looks itself which queues wait, so a few wakes do for any number of queues; under a flood they are not needed.
     """
-    lost = Q(woken_at=None) | Q(woken_at__lt=Now() - timedelta(seconds=LOST_S))
     waiting = [one.queue_id for one in sql.ready()]
-    found = list(Queue.objects.filter(lost, pk__in=waiting).values_list("pk", flat=True)[:AT_ONCE])
+    found = list(Queue.objects.filter(LOST, pk__in=waiting).values_list("pk", flat=True)[:AT_ONCE])
     for pk in found:
         engine.wake(DRAIN, pk)
     return len(found)
 
 
-@engine.sweeper
+@engine.sweeper(due=_left_queues)
 def start_left_queues() -> int:
     """Start queues with work that nobody drains although auto-run is on. Returns how many.
 

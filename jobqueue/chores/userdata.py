@@ -4,6 +4,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.conf import settings
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from gs2admin import engine
@@ -18,7 +19,18 @@ UNSEEN_S = 90
 AT_ONCE = 100
 
 
-@engine.sweeper
+def _unseen() -> QuerySet:
+    rows = UserDataRun.objects.filter(state=UserDataState.UPLOADED, said="", error="")
+    return rows.filter(updated_at__lt=Now() - timedelta(seconds=UNSEEN_S))
+
+
+def _due() -> list[QuerySet]:
+    free = Q(lease_until=None) | Q(lease_until__lt=Now())
+    lost = UserDataRun.objects.filter(free, state__in=sorted(LIVE), updated_at__lt=Now() - timedelta(seconds=UNCLAIMED_S))
+    return [rows.order_by().values(at=Now())[:1] for rows in (lost, _unseen())]
+
+
+@engine.sweeper(due=_due)
 def wake_runs() -> int:
     """Wake runs that no worker has a lease of, those of each project in turns, and looks at uploads that nobody took.
 
@@ -27,8 +39,7 @@ def wake_runs() -> int:
     lost = waiting(updated_at__lt=Now() - timedelta(seconds=UNCLAIMED_S))[:AT_ONCE]
     for pk in lost:
         engine.wake(PERFORM, pk)
-    unseen = UserDataRun.objects.filter(state=UserDataState.UPLOADED, said="", error="")
-    late = list(unseen.filter(updated_at__lt=Now() - timedelta(seconds=UNSEEN_S)).values_list("pk", flat=True)[:AT_ONCE])
+    late = list(_unseen().values_list("pk", flat=True)[:AT_ONCE])
     for pk in late:
         engine.wake(EXAMINE, pk)
     return len(lost) + len(late)

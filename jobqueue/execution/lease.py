@@ -86,6 +86,8 @@ class QueueLease:
         with fences.apart(), transaction.atomic(savepoint=False):
             if not sql.lock(self.queue_id, self.fence):
                 return False
+            if wait_s:
+                engine.wake_chores()
             return sql.release(self.queue_id, self.fence, finished=finished, stop=stop, wait_s=wait_s)
 
     def _clear_up(self) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F, Max, QuerySet
 
+from gs2admin import engine
 from gs2admin.transitions import Move, apply
 from stages.canary.clocks import next_look, next_wake
 from stages.core import journal, ledger
@@ -141,6 +142,7 @@ def sleep(claim: journal.Claim, until: datetime) -> None:
             return
         canary = RolloutCanary.objects.get(pk=claim.rollout_id)
         RolloutCanary.objects.filter(pk=canary.pk).update(wake_at=next_wake(canary.weight_until, until))
+        engine.wake_chores()
 
 
 def _after(now: datetime, seconds: int | None) -> datetime | None:

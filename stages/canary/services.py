@@ -221,6 +221,7 @@ def _advance(row: Rollout, who: str) -> None:
     RolloutCanary.objects.filter(pk=row.pk).update(
         weight=weight.percent, weight_index=index, weight_until=until, wake_at=next_wake(until, row.canary.hold_until, look)
     )
+    engine.wake_chores()
     journal.append(row.pk, row.stage_id, [
         journal.Line(f"{who} went on to the next weight: {weight.percent} % of the players get the new versions now.")
     ])

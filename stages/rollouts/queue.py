@@ -6,14 +6,14 @@ meanwhile; gates, the scenario, the requester's role and the need for approval a
 from __future__ import annotations
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.db.models.functions import Now
 
 from gs2admin import engine
 from gs2admin.audit.services import record
 from gs2admin.errors import Conflict
 from gs2admin.identity.actors import SYSTEM
-from gs2admin.transitions import apply
+from gs2admin.transitions import Move, apply, heard
 from stages.approval.reads import lost_right, requirements_of
 from stages.approval.voters import roles_of
 from stages.core import journal, ledger
@@ -22,7 +22,7 @@ from stages.gates.reads import blocking, closed
 from stages.models import Rollout, RolloutCanary, Stage
 from stages.plan.previews import preview_of, versions_of
 from stages.plan.write import write_plan
-from stages.states import BY_ID, Cause, StepState
+from stages.states import BY_ID, FINAL, TIMED, Cause, StepState
 
 # rollouts that wait on one stage
 MOST = 10
@@ -40,11 +40,22 @@ def last_ahead(stage: Stage) -> Rollout | None:
     return rows.order_by("-id").first()
 
 
-def free_stages() -> list[int]:
-    """Ids of at most 100 stages where a rollout waits and none runs; one query by an index, mostly empty."""
+def free() -> QuerySet[Rollout]:
+    """Rollouts that wait on a stage where none runs; by an index, and mostly empty."""
     live = Rollout.objects.live().filter(stage=OuterRef("stage"), waiting=False)
-    rows = Rollout.objects.filter(~Exists(live), waiting=True).order_by()
-    return list(rows.values_list("stage_id", flat=True).distinct()[:100])
+    return Rollout.objects.filter(~Exists(live), waiting=True).order_by()
+
+
+@heard(Rollout)
+def rollout_moved(rows: QuerySet[Rollout], move: Move) -> None:
+    """Called by transitions.apply: when a rollout ends, the next one on its stage may begin; a canary that is up has times."""
+    if move.target in FINAL | TIMED:
+        engine.wake_chores()
+
+
+def free_stages() -> list[int]:
+    """Ids of at most 100 stages where a rollout waits and none runs."""
+    return list(free().values_list("stage_id", flat=True).distinct()[:100])
 
 
 def start_next(stage_id: int) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from gs2admin import engine
 from gs2admin.db import clock
 from gs2admin.text import shortened
 from gs2admin.transitions import Move, heard
@@ -38,13 +39,14 @@ def rollout_created(rollout: Rollout) -> None:
 def write_messages(endpoints: list[WebhookEndpoint], row: Rollout, *, before: str) -> None:
     """Write one message per endpoint, all with the same event id. before: the state before the move, "" if there is none.
 
-    The delivery threads (deliver.py) look for messages twice a second.
+    The delivery threads (deliver.py) are woken for them.
     """
     event, event_id = f"rollout.{row.state}", uuid.uuid4()
     body = body_of(event, event_id, row.project.name, _rollout(row, before))
     WebhookDelivery.objects.bulk_create(
         WebhookDelivery(endpoint=endpoint, rollout=row, event_id=event_id, event=event, body=body) for endpoint in endpoints
     )
+    engine.wake_chores()
 
 
 def body_of(event: str, event_id: uuid.UUID, project: str, rollout: dict[str, Any] | None) -> str:

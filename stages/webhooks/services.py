@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from gs2admin import engine
 from gs2admin.audit.services import record
 from gs2admin.errors import Conflict, Invalid, NotFound, Quota
 from gs2admin.identity.actors import Actor
@@ -60,6 +61,7 @@ def save_webhook(
                 row.save()
             else:
                 row.save(update_fields=["name", "url", "active"])
+                engine.wake_chores()
             record(actor=actor, action="webhook.update" if endpoint else "webhook.create", obj=row, before=before,
                    after=_facts(row), reason=reason)
             return row
@@ -105,6 +107,7 @@ def send_test(*, actor: Actor, endpoint: WebhookEndpoint) -> WebhookDelivery:
         row = _existing(endpoint, endpoint.project)
         body = body_of("test", event_id, row.project.name, None)
         made = WebhookDelivery.objects.create(endpoint=row, event_id=event_id, event="test", body=body)
+        engine.wake_chores()
         record(actor=actor, action="webhook.test", obj=row)
         return made
 
@@ -122,6 +125,7 @@ def replay_delivery(*, actor: Actor, delivery: WebhookDelivery, reason: str = ""
                            message="freeze.webhook.webhook.error.conflict")
         made = WebhookDelivery.objects.create(endpoint=row.endpoint, rollout_id=row.rollout_id, event_id=row.event_id,
                                               event=row.event, body=row.body, replay_of=row)
+        engine.wake_chores()
         record(actor=actor, action="webhook.replay", obj=row.endpoint, after={"event": row.event, "id": str(row.event_id)},
                reason=reason)
         return made

@@ -48,7 +48,7 @@ def _each(kind: str, rows: QuerySet, act: Callable[[int], bool]) -> int:
     return done
 
 
-@engine.sweeper
+@engine.sweeper(due=lambda: Rollout.objects.lost().order_by().values(at=Now())[:1])
 def wake_lost_rollouts() -> int:
     """Wake a worker for each rollout that needs one and has none; several hosts may sweep at once."""
     woken = 0
@@ -60,28 +60,38 @@ def wake_lost_rollouts() -> int:
     return woken
 
 
-@engine.sweeper
+def _requests() -> QuerySet:
+    return Rollout.objects.filter(state=RolloutState.AWAITING_APPROVAL, approval__isnull=False)
+
+
+@engine.sweeper(due=lambda: _requests().order_by().values(at=Now())[:1])
 def settle_requests() -> int:
     """Start or end what waits for approval, or say why it waits: rules, roles, windows and sources change meanwhile."""
-    rows = Rollout.objects.filter(state=RolloutState.AWAITING_APPROVAL, approval__isnull=False)
-    return _each("approvals", rows, resolve_waiting)
+    return _each("approvals", _requests(), resolve_waiting)
 
 
-@engine.sweeper
+def _following() -> QuerySet:
+    return AutoPromotion.objects.filter(enabled=True, held_at=None, stage__deleted_at=None)
+
+
+@engine.sweeper(due=lambda: _following().order_by().values(at=Now())[:1])
 def promote_by_themselves() -> int:
     """Promote the stages that follow their source, when that has been Active for long enough."""
-    rows = AutoPromotion.objects.filter(enabled=True, held_at=None, stage__deleted_at=None)
-    return _each("auto-promotions", rows, promote_due)
+    return _each("auto-promotions", _following(), promote_due)
 
 
-@engine.ticker
+def _timed() -> QuerySet:
+    return RolloutCanary.objects.filter(wake_at__isnull=False, rollout__state__in=sorted(TIMED))
+
+
+@engine.ticker(due=lambda: _timed().order_by("wake_at").values("wake_at")[:1])
 def move_canaries() -> int:
     """Move the canaries for which something is due: the next weight, the end of the time limit, the next report."""
-    due = RolloutCanary.objects.filter(wake_at__lte=Now(), rollout__state__in=sorted(TIMED)).values_list("pk", flat=True)
+    due = _timed().filter(wake_at__lte=Now()).values_list("pk", flat=True)
     return sum(tick(pk) for pk in list(due[:100]))
 
 
-@engine.ticker
+@engine.ticker(due=lambda: queue.free().values(at=Now())[:1])
 def start_queued() -> int:
     """Start the rollouts that wait for their turn, where the one before has ended."""
     return sum(queue.start_next(stage_id) for stage_id in queue.free_stages())

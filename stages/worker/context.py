@@ -70,6 +70,9 @@ class Context(Facts):
         with self._lock:
             self._lines.append(Line(text, self._step.microservice, self._step.position, stream))
             self._chars += len(text)
+            first = len(self._lines) == 1
+        if first and self._threaded:
+            self._serve()
         while self.full and self.stop is None:
             self._wait()
 

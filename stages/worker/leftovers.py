@@ -33,7 +33,7 @@ def free() -> QuerySet[Leftover]:
     return Leftover.objects.filter(Q(lease_until=None) | Q(lease_until__lt=Now()), asked_at__isnull=False)
 
 
-@engine.sweeper
+@engine.sweeper(due=lambda: free().order_by().values(at=Now())[:1])
 def wake_lost_leftovers() -> int:
     """Wake a worker for what was asked for and has none."""
     found = list(free().values_list("pk", flat=True)[:BATCH])

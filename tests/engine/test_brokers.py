@@ -1,5 +1,4 @@
 """The queue that wakes workers: taken once, by whoever can start at once, in the database or in Redis."""
-import multiprocessing
 import os
 
 import pytest
@@ -32,15 +31,19 @@ with_redis = pytest.mark.skipif("not redis_answers()", reason="no Redis at 127.0
 @pytest.fixture
 def broker(monkeypatch):
     monkeypatch.setattr(brokers.Conf, "POLL", 0.001)
-    return brokers.DatabaseBroker("gs2admin")
+    monkeypatch.setattr(brokers, "LOOK_S", 0.01)
+    made = brokers.DatabaseBroker("gs2admin")
+    yield made
+    made._stop()
 
 
 @pytest.fixture
 def slots(monkeypatch):
     """One idle worker."""
-    made = multiprocessing.get_context("fork").Semaphore(1)
-    monkeypatch.setattr(inside, "_slots", made)
-    return made
+    monkeypatch.setattr(inside, "_slots", {})
+    inside.make_slots({"gs2admin": 1})
+    yield
+    os.close(inside._slots["gs2admin"])
 
 
 def test_a_ring_carries_an_id_and_is_taken_once_in_order(db, broker):
@@ -49,7 +52,8 @@ def test_a_ring_carries_an_id_and_is_taken_once_in_order(db, broker):
     assert [(row.task["func"], row.task["args"]) for row in OrmQ.objects.order_by("pk")] == [
         ("stages.worker.tasks.run_rollout", (1,)), ("stages.worker.tasks.run_rollout", (2,))]
     payloads = [row.payload for row in OrmQ.objects.order_by("pk")]
-    assert [broker.dequeue(), broker.dequeue(), broker.dequeue()] == [[(None, payloads[0])], [(None, payloads[1])], None]
+    assert [broker.dequeue(), broker.dequeue(), broker.dequeue()] == [
+        [("gs2admin", payloads[0])], [("gs2admin", payloads[1])], None]
     assert not OrmQ.objects.exists()
 
 
@@ -58,7 +62,7 @@ def test_nothing_is_taken_while_no_worker_is_idle(db, broker, slots):
     engine.wake("a.b", 2)
     assert broker.dequeue()
     assert broker.dequeue() is None
-    inside.give_slot()
+    inside.give_slot("gs2admin")
     assert broker.dequeue()
 
 
@@ -71,7 +75,7 @@ def test_looking_into_an_empty_queue_uses_up_no_worker(db, broker, slots):
 def test_an_unreadable_task_uses_up_no_worker(db, broker, slots):
     engine.wake("a.b", 1)
     assert broker.dequeue()
-    broker.fail(None)
+    broker.fail("gs2admin")
     engine.wake("a.b", 2)
     assert broker.dequeue()
 
@@ -84,7 +88,7 @@ def test_a_draining_cluster_takes_nothing(db, broker, monkeypatch):
 
 
 def test_a_database_that_is_away_does_not_end_the_pusher(db, broker, slots, monkeypatch):
-    def away():
+    def away(free):
         raise OperationalError("away")
 
     monkeypatch.setattr(brokers, "AWAY_S", 0.001)
@@ -99,8 +103,7 @@ def test_the_heartbeat_comes_before_waiting_work_and_only_to_its_own_cluster(db,
     engine.wake("a.b", 1)
     for cluster in ("aa", "bb"):
         waking.push("gs2admin.engine.tasks.heartbeat", 1.0, brokers.private_queue(cluster))
-    monkeypatch.setattr(inside, "cluster_id", lambda: "bb")
-    monkeypatch.setattr(brokers, "PRIVATE_EVERY_S", 0)
+    monkeypatch.setattr(inside, "queues", lambda: [("gs2admin", "bb")])
     assert broker.dequeue()
     assert set(OrmQ.objects.values_list("key", flat=True)) == {"gs2admin", "beat:aa"}
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from gs2admin.engine import delivery_threads
+from gs2admin.engine import delivery_threads, due
 from gs2admin.processes import proc
 from gs2admin.processes.backoff import Backoff
 from gs2admin.processes.lifeline import ChildEnd, Lifeline
@@ -65,6 +65,7 @@ def test_a_delivery_thread_that_broke_delivers_afterwards(monkeypatch):
     thread = kept("delivery", lambda: delivery_threads.deliver_for_ever(ended), backoff=Backoff(0.0))
     until(lambda: len(looked) > 1, 5)
     ended.set()
+    due.deliveries.news.set()
     thread.join(5)
     assert not thread.is_alive()
 

@@ -21,6 +21,8 @@ from gs2admin.db.postgresql.connection import GRACE_S, Connection
 # A trouble of so long ago says nothing about a wait that was in vain just now. s.
 RECENT_S = 10.0
 USABLE_S = 3.0
+# A connection that was not asked for so long is asked whether it works. s.
+PAUSE_S = 60.0
 
 
 class _Driver:
@@ -69,6 +71,7 @@ class DatabaseWrapper(FencedCommits, base.DatabaseWrapper):
     """The connection; its name for Django stays postgresql."""
 
     Database = _Driver()
+    _checked_at = float("-inf")
 
     @property
     def pool(self) -> Any:
@@ -109,3 +112,13 @@ class DatabaseWrapper(FencedCommits, base.DatabaseWrapper):
     def is_usable(self) -> bool:
         with patience.within(USABLE_S):
             return super().is_usable()
+
+    def close_if_health_check_failed(self) -> None:
+        """The kernel knows of a server that has closed the connection; it is asked itself only after a pause, or an error."""
+        if self.connection is not None and not self.health_check_done and not self.pool:
+            now = time.monotonic()
+            if not self.errors_occurred and now - self._checked_at < PAUSE_S and self.connection.quiet():
+                self.health_check_done = True
+            else:
+                self._checked_at = now
+        super().close_if_health_check_failed()

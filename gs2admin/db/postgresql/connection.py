@@ -46,6 +46,14 @@ class Connection(psycopg.Connection):
         made.limit_s = limit_s
         return made
 
+    def quiet(self) -> bool:
+        """Whether the server has neither closed the connection nor sent anything that nobody asked for. Asks the kernel alone."""
+        if self.closed:
+            return False
+        poller = select.poll()
+        poller.register(self.fileno(), select.POLLIN)
+        return not poller.poll(0)
+
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """As psycopg's; raises Silent when the server is silent for longer than limit_s, or than `patience` has left."""
         limit = patience.left(self.limit_s) if timeout is None else timeout
