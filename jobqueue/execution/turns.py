@@ -13,6 +13,7 @@ import time
 from gs2admin import engine
 from jobqueue import sql
 from jobqueue.execution import drain as drains
+from jobqueue.execution import together
 from jobqueue.execution.shares import Shares
 from jobqueue.sql import Ready
 
@@ -38,7 +39,8 @@ def drain(queue_id: int) -> None:
             continue
         began = time.monotonic()
         try:
-            if not drains.drain(chosen.queue_id):
+            # Jobs that take long, or may, are run one by one.
+            if not (drains.drain(chosen.queue_id) if chosen.slow else together.turn(chosen)):
                 skip = random.randint(1, APART)
         finally:
             if is_long:
