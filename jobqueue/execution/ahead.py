@@ -50,7 +50,8 @@ def run(project: Project, users: Mapping[int, str], jobs: Mapping[int, Sequence[
             if room < 0:
                 break
             asked.append((queue_id, job, found))
-            runs.append(Run(found.source, job.args, users[queue_id], found.disable_number_strings, found.keep_whole_floats, follows))
+            user_id, as_text, floats = users[queue_id], found.disable_number_strings, found.keep_whole_floats
+            runs.append(Run(found.source, job.args, user_id, as_text, floats, follows))
             follows = True
         if room < 0 and not runs:
             ran.apart.add(queue_id)

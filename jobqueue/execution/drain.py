@@ -45,7 +45,7 @@ def serve(lease: QueueLease, finished: int = 0) -> None:
     wait_s = 0.0
     try:
         if auto and not paused:
-            turn = Slice(lease, namespace)
+            turn = Slice(lease, namespace, 0.0 if untried else SLICE_S)
             more, wait_s = turn.run()
             finished += more
             auto = not turn.switched_off
@@ -74,10 +74,10 @@ def begin(queue_id: int) -> bool:
 
 
 class Slice:
-    """One turn of one queue."""
+    """One turn of one queue. slice_s: after so many seconds no other job is begun."""
 
-    def __init__(self, lease: QueueLease, namespace: Namespace) -> None:
-        self.lease, self.namespace = lease, namespace
+    def __init__(self, lease: QueueLease, namespace: Namespace, slice_s: float) -> None:
+        self.lease, self.namespace, self.slice_s = lease, namespace, slice_s
         self.finished = 0
         self.switched_off = self.long = False
         self._began = 0.0
@@ -89,7 +89,7 @@ class Slice:
 
         Raises LeaseLost.
         """
-        ends = time.monotonic() + SLICE_S
+        ends = time.monotonic() + self.slice_s
         job = self._first()
         while job is not None:
             if engine.beat("jobs"):

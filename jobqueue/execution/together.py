@@ -5,6 +5,7 @@ The rest is as for one queue: a queue whose next job has to be claimed first get
 from __future__ import annotations
 
 import logging
+import time
 
 from django.conf import settings
 from django.db import transaction
@@ -21,6 +22,9 @@ from jobqueue.sql import Held, Over, Ready
 log = logging.getLogger(__name__)
 # Queues of one turn; jobs of one turn, and of each queue at least.
 QUEUES, JOBS, EACH = 16, 64, 4
+# Other workers are woken for what is left at most once in so many seconds; this one goes on by itself.
+WAKE_S = 0.02
+_woken = {"at": 0.0}
 # How many queues a turn of a namespace takes: fewer while most of its jobs have to be claimed first.
 _counts: Cache[int, int] = Cache(ttl_s=60.0, entries=10_000, max_bytes=4_000_000)
 
@@ -58,8 +62,10 @@ def _write(namespace_id: int, held: list[Held], own: Held | None, ran: ahead.Ran
         over = [Over(one.queue_id, one.fence, done.get(one.queue_id, 0), done.get(one.queue_id, 0) > 0)
                 for one in held if one is not own]  # fmt: skip
         locked, left = sql.release_all(over) if over else ([], False)
-        if left:
+        if left and time.monotonic() - _woken["at"] > WAKE_S:
+            # The others found nothing while all was taken here.
             engine.wake(drains.DRAIN, over[0].queue_id)
+            _woken["at"] = time.monotonic()
     for one in held:
         for end in locked:
             if end.queue_id == one.queue_id:
