@@ -61,6 +61,10 @@ class _WakeBroker:
     # No task is taken while so many wait; 0: all are (settings.TASK_BOUNDS).
     at_most = 0
 
+    def full(self) -> bool:
+        """Whether it would take no task now."""
+        return False
+
     def sources(self) -> list[Source]:
         """What is taken from. Each is the first in its turn: a flood in one does not keep the pusher from the others."""
         found = inside.queues() or [(self.list_key, "")]
@@ -140,6 +144,7 @@ class DatabaseBroker(_WakeBroker, ORM):
     # The queues in which no task waits, since the last look; and whether other hosts may have to be told of a task.
     _empty: frozenset[str] = frozenset()
     _tell = False
+    _refused = False
 
     def enqueue(self, task: str) -> int | None:
         """Put a signed task into the queue; returns the row's id, None where enough wait. Raises a database error."""
@@ -157,7 +162,17 @@ class DatabaseBroker(_WakeBroker, ORM):
                 [*values, self.list_key, self.at_most, self.at_most],
             )
             found = cursor.fetchone()
+            self._refused = found is None
             return found[0] if found else None
+
+    def full(self) -> bool:
+        """Whether a task would be refused, where the last one was: to make one and throw it away costs more than to ask."""
+        if self._refused:
+            with db.connections[Conf.ORM].cursor() as cursor:
+                cursor.execute("SELECT COUNT(*) FROM (SELECT 1 FROM django_q_ormq WHERE key = %s LIMIT %s) waiting",
+                               [self.list_key, self.at_most])
+                self._refused = cursor.fetchone()[0] >= self.at_most
+        return self._refused
 
     def _take(self, free: Sequence[Source]) -> Taken | None:
         if self._listener is None:

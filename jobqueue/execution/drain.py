@@ -34,18 +34,26 @@ def drain(queue_id: int) -> bool:
     lease = QueueLease.take(queue_id)
     if lease is None:
         return False
+    serve(lease)
+    return True
+
+
+def serve(lease: QueueLease, finished: int = 0) -> None:
+    """Run jobs under a lease for one slice, and end the lease. finished: how many jobs left the queue under it before."""
+    queue_id = lease.queue_id
     namespace, auto, paused, untried = namespaces.current(lease.namespace_id)
-    finished, wait_s = 0, 0.0
+    wait_s = 0.0
     try:
         if auto and not paused:
-            turn = Slice(lease, namespace)
-            finished, wait_s = turn.run()
+            turn = Slice(lease, namespace, 0.0 if untried else SLICE_S)
+            more, wait_s = turn.run()
+            finished += more
             auto = not turn.switched_off
             if untried and not turn.long:
                 sql.note_quick(lease.namespace_id)
     except LeaseLost:
         log.warning("a queue was taken over", extra={"queue_id": queue_id})
-        return True
+        return
     with transaction.atomic():
         left = lease.release(finished=finished, wait_s=wait_s, stop=not auto)
         if left and not wait_s and auto and not paused:
@@ -53,7 +61,6 @@ def drain(queue_id: int) -> bool:
     # Auto-run was turned on again before that was written: that update found the queue draining and did not wake it.
     if left and not auto and namespaces.current(lease.namespace_id).auto:
         begin(queue_id)
-    return True
 
 
 def begin(queue_id: int) -> bool:
@@ -67,10 +74,10 @@ def begin(queue_id: int) -> bool:
 
 
 class Slice:
-    """One turn of one queue."""
+    """One turn of one queue. slice_s: after so many seconds no other job is begun."""
 
-    def __init__(self, lease: QueueLease, namespace: Namespace) -> None:
-        self.lease, self.namespace = lease, namespace
+    def __init__(self, lease: QueueLease, namespace: Namespace, slice_s: float) -> None:
+        self.lease, self.namespace, self.slice_s = lease, namespace, slice_s
         self.finished = 0
         self.switched_off = self.long = False
         self._began = 0.0
@@ -82,7 +89,7 @@ class Slice:
 
         Raises LeaseLost.
         """
-        ends = time.monotonic() + SLICE_S
+        ends = time.monotonic() + self.slice_s
         job = self._first()
         while job is not None:
             if engine.beat("jobs"):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import IntegrityError, transaction
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, transaction
 from django.db.models import F
 
 from gs2admin import engine
@@ -28,6 +28,10 @@ from jobqueue.states import DEFAULT_TRIES, NOBODY, QUEUED
 
 MAX_ENTRIES = 10
 MAX_TOGETHER = 1000
+_COLUMNS = [
+    "id", "queue_id", "name", "script_id", "args", "max_try_count", "try_count", "state", "created_at", "updated_at", "generation",
+    "replay_of_id",
+]  # fmt: skip
 # Programs push and delete too many jobs for a line each in the activity log.
 LOGGED = frozenset({"person", "script"})
 
@@ -84,9 +88,11 @@ def push_jobs(*, actor: Actor, namespace: Namespace, user_id: str, entries: Sequ
 
 
 def _pushed(push: sql.Push, rows: Sequence[sql.NewJob], at: datetime) -> list[Job]:
+    """The jobs as if they were read."""
     return [
-        Job(id=pk, queue_id=push.queue_id, name=row.name, script_id=row.script_id, args=row.args, max_try_count=row.max_tries,
-            created_at=at, updated_at=at, generation=row.generation)
+        Job.from_db(DEFAULT_DB_ALIAS, _COLUMNS, (
+            pk, push.queue_id, row.name, row.script_id, row.args, row.max_tries, 0, JobState.WAITING, at, at, row.generation, None
+        ))
         for pk, row in zip(push.job_ids, rows, strict=True)
     ]  # fmt: skip
 
@@ -101,13 +107,18 @@ def refuse_if_closing(namespace: Namespace) -> None:
         )
 
 
+def _refuse(word: str) -> None:
+    raise ValueError(word)
+
+
+# NaN and Infinity are Python's, not JSON's. A decoder for each text costs twice the reading of a short one.
+_strict = json.JSONDecoder(parse_constant=_refuse)
+
+
 def check_args(text: str) -> None:
     """Check that arguments are JSON text. Raises Invalid."""
-    def refuse(word: str) -> None:
-        raise ValueError(word)
-
     try:
-        json.loads(text, parse_constant=refuse)  # NaN and Infinity are Python's, not JSON's
+        _strict.decode(text)
     except (ValueError, RecursionError):
         raise Invalid(
             "The arguments are not JSON text.", component="jobEntry", message="jobQueue.jobEntry.args.error.invalid"

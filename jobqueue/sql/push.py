@@ -67,12 +67,16 @@ def push(
         return _push_at_once(f"{_UPSERT} AS begins", [namespace_id, user_id, len(jobs), auto, at], jobs, at)
     moment = connection.ops.adapt_datetimefield_value(at)
     with raw_cursor() as cursor:
-        cursor.execute(raw_text(_UPSERT), [namespace_id, user_id, len(jobs), auto, moment])
-        (queue_id, begins), = cursor.fetchall()
+        # Each index of a column that is named is written anew, whether it changes or not: most pushes name few.
+        found = cursor.execute(raw_text(_JOIN), [moment, len(jobs), namespace_id, user_id]).fetchall()
+        if not found:
+            cursor.execute(raw_text(_UPSERT), [namespace_id, user_id, len(jobs), auto, moment])
+            found = cursor.fetchall()
+        queue_id, *begins = found[0]
         values = [value for name, *row in jobs for value in (queue_id, name.hex, *row, moment, moment)]
         insert = f"INSERT INTO jobqueue_job ({_JOB}) VALUES {repeated(_INSERT_JOB, len(jobs))} RETURNING id"
         cursor.execute(raw_text(insert), values)
-        return Push(queue_id, bool(begins), sorted(row[0] for row in cursor.fetchall()))
+        return Push(queue_id, begins == [1], sorted(row[0] for row in cursor.fetchall()))
 
 
 def join(namespace_id: int, user_id: str, jobs: Sequence[NewJob], *, at: datetime) -> Push | None:
