@@ -203,7 +203,8 @@ def show(
         ["answers", answers], ["  a second", f"{answers / lasted:.0f}"],
         ["  with something new", seen.codes[200] + seen.codes[286]], ["  nothing new", seen.codes[204]],
         ["errors", sum(errors.values())], ["saw the end", seen.ended],
-        ["MiB sent", f"{seen.bytes / 2**20:.1f}"], ["web CPU, cores", f"{used / lasted:.2f}"], ["web CPU ms per answer", f"{used * 1000 / answers:.3f}"],
+        ["MiB sent", f"{seen.bytes / 2**20:.1f}"], ["web CPU, cores", f"{used / lasted:.2f}"], 
+          ["web CPU ms per answer", f"{used * 1000 / answers:.3f}"],
         ["generator CPU, cores", f"{own / lasted:.2f}"],
     ])
     table("latency from the due time, ms", ["", *SPREAD], [

@@ -24,13 +24,13 @@ from jobqueue.execution.drain import DRAIN
 from jobqueue.models import Job, Namespace, Queue
 from jobqueue.services.namespaces import QUEUES
 from jobqueue.services.room import require_room
-from jobqueue.states import DEFAULT_TRIES, NOBODY, QUEUED
+from jobqueue.states import DEFAULT_TRIES, NOBODY, QUEUED, JobState
 
 MAX_ENTRIES = 10
 MAX_TOGETHER = 1000
 _COLUMNS = [
-    "id", "queue_id", "name", "script_id", "args", "max_try_count", "try_count", "state", "created_at", "updated_at", "generation",
-    "replay_of_id",
+    "id", "queue_id", "name", "script_id", "args", "max_try_count", "try_count", "state", "created_at", "updated_at",
+    "generation", "replay_of_id",
 ]  # fmt: skip
 # Programs push and delete too many jobs for a line each in the activity log.
 LOGGED = frozenset({"person", "script"})
