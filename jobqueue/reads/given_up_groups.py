@@ -10,9 +10,9 @@ from typing import Any
 from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import Substr
 
+from jobqueue.error_text import alike, error_text
 from jobqueue.models import GivenUp, JobResult, Namespace, Script, ScriptVersion
 from jobqueue.reads import given_up
-from jobqueue.error_text import alike, error_text
 from jobqueue.reads.players import SNIPPET
 from jobqueue.reads.scripts import known
 

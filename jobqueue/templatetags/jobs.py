@@ -12,8 +12,8 @@ from django.utils.safestring import SafeString
 
 from gs2admin.dashboard.templatetags.gs import badge
 from gs2admin.json_text import read_line
-from jobqueue.models import Job, UserDataRun
 from jobqueue.error_text import error_text
+from jobqueue.models import Job, UserDataRun
 from jobqueue.states import JobState, UserDataState
 from jobqueue.words import JOB, RETRYING, USER_DATA, Words, attempt_words, job_words, retrying
 
