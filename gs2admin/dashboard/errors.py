@@ -1,13 +1,16 @@
-"""Errors as pages: one sentence that says what happened and one link that goes on. No query, no traceback.
+"""Errors as pages: one sentence that says what happened and one link that goes on. No traceback.
 
-The templates are rendered without context processors, so that a page can be shown while the database is away.
+A member of the project whose page was refused stays in it: the navigation is around the sentence. Any other error is a page
+without context processors and without a query, so that it can be shown while the database is away.
 """
 from __future__ import annotations
 
 import logging
 import re
 import sys
+from typing import Any
 
+from django import db
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import loader
 
@@ -76,11 +79,21 @@ def error_page(request: HttpRequest, status: int, sentence: str, *, title: str =
         "retry": request.get_full_path() if request.method == "GET" and status >= 500 else "",
     }
     try:
-        body = loader.render_to_string("errors/error.html", context)
+        body = _inside(request, context) or loader.render_to_string("errors/error.html", context)
     except Exception:  # the error page must not be the second error
         log.exception("the error page could not be rendered")
         return HttpResponse(f"{context['title']}. {sentence}", status=status, content_type="text/plain; charset=utf-8")
     return HttpResponse(body, status=status)
+
+
+def _inside(request: HttpRequest, context: dict[str, Any]) -> str:
+    """The page with the navigation of the project, for who may see it; empty for everybody else, and where the fault is ours."""
+    if context["status"] >= 500 or getattr(request, "project", None) is None or getattr(request, "actor", None) is None:
+        return ""
+    try:
+        return loader.render_to_string("errors/in_project.html", context, request)
+    except db.Error:  # the database went away meanwhile
+        return ""
 
 
 def domain_error_page(request: HttpRequest, error: DomainError) -> HttpResponse:

@@ -8,30 +8,31 @@ from django.urls import NoReverseMatch, reverse
 
 from gs2admin.identity.rights import can
 
-# (section, label, icon, url name, right). A view names its section with `request.section` or by its url name.
+# (section, label, icon, url name, right, key after g). A view names its section with `request.section` or by its url name.
 PAGES = (
-    ("board", "Board", "layout-dashboard", "board", "project.view"),
-    ("rollouts", "Rollouts", "rocket", "rollouts", "project.view"),
-    ("versions", "Versions", "versions", "versions", "project.view"),
-    ("queues", "Queues", "list-check", "queues", "project.view"),
-    ("players", "Players", "user", "players", "project.view"),
-    ("scripts", "Scripts", "code", "scripts", "project.view"),
-    ("locks", "Locks", "lock", "locks", "project.view"),
-    ("activity", "Activity", "activity", "activity", "activity.view"),
-    ("credentials", "Credentials", "key", "credentials", "credential.manage"),
-    ("members", "Members", "users", "members", "project.view"),
-    ("settings", "Settings", "settings", "settings", "project.manage"),
+    ("board", "Board", "layout-dashboard", "board", "project.view", "b"),
+    ("rollouts", "Rollouts", "rocket", "rollouts", "project.view", "r"),
+    ("versions", "Versions", "versions", "versions", "project.view", "v"),
+    ("queues", "Queues", "list-check", "queues", "project.view", "q"),
+    ("players", "Players", "user", "players", "project.view", "p"),
+    ("scripts", "Scripts", "code", "scripts", "project.view", "s"),
+    ("locks", "Locks", "lock", "locks", "project.view", "l"),
+    ("activity", "Activity", "activity", "activity", "activity.view", "a"),
+    ("credentials", "Credentials", "key", "credentials", "credential.manage", "c"),
+    ("members", "Members", "users", "members", "project.view", "m"),
+    ("settings", "Settings", "settings", "settings", "project.manage", "t"),
 )
 
 
 @dataclass(frozen=True)
 class NavItem:
-    """One entry; `active` marks the section that the present page belongs to."""
+    """One entry; `active` marks the section that the present page belongs to. key: opens it after `g`."""
 
     label: str
     icon: str
     url: str
     active: bool
+    key: str
 
 
 def section_of(request: HttpRequest) -> str:
@@ -53,12 +54,12 @@ def nav_items(request: HttpRequest) -> list[NavItem]:
         return []
     here = section_of(request)
     items = []
-    for section, label, icon, url_name, right in PAGES:
+    for section, label, icon, url_name, right, key in PAGES:
         if not can(request.actor, right, project):
             continue
         try:
             url = reverse(url_name, kwargs={"project": project.name})
         except NoReverseMatch:
             continue
-        items.append(NavItem(label, icon, url, section == here))
+        items.append(NavItem(label, icon, url, section == here, key))
     return items

@@ -119,6 +119,7 @@
     document.addEventListener("keydown", function (event) {
       if (event.key === "Escape" && event.target === search) search.blur();
       if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+      if (window.gsShortcuts && !window.gsShortcuts()) return;
       if (event.target.closest("input, textarea, select, [contenteditable]")) return;
       event.preventDefault();
       search.focus();

@@ -44,6 +44,16 @@ def test_whatever_goes_wrong_the_reader_gets_a_sentence(error, status, says, wor
     assert "secret reason" not in html and not any(word in html for word in FRAMEWORK)
 
 
+def test_a_member_stays_in_the_project_and_a_stranger_learns_nothing(world, viewer, sign_in, stranger):
+    url = reverse("rollout", kwargs={"project": "isles", "number": 999})
+    html = sign_in(viewer).get(url).content.decode()
+    assert 'class="gs-nav__item' in html and "There is no rollout 999" in html and "Go to the board" in html
+    refused = sign_in(stranger).get(url)
+    nowhere = sign_in(stranger).get(url.replace("isles", "nowhere"))
+    assert refused.status_code == 404 and "gs-nav__item" not in refused.content.decode()
+    assert refused.content == nowhere.content
+
+
 def test_a_wrong_method_is_a_page_too(world, viewer, sign_in):
     answer = sign_in(viewer).post(reverse("board", kwargs={"project": "isles"}))
     assert answer.status_code == 405 and "Go back to the page" in answer.content.decode()

@@ -170,3 +170,31 @@ def test_the_data_admin_works_under_the_policy(shelf, open_as, live_server):
     page.click("text=Back to the board")
     page.wait_for_url(re.compile(r"/p/isles/"))
     assert complaints == []
+
+
+def test_the_keyboard_opens_pages_walks_lists_and_is_turned_off(shelf, open_as, live_server):
+    page, complaints = open_as("olga")
+    page.keyboard.press("?")
+    dialog = page.locator("#shortcuts")
+    assert dialog.is_visible() and "Versions" in dialog.inner_text()
+    assert Axe().run(page, options=RULES).response["violations"] == []
+    page.keyboard.press("Escape")
+    assert not dialog.is_visible()
+    page.keyboard.press("g")
+    page.keyboard.press("v")
+    page.wait_for_url("**/versions/")
+    page.keyboard.press("j")
+    assert page.evaluate("document.activeElement.closest('tr') !== null")
+    page.keyboard.press("/")
+    page.keyboard.type("gb?")
+    assert page.input_value("#search") == "gb?" and not dialog.is_visible(), "what is typed is no shortcut"
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    page.uncheck("#shortcuts-on")
+    page.keyboard.press("Escape")
+    for key in "gb?/":
+        page.keyboard.press(key)
+    assert page.url.endswith("/versions/") and not dialog.is_visible() and complaints == []
+    page.click(".gs-person__menu summary")
+    page.click("[data-shortcuts]")
+    assert dialog.is_visible() and not page.is_checked("#shortcuts-on")
