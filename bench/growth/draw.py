@@ -30,7 +30,8 @@ def plot(axis: Axis, runs: dict[str, Sequence[dict]]) -> str:
     drawn = [point["values"].get(name) for points in runs.values() for point in points for name in axis.drawn]
     top = _round_up(max((value for value in drawn if value is not None), default=1.0))
     parts = ['<svg xmlns="http://www.w3.org/2000/svg"',
-             f'viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(axis.title)}">', f"<style>{STYLE}</style>", f'<rect class="sheet" width="{WIDTH}" height="{HEIGHT}" rx="8"/>',
+             f'viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(axis.title)}">',
+             f"<style>{STYLE}</style>", f'<rect class="sheet" width="{WIDTH}" height="{HEIGHT}" rx="8"/>',
              f'<text class="title" x="{LEFT}" y="22">{escape(axis.title)}, {escape(axis.unit)}</text>']  # fmt: skip
     parts += _grid(axis, places, top)
     for row, name in enumerate(axis.drawn):
