@@ -90,15 +90,16 @@ def call(peer: Peer, environ: dict[str, str], *what: str) -> str:
 
 
 class Workers:
-    """The peer's two workers, ended with everything below them. Use as a context manager."""
+    """The peer's two workers, ended with everything below them. command: how they are started. Use as a context manager."""
 
-    def __init__(self, peer: Peer, environ: dict[str, str]) -> None:
+    def __init__(self, peer: Peer, environ: dict[str, str], command: list[str] | None = None) -> None:
         self.peer, self.environ = peer, environ
+        self.command = command or [sys.executable, "-m", peer.module, "work"]
 
     def __enter__(self) -> Workers:
         with open(os.path.join(self.environ["GS2ADMIN_DATA_DIR"], "peer.log"), "ab") as log:
-            self.child = subprocess.Popen([sys.executable, "-m", self.peer.module, "work"], env=self.environ, cwd=place.ROOT,
-                                          stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+            self.child = subprocess.Popen(self.command, env=self.environ, cwd=place.ROOT, stdout=log, stderr=log,
+                                          stdin=subprocess.DEVNULL, start_new_session=True)
         return self
 
     def __exit__(self, *_: object) -> None:
