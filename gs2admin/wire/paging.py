@@ -70,7 +70,7 @@ def cut(rows: Sequence[R], *, by: str, limit: int, kind: str, size: str = "") ->
 
     by: the member that the rows are ordered by. size: the member with a row's characters, when rows can be large.
     """
-    shown = fitting([getattr(row, size) for row in rows[:limit]]) if size else min(limit, len(rows))
+    shown = fitting([getattr(row, size) for row in rows[:limit]], PAGE_CHARACTERS) if size else min(limit, len(rows))
     return list(rows[:shown]), page_token(kind, getattr(rows[shown - 1], by)) if shown < len(rows) else None
 
 
