@@ -14,6 +14,7 @@ from gs2admin.wire.call import Call, CallContext
 from gs2admin.wire.dispatch import dispatch
 from gs2admin.wire.failures import Failure
 from gs2admin.wire.table import table
+from jobqueue.api import dead_letters
 from jobqueue.models import Job, JobResult, Namespace, Queue, Script, ScriptNamespace
 from locks.models import LockNamespace
 from locks.services import lock
@@ -25,6 +26,7 @@ PLAYER = {"namespaceName": "ns", "userId": "u'1%s"}
 GETS = {
     ("job-queue", "job", "getJobByUserId"): PLAYER | {"jobName": "waiting"},
     ("job-queue", "jobResult", "getJobResultByUserId"): PLAYER | {"jobName": "done"},
+    ("job-queue", "deadLetterJob", "getDeadLetterJobByUserId"): PLAYER | {"deadLetterJobName": "dead"},
     ("script", "script", "getScript"): {"namespaceName": "ns", "scriptName": "s1"},
     ("lock", "mutex", "getMutexByUserId"): PLAYER | {"propertyId": "p1"},
     ("freeze", "stage", "getStage"): {"stageName": "live"},
@@ -35,6 +37,7 @@ GETS = {
 }  # fmt: skip
 LISTS = {
     ("job-queue", "job", "describeJobsByUserId"): PLAYER,
+    ("job-queue", "deadLetterJob", "describeDeadLetterJobsByUserId"): PLAYER,
     ("script", "script", "describeScripts"): {"namespaceName": "ns"},
     ("lock", "mutex", "describeMutexesByUserId"): PLAYER,
     ("freeze", "stage", "describeStages"): {},
@@ -53,6 +56,9 @@ def names(project) -> dict[str, str]:
     Job.objects.filter(pk=done.pk).update(state="done", try_count=2)
     for number in range(2):
         JobResult.objects.create(job=done, try_number=number, status_code=200 + number, result=f"[{number}]")
+    dead = Job.objects.create(queue=queue, script_id="s", state="given_up", try_count=3)
+    for number in range(2):
+        JobResult.objects.create(job=dead, try_number=number, status_code=500, result=f"[{number}]")
     scripts = ScriptNamespace.objects.create(project=project, name="ns")
     Script.objects.bulk_create(Script(namespace=scripts, name=f"s{n}", source=f"-- {n}") for n in range(3))
     locks = LockNamespace.objects.create(project=project, name="ns")
@@ -65,7 +71,7 @@ def names(project) -> dict[str, str]:
     rollout = Rollout.objects.create(project=project, stage=live, number=7, kind="promote", state="failed", consistent=False,
                                      from_set=versions, to_set=versions, started_at=Now(), ended_at=Now())  # fmt: skip
     outputs = Output.objects.bulk_create(Output(rollout=rollout, stage=live, seq=n + 1, text=f"line {n}") for n in range(3))
-    return {"waiting": str(waiting.name), "done": str(done.name), "output": str(outputs[1].name)}
+    return {"waiting": str(waiting.name), "done": str(done.name), "dead": str(dead.name), "output": str(outputs[1].name)}
 
 
 @pytest.fixture
@@ -105,7 +111,7 @@ def test_each_read_is_one_statement(ask, monkeypatch):
         with statements(monkeypatch) as ran:
             body = ask(method, fields)
         assert not isinstance(body, Failure) and body != {"items": [], "nextPageToken": None}, (method, body)
-        assert len(ran) == 1, (method, ran)
+        assert len(ran) == 1 + (method[1] == "deadLetterJob"), (method, ran)
 
 
 def test_what_is_another_projects_is_answered_as_what_is_not_there(ask, other_project):
@@ -129,11 +135,26 @@ def test_what_is_another_projects_is_answered_as_what_is_not_there(ask, other_pr
 
 def test_a_missing_parent_is_said_before_a_page_token_that_is_not_ours(ask):
     for method in LISTS:
-        if method[1] in {"job", "script", "output"}:
+        if method[1] in {"job", "deadLetterJob", "script", "output"}:
             fields = LISTS[method] | {"pageToken": "?"}
             assert ask(method, fields).status == 400
             missing = ask(method, fields | {"namespaceName": "none", "stageName": "none"})
             assert (missing.status, missing.problems[0].component) == (404, "stage" if method[1] == "output" else "namespace")
+
+
+def test_given_up_jobs_are_listed_with_their_attempts_of_which_one_that_is_too_large_shows_the_newest(ask, monkeypatch):
+    method = ("job-queue", "deadLetterJob", "describeDeadLetterJobsByUserId")
+    queue = Queue.objects.get()
+    Job.objects.filter(state="waiting").update(state="given_up", try_count=3)
+    large = Job.objects.filter(state="given_up").order_by("id")[1]
+    JobResult.objects.bulk_create(JobResult(job=large, try_number=n, status_code=500, result=f"{n}" * 40) for n in range(4))
+    monkeypatch.setattr(paging, "PAGE_CHARACTERS", 100), monkeypatch.setattr(dead_letters, "PAGE_CHARACTERS", 100)
+    pages, token = [], None
+    while token is not None or not pages:
+        body = ask(method, LISTS[method] | ({"pageToken": token} if token else {}))
+        pages.append([(item["args"], [result["tryNumber"] for result in item["result"]]) for item in body["items"]])
+        token = body["nextPageToken"]
+    assert pages == [[('{"n": 1}', [])], [('{"n": 2}', [3, 4])], [('{"n": 3}', []), ("{}", [1, 2])]] and queue.jobs.count() == 5
 
 
 def test_pages_hold_what_fits_and_go_on_where_they_ended(ask, monkeypatch):
