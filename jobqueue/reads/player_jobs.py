@@ -5,10 +5,11 @@ is not there reads as an empty one: whoever finds nothing asks for the namespace
 """
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import Case, F, QuerySet, Sum, Value, When
+from django.db.models import Case, F, OuterRef, QuerySet, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce, Length
 from django.db.models.lookups import LessThanOrEqual
 
@@ -17,9 +18,6 @@ from gs2admin.db.prepared import MOST, Places, Prepared
 from gs2admin.identity.models import Project
 from jobqueue.models import Job, JobResult, Namespace, Queue
 from jobqueue.states import QUEUED, JobState
-
-# How many characters a row holds, for pages that must stay small.
-SIZE_WITH_RESULTS = Length("args") + Coalesce(Sum(Length("results__result")), Value(0))
 
 
 class JobRow(NamedTuple):
@@ -55,6 +53,27 @@ class ListedJob(NamedTuple):
         return JobRow(*self[:3], args, *self[4:9])
 
 
+class GivenUpJob(NamedTuple):
+    """A given-up job in a list. size: of its arguments and results; small_args: as of ListedJob."""
+
+    id: int
+    uuid: str
+    script_id: str
+    small_args: str | None
+    created_ms: int
+    updated_ms: int
+    size: int
+
+
+class Attempt(NamedTuple):
+    """How an attempt ended, the first one with number 0."""
+
+    try_number: int
+    status_code: int
+    result: str
+    tried_ms: int
+
+
 class ResultRow(NamedTuple):
     """How an attempt ended, with its job's uuid, script and arguments."""
 
@@ -80,11 +99,21 @@ def _of_player(at: Places) -> QuerySet[Job]:
     return Job.objects.filter(queue_id=_queue(at)).order_by()
 
 
+def _with_arguments(rows: QuerySet[Job], at: Places) -> QuerySet[Job]:
+    return _shown(rows).annotate(small_args=Case(When(LessThanOrEqual(Length("args"), at.small), then=F("args"))))
+
+
 def _listed(at: Places) -> list[QuerySet[Job]]:
     # One list per state: the index has each in its order, while both together would be sorted whole.
-    rows = _shown(_of_player(at)).annotate(size=Length("args")).order_by("pk").filter(pk__gt=at.after)
-    rows = rows.annotate(small_args=Case(When(LessThanOrEqual(Length("args"), at.small), then=F("args"))))
+    rows = _with_arguments(_of_player(at), at).annotate(size=Length("args")).order_by("pk").filter(pk__gt=at.after)
     return [rows.filter(state=state)[:MOST] for state in (JobState.RUNNING, JobState.WAITING)]
+
+
+def _given_up(at: Places) -> QuerySet[Job]:
+    results = JobResult.objects.filter(job=OuterRef("pk")).order_by().values("job").annotate(all=Sum(Length("result")))
+    rows = _with_arguments(_of_player(at), at).filter(state=JobState.GIVEN_UP)
+    rows = rows.annotate(size=Length("args") + Coalesce(Subquery(results.values("all")), Value(0)))
+    return rows.filter(name=at.name) if "name" in at else rows.filter(pk__gt=at.after).order_by("pk")[:MOST]
 
 
 def _results(at: Places) -> QuerySet[JobResult]:
@@ -97,6 +126,7 @@ def _results(at: Places) -> QuerySet[JobResult]:
 
 _QUEUED = Prepared(JobRow, lambda at: _shown(_of_player(at)).filter(name=at.name, state__in=sorted(QUEUED)))
 _LISTED = Prepared(ListedJob, _listed)
+_GIVEN_UP = Prepared(GivenUpJob, _given_up)
 _RESULTS = Prepared(ResultRow, _results)
 
 
@@ -117,12 +147,45 @@ def queued_after(
     return sorted(_LISTED.rows(**whose, after=after, small=small, most=limit + 1))[: limit + 1]
 
 
-def with_arguments(jobs: list[ListedJob]) -> list[JobRow]:
-    """The jobs with all their arguments, which never change; without those that were deleted meanwhile."""
+def given_up_after(
+    project: Project, namespace: str, user_id: str, *, after: int, limit: int, small: int
+) -> list[GivenUpJob]:
+    """As queued_after, of jobs that were given up and not deleted yet."""
+    whose: dict[str, Any] = {"project": project.pk, "namespace": namespace, "user_id": user_id}
+    return _GIVEN_UP.rows(**whose, after=after, small=small, most=limit + 1)
+
+
+def given_up_job(project: Project, namespace: str, user_id: str, name: str) -> GivenUpJob | None:
+    """One of them, with its arguments."""
+    key = _uuid(name)
+    return key and _GIVEN_UP.first(project=project.pk, namespace=namespace, user_id=user_id, name=key, small=MOST)
+
+
+def arguments_of(jobs: Sequence[ListedJob | GivenUpJob]) -> dict[int, str]:
+    """{id: arguments} of these jobs, which never change; without those that were deleted meanwhile."""
     large = [job.id for job in jobs if job.small_args is None]
     rest = dict(Job.objects.filter(pk__in=large).order_by().values_list("pk", "args")) if large else {}
-    found = ((job, rest.get(job.id) if job.small_args is None else job.small_args) for job in jobs)
-    return [job.with_args(args) for job, args in found if args is not None]
+    return rest | {job.id: job.small_args for job in jobs if job.small_args is not None}
+
+
+def with_arguments(jobs: list[ListedJob]) -> list[JobRow]:
+    """The jobs with all their arguments."""
+    found = arguments_of(jobs)
+    return [job.with_args(found[job.id]) for job in jobs if job.id in found]
+
+
+def attempts_of(jobs: Sequence[GivenUpJob], *, most: int) -> dict[int, list[Attempt]]:
+    """{id: its attempts, oldest first}. Of one job alone that holds more than `most` characters the newest that fit."""
+    rows = JobResult.objects.filter(job_id__in=[job.id for job in jobs]).annotate(tried_ms=Milliseconds("tried_at"))
+    columns = rows.order_by("-try_number").values_list("job_id", *Attempt._fields)
+    found: dict[int, list[Attempt]] = {job.id: [] for job in jobs}
+    left = most
+    for job_id, *attempt in columns.iterator(chunk_size=4) if sum(job.size for job in jobs) > most else columns:
+        left -= len(attempt[2])
+        if left < 0 and found[job_id]:
+            break
+        found[job_id].insert(0, Attempt(*attempt))
+    return found
 
 
 def attempt(project: Project, namespace: str, user_id: str, name: str, try_number: int | None) -> ResultRow | None:
