@@ -30,8 +30,8 @@ from jobqueue.states import DEFAULT_TRIES, NOBODY, QUEUED, JobState
 MAX_ENTRIES = 10
 MAX_REPLAYED = 1000
 _COLUMNS = [
-    "id", "queue_id", "name", "script_id", "args", "max_try_count", "try_count", "state", "created_at", "updated_at", "generation",
-    "replay_of_id",
+    "id", "queue_id", "name", "script_id", "args", "max_try_count", "try_count", "state", "created_at", "updated_at",
+    "generation", "replay_of_id",
 ]  # fmt: skip
 # Programs push and delete too many jobs for a line each in the activity log.
 LOGGED = frozenset({"person", "script"})
