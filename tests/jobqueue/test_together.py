@@ -92,7 +92,7 @@ def test_what_ran_well_is_done_with_a_try_a_result_and_a_count(auto, push, take)
 
 
 @pytest.mark.parametrize("given", [
-    {"state": "running", "try_count": 1}, {"state": "done", "try_count": 1}, {"try_count": 1}, {"try_count": 3}, None,
+    {"state": "running", "try_count": 1}, {"state": "done"}, {"try_count": 1}, {"try_count": 3}, None,
 ])  # fmt: skip
 def test_a_job_that_does_not_wait_any_more_is_left_out_and_those_beside_it_are_not(auto, push, take, given):
     first, changed, last = (push(auto) for _ in range(3))
