@@ -1,4 +1,5 @@
 """Jobs as a domain writes them: claimed with a lease, beating, handed over when asked, woken by a sweeper."""
+import fcntl
 import os
 import signal
 import subprocess
@@ -33,6 +34,16 @@ def fresh(job: str) -> bool:
         return False
 
 
+def claim(job: str) -> bool:
+    """Lease the job; False while another worker has it. Of two that are woken at the same moment, one gets it."""
+    with (ledger() / f"{job}.claim").open("w") as claims:
+        fcntl.flock(claims, fcntl.LOCK_EX)
+        if fresh(job):
+            return False
+        (ledger() / f"{job}.lease").touch()
+        return True
+
+
 def run(job: str) -> None:
     """Work until the file <job>.stop appears, or the seconds in <job>.todo are over."""
     todo, lease = ledger() / f"{job}.todo", ledger() / f"{job}.lease"
@@ -40,9 +51,8 @@ def run(job: str) -> None:
         seconds = float(todo.read_text())
     except FileNotFoundError:
         return
-    if fresh(job):
+    if not claim(job):
         return
-    lease.touch()
     note(job, "start")
     if (ledger() / f"{job}.child").exists():
         child = subprocess.Popen(["sleep", "60"], start_new_session=True)
