@@ -35,6 +35,7 @@ urlpatterns = [
     path("rollouts/<int:number>/live", live.rollout_live, name="rollout-live"),
     path("rollouts/<int:number>/lines", rollouts.rollout_output, name="rollout-output"),
     path("rollouts/<int:number>/output.txt", rollouts.rollout_text, name="rollout-text"),
+    path("rollouts/<int:number>/note", rollouts.note, name="rollout-note"),
     path("rollouts/<int:number>/cancel", moves.cancel, name="rollout-cancel"),
     path("rollouts/<int:number>/approve", approvals.approve, name="rollout-approve"),
     path("rollouts/<int:number>/reject", approvals.reject, name="rollout-reject"),

@@ -1,4 +1,4 @@
-"""The activity log: one line per change, written in the change's own transaction, never changed afterwards."""
+"""The activity log: one line per change, written in the change's own transaction, never changed afterwards; and notes."""
 from __future__ import annotations
 
 from django.db import models
@@ -44,3 +44,29 @@ class Activity(models.Model):
 
     def __str__(self) -> str:
         return f"{self.actor_name} {self.action} {self.object_name}"
+
+
+class Note(models.Model):
+    """What somebody wrote about a rollout or a player. about_id: the rollout's number, the player's id."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="notes", db_index=False)
+    about = models.CharField(max_length=16)
+    about_id = models.CharField(max_length=128)
+    text = models.TextField()
+    by_kind = models.CharField(max_length=16)
+    by_id = models.CharField(max_length=64, blank=True)
+    by_name = models.CharField(max_length=150)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.CheckConstraint(condition=models.Q(about__in=["player", "rollout"]), name="note_about_known")]
+        indexes = [models.Index(fields=["project", "about", "about_id", "id"], name="note_about")]
+
+    def __str__(self) -> str:
+        return f"{self.about} {self.about_id}"
+
+    @property
+    def user_id(self) -> str:
+        """The player that it is about, for the activity log; empty where it is about a rollout."""
+        return self.about_id if self.about == "player" else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 from django.db import connection
 from django.db.models import F
 
+from gs2admin.audit.notes import forget_player
 from gs2admin.wire.models import DuplicateRecord
 from jobqueue.models import GivenUp, Job, Notification, Queue, UserDataRun
 from jobqueue.states import NOBODY, UserDataState
@@ -23,6 +24,7 @@ def clean(lease: RunLease) -> None:
             Notification.objects.filter(project=run.project, user_id=run.user_id).delete()
             # Stored answers of repeated calls hold arguments and results.
             DuplicateRecord.objects.filter(project=run.project, user_id=run.user_id).delete()
+            forget_player(run.project_id, run.user_id)
             lease.note("The player's queues are empty; removing the rows.", swapped=True, done=0, total=jobs)
     delete_put_away(lease)
     # The total that the run has, not what this worker deleted: one before it may have died in the middle.

@@ -16,11 +16,12 @@ DELIVERY = {"stage.promote", "stage.rollback", "rollout.cancel", "rollout.retry"
 SEE = {"project.view", "activity.view"}
 # What anybody who sees trouble may do, but for viewers.
 STOP = {"line.stop", "rollout.approve", "queue.pause"}
+NOTES = {"note.write"}
 MAY = {
     "viewer": SEE,
-    "support": SEE | CARE | STOP,
-    "developer": SEE | VERSIONS | CARE | CODE | STOP,
-    "producer": SEE | VERSIONS | DELIVERY | STOP | {"stage.edit", "line.resume", "rollout.skip"},
+    "support": SEE | CARE | STOP | NOTES,
+    "developer": SEE | VERSIONS | CARE | CODE | STOP | NOTES,
+    "producer": SEE | VERSIONS | DELIVERY | STOP | NOTES | {"stage.edit", "line.resume", "rollout.skip"},
     "service": {"project.view"} | VERSIONS | DELIVERY | CARE | CODE | STOP,
     "admin": set(RIGHTS),
 }

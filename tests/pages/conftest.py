@@ -8,6 +8,7 @@ import pytest
 from django.core.cache import cache
 
 from gs2admin import engine
+from gs2admin.audit.notes import ROLLOUT, add_note
 from gs2admin.dashboard import attention, health, sessions
 from gs2admin.db import raw
 from gs2admin.identity.actors import SYSTEM
@@ -166,11 +167,12 @@ def _stages(project, steps, run) -> SimpleNamespace:
     window = save_window(actor=SYSTEM, project=project, plan=later)
     webhook = save_webhook(actor=SYSTEM, project=project, name="chat", url="https://chat.example.com/hook?token=1")
     waiting = promote_stage(actor=SYSTEM, stage=stg, reason="may I", ask=True)
+    note = add_note(actor=SYSTEM, project=project, about=ROLLOUT, about_id=str(done.number), text="Look at #L1.")
     row, _ = create_credential(actor=SYSTEM, project=project, name="pipeline")
     stamp_key, _ = create_stamp_key(actor=SYSTEM, project=project, namespace="shop", name="rewards")
     return SimpleNamespace(
         dev=dev, stg=stg, live=live, canary=canary,
-        done=done, failed=failed, running=running, waiting=waiting, claim=claim,
+        done=done, failed=failed, note=note, running=running, waiting=waiting, claim=claim,
         credential=row, stamp_key=stamp_key, version=Version.objects.get(version="1.1.0"),
         window=window, target=stg.targets.get(), hook=canary.targets.get(name="hook"),
         scenario=scenario, gray=gray, holding=holding, accept_word="accept",

@@ -44,7 +44,7 @@ def desk(sign_in, support):
 def test_each_part_is_loaded_by_itself_and_is_a_link_without_script(desk, job_world, lock_world):
     html = page(desk, at())
     frames = re.findall(r'<section class="card gs-part" id="part-([\w-]+)" hx-get="([^"]+)"[^>]*><div[^>]*><h2><a href="([^"]+)">', html)
-    assert [key for key, *_ in frames] == ["queues", "given-up", "past", "mutexes", "versions", "mutexes-before", "data", "staff"]
+    assert [key for key, *_ in frames] == ["queues", "given-up", "past", "mutexes", "versions", "mutexes-before", "data", "notes", "staff"]
     for key, load, link in frames:
         assert load == link
         fragment = desk.get(unescape(load), headers=FRAGMENT).content.decode()

@@ -7,4 +7,4 @@ class AuditPagesConfig(AppConfig):
     label = "audit_pages"
 
     def ready(self) -> None:
-        from gs2admin.audit.pages import player  # noqa: F401  registers its part of a player's page
+        from gs2admin.audit.pages import notes, player  # noqa: F401  register their parts of a player's page

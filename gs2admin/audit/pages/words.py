@@ -33,6 +33,8 @@ ACTIONS = {
     "rollout.reject": "rejected",
     "rollout.release": "let start, as it was approved,",
     "rollout.void": "ended the request of",
+    "note.add": "wrote a note about",
+    "note.remove": "removed a note about",
     "line.stop": "stopped",
     "line.resume": "lifted the stop of",
     "window.create": "made the freeze window",

@@ -76,6 +76,21 @@ def badge(label: str, tone: str, moving: bool = False, reason: str = "") -> Safe
     )
 
 
+_LINE = re.compile(r"#L(\d{1,9})\b")
+
+
+@register.simple_tag
+def note_text(text: str, lines: str = "") -> SafeString:
+    """{% note_text note.text lines %}: what a person wrote, line by line; #L127 links to that line of `lines`, an address."""
+    shown, at = [], 0
+    for found in _LINE.finditer(text) if lines else ():
+        number = int(found[1])
+        shown += [escape(text[at:found.start()]),
+                  format_html('<a href="{}?before={}#L{}">{}</a>', lines, number + 100, number, found[0])]
+        at = found.end()
+    return mark_safe("".join([*shown, escape(text[at:])]).replace("\n", "<br>"))  # every piece is escaped above
+
+
 @register.simple_tag
 def change_badge(kind: str) -> SafeString:
     """{% change_badge "downgraded" %}"""

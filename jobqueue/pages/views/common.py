@@ -63,10 +63,13 @@ def back_to(request: HttpRequest, namespace: Namespace, user_id: str) -> str:
 
 def script_urls(project: Project, ids: Iterable[str]) -> dict[str, str]:
     """Where the scripts of these ids are shown: {id: address}, without those that do not exist."""
-    return {
-        script_id: reverse("scripts-script", kwargs={"project": project.name, "namespace": namespace, "script": name})
-        for script_id, (namespace, name) in known(project, ids).items()
-    }
+    return {script_id: script_url(project, place) for script_id, place in known(project, ids).items()}
+
+
+def script_url(project: Project, place: tuple[str, str] | None) -> str:
+    """Where the script of a namespace and a name is shown; empty without one."""
+    words = dict(zip(("namespace", "script"), place, strict=True)) if place else {}
+    return reverse("scripts-script", kwargs={"project": project.name, **words}) if words else ""
 
 
 def rights(request: HttpRequest, project: Project, *names: str) -> dict[str, bool]:

@@ -19,7 +19,7 @@ from gs2admin.text import without_nul
 from jobqueue.models import GivenUp, Job, Namespace
 from jobqueue.pages.forms import ChangedReplayForm, GivenUpFilter, ReplayForm
 from jobqueue.pages.given_up_choice import Chosen, address_of, chosen_of, filter_of, filters_of, lines_of
-from jobqueue.pages.views.common import at, crumbs, get_and_post, namespace_of, rights, script_urls
+from jobqueue.pages.views.common import at, crumbs, get_and_post, namespace_of, rights, script_url
 from jobqueue.reads import given_up as reads
 from jobqueue.reads.given_up_groups import groups
 from jobqueue.reads.players import last_results
@@ -43,9 +43,8 @@ def given_up(request: HttpRequest, project: Project, namespace: str) -> HttpResp
     }
     if form.is_valid() and not one_by_one:
         found = groups(row, form.words(), quick=True)
-        urls = script_urls(project, {group.script for group in found.groups})
         context |= {
-            "found": found, "shown": SHOWN, "groups": [(group, urls.get(group.script, "")) for group in found.groups],
+            "found": found, "shown": SHOWN, "groups": [(group, script_url(project, group.ran.name)) for group in found.groups],
             "any_left": any(line.replayed_at is None for group in found.groups for line in group.lines), "rows": found.groups,
             "partial": found.more and not found.groups, "older": link(**filters, by="job"),
         }

@@ -6,9 +6,12 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.safestring import mark_safe
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_http_methods
 
+from gs2admin.audit.notes import ROLLOUT, notes_about
+from gs2admin.audit.pages.notes import note_page, with_rights
 from gs2admin.dashboard.pages import project_page
 from gs2admin.dashboard.posting import number_of
 from gs2admin.errors import NotFound
@@ -97,6 +100,9 @@ def rollout(request: HttpRequest, project: Project, number: int) -> HttpResponse
     context: dict[str, Any] = parts_context(row, rights)
     return render(request, "stages/rollout.html", {
         **context,
+        **with_rights(request, project, notes_about(project.pk, ROLLOUT, str(row.number))),
+        "note_url": reverse("rollout-note", kwargs={"project": project.name, "number": row.number}),
+        "lines": reverse("rollout", kwargs={"project": project.name, "number": row.number}),
         "notes": release_notes(project.pk, differences(versions_of(row.from_set), versions_of(row.to_set))),
         "lines_html": mark_safe("".join(line_html(line) for line in lines)),  # line_html escapes it
         "earlier": earlier,
@@ -104,6 +110,15 @@ def rollout(request: HttpRequest, project: Project, number: int) -> HttpResponse
         "seq": lines[-1].seq if lines else 0,
         "watch": before is None and (not context["final"] or context["taking_back"]),
     })
+
+
+@require_http_methods(["GET", "POST"])
+@project_page("note.write")
+def note(request: HttpRequest, project: Project, number: int) -> HttpResponse:
+    """A note on a rollout, also after its end."""
+    row = rollout_of(project, number)
+    back = reverse("rollout", kwargs={"project": project.name, "number": row.number})
+    return note_page(request, project, about=ROLLOUT, about_id=str(row.number), back=back, title=f"Note on rollout {row.number}")
 
 
 @require_GET
