@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import httpx
 import psycopg
 import pytest
 from django.conf import settings
@@ -17,6 +18,7 @@ from django.db import connection
 
 from gs2admin.engine.alone import LOCK, alone
 from gs2admin.processes import proc
+from gs2admin.processes.preparing_page import SENTENCE
 from tests.conditions import until
 from tests.engine.conftest import database_url
 from tests.engine.test_up import free_port
@@ -82,6 +84,8 @@ def test_both_come_up_with_one_administrator_and_no_error(empty, tmp_path):
             for host in hosts:
                 until(lambda host=host: WAITS in host.text(), 60, host.text)
                 assert "Preparing the database" not in host.text()
+                answer = httpx.get(f"http://127.0.0.1:{host.port}/readyz", timeout=20)
+                assert (answer.status_code, answer.json()) == (503, {"ready": False, "message": SENTENCE})
             let_go()
             for host in hosts:
                 until(lambda host=host: f"gs2admin is ready on http://127.0.0.1:{host.port}" in host.text(), 120, host.text)

@@ -6,6 +6,8 @@ import json
 from types import SimpleNamespace
 
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
 
 from gs2admin.identity.actors import SYSTEM
 from jobqueue.execution import attempt
@@ -18,6 +20,7 @@ from jobqueue.userdata import services as user_data
 from jobqueue.userdata.archive import Archive
 from jobqueue.userdata.checking import look
 from jobqueue.userdata.format import FORMAT, GIVEN_UP, JOBS, MANIFEST, RESULTS, VERSION, Counts, Manifest
+from tests.replaying import Replay
 from tests.userdata.conftest import pack
 
 ARGS = '{"userId":"u-1","itemId":9007199254740993,"rate":1.10,"rate":2E5,"note":"<b>not bold</b>"}'
@@ -57,6 +60,9 @@ def push():
     return act
 
 
+MADE = Replay()
+
+
 @pytest.fixture
 def job_world(project, attempts, push, settings, tmp_path):
     """rewards, run by hand: of u-1 a done, a given-up, a failed and a waiting job. .done .dead .head .tail
@@ -66,9 +72,17 @@ def job_world(project, attempts, push, settings, tmp_path):
     place = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path / "files"}}
     settings.STORAGES = settings.STORAGES | {"user_data": place}
     settings.DATA_DIR = tmp_path
+    attempts.on["bad"] = 404
+    found = MADE.get(project.pk, lambda: _jobs(project, push))
+    name = UserDataRun.objects.values_list("file", flat=True).get(pk=found.upload.pk)
+    if not storages["user_data"].exists(name):  # its rows are those of a test before
+        storages["user_data"].save(name, ContentFile(empty_dump("u-2", project)))
+    return found
+
+
+def _jobs(project, push) -> SimpleNamespace:
     rewards = create_namespace(actor=SYSTEM, project=project, name="rewards", description="Grants that may come later.",
                                run_notification={"enable": "Enabled"})  # fmt: skip
-    attempts.on["bad"] = 404
     step = lambda: run_next(actor=SYSTEM, namespace=rewards, user_id="u-1")  # noqa: E731
     done, dead = push(rewards, "good"), push(rewards, "bad", tries=1)
     head, tail = push(rewards, "bad", args=ARGS), push(rewards, "add_entry")

@@ -12,6 +12,7 @@ from locks import chores, stats
 from locks.models import Mutex
 from locks.services import lock, unlock
 from locks.services.namespaces import create_namespace
+from tests.replaying import Replay
 
 GRN = "grn:gs2:ap-northeast-1:isles:inventory:main:user:9223372036854775807:item/<b>%2F日本"
 
@@ -34,9 +35,16 @@ def run_out(mutex: Mutex) -> Mutex:
     return mutex
 
 
+MADE = Replay()
+
+
 @pytest.fixture
 def lock_world(project):
     """inventory: u-1 holds .mutex (gacha) twice after tx-0, three were denied; .gone has run out; .free was unlocked."""
+    return MADE.get(project.pk, lambda: _locks(project))
+
+
+def _locks(project) -> SimpleNamespace:
     namespace = create_namespace(actor=SYSTEM, project=project, name="inventory", description="What must not be spent twice.")
     with TestCase.captureOnCommitCallbacks(execute=True):  # they count what was acquired
         hold(namespace, transaction="tx-0"), let_go(namespace, transaction="tx-0")
