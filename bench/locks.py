@@ -1,4 +1,7 @@
-"""lock + unlock pairs per second: through HTTP, the bare statements, and redis-py's Lock, in the same run.
+"""lock + unlock pairs per second: through HTTP, the bare statements, redis-py's Lock and advisory locks, in the same run.
+
+Redis and advisory locks once more behind the same web server, one process each, by views that do nothing else: what our methods
+add are rights, the contract's answers, and a row that tells who held it.
 
 With 1 client and with 32, each on a property of its own or all on one. Clients of one measurement are processes' threads for
 the statements and for Redis, and connections for HTTP; a refused client waits as long as the server said (HTTP), or as
@@ -19,12 +22,14 @@ from collections.abc import Callable, Iterator
 from bench.client import Link, request
 from bench.report import table
 from bench.server import Server
+from bench.webclasses import OURS, served
 from bench.world import world
 
 SECONDS = float(os.environ.get("BENCH_LOCK_S", "4"))
-REDIS_URL = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/13")
+REDIS_URL = os.environ.get("BENCH_REDIS_URL") or os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/13")
 CROWD, PROCESSES = 32, 2
 TTL_S = 30
+THREADS = 4
 # (clients, whether each has a property of its own)
 CASES = ((1, True), (CROWD, True), (CROWD, False))
 TITLES = ("1 client", f"{CROWD}, own properties", f"{CROWD}, one property")
@@ -40,7 +45,7 @@ def names(clients: int, own: bool) -> list[str]:
 
 async def _http_client(port: int, path: str, token: str, name: str, ends: float) -> int:
     link, who, pairs = await Link.open("127.0.0.1", port), f"t-{random.random()}", 0
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "X-Who": who}
 
     def post(verb: str, **more: object) -> bytes:
         body = json.dumps({"transactionId": who} | more).encode()
@@ -65,12 +70,21 @@ async def _http(port: int, path: str, token: str, clients: int, own: bool) -> fl
     return sum(counts) / (time.monotonic() - began)
 
 
-def http(namespace: str, client_id: str, secret: str) -> list[float]:
+def http(namespace: str, client_id: str, secret: str, **variables: str) -> list[float]:
     """Pairs per second of each case."""
-    with Server(dict(os.environ), WORKERS="1", JOB_WORKERS="0", LOG_LEVEL="ERROR") as server:
+    with Server(dict(os.environ), WORKERS="1", JOB_WORKERS="0", LOG_LEVEL="ERROR", **variables) as server:
         token, path = server.project_token(client_id, secret), f"/lock/{namespace}/user/user-0001/mutex"
         asyncio.run(_http(server.port, path, token, 4, True))  # everybody is awake
         return [asyncio.run(_http(server.port, path, token, clients, own)) for clients, own in CASES]
+
+
+def bare(what: str) -> list[float]:
+    """Pairs per second of each case of a lock of `bench.weblocks`."""
+    environ = os.environ | {"DJANGO_SETTINGS_MODULE": "bench.weblocksettings", "LOG_LEVEL": "ERROR", "BENCH_REDIS_URL": REDIS_URL}
+    os.makedirs(os.path.join(environ["GS2ADMIN_DATA_DIR"], "static"), exist_ok=True)
+    with served(OURS, THREADS, environ, 1) as (port, _):
+        asyncio.run(_http(port, f"/{what}", "", 4, True))
+        return [asyncio.run(_http(port, f"/{what}", "", clients, own)) for clients, own in CASES]
 
 
 # ── In processes, with threads ──────────────────────────────────────────────────────────────────────────────
@@ -172,6 +186,20 @@ def redis_lock(name: str) -> Callable[[], float]:
     return act
 
 
+def advisory_lock(name: str) -> Callable[[], float]:
+    """PostgreSQL's, each client on a connection of its own."""
+    import psycopg
+
+    link = psycopg.connect(os.environ["DATABASE_URL"], autocommit=True)
+
+    def act() -> float:
+        link.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (name,))
+        link.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (name,))
+        return 0.0
+
+    return act
+
+
 def redis_answers() -> bool:
     """Whether it can be measured against."""
     import redis
@@ -189,12 +217,20 @@ def _rows() -> Iterator[tuple[str, list[float]]]:
 
     made = world()
     namespace = create_namespace(actor=SYSTEM, project=made.project, name="bench")
+    postgres, on_redis = os.environ["DATABASE_URL"].startswith("postgres"), redis_answers()
     yield "lock + unlock through HTTP", http("bench", made.client_id, made.secret)
+    yield "  of one web process", http("bench", made.client_id, made.secret, WEB_WORKERS="1", WEB_THREADS=str(THREADS))
+    if on_redis:
+        yield "  redis-py Lock, bare view", bare("redis")
+    if postgres:
+        yield "  advisory lock, bare view", bare("advisory")
     connections.close_all()  # children must not share a connection
-    bare = statement(namespace.pk)
-    yield "the bare statements", [in_processes(bare, clients, own) for clients, own in CASES]
-    if redis_answers():
+    act = statement(namespace.pk)
+    yield "the bare statements", [in_processes(act, clients, own) for clients, own in CASES]
+    if on_redis:
         yield "redis-py Lock", [in_processes(redis_lock, clients, own) for clients, own in CASES]
+    if postgres:
+        yield "advisory lock", [in_processes(advisory_lock, clients, own) for clients, own in CASES]
 
 
 def main() -> bool:

@@ -41,14 +41,14 @@ SETUPS = {
 
 
 @contextmanager
-def served(worker_class: str, threads: int, environ: dict[str, str]):
-    """A gunicorn with two workers; yields its port and pid."""
+def served(worker_class: str, threads: int, environ: dict[str, str], workers: int = 2):
+    """A gunicorn; yields its port and pid."""
     port = free_port()
     process = subprocess.Popen(
         # Away from our gunicorn.conf.py: it loads the application before the fork, which gevent cannot follow.
-        [sys.executable, "-m", "gunicorn", "--pythonpath", str(ROOT), "--worker-class", worker_class, "--workers", "2",
-         "--threads", str(threads), "--bind", f"127.0.0.1:{port}", "--worker-connections", "10000", "--keep-alive", "75",
-         "--no-control-socket", "--log-level", "critical", "bench.webpages:application"],
+        [sys.executable, "-m", "gunicorn", "--pythonpath", str(ROOT), "--worker-class", worker_class, "--workers",
+         str(workers), "--threads", str(threads), "--bind", f"127.0.0.1:{port}", "--worker-connections", "10000",
+         "--keep-alive", "75", "--no-control-socket", "--log-level", "critical", "bench.webpages:application"],
         cwd=environ["GS2ADMIN_DATA_DIR"], env=environ,
     )
     try:
