@@ -98,7 +98,7 @@ def cases(names: dict[str, str]) -> list[Case]:
         Case("unlock", "POST", f"{mutex}/free-{{n}}/unlock", f"/change/locks/user/{PLAYER}/mutex/free-{{n}}", who),
         Case("push", "POST", "/job-queue/queues/user/pusher-{n}/job", f"/change/locks/user/{PLAYER}/mutex/free-{{n}}",
              {"jobs": [{"scriptId": "script", "args": "{\"n\": 1}", "maxTryCount": 3}]}),
-        Case("push, once", "POST", "/job-queue/queues/user/once-{n}/job", f"/change/locks/user/{PLAYER}/mutex/free-{{n}}",
+        Case("push (once)", "POST", "/job-queue/queues/user/once-{n}/job", f"/change/locks/user/{PLAYER}/mutex/free-{{n}}",
              {"jobs": [{"scriptId": "script", "args": "{\"n\": 1}", "maxTryCount": 3}]}, once=True),
     ]  # fmt: skip
     wanted = set(filter(None, (os.environ.get("BENCH_ONLY") or os.environ.get("BENCH_PROFILE", "")).split(",")))

@@ -20,15 +20,16 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from gs2admin import engine
-from gs2admin.db import clock, fences
+from gs2admin.db import fences
 from gs2admin.errors import Conflict, DomainError, Unavailable
+from gs2admin.wire import records
 from gs2admin.wire.failures import Failure
+from gs2admin.wire.records import Fresh, Record
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from gs2admin.wire.call import Call
-    from gs2admin.wire.models import DuplicateRecord
     from gs2admin.wire.table import Method
 
 KEPT_S = 3600
@@ -47,43 +48,42 @@ def once(method: Method, call: Call, request: BaseModel) -> Any:
     user_id = call.user_id or getattr(request, "user_id", None) or ""
     names = [call.project.pk, method.service, method.function, user_id, call.duplication_avoider]
     digested = request.model_dump_json() + str(call.actor.roles.get(call.project.pk))
-    fresh = {
-        "project": call.project,
-        # For people who read the table, and to clear a player's rows; the key above holds both whole.
-        "method": method.name[:128],
-        "user_id": user_id[:128],
-        "request_digest": hashlib.sha256(digested.encode()).hexdigest(),
-    }
-    key = hashlib.sha256(json.dumps(names).encode()).hexdigest()
+    # The columns are for people who read the table, and to clear a player's rows; the key holds the names whole.
+    fresh = Fresh(_digest(json.dumps(names)), call.project.pk, method.name[:128], user_id[:128], _digest(digested))
     act = _leased if method.runs_scripts else _in_one_transaction
-    return act(method, call, request, key, fresh)
+    return act(method, call, request, fresh)
 
 
-def _in_one_transaction(method: Method, call: Call, request: BaseModel, key: str, fresh: dict[str, Any]) -> Any:
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _in_one_transaction(method: Method, call: Call, request: BaseModel, fresh: Fresh) -> Any:
     try:
         with transaction.atomic():
-            record, made = _record(key, fresh)
-            if not made:
-                return _stored(method, record, fresh)
+            while not records.begin(fresh, kept_s=KEPT_S):
+                if record := records.read(fresh.key):
+                    return _stored(method, record, fresh)
             answer = method.handler(call, request)
-            record.answer = json.dumps(answer)
-            record.save(update_fields=["answer"])
+            records.settle(fresh.key, json.dumps(answer))
             return answer
     except IntegrityError:
         # The handler's own checks met it in the middle; this is the commit, of a row whose owner was deleted meanwhile.
         raise _refusal(method, Conflict, "conflict", "What this call is about was deleted meanwhile.") from None
 
 
-def _leased(method: Method, call: Call, request: BaseModel, key: str, fresh: dict[str, Any]) -> Any:
+def _leased(method: Method, call: Call, request: BaseModel, fresh: Fresh) -> Any:
     deadline, pause = time.monotonic() + WAIT_S, 0.01
-    while True:
-        record, made = _record(key, fresh | {"lease_until": Now() + timedelta(seconds=LEASE_S)})
-        if made:
-            break
+    record: Record | None = None
+    # Who waits only looks: an insert, even one in vain, stands in the way of the call that goes on.
+    while record is not None or not records.begin(fresh, kept_s=KEPT_S, lease_s=LEASE_S):
+        record = records.read(fresh.key)
+        if record is None:
+            continue
         answer = _stored(method, record, fresh)
         if answer is not None:
             return answer
-        if _rows().filter(pk=key, answer=None, lease_until__lt=Now()).exists():
+        if record.broke_off:
             raise _refusal(
                 method, Conflict, "lost",
                 "The first call with this duplication avoider broke off; whether it took effect is not known. "
@@ -93,13 +93,12 @@ def _leased(method: Method, call: Call, request: BaseModel, key: str, fresh: dic
             raise _refusal(method, Unavailable, "busy", "The first call with this duplication avoider is still going on.")
         time.sleep(pause)
         pause = min(pause * 1.5, 0.1)
-    mine = _rows().filter(pk=key, answer=None)
+    mine = _rows().filter(pk=fresh.key, answer=None)
     sealed = False
 
     def seal(answer: dict[str, Any]) -> None:
         nonlocal sealed
-        with transaction.atomic():
-            sealed = mine.update(answer=json.dumps(answer), lease_until=None) == 1
+        sealed = records.settle(fresh.key, json.dumps(answer))
 
     try:
         answer = method.handler(replace(call, seal=seal), request)
@@ -116,19 +115,9 @@ def _leased(method: Method, call: Call, request: BaseModel, key: str, fresh: dic
     return answer
 
 
-def _record(key: str, fresh: dict[str, Any]) -> tuple[DuplicateRecord, bool]:
-    """Find or make the record; one that is over an hour old counts as none."""
-    while True:
-        record, made = _rows().get_or_create(key=key, defaults=fresh)
-        if made or record.created_at > clock.now() - timedelta(seconds=KEPT_S):
-            return record, made
-        with transaction.atomic():
-            _rows().filter(pk=key, created_at=record.created_at).delete()
-
-
-def _stored(method: Method, record: DuplicateRecord, fresh: dict[str, Any]) -> dict[str, Any] | None:
+def _stored(method: Method, record: Record, fresh: Fresh) -> dict[str, Any] | None:
     """The answer of the first call, None while it is going on. Raises Conflict when that was another request."""
-    if record.request_digest != fresh["request_digest"]:
+    if record.request_digest != fresh.request_digest:
         raise _refusal(method, Conflict, "duplicate", "This duplication avoider was used for another request; use a new one.")
     return None if record.answer is None else json.loads(record.answer)
 

@@ -59,8 +59,12 @@ def timed(call) -> tuple[str, float]:
 @on_postgres
 @pytest.mark.parametrize("how", ["cut", "hang"])
 def test_a_server_that_is_away_is_said_so_in_time_and_found_again(relay, how):
+    from gs2admin.db.postgresql import connection as ours
+
     assert relay.ask() == "ok"
     getattr(relay, how)()
+    # Until then a connection is handed out without a question, and silence is given up at the limit of a statement.
+    until(lambda: time.monotonic() - ours.Connection.heard_any > ours.ANSWERS_S, 5)
     first, took = timed(relay.ask)
     assert first == "away" and took < WAIT_S + 2
     until(lambda: relay.ask() == "away" and relay.ask() == "away", 5)
@@ -69,6 +73,27 @@ def test_a_server_that_is_away_is_said_so_in_time_and_found_again(relay, how):
     began = time.monotonic()
     until(lambda: relay.ask() == "ok", 10, every_s=0.1)
     assert time.monotonic() - began < 10
+
+
+@on_postgres
+def test_a_connection_that_the_server_ended_is_not_handed_out_and_a_lively_one_is_not_asked_about(relay, monkeypatch):
+    from gs2admin.db.postgresql import connection as ours
+
+    real, asked = ours.ConnectionPool.check_connection, []
+    monkeypatch.setattr(ours.ConnectionPool, "check_connection", staticmethod(lambda one: asked.append(one) or real(one)))
+    monkeypatch.setattr(ours, "ANSWERS_S", 60.0)
+    monkeypatch.setattr(ours, "OWN_S", 60.0)
+    assert [relay.ask() for _ in range(5)] == ["ok"] * 5 and asked == []
+    next_one = relay.link().pool._pool[0]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [next_one.info.backend_pid])
+    until(next_one._says_something, 5)
+    assert relay.ask() == "ok" and asked == [next_one]
+    for limit in ("ANSWERS_S", "OWN_S"):
+        with monkeypatch.context() as patch:
+            patch.setattr(ours, limit, 0.0)
+            before = len(asked)
+            assert relay.ask() == "ok" and len(asked) > before, "after a pause the server is asked"
 
 
 @on_postgres

@@ -15,8 +15,9 @@ from psycopg_pool import ConnectionPool
 
 from gs2admin.db import patience
 
-# A connection is trusted without a question while the server has answered something so lately, and it itself not long before. s.
-ANSWERS_S, OWN_S = 0.25, 5.0
+# A connection is handed out without a question while the server has answered somebody so lately, and on this one not long before.
+# Short, because who then meets a server that has just fallen silent waits as long as those who were in the middle. s.
+ANSWERS_S, OWN_S = 0.02, 5.0
 # How much longer than the server's limit we wait for its word about it. s.
 GRACE_S = 2.0
 
