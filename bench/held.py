@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import re
 import resource
 import time
 from collections import Counter
@@ -20,7 +19,7 @@ from bench.client import Broken, Link, request
 from bench.live_delay import WRITTEN
 from bench.report import SPREAD, machine, spread, table
 from bench.server import Server
-from bench.watchers import CURSOR, cpu_s, end, pss_mb
+from bench.watchers import CURSOR, PAUSE, cpu_s, end, pss_mb
 from bench.world import PASSWORD, people, register, stage, world
 from gs2admin.identity.actors import SYSTEM
 from stages.models import Rollout, Stage, Step
@@ -29,7 +28,6 @@ from tests.conditions import until
 
 WATCHERS, PEOPLE = int(os.environ.get("WATCHERS", "3000")), 200
 ANSWER_S = 30.0
-PAUSE = re.compile(rb'data-pause="(\d+)"')
 # What a step prints: lines, and lines a second.
 QUIET, SLOW = (1, 0.05), (8, 0.4)
 

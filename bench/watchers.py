@@ -34,6 +34,7 @@ SECONDS, RATE = int(os.environ.get("SECONDS", "60")), 3
 SERVICES = 4
 ANSWER_S = 20.0
 START_S = 5.0
+PAUSE = re.compile(rb'data-pause="(\d+)"')
 CURSOR = re.compile(rb'data-after="(\d+)"\s+data-seq="(\d+)"\s+data-every="(\d+)"')
 
 
