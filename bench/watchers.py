@@ -1,11 +1,13 @@
 """1,000 people watch one running rollout, each asking once a second, with the generator on the same machine.
 
-Every watcher holds one connection and follows its own cursor, as static/js/live.js does. Requests have due times, a
-second apart; latency is counted from the due time, so that a server that falls behind cannot hide it.
+Every watcher holds one connection and follows its own cursor, as static/js/live.js does where nothing is held. Requests have due
+times, a second apart; latency is counted from the due time, so that a server that falls behind cannot hide it. WATCHERS, SECONDS:
+how many, and for how long.
 """
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import re
@@ -13,6 +15,7 @@ import resource
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from django.db import connection
 
@@ -31,6 +34,7 @@ SECONDS, RATE = int(os.environ.get("SECONDS", "60")), 3
 SERVICES = 4
 ANSWER_S = 20.0
 START_S = 5.0
+PAUSE = re.compile(rb'data-pause="(\d+)"')
 CURSOR = re.compile(rb'data-after="(\d+)"\s+data-seq="(\d+)"\s+data-every="(\d+)"')
 
 
@@ -169,6 +173,18 @@ def cpu_s(server: Server, name: str) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
+def pss_mb(server: Server) -> float:
+    """What all web processes take, shared pages by their share. MB."""
+    found = 0
+    for look in server.processes():
+        place = Path(f"/proc/{look.process.pid}")
+        with contextlib.suppress(OSError):
+            if "gunicorn" in (place / "cmdline").read_text():
+                sizes = (place / "smaps_rollup").read_text().splitlines()
+                found += int(next(size for size in sizes if size.startswith("Pss:")).split()[1])
+    return found / 1024
+
+
 def main() -> bool:
     """Print the tables; True when every request was answered rightly."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
@@ -203,8 +219,8 @@ def show(
         ["answers", answers], ["  a second", f"{answers / lasted:.0f}"],
         ["  with something new", seen.codes[200] + seen.codes[286]], ["  nothing new", seen.codes[204]],
         ["errors", sum(errors.values())], ["saw the end", seen.ended],
-        ["MiB sent", f"{seen.bytes / 2**20:.1f}"], ["web CPU, cores", f"{used / lasted:.2f}"], 
-          ["web CPU ms per answer", f"{used * 1000 / answers:.3f}"],
+        ["MiB sent", f"{seen.bytes / 2**20:.1f}"], ["web CPU, cores", f"{used / lasted:.2f}"],
+        ["  ms per answer", f"{used * 1000 / answers:.3f}"],
         ["generator CPU, cores", f"{own / lasted:.2f}"],
     ])
     table("latency from the due time, ms", ["", *SPREAD], [

@@ -121,7 +121,7 @@ def leave_canary(rows: QuerySet[Rollout], rollout: Rollout, move: Move, *, line:
 def write_report(claim: journal.Claim, number: int, values: dict[str, Any], line: str) -> None:
     """Write the report of one interval with a line of output; a number is written once. Raises LeaseLost."""
     with transaction.atomic():
-        journal.write(claim, [journal.Line(line)])
+        journal.append_claimed(claim, [journal.Line(line)])
         CanaryReport.objects.get_or_create(rollout_id=claim.rollout_id, number=number, defaults=values)
         RolloutCanary.objects.filter(pk=claim.rollout_id).update(look=None)
 

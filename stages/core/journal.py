@@ -114,9 +114,12 @@ def release(claim: Claim) -> None:
 
 
 def write(claim: Claim, lines: Iterable[Line]) -> None:
-    """Append output in a transaction of its own. Raises LeaseLost."""
+    """Append output in a transaction of its own. Raises LeaseLost.
+
+    The rollout's revision stays: only last_seq tells, so that nothing but the lines is rendered anew for those who watch.
+    """
     with transaction.atomic():
-        append_claimed(claim, lines)
+        append_claimed(claim, lines, revised=0)
 
 
 def start_step(claim: Claim, step: Step, lines: Iterable[Line]) -> None:
@@ -229,20 +232,21 @@ def _lock_rollout(claim: Claim) -> None:
         raise LeaseLost
 
 
-def append_claimed(claim: Claim, lines: Iterable[Line]) -> None:
+def append_claimed(claim: Claim, lines: Iterable[Line], *, revised: int = 1) -> None:
     """Append output within the caller's transaction. Raises LeaseLost."""
-    if not append(claim.rollout_id, claim.stage_id, lines, attempt=claim.attempt):
+    if not append(claim.rollout_id, claim.stage_id, lines, revised=revised, attempt=claim.attempt):
         raise LeaseLost
 
 
-def append(rollout_id: int, stage_id: int, lines: Iterable[Line], **fence: Any) -> bool:
+def append(rollout_id: int, stage_id: int, lines: Iterable[Line], *, revised: int = 1, **fence: Any) -> bool:
     """Append output, numbered without gaps, within the caller's transaction.
 
-    fence: conditions on the rollout's row. False, and nothing written, when the row does not meet them.
+    revised: by how much the rollout's revision rises; 0 when nothing but its output changes. fence: conditions on the rollout's
+    row. False, and nothing written, when the row does not meet them.
     """
     pieces = [piece for line in lines for piece in split(line)]
     rows = Rollout.objects.filter(pk=rollout_id, **fence)
-    if not rows.update(last_seq=F("last_seq") + len(pieces), revision=F("revision") + 1):
+    if not rows.update(last_seq=F("last_seq") + len(pieces), revision=F("revision") + revised):
         return False
     last = Rollout.objects.values_list("last_seq", flat=True).get(pk=rollout_id)
     first = last - len(pieces) + 1

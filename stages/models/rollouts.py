@@ -18,8 +18,8 @@ class Rollout(models.Model):
     """One run of promote, rollback, deploy or release. This row is the truth; the queue only wakes a worker to look at it.
 
     attempt counts claims and is the fence: a worker's write succeeds only while the attempt that it claimed is the newest.
-    lease_until: until when that worker has the rollout. revision rises with each change that a page shows. last_seq: the
-    number of the last output.
+    lease_until: until when that worker has the rollout. revision rises with each change that a page shows but output. last_seq:
+    the number of the last output.
 
     protocol: the one it was requested through. leg: the part that it is in. cause: why it left its way, where it did.
     scenario_copy: the scenario as it was at the click (stages.core.scenarios.frozen). waiting: queued behind another live

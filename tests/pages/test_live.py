@@ -48,6 +48,7 @@ def test_first_everything_then_nothing_then_only_what_is_new(world, ask, viewer,
     html = news.content.decode()
     assert "hello &lt;script&gt;" in html and 'hx-swap-oob="beforeend:#lines"' in html
     assert 'id="rollout-head"' not in html, "a part that looks as before is not sent again"
+    assert f'data-after="{cursor(first)["after"]}"' in html
     assert ask(client, **cursor(news)).status_code == 204
 
 
@@ -121,6 +122,9 @@ def test_watchers_with_the_same_rights_share_one_rendering(world, ask, viewer, p
     for _ in range(20):
         assert ask(client).content == first.content
     assert rendered.count("stages/_live.html") == 1 and rendered.count("stages/_rollout_head.html") == 1
+    journal.write(world.claim, [Line("hello", "auth", 1, "stdout")])
+    assert ask(client, **cursor(first)).status_code == 200
+    assert rendered.count("stages/_rollout_head.html") == 1, "lines change no part"
     other = ask(sign_in(producer))
     assert rendered.count("stages/_rollout_head.html") == 2, "another class of rights has other buttons"
     assert "Cancel…" in other.content.decode() and "Cancel…" not in first.content.decode()

@@ -123,35 +123,30 @@ def test_the_answer_is_the_same_by_either_way_in_every_header(known, place, view
         assert (line.status, line.path, line.ip, line.levelname) == (ordinary.status_code, place, "127.0.0.1", "DEBUG")
 
 
-@pytest.mark.parametrize("how", ["signs out", "is removed", "is closed", "changes the password", "project is renamed", "project goes"])
-@pytest.mark.parametrize("name", LIVE)
-def test_who_lost_the_right_sees_nothing_from_the_next_answer_on(how, name, known, world, viewer, owner, sign_in):
-    who = owner if ROUTES[name].may == {"owner"} else viewer
-    client = known(sign_in(who))
-    path = address(name, world)
-    path += "&after=0" if "?" in path else "?after=0"
-    assert client.get(path).status_code in (200, 286)
+@pytest.mark.parametrize("how", ["signs out", "is removed", "is closed", "changes the password", "project is renamed"])
+def test_who_lost_the_right_sees_nothing_from_the_next_answer_on(how, known, world, owner, sign_in):
+    client = known(sign_in(owner))
+    paths = {name: address(name, world) for name in LIVE}
+    paths = {name: path + ("&after=0" if "?" in path else "?after=0") for name, path in paths.items()}
+    assert {client.get(path).status_code for path in paths.values()} <= {200, 286} and len(paths) > 7
     key = client.cookies["sessionid"].value
     if how == "signs out":
         client.logout()
         client.cookies["sessionid"] = key
     elif how == "is removed":
-        who.memberships.all().delete()
+        owner.memberships.all().delete()
     elif how == "is closed":
-        type(who).objects.filter(pk=who.pk).update(is_active=False)
+        type(owner).objects.filter(pk=owner.pk).update(is_active=False)
     elif how == "changes the password":
-        type(who).objects.filter(pk=who.pk).update(password="!")
-    elif how == "project is renamed":
-        Project.objects.filter(pk=world.project.pk).update(name="elsewhere")
+        type(owner).objects.filter(pk=owner.pk).update(password="!")
     else:
-        who.memberships.all().delete()
-        Project.objects.filter(pk=world.project.pk).update(name="gone")
-    ask = ask_of(client, path)
-    if ask is not None:
-        verdict, = decided(ask)
-        assert verdict is ORDINARY or verdict.status == 404
-    answer = client.get(path, headers={"HX-Request": "true"})
-    assert answer.status_code in (401, 404) and (b"isles" not in answer.content)
+        Project.objects.filter(pk=world.project.pk).update(name="elsewhere")
+    for name, path in paths.items():
+        if (ask := ask_of(client, path)) is not None:
+            verdict, = decided(ask)
+            assert verdict is ORDINARY or verdict.status == 404, name
+        answer = client.get(path, headers={"HX-Request": "true"})
+        assert answer.status_code in (401, 404) and b"isles" not in answer.content, name
 
 
 def test_a_session_or_a_rollout_that_is_not_known_yet_goes_the_ordinary_way(place, viewer, sign_in):

@@ -154,7 +154,7 @@ def test_output_is_numbered_without_gaps_and_carries_what_its_line_says(claimed)
     assert found == [("one", "auth", 3, "stderr", rollout.stage_id), ("two", "", None, "note", rollout.stage_id),
                      ("three", "", None, "note", rollout.stage_id)]
     assert list(seqs.values_list("seq", flat=True)) == list(range(1, before.last_seq + 4))
-    assert (row(rollout).last_seq, row(rollout).revision) == (before.last_seq + 3, before.revision + 3)
+    assert (row(rollout).last_seq, row(rollout).revision) == (before.last_seq + 3, before.revision), "pages look at last_seq too"
 
 
 def test_a_long_line_is_split_and_nothing_is_lost():
