@@ -44,10 +44,6 @@ class _WakeBroker:
     # No task is taken while so many wait; 0: all are (settings.TASK_BOUNDS).
     at_most = 0
 
-    def full(self) -> bool:
-        """Whether it would take no task now."""
-        return False
-
     def dequeue(self) -> Taken | None:
         if inside.draining() or not inside.take_slot(Conf.POLL):
             time.sleep(Conf.POLL)
@@ -97,12 +93,18 @@ class _WakeBroker:
     def get_stats(self, pattern: str) -> list:
         return []
 
+    # The last task was refused, because enough wait.
+    _refused = False
+
+    def full(self) -> bool:
+        """Whether it would take no task now."""
+        return False
+
 
 class DatabaseBroker(_WakeBroker, ORM):
     """The queue in the database: a task is part of the caller's transaction."""
 
     _private_at = 0.0
-    _refused = False
 
     def enqueue(self, task: str) -> int | None:
         """Put a signed task into the queue; returns the row's id, None where enough wait. Raises a database error."""
@@ -122,15 +124,6 @@ class DatabaseBroker(_WakeBroker, ORM):
             found = cursor.fetchone()
             self._refused = found is None
             return found[0] if found else None
-
-    def full(self) -> bool:
-        """Whether a task would be refused, where the last one was: to make one and throw it away costs more than to ask."""
-        if self._refused:
-            with db.connections[Conf.ORM].cursor() as cursor:
-                cursor.execute("SELECT COUNT(*) FROM (SELECT 1 FROM django_q_ormq WHERE key = %s LIMIT %s) waiting",
-                               [self.list_key, self.at_most])
-                self._refused = cursor.fetchone()[0] >= self.at_most
-        return self._refused
 
     def _take(self) -> Taken | None:
         connections.refresh()
@@ -155,6 +148,15 @@ class DatabaseBroker(_WakeBroker, ORM):
 
     def _let_go(self) -> None:
         connections.refresh()
+
+    def full(self) -> bool:
+        """Whether a task would be refused, where the last one was: to make one and throw it away costs more than to ask."""
+        if self._refused:
+            with db.connections[Conf.ORM].cursor() as cursor:
+                cursor.execute("SELECT COUNT(*) FROM (SELECT 1 FROM django_q_ormq WHERE key = %s LIMIT %s) waiting",
+                               [self.list_key, self.at_most])
+                self._refused = cursor.fetchone()[0] >= self.at_most
+        return self._refused
 
 
 class RedisBroker(_WakeBroker, Redis):
