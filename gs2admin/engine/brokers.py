@@ -29,6 +29,14 @@ AWAY_S = 0.5
 PRIVATE_EVERY_S = 0.1
 # How long one look into Redis waits for a task. s.
 TAKE_S = 1
+_ADD = """
+    INSERT INTO django_q_ormq (key, payload, lock) SELECT %s, %s, %s
+    WHERE (SELECT COUNT(*) FROM (SELECT 1 FROM django_q_ormq WHERE key = %s LIMIT %s) waiting) < %s RETURNING id
+"""
+_ADD_ALONE = f"""
+    WITH soon AS (SELECT set_config('synchronous_commit', 'off', TRUE))
+    {_ADD.replace("RETURNING", "AND EXISTS (SELECT 1 FROM soon) RETURNING")}
+"""
 Taken = list[tuple[None, str | bytes]]
 
 
@@ -116,11 +124,9 @@ class DatabaseBroker(_WakeBroker, ORM):
             if not self.at_most:
                 cursor.execute("INSERT INTO django_q_ormq (key, payload, lock) VALUES (%s, %s, %s) RETURNING id", values)
                 return cursor.fetchone()[0]
-            cursor.execute(
-                "INSERT INTO django_q_ormq (key, payload, lock) SELECT %s, %s, %s WHERE (SELECT COUNT(*) FROM"
-                " (SELECT 1 FROM django_q_ormq WHERE key = %s LIMIT %s) waiting) < %s RETURNING id",
-                [*values, self.list_key, self.at_most, self.at_most],
-            )
+            # On its own, PostgreSQL's commit need not wait for the disk: it may be lost with the server, as any wake-up.
+            alone = link.vendor == "postgresql" and not link.in_atomic_block
+            cursor.execute(_ADD_ALONE if alone else _ADD, [*values, self.list_key, self.at_most, self.at_most])
             found = cursor.fetchone()
             self._refused = found is None
             return found[0] if found else None
