@@ -26,6 +26,14 @@ from gs2admin.engine import connections, inside
 
 log = logging.getLogger(__name__)
 AWAY_S = 0.5
+_ADD = """
+    INSERT INTO django_q_ormq (key, payload, lock) SELECT %s, %s, %s
+    WHERE (SELECT COUNT(*) FROM (SELECT 1 FROM django_q_ormq WHERE key = %s LIMIT %s) waiting) < %s RETURNING id
+"""
+_ADD_ALONE = f"""
+    WITH soon AS (SELECT set_config('synchronous_commit', 'off', TRUE))
+    {_ADD.replace("RETURNING", "AND EXISTS (SELECT 1 FROM soon) RETURNING")}
+"""
 PRIVATE_EVERY_S = 0.1
 # How long one look into Redis waits for a task. s.
 TAKE_S = 1
@@ -181,13 +189,3 @@ class RedisBroker(_WakeBroker, Redis):
             keys.insert(0, f"django_q:{private_queue(inside.cluster_id())}:q")
         found = self.connection.blpop(keys, timeout=TAKE_S)
         return [(None, found[1])] if found else None
-
-
-_ADD = """
-    INSERT INTO django_q_ormq (key, payload, lock) SELECT %s, %s, %s
-    WHERE (SELECT COUNT(*) FROM (SELECT 1 FROM django_q_ormq WHERE key = %s LIMIT %s) waiting) < %s RETURNING id
-"""
-_ADD_ALONE = f"""
-    WITH soon AS (SELECT set_config('synchronous_commit', 'off', TRUE))
-    {_ADD.replace("RETURNING", "AND EXISTS (SELECT 1 FROM soon) RETURNING")}
-"""
