@@ -33,6 +33,14 @@ log = logging.getLogger(__name__)
 AWAY_S = 0.5
 # How often the queue is looked into without a wake-up: what a lost one costs. s.
 LOOK_S = 1.0
+_ADD = """
+    INSERT INTO django_q_ormq (key, payload, lock) SELECT %s, %s, %s
+    WHERE (SELECT COUNT(*) FROM (SELECT 1 FROM django_q_ormq WHERE key = %s LIMIT %s) waiting) < %s RETURNING id
+"""
+_ADD_ALONE = f"""
+    WITH soon AS (SELECT set_config('synchronous_commit', 'off', TRUE))
+    {_ADD.replace("RETURNING", "AND EXISTS (SELECT 1 FROM soon) RETURNING")}
+"""
 # How long one look into Redis waits for a task. s.
 TAKE_S = 1
 
@@ -60,10 +68,6 @@ class _WakeBroker:
     _turn = 0
     # No task is taken while so many wait; 0: all are (settings.TASK_BOUNDS).
     at_most = 0
-
-    def full(self) -> bool:
-        """Whether it would take no task now."""
-        return False
 
     def sources(self) -> list[Source]:
         """What is taken from. Each is the first in its turn: a flood in one does not keep the pusher from the others."""
@@ -132,6 +136,13 @@ class _WakeBroker:
     def get_stats(self, pattern: str) -> list:
         return []
 
+    # The last task was refused, because enough wait.
+    _refused = False
+
+    def full(self) -> bool:
+        """Whether it would take no task now."""
+        return False
+
 
 class DatabaseBroker(_WakeBroker, ORM):
     """The queue in the database: a task is part of the caller's transaction.
@@ -144,7 +155,6 @@ class DatabaseBroker(_WakeBroker, ORM):
     # The queues in which no task waits, since the last look; and whether other hosts may have to be told of a task.
     _empty: frozenset[str] = frozenset()
     _tell = False
-    _refused = False
 
     def enqueue(self, task: str) -> int | None:
         """Put a signed task into the queue; returns the row's id, None where enough wait. Raises a database error."""
@@ -156,23 +166,12 @@ class DatabaseBroker(_WakeBroker, ORM):
             if not self.at_most:
                 cursor.execute("INSERT INTO django_q_ormq (key, payload, lock) VALUES (%s, %s, %s) RETURNING id", values)
                 return cursor.fetchone()[0]
-            cursor.execute(
-                "INSERT INTO django_q_ormq (key, payload, lock) SELECT %s, %s, %s WHERE (SELECT COUNT(*) FROM"
-                " (SELECT 1 FROM django_q_ormq WHERE key = %s LIMIT %s) waiting) < %s RETURNING id",
-                [*values, self.list_key, self.at_most, self.at_most],
-            )
+            # On its own, PostgreSQL's commit need not wait for the disk: it may be lost with the server, as any wake-up.
+            alone = link.vendor == "postgresql" and not link.in_atomic_block
+            cursor.execute(_ADD_ALONE if alone else _ADD, [*values, self.list_key, self.at_most, self.at_most])
             found = cursor.fetchone()
             self._refused = found is None
             return found[0] if found else None
-
-    def full(self) -> bool:
-        """Whether a task would be refused, where the last one was: to make one and throw it away costs more than to ask."""
-        if self._refused:
-            with db.connections[Conf.ORM].cursor() as cursor:
-                cursor.execute("SELECT COUNT(*) FROM (SELECT 1 FROM django_q_ormq WHERE key = %s LIMIT %s) waiting",
-                               [self.list_key, self.at_most])
-                self._refused = cursor.fetchone()[0] >= self.at_most
-        return self._refused
 
     def _take(self, free: Sequence[Source]) -> Taken | None:
         if self._listener is None:
@@ -212,6 +211,15 @@ class DatabaseBroker(_WakeBroker, ORM):
     def _let_go(self) -> None:
         self._empty = frozenset()
         connections.refresh()
+
+    def full(self) -> bool:
+        """Whether a task would be refused, where the last one was: to make one and throw it away costs more than to ask."""
+        if self._refused:
+            with db.connections[Conf.ORM].cursor() as cursor:
+                cursor.execute("SELECT COUNT(*) FROM (SELECT 1 FROM django_q_ormq WHERE key = %s LIMIT %s) waiting",
+                               [self.list_key, self.at_most])
+                self._refused = cursor.fetchone()[0] >= self.at_most
+        return self._refused
 
 
 def _first_of(keys: Sequence[str]) -> tuple[tuple[str, str] | None, bool]:

@@ -68,10 +68,12 @@ def push_jobs(*, actor: Actor, namespace: Namespace, user_id: str, entries: Sequ
     now, made_by = clock.now(), generations.of_a_new_job()
     rows = [sql.NewJob(uuid.uuid4(), e.script_id, e.args, e.max_try_count or DEFAULT_TRIES, made_by) for e in entries]
     try:
-        if actor.kind not in LOGGED and not notifications.tells_of_pushes(namespace):
-            joined = sql.join(namespace.pk, user_id, rows, at=now)
-            if joined:
-                return _pushed(joined, rows, now), auto
+        if sql.pushes_alone() and actor.kind not in LOGGED and not notifications.tells_of_pushes(namespace):
+            push = sql.push(namespace.pk, user_id, rows, auto=auto, at=now)
+            if push.begins:
+                # The jobs are there: a worker that is not woken by this is woken by the sweep.
+                transaction.on_commit(lambda: engine.wake(DRAIN, push.queue_id), robust=True)
+            return _pushed(push, rows, now), auto
         with transaction.atomic():
             push = sql.push(namespace.pk, user_id, rows, auto=auto, at=now)
             jobs = _pushed(push, rows, now)
