@@ -1,4 +1,5 @@
-"""From a line being written by a step's command to its being seen by somebody whose page asks once a second."""
+"""From a line being written by a step's command to its being seen by somebody whose page asks once a second; and from a promote
+to the first lines of its rollout."""
 from __future__ import annotations
 
 import asyncio
@@ -20,6 +21,7 @@ from stages.rollouts.services import promote_stage
 from tests.conditions import until
 
 LINES, RATE = 40, 5
+CLICKS = 20
 PAGES = 4
 WRITTEN = re.compile(rb"written (\d+) line")
 LIMIT_S = 60.0
@@ -78,6 +80,21 @@ def play(server: Server, here: World, row: Stage, cookies: str) -> Delays:
     return found
 
 
+def clicks(server: Server, here: World, row: Stage) -> tuple[list[float], list[float]]:
+    """ms from a promote to the first line of its rollout, and to the first of its command, when they were stored."""
+    (server.directory / "pace").write_text("1 20")
+    firsts, of_command = [], []
+    for number in range(CLICKS):
+        register(here.project, ["battle"], f"2.{number}")
+        clicked = time.time()
+        rollout = promote_stage(actor=SYSTEM, stage=row)
+        until(lambda pk=rollout.pk: not Rollout.objects.live().filter(pk=pk).exists(), 30, "the end of the rollout")
+        for found, lines in ((firsts, {}), (of_command, {"stream": "stdout"})):
+            at = Output.objects.filter(rollout=rollout, **lines).order_by("seq").values_list("at", flat=True).first()
+            found.append((at.timestamp() - clicked) * 1000)
+    return firsts, of_command
+
+
 def main() -> bool:
     """Print the table; True when every line was seen by everybody."""
     here = world()
@@ -87,6 +104,10 @@ def main() -> bool:
         browser = server.sign_in(name, PASSWORD)
         found = play(server, here, row, browser.cookies)
         browser.close()
+        firsts, of_command = clicks(server, here, row)
+    table(f"from a promote to its first line stored, ms, {connection.vendor}", ["", "rollouts", *SPREAD], [
+        ["any line", len(firsts), *spread(firsts)], ["a line of its command", len(of_command), *spread(of_command)],
+    ])
     table(f"from written to …, ms, {connection.vendor}", ["", "lines", *SPREAD], [
         ["stored", len(found.stored), *spread(found.stored)],
         ["seen by a reader that asks all the time", len(found.by_eager), *spread(found.by_eager)],
