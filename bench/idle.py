@@ -18,8 +18,8 @@ from gs2admin.processes import proc
 from tests.conditions import until
 
 MEASURED_S = float(os.environ.get("BENCH_IDLE_S", "60"))
-# Cleaners have had their first turn by then. s.
-QUIET_S = 20.0
+# For so long nobody has come or gone: chores have had their first turn, and workers that are not needed have left. s.
+QUIET_S = 35.0
 # processor in percent of one core; memory in MB; processes.
 GOALS = {"processor, %": 1.5, "PSS, MB": 250, "processes": 11}
 # The clock of another process: counts threads that have ended too (linux/posix-timers.h).
@@ -87,16 +87,17 @@ def transactions() -> int | None:
 
 
 def quiet(server: Server) -> None:
-    """Wait until nobody has worked for a while."""
-    since = time.monotonic()
+    """Wait until nobody has come or gone for a while."""
+    since, there = time.monotonic(), set()
 
     def rested() -> bool:
-        nonlocal since
-        if server.named("qc-busy"):
-            since = time.monotonic()
+        nonlocal since, there
+        now = {seen.process for seen in server.processes()}
+        if now != there:
+            since, there = time.monotonic(), now
         return time.monotonic() - since > QUIET_S
 
-    until(rested, 120, "a quiet server", every_s=0.5)
+    until(rested, 150, "a quiet server", every_s=1.0)
 
 
 def measure(server: Server) -> dict[str, float]:
@@ -113,7 +114,8 @@ def measure(server: Server) -> dict[str, float]:
         cpu, wakes = (now.cpu_s - was.cpu_s) / took * 100, (now.wakes - was.wakes) / took
         rows.append([name, f"{cpu:.2f}", f"{wakes:.1f}", f"{pss:.1f}", f"{private:.1f}"])
         sums.update({"processor, %": cpu, "wakes": wakes, "PSS, MB": pss, "processes": 1})
-    table(f"Idle for {took:.0f} s, {connection.vendor}: per process", ["process", "processor, %", "wakes/s", "PSS, MB", "own, MB"], rows)
+    table(f"Idle for {took:.0f} s, {connection.vendor}: per process",
+          ["process", "processor, %", "wakes/s", "PSS, MB", "own, MB"], rows)
     if counted is not None:
         sums["transactions/s"] = (counted_after - counted) / took
     return dict(sums)

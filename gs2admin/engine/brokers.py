@@ -29,7 +29,8 @@ AWAY_S = 0.5
 PRIVATE_EVERY_S = 0.1
 # How long one look into Redis waits for a task. s.
 TAKE_S = 1
-Taken = list[tuple[None, str | bytes]]
+# The queue whose slot a task has, which the pusher gives to the workers of that queue; and the task.
+Taken = list[tuple[str, str | bytes]]
 
 
 def private_queue(cluster_id: str) -> str:
@@ -41,17 +42,28 @@ class _WakeBroker:
     """What both brokers share: when to take, and what to do when the store is away."""
 
     _away = False
+    _turn = 0
     # No task is taken while so many wait; 0: all are (settings.TASK_BOUNDS).
     at_most = 0
 
+    def queues(self) -> list[tuple[str, str]]:
+        """What is taken from: queue, and the hex id of its lane in this cluster, empty outside one."""
+        found = inside.queues() or [(self.list_key, "")]
+        # Each is the first in its turn: a flood in one does not keep the pusher from the others.
+        self._turn += 1
+        first = self._turn % len(found)
+        return found[first:] + found[:first]
+
     def dequeue(self) -> Taken | None:
-        if inside.draining() or not inside.take_slot(Conf.POLL):
+        if inside.draining():
             time.sleep(Conf.POLL)
             return None
+        free = [queue for queue in self.queues() if inside.take_slot(queue[0], 0)]
         taken: Taken | None = None
         try:
-            with patience.each(patience.LOOP_S):
-                taken = self._take()
+            if free:
+                with patience.each(patience.LOOP_S):
+                    taken = self._take(free)
             if self._away:
                 self._away = False
                 log.info("the queue can be reached again")
@@ -63,11 +75,15 @@ class _WakeBroker:
             self._let_go()
             time.sleep(AWAY_S)
         finally:
-            if not taken:
-                inside.give_slot()
+            for queue, _ in free:
+                if not taken or taken[0][0] != queue:
+                    inside.give_slot(queue)
+        if not taken and not self._away:
+            inside.wait(Conf.POLL)
         return taken
 
-    def _take(self) -> Taken | None:
+    def _take(self, free: list[tuple[str, str]]) -> Taken | None:
+        """A task of one of these queues, or of a lane's own."""
         raise NotImplementedError
 
     def _let_go(self) -> None:
@@ -79,9 +95,9 @@ class _WakeBroker:
     def ping(self) -> bool:
         return True  # django-q2 asks once, before it starts, and gives up when the answer is no
 
-    def fail(self, task_id: None) -> None:
+    def fail(self, queue: str) -> None:
         """The pusher could not read the task (another secret key): no worker gets it, so the slot is free again."""
-        inside.give_slot()
+        inside.give_slot(queue)
 
     # django-q2 would write its statistics to the cache twice a second, and its sentinel dies when that fails.
     def set_stat(self, key: str, value: str, timeout: int) -> None:
@@ -117,25 +133,24 @@ class DatabaseBroker(_WakeBroker, ORM):
             found = cursor.fetchone()
             return found[0] if found else None
 
-    def _take(self) -> Taken | None:
+    def _take(self, free: list[tuple[str, str]]) -> Taken | None:
         connections.refresh()
         now = time.monotonic()
-        if inside.cluster_id() and now - self._private_at >= PRIVATE_EVERY_S:
+        own = now - self._private_at >= PRIVATE_EVERY_S
+        if own:
             self._private_at = now
-            taken = self._take_from(private_queue(inside.cluster_id()))
-            if taken:
-                return taken
-        taken = self._take_from(self.list_key)
-        if not taken:
-            time.sleep(Conf.POLL)
-        return taken
+        for queue, lane in free:
+            for key in ([private_queue(lane)] if own and lane else []) + [queue]:
+                if payload := self._take_from(key):
+                    return [(queue, payload)]
+        return None
 
-    def _take_from(self, key: str) -> Taken | None:
+    def _take_from(self, key: str) -> str | None:
         rows = OrmQ.objects.using(Conf.ORM)
         found = rows.filter(key=key).order_by("pk").values_list("pk", "payload").first()
         # Whoever deletes the row has the task.
         if found and rows.filter(pk=found[0]).delete()[0]:
-            return [(None, found[1])]
+            return found[1]
         return None
 
     def _let_go(self) -> None:
@@ -160,9 +175,9 @@ class RedisBroker(_WakeBroker, Redis):
         """Raise when Redis does not answer."""
         self.connection.ping()
 
-    def _take(self) -> Taken | None:
-        keys = [self.list_key]
-        if inside.cluster_id():
-            keys.insert(0, f"django_q:{private_queue(inside.cluster_id())}:q")
-        found = self.connection.blpop(keys, timeout=TAKE_S)
-        return [(None, found[1])] if found else None
+    def _take(self, free: list[tuple[str, str]]) -> Taken | None:
+        all_keys = {f"django_q:{private_queue(lane)}:q": queue for queue, lane in free if lane}
+        all_keys |= {f"django_q:{queue}:q": queue for queue, _ in free}
+        # A queue whose workers are all busy is looked into again soon.
+        found = self.connection.blpop(list(all_keys), timeout=TAKE_S if len(free) >= len(inside.queues()) else Conf.POLL)
+        return [(all_keys[found[0].decode()], found[1])] if found else None
