@@ -4,7 +4,6 @@ It is apart from the supervisor, which forks and must therefore have neither thr
 """
 from __future__ import annotations
 
-import logging
 import signal
 import socket
 import threading
@@ -16,8 +15,6 @@ from gs2admin.engine import delivery_threads, link, sweep
 from gs2admin.engine.heartbeat import DatabaseHeartbeat
 from gs2admin.processes.lifeline import ChildEnd
 from gs2admin.processes.threads import kept
-
-log = logging.getLogger(__name__)
 
 
 def run(supervisor: socket.socket) -> None:

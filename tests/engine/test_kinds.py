@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 
-import pytest
 from django.conf import settings
 
 LOOK = """
@@ -25,8 +24,7 @@ print(json.dumps([{name: getattr(settings, name) for name in names}, connections
 """
 
 
-@pytest.mark.parametrize("kind", ["web", "worker"])
-def test_a_fork_has_what_a_process_of_its_kind_has(tmp_path, kind):
+def test_a_fork_has_what_a_process_of_its_kind_has(tmp_path, kind="web"):
     environ = {**os.environ, "GS2ADMIN_DATA_DIR": str(tmp_path), "DATABASE_URL": "postgres://nobody@127.0.0.1:1/none", "PYTHONWARNINGS": ""}
     ways = (["-c", LOOK, kind], environ | {"GS2ADMIN_PROCESS": ""}), (["-c", LOOK], environ | {"GS2ADMIN_PROCESS": kind})
     running = [subprocess.Popen([sys.executable, *arguments], env=env, cwd=settings.BASE_DIR, stdout=subprocess.PIPE, text=True)

@@ -23,7 +23,13 @@ def guard(monkeypatch) -> Guard:
     made = Guard.__new__(Guard)
     made.lanes = Lanes([Lane("rollouts", 4, "aa"), Lane("jobs", 2, "bb")])
     made.pool, made._keep_at = [], time.monotonic()
-    monkeypatch.setattr(made, "spawn_worker", lambda lane: setattr(lane.alive, "value", lane.alive.value + 1))
+    made.spawned = []
+
+    def spawn(lane: Lane) -> None:
+        lane.alive.value += 1
+        made.spawned.append(lane.queue)
+
+    monkeypatch.setattr(made, "spawn_worker", spawn)
     made._grow()
     return made
 
@@ -78,12 +84,14 @@ def test_who_is_not_needed_any_more_leaves_after_a_while_and_one_stays(guard, mo
 def test_a_worker_that_ends_by_itself_is_replaced_and_one_that_was_told_to_is_not(guard):
     lane, ended = guard.lanes["jobs"], []
     lane.alive.value, lane.leaving = 1, 1
-    for _ in range(2):
+    for before in ([], ["jobs"]):
         process = Ended()
         guard.pool, guard.lane_of, guard.pusher = [process], {process: lane}, None
         guard._ended = lambda process, role, queue: ended.append((role, queue))
+        guard.spawned.clear()
         guard._reap()
         guard._grow()
+        assert guard.spawned == before
     assert ended == [("worker", "jobs")] * 2 and lane.leaving == 0
     assert alive(guard) == (1, 1)
 
