@@ -21,7 +21,6 @@ from bench.world import PASSWORD, people
 from gs2admin.identity.actors import SYSTEM
 from gs2admin.identity.services.credentials import create_credential
 from gs2admin.identity.services.projects import create_project
-from gs2admin.processes import proc
 from stages import demo
 from stages.models import Output, Rollout
 from tests.wire import jobs_world, locks_world
@@ -83,7 +82,7 @@ def pss(server: up.Server) -> float:
     """MB of the largest web process."""
     sizes = []
     for look in server.processes():
-        if "gunicorn" in " ".join(up.command_line(look.process.pid)) and not proc.descendants(look.process.pid):
+        if look.name == "gs-web" and look.process.pid != look.group:
             text = Path(f"/proc/{look.process.pid}/smaps_rollup").read_text()
             sizes.append(int(re.search(r"^Pss:\s+(\d+)", text, re.M)[1]) / 1024)
     return max(sizes)

@@ -33,7 +33,7 @@ from tests.conditions import TooSlow, until
 
 JOBS, MARKS, EFFECTS = "jobs", "marks", "effects"
 REDIS_URL = os.environ.get("BENCH_REDIS_BROKER_URL", "redis://127.0.0.1:6379/12")
-PARTS = (*("qc-busy",) * 6, FROZEN, "qc-idle", "qc-main", "qc-sentinel", "qc-monitor", "qc-pusher")
+PARTS = (*("qc-busy",) * 6, FROZEN, "qc-idle", "qc-main", "gs-chores", "qc-pusher")
 ENTRIES = 10
 SCRIPT = """
 local function push(namespace, avoider)

@@ -20,7 +20,7 @@ FROZEN = "qc-busy, frozen"
 # How long a part is waited for that is not there just now. s.
 PATIENCE_S = 10.0
 # The supervisor's turn comes separately.
-PARTS = ("qc-busy", "qc-idle", "qc-main", "qc-busy", "qc-sentinel", "qc-monitor", "qc-busy", "qc-pusher")
+PARTS = ("qc-busy", "qc-idle", "qc-main", "qc-busy", "gs-chores", "qc-busy", "qc-pusher")
 
 
 @dataclass

@@ -1,12 +1,7 @@
-<<<<<<< HEAD
 """From a line being written by a step's command to its being seen by somebody who watches, and from a click to the first line.
 
 Pages ask with requests that are held, as static/js/live.js does; beside them some that ask once a second.
 """
-=======
-"""From a line being written by a step's command to its being seen by somebody whose page asks once a second; and from a promote
-to the first lines of its rollout."""
->>>>>>> wake
 from __future__ import annotations
 
 import asyncio
@@ -28,13 +23,8 @@ from stages.rollouts.services import promote_stage
 from tests.conditions import until
 
 LINES, RATE = 40, 5
-<<<<<<< HEAD
 PAGES, HOLDERS = 4, 4
 CLICKS = int(os.environ.get("CLICKS", "20"))
-=======
-CLICKS = 20
-PAGES = 4
->>>>>>> wake
 WRITTEN = re.compile(rb"written (\d+) line")
 LIMIT_S = 60.0
 
@@ -137,21 +127,6 @@ def play(server: Server, here: World, row: Stage, cookies: str) -> Delays:
     return found
 
 
-def clicks(server: Server, here: World, row: Stage) -> tuple[list[float], list[float]]:
-    """ms from a promote to the first line of its rollout, and to the first of its command, when they were stored."""
-    (server.directory / "pace").write_text("1 20")
-    firsts, of_command = [], []
-    for number in range(CLICKS):
-        register(here.project, ["battle"], f"2.{number}")
-        clicked = time.time()
-        rollout = promote_stage(actor=SYSTEM, stage=row)
-        until(lambda pk=rollout.pk: not Rollout.objects.live().filter(pk=pk).exists(), 30, "the end of the rollout")
-        for found, lines in ((firsts, {}), (of_command, {"stream": "stdout"})):
-            at = Output.objects.filter(rollout=rollout, **lines).order_by("seq").values_list("at", flat=True).first()
-            found.append((at.timestamp() - clicked) * 1000)
-    return firsts, of_command
-
-
 def main() -> bool:
     """Print the table; True when every line was seen by everybody."""
     here = world()
@@ -163,10 +138,6 @@ def main() -> bool:
         for number in range(CLICKS):
             click(server, browser, here, row, number, found)
         browser.close()
-        firsts, of_command = clicks(server, here, row)
-    table(f"from a promote to its first line stored, ms, {connection.vendor}", ["", "rollouts", *SPREAD], [
-        ["any line", len(firsts), *spread(firsts)], ["a line of its command", len(of_command), *spread(of_command)],
-    ])
     table(f"from written to …, ms, {connection.vendor}", ["", "lines", *SPREAD], [
         ["stored", len(found.stored), *spread(found.stored)],
         ["seen by a reader that asks all the time", len(found.by_eager), *spread(found.by_eager)],

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from bench.client import Answer, Broken, Link, request
 from bench.report import table
-from bench.server import Server, command_line
+from bench.server import Server
 from gs2admin.processes import proc
 from tests.races.linearizability import Call, Verdict, check
 
@@ -173,10 +173,7 @@ async def _kill(server: Server, outcome: Outcome, plan: Plan) -> None:
 
 def web_workers(server: Server) -> list[proc.Process]:
     """The processes that answer requests."""
-    looks = server.processes()
-    masters = {look.process.pid for look in looks
-               if look.parent == server.popen.pid and any("gunicorn" in part for part in command_line(look.process.pid))}
-    return [look.process for look in looks if look.parent in masters]
+    return [look.process for look in server.processes() if look.name == "gs-web" and look.process.pid != look.group]
 
 
 async def _play(server: Server, path: str, token: str, plan: Plan, outcome: Outcome) -> None:

@@ -88,11 +88,12 @@ class Server:
         return found
 
     def named(self, name: str) -> list[proc.Look]:
-        """Its processes with that name, such as "qc-busy"; "supervisor" is `manage.py worker`."""
-        if name != "supervisor":
-            return [look for look in self.processes() if look.name == name]
+        """Its processes with that name, such as "qc-busy"; "supervisor" is the one of the worker."""
+        name = "gs-worker" if name == "supervisor" else name
+        # What a process forks has its name for a moment; the first ones lead their group.
+        leads = ("gs-worker", "qc-main", "gs-chores")
         return [look for look in self.processes()
-                if look.parent == self.popen.pid and "worker" in command_line(look.process.pid)]
+                if look.name == name and (name not in leads or look.process.pid == look.group)]
 
     def left(self) -> list[proc.Process]:
         """What still runs of all that was ever seen, and everything whose command line or environment names our directory."""

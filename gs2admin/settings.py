@@ -44,24 +44,22 @@ if not (ON_SQLITE or ON_POSTGRES):
 # What may be waited for, in s: the server or a free connection; a lock; a statement. Shorter where somebody waits for an answer;
 # a command of an administrator waits for locks as a worker does, and for statements as long as they take.
 DB_WAIT_S = env.number("DB_WAIT_S", 3, 1, 60)
-DB_LOCK_S = env.number("DB_LOCK_S", 5, 1, 300) if PROCESS == "web" else env.number("DB_WORKER_LOCK_S", 20, 1, 300)
-DB_STATEMENT_S = (
-    env.number("DB_STATEMENT_S", 10, 1, 3600) if PROCESS == "web" else
-    env.number("DB_WORKER_STATEMENT_S", 30, 1, 3600) if PROCESS == "worker" else None
-)
+_web_waits = {"DB_LOCK_S": env.number("DB_LOCK_S", 5, 1, 300), "DB_STATEMENT_S": env.number("DB_STATEMENT_S", 10, 1, 3600)}
+_worker_waits = {
+    "DB_LOCK_S": env.number("DB_WORKER_LOCK_S", 20, 1, 300), "DB_STATEMENT_S": env.number("DB_WORKER_STATEMENT_S", 30, 1, 3600),
+}
+_waits = {"web": _web_waits, "worker": _worker_waits, "command": {**_worker_waits, "DB_STATEMENT_S": None}}
 if ON_SQLITE:
     _database["ENGINE"] = "gs2admin.db.sqlite3"
-    # IMMEDIATE: a transaction that will write takes the write lock at its start, instead of failing in the middle.
-    _database["OPTIONS"] = {
+    # A file, so that tests of races use the same locking as production; the process id keeps parallel runs apart.
+    _database["TEST"] = {"NAME": str(DATA_DIR / f"test-{os.getpid()}.sqlite3")}
+    _options = {
+        # IMMEDIATE: a transaction that will write takes the write lock at its start, instead of failing in the middle.
         "transaction_mode": "IMMEDIATE",
-        "timeout": DB_LOCK_S,
-        "statement_s": DB_STATEMENT_S,
         # A checkpoint every 40 MB of the log instead of 4: checkpoints are over a third of what small commits cost.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000; "
         "PRAGMA wal_autocheckpoint=10000;",
     }
-    # A file, so that tests of races use the same locking as production; the process id keeps parallel runs apart.
-    _database["TEST"] = {"NAME": str(DATA_DIR / f"test-{os.getpid()}.sqlite3")}
 else:
     _database["ENGINE"] = "gs2admin.db.postgresql"
     _database["TEST"] = {"NAME": f"test_gs2admin_{os.getpid()}"}
@@ -74,24 +72,32 @@ else:
     # A link that died without a word is noticed by the kernel.
     _alive = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
     _options.update({name: value for name, value in _alive.items() if name not in _options})
-    if DB_STATEMENT_S:
-        _options["statement_s"] = DB_STATEMENT_S
+# A pool survives a server restart under load, but not the forks of the worker: in the web processes only. Three more than the
+# threads use, for probes, for the counts of locks, and for who looks for all that watch. Short turns of trying, so that a
+# server's return is noticed.
+_pool = {"min_size": 1, "max_size": env.number("DB_POOL", 8, 1, 200) + 3, "timeout": DB_WAIT_S, "reconnect_timeout": DB_WAIT_S}
+
+
+def _database_of(process: str) -> dict:
+    """The database as this kind of process uses it."""
+    lock_s, statement_s, options = _waits[process]["DB_LOCK_S"], _waits[process]["DB_STATEMENT_S"], dict(_options)
+    if ON_SQLITE:
+        options |= {"timeout": lock_s, "statement_s": statement_s}
+    elif statement_s:
+        options["statement_s"] = statement_s
         # The server's own limits. A pooler takes no options of a session; there they belong to the role (docs/operations.md).
         # A transaction of a machine that was paused holds its locks for no longer than its work may be late.
-        _limits = {"statement_timeout": DB_STATEMENT_S, "lock_timeout": DB_LOCK_S, "idle_in_transaction_session_timeout": 20}
+        limits = {"statement_timeout": statement_s, "lock_timeout": lock_s, "idle_in_transaction_session_timeout": 20}
         if _direct:
-            _set = " ".join(f"-c {name}={value}s" for name, value in _limits.items())
-            _options["options"] = f"{_set} {_options.get('options', '')}".strip()
-    # A pool survives a server restart under load, but not the forks of the worker: in the web processes only. Three more
-    # than the threads use, for probes, for the counts of locks, and for who looks for all that watch. Short turns of trying, so
-    # that a server's return is noticed.
-    if PROCESS == "web":
-        _options["pool"] = {
-            "min_size": 1, "max_size": env.number("DB_POOL", 8, 1, 200) + 3, "timeout": DB_WAIT_S, "reconnect_timeout": DB_WAIT_S,
-        }
-_database["CONN_MAX_AGE"] = 0 if PROCESS == "web" and ON_POSTGRES else None
-_database["CONN_HEALTH_CHECKS"] = True
-DATABASES = {"default": _database}
+            given = " ".join(f"-c {name}={value}s" for name, value in limits.items())
+            options["options"] = f"{given} {options.get('options', '')}".strip()
+    pooled = process == "web" and ON_POSTGRES
+    if pooled:
+        options["pool"] = _pool
+    age = {"CONN_MAX_AGE": 0 if pooled else None, "CONN_HEALTH_CHECKS": True}
+    return {**_database, "OPTIONS": options, "TEST": dict(_database["TEST"]), **age}
+
+
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Start on a database that has migrations which this code does not know: it was migrated by the next release.
 NEWER_DATABASE = env.flag("GS2ADMIN_NEWER_DATABASE", False)
@@ -144,6 +150,7 @@ DRAIN_S = env.number("GS2ADMIN_DRAIN_S", 300, 1, 86_400)
 SWEEP_S = env.number("GS2ADMIN_SWEEP_S", 3, 1, 60)
 Q_CLUSTER = {
     "name": "gs2admin",
+    # Its own pool is not used: the engine has one per queue (gs2admin/engine/lanes.py).
     "workers": WORKERS,
     "queue_limit": WORKERS,
     "bulk": 1,
@@ -161,7 +168,6 @@ Q_CLUSTER = {
     "ack_failures": True,
     "recycle": 10_000_000,
     "label": "Queue",
-    "ALT_CLUSTERS": {"jobs": {"workers": JOB_WORKERS, "queue_limit": JOB_WORKERS}},
     "broker_class": f"gs2admin.engine.brokers.{'RedisBroker' if BROKER == 'redis' else 'DatabaseBroker'}",
     **({"redis": REDIS_URL} if BROKER == "redis" else {"orm": "default"}),
 }
@@ -186,10 +192,8 @@ SCRIPT_DEPTH = env.number("GS2ADMIN_SCRIPT_DEPTH", 5, 1, 20)
 SCRIPT_CALLS = env.number("GS2ADMIN_SCRIPT_CALLS", 100, 0, 100_000)
 # Runner processes per web or worker process, started when needed. In a web process no more than half of its threads may run
 # scripts, and who comes then waits for 2 s at most: pages and calls are answered meanwhile.
-SCRIPT_RUNNERS = env.number("GS2ADMIN_SCRIPT_RUNNERS", 4, 1, 64)
-SCRIPT_RUNNER_WAIT_S = 10
-if PROCESS == "web":
-    SCRIPT_RUNNERS, SCRIPT_RUNNER_WAIT_S = min(SCRIPT_RUNNERS, max(1, WEB_THREADS // 2)), 2
+_runners = env.number("GS2ADMIN_SCRIPT_RUNNERS", 4, 1, 64)
+_web_runners = {"SCRIPT_RUNNERS": min(_runners, max(1, WEB_THREADS // 2)), "SCRIPT_RUNNER_WAIT_S": 2}
 # The longest script, each of its characters escaped, is a little less; a method's own limit may be lower.
 GS2_MAX_BODY = env.number("GS2ADMIN_MAX_BODY", 32 * 1024 * 1024, 1024, 1024**3)
 # SourceDeploy's answers: flat as its documents show them, or inside `result` as its service sends them.
@@ -229,6 +233,15 @@ USER_DATA_MAX_UPLOAD = env.number("GS2ADMIN_USER_DATA_UPLOAD_MB", 256, 1, 4096) 
 WEB_LARGE_BODIES = {"/user-data/": USER_DATA_MAX_UPLOAD + 64 * 1024}
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
+# What differs by the kind of process; a fork becomes one of another kind (gs2admin/processes/kinds.py).
+BY_PROCESS = {
+    process: {
+        "PROCESS": process, **_waits[process], "DATABASES": {"default": _database_of(process)},
+        **(_web_runners if process == "web" else {"SCRIPT_RUNNERS": _runners, "SCRIPT_RUNNER_WAIT_S": 10}),
+    }
+    for process in _waits
+}
+globals().update(BY_PROCESS[PROCESS])
 
 # ── Applications ────────────────────────────────────────────────────────────────────────────────────────────
 INSTALLED_APPS = [

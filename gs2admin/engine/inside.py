@@ -1,41 +1,55 @@
 """What the processes of a cluster do besides django-q's own work: know their supervisor, and say what they are.
 
-django-q2 forks main -> sentinel -> workers, monitor, pusher. `install` wraps the functions those run, in our
-`qcluster` command, before anything is forked.
+The main process (sentinel.py) forks pusher and workers; each passes through `part` first.
 """
 from __future__ import annotations
 
-import multiprocessing
 import os
-import select
 import signal
 import threading
 import time
 from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
+from gs2admin.engine.lanes import Lane, Lanes, ready
+from gs2admin.processes import news
 from gs2admin.processes.lifeline import ChildEnd
 from gs2admin.processes.proc import call_myself
 
-CLUSTER_VARIABLE = "GS2ADMIN_CLUSTER"
 # How long the processes of a cluster whose supervisor is gone get to hand over.
 ORPHAN_S = 3.0
-BUSY, IDLE = "qc-busy", "qc-idle"
+BUSY, IDLE, PUSHER = "qc-busy", "qc-idle", "qc-pusher"
 
 _lifeline = ChildEnd(None)
 _asked_to_stop = threading.Event()
 _main_pid = 0
-# Queue -> how many more of its tasks may be started: an eventfd that counts down, shared by all processes of the cluster.
-_slots: dict[str, int] = {}
-_refused: set[str] = set()
-_long: Any = None
+_lanes: Lanes | None = None
+_mine: Lane | None = None
+_signals_fd = -1
 _after_each_task: list[Callable[[], None]] = []
 
 
+def begin(lanes: Lanes) -> None:
+    """Prepare this process, which is about to be a cluster's main process."""
+    global _lifeline, _main_pid, _lanes
+    _main_pid = os.getpid()
+    _lanes = lanes
+    _lifeline = ChildEnd.from_environment()
+
+
+def lifeline_fd() -> int | None:
+    """Readable when the supervisor asks to drain; its other end is closed when it is gone."""
+    return _lifeline.fd
+
+
 def cluster_id() -> str:
-    """The cluster that this process is part of, as hex; empty outside a supervised one."""
-    return os.environ.get(CLUSTER_VARIABLE, "") if _main_pid else ""
+    """The lane that this worker belongs to, as hex; empty outside a supervised cluster."""
+    return _mine.id if _mine else ""
+
+
+def queues() -> list[tuple[str, str]]:
+    """The queues that this cluster takes tasks from, each with the hex id of its lane; none outside a cluster."""
+    return [(lane.queue, lane.id) for lane in _lanes] if _lanes else []
 
 
 def draining() -> bool:
@@ -43,54 +57,41 @@ def draining() -> bool:
     return _asked_to_stop.is_set() or _lifeline.draining()
 
 
-def queues() -> list[tuple[str, str]]:
-    """The queues that this cluster takes tasks from, each with the hex id of its heartbeats; none outside a cluster."""
-    return [(queue, cluster_id()) for queue in _slots]
-
-
-def make_slots(workers: dict[str, int]) -> None:
-    """Before anything is forked. workers: queue -> how many of its tasks may run at the same time."""
-    _slots.update({queue: os.eventfd(count, os.EFD_SEMAPHORE | os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-                   for queue, count in workers.items()})
-
-
 def take_slot(queue: str, timeout_s: float) -> bool:
-    """Wait for an idle worker. The pusher takes a task only when somebody can start it at once: what it takes
+    """Wait for an idle worker of a queue. The pusher takes a task only when somebody can start it at once: what it takes
     earlier would wait behind a long rollout while workers elsewhere are idle."""
-    if queue not in _slots:
-        return True
-    if timeout_s:
-        select.select([_slots[queue]], [], [], timeout_s)
-    try:
-        os.eventfd_read(_slots[queue])
-    except BlockingIOError:
-        _refused.add(queue)
-        return False
-    _refused.discard(queue)
-    return True
+    return _lanes is None or _lanes[queue].take(timeout_s)
 
 
 def give_slot(queue: str) -> None:
-    """A worker is idle again, or the slot was not needed."""
-    if queue in _slots:
-        os.eventfd_write(_slots[queue], 1)
+    """A worker of it is idle again, or the slot was not needed."""
+    if _lanes is not None:
+        _lanes[queue].give()
 
 
 def interrupts() -> list[int]:
-    """Descriptors that can be read when the pusher has to look at once: a slot that was refused is free, or it has to drain."""
-    return [fd for fd in (_lifeline.fd, *(_slots[queue] for queue in _refused)) if fd is not None]
+    """Descriptors that can be read when the pusher has to look at once: a slot that was refused is free, or it has to stop."""
+    if _lanes is None:
+        return []
+    given = [lane.given_fd for lane in _lanes if lane.refused]
+    return [*given, *(fd for fd in (_lifeline.fd, _signals_fd) if fd is not None and fd >= 0)]
+
+
+def wait(timeout_s: float) -> None:
+    """Wait for one of `interrupts`, for timeout_s at most."""
+    ready(interrupts(), timeout_s)
 
 
 def begin_long() -> bool:
-    """Whether this worker may begin work that takes long: all workers of its cluster but one may, or the only one. If so, call
+    """Whether this worker may begin work that takes long: all workers of its queue but one may, or the only one. If so, call
     `end_long` after it."""
-    return _long is None or _long.acquire(block=False)
+    return _mine is None or _mine.long.acquire(block=False)
 
 
 def end_long() -> None:
     """The work that took long is over. (That of a worker that dies is over with its cluster, which is replaced.)"""
-    if _long is not None:
-        _long.release()
+    if _mine is not None:
+        _mine.long.release()
 
 
 def after_each_task(call: Callable[[], None]) -> Callable[[], None]:
@@ -99,61 +100,45 @@ def after_each_task(call: Callable[[], None]) -> Callable[[], None]:
     return call
 
 
-def install(workers: int) -> None:
-    """Prepare this process, which is about to become a cluster's main process."""
-    global _lifeline, _main_pid, _long
-    from django_q import cluster
-    from django_q.conf import Conf
-    from django_q.signals import post_execute_in_worker, pre_execute
-
-    _main_pid = os.getpid()
-    _lifeline = ChildEnd.from_environment()
-    make_slots({Conf.CLUSTER_NAME: workers})
-    _long = multiprocessing.get_context("fork").Semaphore(max(1, workers - 1))
-    call_myself("qc-main")
-    _lifeline.on_cut(_end_cluster)
-
-    class Sentinel(cluster.Sentinel):
-        def start(self) -> None:
-            # The stock sentinel ends on a SIGTERM to the group, and the main process then hangs. The main process stops it.
-            signal.signal(signal.SIGTERM, lambda *_: None)
-            super().start()
-
-    cluster.Sentinel = _enters("qc-sentinel", Sentinel)
-    cluster.worker = _enters(IDLE, cluster.worker)
-    cluster.monitor = _enters("qc-monitor", cluster.monitor)
-    cluster.pusher = _enters("qc-pusher", cluster.pusher)
-    pre_execute.connect(_task_starts, dispatch_uid="engine")
-    post_execute_in_worker.connect(_task_ended, dispatch_uid="engine")
+def part(name: str, tell_fd: int, run: Callable[..., Any], lane: Lane | None, *arguments: Any) -> None:
+    """The life of a part, in its process: says that it is there, runs, and says that it leaves. lane: of a worker."""
+    global _mine, _signals_fd
+    _mine = lane
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    call_myself(name)
+    _lifeline.on_cut(end_cluster)
+    # A supervisor may signal the whole group (systemd does). The main process decides; a worker hands over.
+    # Not SIG_IGN, which the commands that a worker starts would inherit.
+    signal.signal(signal.SIGTERM, lambda *_: _asked_to_stop.set())
+    signal.signal(signal.SIGINT, lambda *_: None)
+    if lane is None:
+        # A signal does not end a wait by itself.
+        _signals_fd, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    said = ("worker", lane.queue) if lane else ("pusher", "")
+    news.tell(tell_fd, news.HERE, *said)
+    run(*arguments)
+    # Without its pusher a cluster is of no use, however that ended.
+    if lane is not None:
+        news.tell(tell_fd, news.LEAVES, *said)
 
 
-def _enters(name: str, run: Callable) -> Callable:
-    @wraps(run, updated=())
-    def in_child(*args: Any, **kwargs: Any) -> Any:
-        call_myself(name)
-        _lifeline.on_cut(_end_cluster)
-        if name != "qc-sentinel":
-            # A supervisor may signal the whole group (systemd does). The main process decides; a worker hands over.
-            # Not SIG_IGN, which the commands that a worker starts would inherit.
-            signal.signal(signal.SIGTERM, lambda *_: _asked_to_stop.set())
-            signal.signal(signal.SIGINT, lambda *_: None)
-        return run(*args, **kwargs)
-
-    return in_child
-
-
-def _task_starts(**_: Any) -> None:
+def task_starts(**_: Any) -> None:
+    """A worker begins a task."""
     call_myself(BUSY)
 
 
-def _task_ended(task: dict[str, Any], **_: Any) -> None:
+def task_ended(**_: Any) -> None:
+    """A worker has ended one."""
     for call in _after_each_task:
         call()
     call_myself(IDLE)
-    give_slot(task["ack_id"])  # brokers.py puts the queue there
+    if _mine is not None:
+        _mine.give()
 
 
-def _end_cluster() -> None:
+def end_cluster() -> None:
     """The supervisor is gone: nobody would notice a failure of ours, so end after a moment to hand over."""
     time.sleep(ORPHAN_S)
     if os.getpgrp() == _main_pid:

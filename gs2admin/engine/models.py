@@ -4,8 +4,9 @@ from django.db.models.functions import Now
 
 
 class EngineCluster(models.Model):
-    """One running `qcluster` with its workers. Its supervisor makes the row and removes it.
+    """A lane of a running cluster: the workers of one queue. Its supervisor's chores make the row and remove it.
 
+    pid: of the cluster's main process. workers: how many there may be at once.
     beat_at: the last heartbeat that travelled through the queue and was run by one of its workers.
     seen_at: its supervisor was alive. latency_ms: how long that last heartbeat waited to be started.
     draining: replaced or shutting down; its busy workers hand over and it takes no new work.

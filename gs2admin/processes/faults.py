@@ -1,4 +1,7 @@
-"""Fault detection: must a cluster be replaced, and may it be killed. Pure functions of what was seen; all times in seconds."""
+"""Fault detection: must a cluster be replaced, and may it be killed. Pure functions of what was seen; all times in seconds.
+
+Each lane of a cluster is judged for itself; what one says is said of the cluster.
+"""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -19,7 +22,7 @@ class Beats:
 
 @dataclass(frozen=True)
 class Facts:
-    """What the processes look like now.
+    """What the processes look like now, and of one lane: workers, busy, beats, fair_since.
 
     exit_code: of the main process, None while it runs. lost: names of parts that died.
     frozen: part -> for how long it is stopped (SIGSTOP). busy: pids of the workers that run a task.
@@ -42,13 +45,18 @@ START_S = 60.0
 
 
 def beat_every(late_s: float) -> float:
-    """How often the database is asked and a heartbeat sent, in seconds: so often that some may be lost."""
+    """How often the database is asked while somebody works or drains, in seconds: so often that some may be lost."""
     return min(2.0, late_s / 8)
 
 
+def rest_every(late_s: float) -> float:
+    """How often the database is asked while nobody works; a heartbeat is sent every second time. In seconds."""
+    return min(5.0, late_s / 4)
+
+
 def blind(facts: Facts, late_s: float) -> bool:
-    """True while the database does not answer: heartbeats and beats say nothing then."""
-    return facts.beats is None or facts.now - facts.beats.at > 3 * beat_every(late_s)
+    """True while the database does not answer: heartbeats and beats say nothing then. (An error of it is known at once.)"""
+    return facts.beats is None or facts.now - facts.beats.at > 3 * rest_every(late_s)
 
 
 def all_busy(facts: Facts, late_s: float) -> bool:

@@ -64,17 +64,22 @@ class Host:
     def roles(self, name: str, cluster: int | None = None) -> list[int]:
         """Pids of the processes with that name ("qc-idle"), of one cluster when its main pid is given."""
         return [look.process.pid for look in self.processes()
-                if look.name == name[:15] and cluster in (None, look.group)]
+                if look.name == name[:15] and cluster in (None, look.group)
+                # What the main process forks has its name for a moment.
+                and (name != "qc-main" or look.process.pid == look.group)]
 
-    def ready(self, workers: int = 2) -> int:
-        """Wait until a whole cluster is there; its main pid."""
+    def workers(self, cluster: int) -> list[int]:
+        """Pids of a cluster's workers, busy or not."""
+        return self.roles("qc-idle", cluster) + self.roles("qc-busy", cluster)
+
+    def ready(self, workers: int = 1) -> int:
+        """Wait until a whole cluster is there, with so many workers at least; its main pid."""
         def whole():
             for main in self.roles("qc-main"):
-                parts = [look.name for look in self.processes() if look.group == main]
-                if len(parts) == workers + 4 and self.said(f'"pid": {main}, "after_s"'):
+                if len(self.workers(main)) >= workers and self.said(f'"pid": {main}, "after_s"'):
                     return main
             return None
-        return until(whole, 15, "a whole cluster")
+        return until(whole, 15, lambda: f"a whole cluster; log:\n{self.log.read_text()[-3000:]}")
 
     def left(self) -> list[proc.Process]:
         """What still runs of all that was ever seen."""

@@ -8,6 +8,8 @@ from django_q.models import OrmQ
 
 from gs2admin import engine
 from gs2admin.engine import brokers, inside, waking
+from gs2admin.engine.lanes import Lane, Lanes, ready
+from gs2admin.processes.lifeline import ChildEnd, Lifeline
 from tests.conditions import stays, until
 from tests.engine.proxy import Proxy
 
@@ -40,10 +42,9 @@ def broker(monkeypatch):
 @pytest.fixture
 def slots(monkeypatch):
     """One idle worker."""
-    monkeypatch.setattr(inside, "_slots", {})
-    inside.make_slots({"gs2admin": 1})
-    yield
-    os.close(inside._slots["gs2admin"])
+    made = Lanes([Lane("gs2admin", 1, "aa")])
+    monkeypatch.setattr(inside, "_lanes", made)
+    return made
 
 
 def test_a_ring_carries_an_id_and_is_taken_once_in_order(db, broker):
@@ -52,8 +53,8 @@ def test_a_ring_carries_an_id_and_is_taken_once_in_order(db, broker):
     assert [(row.task["func"], row.task["args"]) for row in OrmQ.objects.order_by("pk")] == [
         ("stages.worker.tasks.run_rollout", (1,)), ("stages.worker.tasks.run_rollout", (2,))]
     payloads = [row.payload for row in OrmQ.objects.order_by("pk")]
-    assert [broker.dequeue(), broker.dequeue(), broker.dequeue()] == [
-        [("gs2admin", payloads[0])], [("gs2admin", payloads[1])], None]
+    taken = [broker.dequeue(), broker.dequeue(), broker.dequeue()]
+    assert taken == [[("gs2admin", payloads[0])], [("gs2admin", payloads[1])], None]
     assert not OrmQ.objects.exists()
 
 
@@ -78,6 +79,34 @@ def test_an_unreadable_task_uses_up_no_worker(db, broker, slots):
     broker.fail("gs2admin")
     engine.wake("a.b", 2)
     assert broker.dequeue()
+
+
+def test_a_flood_in_one_queue_and_long_work_of_another_keep_nobody_waiting(db, broker, monkeypatch):
+    """Two lanes of one worker each: who has no idle worker is passed over, and both have their turn."""
+    monkeypatch.setattr(inside, "_lanes", Lanes([Lane("gs2admin", 1, "aa"), Lane("jobs", 1, "bb")]))
+    for number in range(3):
+        engine.wake("a.b", number, queue="gs2admin")
+        engine.wake("c.d", number, queue="jobs")
+    assert {broker.dequeue()[0][0], broker.dequeue()[0][0]} == {"gs2admin", "jobs"}
+    assert broker.dequeue() is None
+    inside.give_slot("jobs")
+    assert broker.dequeue()[0][0] == "jobs"
+
+
+def test_the_pusher_is_woken_by_a_slot_that_it_was_refused_and_by_the_wish_to_drain(monkeypatch):
+    lanes, line = Lanes([Lane("gs2admin", 1, "aa"), Lane("jobs", 1, "bb")]), Lifeline()
+    monkeypatch.setattr(inside, "_lanes", lanes)
+    monkeypatch.setattr(inside, "_lifeline", ChildEnd(line.read_fd))
+    assert inside.take_slot("gs2admin", 0) and inside.take_slot("jobs", 0) and not inside.take_slot("jobs", 0)
+    inside.give_slot("gs2admin")
+    assert not ready(inside.interrupts(), 0), "nobody waits for that one"
+    inside.give_slot("jobs")
+    assert ready(inside.interrupts(), 0)
+    assert inside.take_slot("jobs", 0) and not ready(inside.interrupts(), 0)
+    line.drain()
+    assert ready(inside.interrupts(), 0)
+    line.cut()
+    line.close_read()
 
 
 def test_a_draining_cluster_takes_nothing(db, broker, monkeypatch):

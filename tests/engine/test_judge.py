@@ -32,7 +32,7 @@ def beats(heartbeat_age=2.0, at=99.0, **workers) -> Beats:
     # It became fair to expect one only a moment ago.
     (facts(beats=beats(heartbeat_age=21.0), fair_since=90.0), ""),
     # The database has not answered for a while: nobody is judged.
-    (facts(beats=beats(heartbeat_age=21.0, at=93.0)), ""),
+    (facts(beats=beats(heartbeat_age=21.0, at=84.0)), ""),
     (facts(beats=None), ""),
     # All workers are busy and say so: no heartbeat can get through.
     (facts(beats=beats(heartbeat_age=500.0, p1=1.0, p2=2.0), busy=frozenset({1, 2})), ""),

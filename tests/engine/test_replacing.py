@@ -16,16 +16,16 @@ class Broken:
 
     def __init__(self, whole_s: float) -> None:
         self.whole_s = whole_s
-        self.id, self.popen = uuid.uuid4(), SimpleNamespace(pid=0)
-        self.parts, self.dead = {}, set()
-        self.draining_since, self.fair_since = None, time.monotonic()
+        self.id, self.child = uuid.uuid4(), SimpleNamespace(pid=0)
+        self.lanes = {"q": SimpleNamespace(fair_since=time.monotonic())}
+        self.draining_since = None
 
-    def refresh(self) -> list:
+    def refresh(self, *, look: bool = True) -> list:
         return []
 
-    def facts(self) -> Facts:
+    def facts(self) -> list[Facts]:
         now = time.monotonic()
-        return Facts(now=now, started=now, fair_since=now, complete=True, workers=1, lost=("worker 1",))
+        return [Facts(now=now, started=now, fair_since=now, complete=True, workers=1, lost=("worker 1",))]
 
     def whole_for(self) -> float:
         return self.whole_s
@@ -45,10 +45,10 @@ def test_what_worked_is_replaced_at_once_again_and_again(whole_s, started):
         made.append(Broken(whole_s))
         return made[-1]
 
-    heartbeat = SimpleNamespace(watch=lambda cluster: None, forget=lambda cluster: None, workers_lost=lambda cluster, pids: None)
-    supervisor = Supervisor([start], heartbeat, late_s=20, drain_s=300)
+    heartbeat = SimpleNamespace(watch=lambda cluster: None, drains=lambda cluster: None)
+    supervisor = Supervisor(start, heartbeat, late_s=20, drain_s=300)
     began = time.monotonic()
     for _ in range(21):
-        supervisor._serve(supervisor.slots[0])
+        supervisor._serve(supervisor.slot)
     assert time.monotonic() - began < 0.5, "too slow to tell a wait from none"
     assert len(made) == started

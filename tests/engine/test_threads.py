@@ -1,7 +1,6 @@
 """A thread that ends by an exception, and a process that is stopped, are noticed and replaced."""
 import os
 import signal
-import sys
 import threading
 
 import pytest
@@ -71,17 +70,17 @@ def test_a_delivery_thread_that_broke_delivers_afterwards(monkeypatch):
 
 
 def test_a_program_that_is_stopped_is_killed_and_started_again():
-    program = Program("web", [sys.executable, "-c", "import time; time.sleep(60)"], variables={})
+    program = Program("gs-web", signal.pause)
     program.start()
     try:
-        first = program.popen.pid
+        first = program.child.pid
         os.kill(first, signal.SIGSTOP)
         until(lambda: proc.look(first).state in proc.FROZEN, 5)
 
         def judged():
             program.end_frozen(0.6)
             program.watch()
-            return program.popen is not None and program.popen.pid != first
+            return program.child is not None and program.child.pid != first
 
         until(judged, 10)
         assert proc.look(first) is None and program.running()

@@ -60,14 +60,12 @@ class Up:
         self.seen |= {look.process for look in found} | ({own.process} if own else set())
         return found
 
-    def child(self, word: str) -> int:
-        """The pid of the direct child whose command line holds the word."""
+    def child(self, name: str) -> int:
+        """The pid of the direct child with that name."""
         def find():
-            for pid in proc.children(self.popen.pid):
-                if proc.look(pid) and word.encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
-                    return pid
-            return 0
-        return until(find, 10, word)
+            looks = (proc.look(pid) for pid in proc.children(self.popen.pid))
+            return next((look.process.pid for look in looks if look and look.name == name), 0)
+        return until(find, 10, name)
 
     def left(self) -> list[proc.Process]:
         return [process for process in self.seen if proc.alive(process)]
@@ -137,13 +135,13 @@ def test_a_second_start_is_quick_and_ctrl_c_ends_it(start, directory):
 def test_web_and_worker_are_started_again_when_they_are_killed(start):
     up = start()
     up.ready()
-    os.kill(up.child("gunicorn"), signal.SIGKILL)
+    os.kill(up.child("gs-web"), signal.SIGKILL)
     # Whoever connects meanwhile waits a moment, and is not refused; what the orphans of the dead gunicorn took, they answer.
     for _ in looks(0.6, every_s=0.001):
         assert httpx.get(f"{up.url}/healthz", timeout=10).status_code == 200
-    old = up.child("worker")
+    old = up.child("gs-worker")
     os.kill(old, signal.SIGKILL)
-    until(lambda: up.child("worker") != old, 10)
+    until(lambda: up.child("gs-worker") != old, 10)
     until(lambda: httpx.get(f"{up.url}/readyz", timeout=10).status_code == 200, 10)
     up.look()
     up.popen.terminate()

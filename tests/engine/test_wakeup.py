@@ -11,6 +11,7 @@ from django_q.models import OrmQ
 
 from gs2admin import engine
 from gs2admin.engine import brokers, hosts, inside, wakeup
+from gs2admin.engine.lanes import Lane, Lanes
 from gs2admin.engine.wakeup import TASKS, Listener
 
 on_postgres = pytest.mark.skipif("settings.ON_SQLITE", reason="about PostgreSQL")
@@ -109,8 +110,7 @@ def test_a_pusher_without_an_idle_worker_tells_other_hosts_once(db, directory, m
     told = []
     monkeypatch.setattr(brokers, "tell_hosts", told.append)
     monkeypatch.setattr(brokers, "LOOK_S", 0.01)
-    monkeypatch.setattr(inside, "_slots", {})
-    inside.make_slots({"gs2admin": 1})
+    monkeypatch.setattr(inside, "_lanes", Lanes([Lane("gs2admin", 1, "aa")]))
     broker = brokers.DatabaseBroker("gs2admin")
     try:
         assert broker.dequeue() is None
@@ -124,7 +124,6 @@ def test_a_pusher_without_an_idle_worker_tells_other_hosts_once(db, directory, m
         assert broker.dequeue() and told == [TASKS]
     finally:
         broker._stop()
-        os.close(inside._slots["gs2admin"])
 
 
 @on_postgres

@@ -1,15 +1,15 @@
-"""django-q2's `qcluster`, with our wrappers around its processes. Started by `manage.py worker`."""
+"""django-q2's `qcluster` would take our tasks without a supervisor and with other rules."""
 from typing import Any
 
-from django_q.conf import Conf
-from django_q.management.commands.qcluster import Command as StockCommand
-
-from gs2admin.engine import inside
+from django.core.management import CommandError
+from django.core.management.base import BaseCommand
 
 
-class Command(StockCommand):
+class Command(BaseCommand):
+    """Refuses."""
+
+    help = "Not for this server: start `manage.py worker`, which starts and supervises clusters."
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
-        inside.install(Conf.WORKERS)
-        super().handle(*args, **options)
+        raise CommandError("Start `manage.py worker` instead: it starts clusters, and replaces those that fail.")

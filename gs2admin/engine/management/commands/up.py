@@ -3,11 +3,11 @@ from __future__ import annotations
 
 import http.client
 import os
-import signal
 import socket
 import sys
 import time
 from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 from django.conf import settings
@@ -15,12 +15,17 @@ from django.core.management import CommandError
 from django.core.management.base import BaseCommand
 
 from gs2admin.engine.preparing import prepare
+from gs2admin.processes import forks
+from gs2admin.processes.kinds import become
 from gs2admin.processes.lifeline import ChildEnd
 from gs2admin.processes.privacy import say_what_was_mended
 from gs2admin.processes.programs import Program, Programs
-from gs2admin.processes.supervisor import stop_on_signals, terminate_myself
+from gs2admin.processes.supervisor import stop_on_signals
 
 BACKLOG = 2048
+# Between two questions whether we are ready. s.
+ASK_S = 0.1
+PRELOADED = ("gs2admin.urls", "gs2admin.wsgi", "gs2admin.engine.supervising", "gs2admin.processes.webserver")
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -79,42 +84,80 @@ class Command(BaseCommand):
         parser.add_argument("--end-with-parent", action="store_true", help="end when the starting process (make) is gone")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        stop = ChildEnd.from_environment()
+        lifeline = ChildEnd.from_environment()
         self.check()
         say_what_was_mended()
         with listen(settings.HOST, settings.PORT) as server:
-            prepare(server, self.say)
+            # What preparing needs in memory goes with its process, and what forks has no connections.
+            if code := forks.run_in_child(lambda: self.prepare_or_refuse(server)):
+                sys.exit(code)
+            preload()
+            forks.settle()
             programs = Programs(self.programs(server), late_s=settings.LATE_S)
             stop_on_signals(programs.stop)
-            stop.on_cut(terminate_myself)
-            programs.run(Ticks(options["end_with_parent"], Readiness(settings.HOST, settings.PORT, self.say)))
+            readiness = Readiness(settings.HOST, settings.PORT, self.say)
+            programs.run(Looks(programs, options["end_with_parent"], lifeline, readiness))
 
     def say(self, sentence: str) -> None:
         self.stdout.write(sentence)
         self.stdout.flush()
 
+    def prepare_or_refuse(self, server: socket.socket) -> None:
+        """Prepare, and end this process with a sentence where that cannot be."""
+        try:
+            prepare(server, self.say)
+        except CommandError as refusal:
+            sys.exit(f"CommandError: {refusal}")
+
     def programs(self, server: socket.socket) -> list[Program]:
         """The worker first: it takes longer until it is ready."""
-        manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
-        gunicorn = [sys.executable, "-m", "gunicorn", "--config", str(settings.BASE_DIR / "gunicorn.conf.py"),
-                    "--chdir", str(settings.BASE_DIR)]
         fd = server.fileno()
         return [
-            Program("worker", [*manage, "worker"], variables={"GS2ADMIN_PROCESS": "worker"}),
-            Program("web", gunicorn, variables={"GS2ADMIN_PROCESS": "web", "GS2ADMIN_LISTEN_FD": str(fd)}, pass_fds=(fd,)),
+            Program("gs-worker", work),
+            Program("gs-web", serve_web, keep=(fd,), variables={"GS2ADMIN_LISTEN_FD": str(fd)}),
         ]
 
 
-class Ticks:
+def preload() -> None:
+    """Import what the programs need, once for all of them."""
+    for name in PRELOADED:
+        import_module(name)
+
+
+def work() -> None:
+    """The worker."""
+    become("worker")
+    from gs2admin.engine import supervising
+
+    supervising.serve()
+
+
+def serve_web() -> None:
+    """The web server."""
+    become("web")
+    from gs2admin.processes import webserver
+
+    webserver.serve()
+
+
+class Looks:
     """What happens between looks at the programs."""
 
-    def __init__(self, end_with_parent: bool, readiness: Readiness) -> None:
+    def __init__(self, programs: Programs, end_with_parent: bool, lifeline: ChildEnd, readiness: Readiness) -> None:
         self.parent = os.getppid() if end_with_parent else None
-        self.readiness = readiness
+        self.programs, self.readiness = programs, readiness
+        if self.parent is not None:
+            with suppress(OSError):  # else it is gone already
+                programs.waiter.watch(os.pidfd_open(self.parent))
+        if lifeline.fd is not None:
+            programs.waiter.watch(lifeline.fd, end_only=True)
+        self.lifeline_fd = lifeline.fd
 
-    def __call__(self) -> None:
-        if self.parent is not None and os.getppid() != self.parent:
-            self.parent = None
-            os.kill(os.getpid(), signal.SIGTERM)
+    def __call__(self, ready: dict[int, int]) -> float | None:
+        gone = self.lifeline_fd in ready or (self.parent is not None and os.getppid() != self.parent)
+        if gone:
+            self.programs.stop()
+            return None
         with suppress(OSError):  # nobody reads what we say any more
             self.readiness.ask()
+        return None if self.readiness.ready else ASK_S
