@@ -24,8 +24,21 @@ def collected(settings, tmp_path):
     return collect
 
 
+def test_what_an_older_release_compressed_is_gone(settings, tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "a.css").write_text("a { color: red }" * 200)
+    settings.STATICFILES_DIRS, settings.STATIC_ROOT = [source], tmp_path / "root"
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": {"BACKEND": "gs2admin.processes.static_storage.StaticStorage"}}
+    settings.STATIC_ROOT.mkdir()
+    (settings.STATIC_ROOT / "a.css.gz").write_bytes(b"older")
+    call_command("collectstatic", interactive=False, verbosity=0)
+    assert not (settings.STATIC_ROOT / "a.css.gz").exists() and list(settings.STATIC_ROOT.glob("a.*.css.gz"))
+
+
 def test_names_and_contents_are_those_of_the_usual_storage(collected):
     ours, manifest = collected(StaticStorage)
+    assert not [name for name in manifest["paths"] if (ours / f"{name}.gz").exists()]
     theirs, expected = collected(CompressedManifestStaticFilesStorage)
     assert manifest == expected and len(manifest["paths"]) > 200
     for name in manifest["paths"].values():

@@ -31,6 +31,9 @@ class StaticStorage(CompressedManifestStaticFilesStorage):
         settling = _Settling(self, paths)
         for name in sorted(paths):
             yield name, settling.settle(name), True
+            # Of a release that compressed these names too; whitenoise would serve it in place of what is there now.
+            if f"{name}.gz" not in paths:
+                Path(f"{self.path(name)}.gz").unlink(missing_ok=True)
         self.hashed_files = settling.done
         self.save_manifest()
 
