@@ -54,9 +54,10 @@ $(VENV)/.test: requirements/test.txt $(VENV)/.app
 	@$(PIP_INSTALL) -r requirements/test.txt
 	@touch $@
 
-$(VENV)/.bench: requirements/bench.txt $(VENV)/.test
+$(VENV)/.bench: requirements/bench.txt bench/peers/node/package-lock.json $(VENV)/.test
 	@echo "Installing what is measured against (once) ..."
 	@$(PIP_INSTALL) -r requirements/bench.txt
+	@if command -v npm > /dev/null; then cd bench/peers/node && npm ci --silent --no-audit --no-fund; else echo "Without Node.js graphile-worker is left out."; fi
 	@touch $@
 
 $(VENV)/.mutation: requirements/mutation.txt $(VENV)/.test

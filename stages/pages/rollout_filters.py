@@ -6,9 +6,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from gs2admin.dashboard.forms import DayField, PageForm
+from gs2admin.db.portions import Portion, fitting
 from gs2admin.identity.models import Project
 from stages.core.words import FILTERS
 from stages.models import Rollout, Stage, Step
@@ -55,23 +56,45 @@ class RolloutFilter(PageForm):
 
     def rows(self) -> QuerySet[Rollout]:
         """The rollouts, newest first; none while a filter cannot be read."""
-        rows = Rollout.objects.of_project(self.project.pk)
+        rows, fits = self._listed()
+        return rows.filter(fits)
+
+    def first(self, *, before: int | None, limit: int) -> Portion:
+        """The newest of them with their stages, of numbers below `before`; reads for a bounded time. A place is a number."""
+        listed, fits = self._listed()
+        start = None
+        if before is not None:
+            # Ids rise with the numbers, and every index ends with the id.
+            below = Rollout.objects.filter(project=self.project, number__lt=before).order_by("-number")
+            start = below.values_list("pk", flat=True).first()
+            if start is None:
+                return Portion()
+        rows = Rollout.objects.select_related("stage").defer("error")
+        whole = listed.select_related("stage").defer("error")
+        found = fitting(whole, fits, key=("pk",), down=True, start=start, rows=rows, limit=limit)
+        if found.further:
+            found.further = Rollout.objects.filter(pk=found.further[0]).values_list("number").first()
+        return found
+
+    def _listed(self) -> tuple[QuerySet[Rollout], Q]:
+        """The rollouts that one index lists, newest first, and what else they have to fit."""
+        rows, fits = Rollout.objects.of_project(self.project.pk), Q()
         if not self.is_valid():
-            return rows.none()
+            return rows.none(), fits
         sent = self.cleaned_data
         if sent["stage"]:
             rows = rows.filter(stage=self.stages[sent["stage"]])
         if sent["state"]:
-            rows = rows.filter(state__in=FILTERS[sent["state"]].states)
+            fits &= Q(state__in=FILTERS[sent["state"]].states)
         if sent["by"]:
-            rows = rows.filter(requested_by=sent["by"])
+            fits &= Q(requested_by=sent["by"])
         if sent["service"]:
-            rows = rows.filter(Exists(Step.objects.filter(rollout=OuterRef("pk"), microservice=sent["service"])))
+            fits &= Q(Exists(Step.objects.filter(rollout=OuterRef("pk"), microservice=sent["service"])))
         if sent["since"]:
-            rows = rows.filter(created_at__gte=_midnight(sent["since"]))
+            fits &= Q(created_at__gte=_midnight(sent["since"]))
         if sent["until"]:
-            rows = rows.filter(created_at__lte=datetime.combine(sent["until"], time.max, UTC))
-        return rows
+            fits &= Q(created_at__lte=datetime.combine(sent["until"], time.max, UTC))
+        return rows, fits
 
 
 def _midnight(day: date) -> datetime:

@@ -48,14 +48,13 @@ def rollout_of(project: Project, number: int) -> Rollout:
 def rollouts(request: HttpRequest, project: Project) -> HttpResponse:
     """All rollouts, newest first; the address holds the filters and the place in the list."""
     form = RolloutFilter(request.GET, project=project)
-    rows = form.rows().select_related("stage")
     before = number_of(request)
-    if before:
-        rows = rows.filter(number__lt=before)
-    found = list(rows.defer("error")[: PAGE + 1])
+    portion = form.first(before=before or None, limit=PAGE + 1)
+    found: list[Rollout] = portion.rows
+    further = (found[PAGE - 1].number,) if len(found) > PAGE else portion.further
     return render(request, "stages/rollouts.html", {
         "rollouts": found[:PAGE], "form": form, "filtered": bool(form.chosen) or not form.is_valid(),
-        "older": form.query(before=found[PAGE - 1].number) if len(found) > PAGE else "",
+        "older": form.query(before=further[0]) if further else "", "partial": portion.further is not None,
         "newer": (form.query() or "?") if before else "", "query": form.query(), "stage_name": form.chosen.get("stage", ""),
     }, status=200 if form.is_valid() else 400)
 
