@@ -18,7 +18,7 @@ from gs2admin.wire.direct import direct
 from stages.models import Ledger
 from stages.pages.board_html import ENTRIES, boards, rights_of
 
-KNOWN, ANSWERS_BYTES = 1_000, 4_000_000
+KNOWN, ANSWERS_BYTES = 1_000, 3_000_000
 
 
 class Facts(NamedTuple):
@@ -35,7 +35,7 @@ class BoardTopic(Topic):
     absent = "There is no such project, or you are not a member of it."
 
     def __init__(self) -> None:
-        self._found: Cache[str, int] = Cache(ttl_s=FOR_EVER, entries=KNOWN, max_bytes=500_000)
+        self._found: Cache[str, int] = Cache(ttl_s=FOR_EVER, entries=KNOWN, max_bytes=400_000)
         # Key: (project, rights). With the cursor that they are for.
         self._answers: Cache[tuple, tuple[str, Answer]] = Cache(
             ttl_s=FOR_EVER, entries=ENTRIES, max_bytes=ANSWERS_BYTES, size=lambda made: len(made[1].body)
