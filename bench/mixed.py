@@ -119,7 +119,7 @@ async def load(server: Server, here: World, row: Stage, cookies: list[str], run:
         return f"user-{random.randrange(500):04}"
 
     def read():
-        paths = (f"/lock/bench/user/{player()}/mutex/gacha", f"/queue/bench/user/{player()}/job", "/freeze/stg", "/freeze/")
+        paths = (f"/lock/bench/user/{player()}/mutex/gacha", f"/job-queue/bench/user/{player()}/job", "/freeze/stg", "/freeze/")
         return "GET", random.choice(paths), program, b""
 
     def write():
@@ -127,7 +127,7 @@ async def load(server: Server, here: World, row: Stage, cookies: list[str], run:
         return "POST", f"/lock/bench/user/{player()}/mutex/gacha/lock", program, body
 
     def page():
-        paths = ("/", "/rollouts", f"/player?id={player()}", "/stages/stg", "/activity")
+        paths = ("/", "/rollouts", f"/player?id={player()}", "/stages/stg", "/activity/")
         return "GET", f"/p/{name}{random.choice(paths)}", person, b""
 
     tasks = [keep_asking(server, run, READS / READERS, read, kept=True) for _ in range(READERS)]

@@ -25,7 +25,7 @@ from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Membership, User
 
 LIMIT = 8_000
-MAX_BYTES = 12_000_000
+MAX_BYTES = 6_000_000
 # Sessions that one statement is asked about.
 CHUNK = 1_000
 # A session key and the number of a project.

@@ -110,11 +110,6 @@ class Boards:
         fresh = found is not None and found.revision == revision and time.monotonic() - found.at < LOOK_AGAIN_S
         return found.cursor if fresh else None
 
-    def page(self, project_id: int, rights: tuple[str, ...], cursor: str) -> str | None:
-        """The fragment of the board with that cursor, None where it is not made yet."""
-        cached = self._pages.get((project_id, rights))
-        return cached[1] if cached and cached[0][0] == cursor else None
-
     def look(self, project: Project, rights: tuple[str, ...]) -> tuple[str, str]:
         """The cursor and the fragment as they are now."""
         began = time.monotonic()

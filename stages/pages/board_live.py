@@ -16,9 +16,9 @@ from gs2admin.identity.actors import Actor
 from gs2admin.identity.models import Project
 from gs2admin.wire.direct import direct
 from stages.models import Ledger
-from stages.pages.board_html import boards, rights_of
+from stages.pages.board_html import ENTRIES, boards, rights_of
 
-KNOWN = 1_000
+KNOWN, ANSWERS_BYTES = 1_000, 3_000_000
 
 
 class Facts(NamedTuple):
@@ -35,7 +35,11 @@ class BoardTopic(Topic):
     absent = "There is no such project, or you are not a member of it."
 
     def __init__(self) -> None:
-        self._found: Cache[str, int] = Cache(ttl_s=FOR_EVER, entries=KNOWN, max_bytes=500_000)
+        self._found: Cache[str, int] = Cache(ttl_s=FOR_EVER, entries=KNOWN, max_bytes=400_000)
+        # Key: (project, rights). With the cursor that they are for.
+        self._answers: Cache[tuple, tuple[str, Answer]] = Cache(
+            ttl_s=FOR_EVER, entries=ENTRIES, max_bytes=ANSWERS_BYTES, size=lambda made: len(made[1].body)
+        )
 
     def subject(self, pieces: Mapping[str, str]) -> str:
         return pieces["project"]
@@ -72,19 +76,21 @@ class BoardTopic(Topic):
         now = boards.seen(facts.project_id, facts.revision)
         if now is not None and now == cursor:
             return NOTHING_NEW
-        html = boards.page(facts.project_id, rights, now) if now is not None else None
-        if html is not None:
-            return Answer(200, mark_html(html.encode()))
+        made = self._answers.get((facts.project_id, rights))
+        if now is not None and made is not None and made[0] == now:
+            return made[1]
         return Making((facts, rights), lambda: self._make(subject, rights))
 
     def _make(self, name: str, rights: tuple[str, ...]) -> None:
         project = Project.objects.filter(name=name).first()
         if project is not None:
-            boards.look(project, rights)
+            cursor, html = boards.look(project, rights)
+            self._answers.put((project.pk, rights), (cursor, Answer(200, mark_html(html.encode()))))
 
     def clear(self) -> None:
         """Forget everything (tests)."""
         self._found.clear()
+        self._answers.clear()
 
 
 _LOOK = """

@@ -12,7 +12,6 @@ from gs2admin.processes.web.spool import Room
 
 if TYPE_CHECKING:
     from gs2admin.processes.web.body import Intake
-    from gs2admin.processes.web.long_polls import Poll
 
 
 class Phase(Enum):
@@ -34,7 +33,7 @@ class Connection:
     caller: whose its request is, or "". line: the epoll that knows it. lock: held while its phase changes hands.
     received: bytes that no request has taken yet; searched: how many of them hold no end of a head. request: gunicorn's, once its
     head is there; intake: what its body is taken with; keep: whether another may follow it. cut: its answer is not whole, and
-    the end of the connection must not look as if it were. poll: its request, where that may be held.
+    the end of the connection must not look as if it were. poll: its request, where that may be held (long_polls.py).
     """
 
     __slots__ = (
@@ -51,7 +50,7 @@ class Connection:
         self.received, self.searched = bytearray(), 0
         self.number, self.request, self.keep, self.cut = 0, None, True, False
         self.intake: Intake | None = None
-        self.poll: Poll | None = None
+        self.poll: Any = None
         self.out = Outgoing(sock, room, share)
 
     def forget_request_body(self) -> None:
