@@ -6,7 +6,7 @@ text, so nothing of theirs is ever prepared.)
 """
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import cache
 from typing import Any
@@ -46,3 +46,30 @@ def _cursor(ours: Any) -> Any:
     import psycopg
 
     return psycopg.Cursor(ours.connection)
+
+
+def run(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """All rows of one statement, as by raw_cursor, for statements that write.
+
+    All are fetched: on SQLite a statement that returns rows commits with the last of them.
+    """
+    ours = connections[DEFAULT_DB_ALIAS]
+    if fences.active() and not ours.in_atomic_block:
+        with transaction.atomic():
+            return _fetched(ours, sql, values)
+    return _fetched(ours, sql, values)
+
+
+def fetch(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """The same for a statement that only reads: it changes nothing, so it needs no transaction of a lease's holder."""
+    ours = connections[DEFAULT_DB_ALIAS]
+    if ours.vendor == "postgresql":  # a file needs no look at whether it is still there
+        ours.close_if_health_check_failed()
+    return _fetched(ours, sql, values)
+
+
+def _fetched(ours: Any, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    ours.ensure_connection()
+    with ours.wrap_database_errors, closing(_cursor(ours)) as cursor:
+        cursor.execute(sql, values)
+        return cursor.fetchall()
