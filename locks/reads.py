@@ -7,14 +7,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import BigIntegerField, Func, Q, QuerySet, Sum
 from django.db.models.functions import Left
 
 from gs2admin.db import clock
 from gs2admin.db.batched import rows_per
+from gs2admin.db.prepared import MOST, Places, Prepared
 from gs2admin.identity.models import Project
 from gs2admin.text import starts_with
 from locks import sql
@@ -72,9 +73,41 @@ def state(namespace: LockNamespace, user_id: str, property_id: str) -> sql.State
     return sql.read(sql.key_of(namespace.pk, user_id, property_id))
 
 
-def held_by(namespace: LockNamespace, user_id: str) -> QuerySet[Mutex]:
-    """What a player holds in a namespace; for pages by id."""
-    return live(Mutex.objects.filter(namespace=namespace, user_id=user_id))
+class HeldMutex(NamedTuple):
+    """A mutex that is held, and by whom."""
+
+    id: int
+    property_id: str
+    transaction_id: str
+    acquired_ms: int
+    until_ms: int
+    revision: int
+
+
+class _Now(Func):
+    """The database's time in Unix milliseconds, within a statement."""
+
+    output_field = BigIntegerField()
+
+    def as_sql(self, compiler: Any, connection: Any, **more: Any) -> tuple[str, list[Any]]:
+        return sql.text("{now}"), []
+
+
+def _held_by(at: Places) -> QuerySet[Mutex]:
+    namespace = LockNamespace.objects.filter(project_id=at.project, name=at.namespace).order_by().values("pk")[:1]
+    rows = Mutex.objects.filter(namespace_id=namespace, user_id=at.user_id, pk__gt=at.after)
+    return rows.filter(counter__gt=0, until_ms__gt=_Now()).order_by("pk")[:MOST]
+
+
+_HELD_BY = Prepared(HeldMutex, _held_by)
+
+
+def held_by(project: Project, namespace: str, user_id: str, *, after: int, limit: int) -> list[HeldMutex]:
+    """The first `limit` mutexes that a player holds with an id above `after`, and one more where there is one; by id.
+
+    None in a namespace that is not there.
+    """
+    return _HELD_BY.rows(project=project.pk, namespace=namespace, user_id=user_id, after=after, most=limit + 1)
 
 
 def held(

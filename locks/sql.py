@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
-from gs2admin.db.raw import raw_cursor
+from gs2admin.db.raw import fetch, run, vendor
 from locks.states import FOREVER_MS, Ended
 
 _WORDS = {
@@ -129,20 +129,16 @@ def key_of(namespace_id: int, user_id: str, property_id: str) -> bytes:
 
 
 @cache
-def _text(statement: str, vendor: str) -> str:
-    for word, meaning in _WORDS[vendor].items():
+def text(statement: str) -> str:
+    """The statement for the driver's own cursor on this process's database."""
+    for word, meaning in _WORDS[vendor()].items():
         statement = statement.replace(word, meaning)
-    return statement.replace("%s", "?") if vendor == "sqlite" else statement
+    return statement.replace("%s", "?") if vendor() == "sqlite" else statement
 
 
 def _rows(statement: str, values: Sequence[Any]) -> list[tuple]:
-    """Run it by the driver's own cursor.
-
-    All rows are fetched: on SQLite a statement that returns rows commits with the last of them.
-    """
-    with raw_cursor() as cursor:
-        cursor.execute(_text(statement, connection.vendor), values)
-        return cursor.fetchall()
+    """Run it by the driver's own cursor."""
+    return (fetch if statement.startswith("SELECT") else run)(text(statement), values)
 
 
 def _one(statement: str, values: Sequence[Any]) -> State | None:

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from pydantic import create_model
 
-from gs2admin.errors import NotFound
+from gs2admin.db.columns import Milliseconds, milliseconds
+from gs2admin.db.prepared import MOST, Places, Prepared, PreparedRow
+from gs2admin.errors import Invalid, NotFound
 from gs2admin.identity.models import Project
 from gs2admin.identity.rights import require
 from gs2admin.namespaces.setting_shapes import Setting
 from gs2admin.text import starts_with
 from gs2admin.wire.call import Call
 from gs2admin.wire.common import version_method
-from gs2admin.wire.paging import key_of, page
+from gs2admin.wire.paging import cut, key_of
 from gs2admin.wire.shapes import Integer, Result, Shape, Text, field
 from gs2admin.wire.table import Method
-
-
-def milliseconds(at: datetime) -> int:
-    """Unix milliseconds, as all times are on the wire."""
-    return int(at.timestamp() * 1000)
 
 
 class NamespaceModel(Result):
@@ -76,31 +73,87 @@ class Namespaces:
     update: Callable[..., Any]
     delete: Callable[..., Any]
 
-    def find(self, call: Call, name: str) -> Any:
-        """The caller's namespace, with its project. Raises NotFound, also for another project's."""
+    def may_view(self, call: Call) -> None:
+        """Raises NotFound for an actor without a role in the project."""
         require(call.actor, "project.view", call.project)
-        row = self.model.objects.filter(project=call.project, name=name).first()
+
+    def find(self, call: Call, name: str) -> Any:
+        """The caller's namespace, with its project. Raises NotFound, also for another project's.
+
+        A read that names its namespace by project and name itself asks only when it has found nothing.
+        """
+        self.may_view(call)
+        row = self._one.first(project=call.project.pk, name=name)
         if row is None:
-            raise NotFound(
-                f"There is no namespace {name}.", component="namespace",
-                message=f"{self.words}.namespace.namespace.error.notFound",
-            )  # fmt: skip
+            raise self._none(name)
         row.project = call.project
         return row
+
+    def after(self, call: Call, name: str, token: str | None, kind: str, of: type, *, component: str, word: str) -> Any:
+        """`key_of` the page token of a list in a namespace. Where both are wrong it is the namespace that is missed."""
+        try:
+            return key_of(token, kind, of, component=component, word=word)
+        except Invalid:
+            self.find(call, name)
+            raise
+
+    def _none(self, name: str) -> NotFound:
+        return NotFound(
+            f"There is no namespace {name}.", component="namespace", message=f"{self.words}.namespace.namespace.error.notFound"
+        )
+
+    @cached_property
+    def _row(self) -> Any:
+        """What an answer says of a namespace; times are in Unix milliseconds."""
+        members = ("name", "description", "status", "revision", *self.settings, "created_ms", "updated_ms")
+        return NamedTuple("NamespaceRow", [(member, Any) for member in members])
+
+    def _shown(self, rows: QuerySet) -> QuerySet:
+        return rows.annotate(created_ms=Milliseconds("created_at"), updated_ms=Milliseconds("updated_at"))
+
+    @cached_property
+    def _one(self) -> PreparedRow:
+        return PreparedRow(self.model, lambda at: self.model.objects.filter(project_id=at.project, name=at.name).order_by())
+
+    @cached_property
+    def _item_of(self) -> Prepared:
+        return Prepared(
+            self._row, lambda at: self._shown(self.model.objects.filter(project_id=at.project, name=at.name).order_by())
+        )
+
+    @cached_property
+    def _items_of(self) -> Prepared:
+        def listed(at: Places) -> QuerySet:
+            rows = self._shown(self.model.objects.filter(project_id=at.project).order_by("name"))
+            return (rows.filter(name__gt=at.after) if "after" in at else rows)[:MOST]
+
+        return Prepared(self._row, listed)
+
+    def _read(self, call: Call, name: str) -> Any:
+        self.may_view(call)
+        row = self._item_of.first(project=call.project.pk, name=name)
+        if row is None:
+            raise self._none(name)
+        return row
+
+    def _of_model(self, row: Any) -> Any:
+        """A namespace that a service returned, as reads give it."""
+        values = (getattr(row, member) for member in self._row._fields[:-2])
+        return self._row(*values, milliseconds(row.created_at), milliseconds(row.updated_at))
 
     def grn_of(self, project: Project, name: str) -> str:
         """The GRN of a namespace."""
         return f"grn:gs2:{project.region}:{project.owner_id}:{self.grn}:{name}"
 
     def as_item(self, project: Project, row: Any) -> dict[str, Any]:
-        """The contract's Namespace."""
+        """The contract's Namespace of a row as reads give it."""
         return {
             "namespaceId": self.grn_of(project, row.name),
             "name": row.name,
             "description": row.description or None,
             **self.item(project, row),
-            "createdAt": milliseconds(row.created_at),
-            "updatedAt": milliseconds(row.updated_at),
+            "createdAt": row.created_ms,
+            "updatedAt": row.updated_ms,
             "revision": row.revision,
         }
 
@@ -168,38 +221,42 @@ class Namespaces:
 
     def _describe(self, call: Call, request: Any) -> dict[str, Any]:
         """By name."""
-        require(call.actor, "project.view", call.project)
+        self.may_view(call)
         after = key_of(
             request.page_token, "namespace", str, component="namespace", word=f"{self.words}.namespace.pageToken"
         )
-        rows = self.model.objects.filter(project=call.project)
+        goes_on = {} if after is None else {"after": after}
         if request.name_prefix:
-            rows = rows.filter(starts_with("name", request.name_prefix))
-        return page(
-            rows, by="name", after=after, limit=request.limit, kind="namespace", item=lambda row: self.as_item(call.project, row)
-        )
+            rows = self._shown(self.model.objects.filter(project=call.project)).filter(starts_with("name", request.name_prefix))
+            rows = (rows.filter(name__gt=after) if goes_on else rows).order_by("name")[: request.limit + 1]
+            found = self._items_of.of(rows)
+        else:
+            found = self._items_of.rows(project=call.project.pk, **goes_on, most=request.limit + 1)
+        shown, token = cut(found, by="name", limit=request.limit, kind="namespace")
+        return {"items": [self.as_item(call.project, row) for row in shown], "nextPageToken": token}
 
     def _create(self, call: Call, request: Any) -> dict[str, Any]:
         """Raises Denied, Invalid, Conflict when the name is taken."""
         row = self.create(actor=call.actor, project=call.project, name=request.name, **self._given(request))
-        return {"item": self.as_item(call.project, row)}
+        return {"item": self.as_item(call.project, self._of_model(row))}
 
     def _status(self, call: Call, request: Any) -> dict[str, Any]:
         """Raises NotFound."""
-        return {"status": str(self.find(call, request.namespace_name).status)}
+        return {"status": str(self._read(call, request.namespace_name).status)}
 
     def _get(self, call: Call, request: Any) -> dict[str, Any]:
         """Raises NotFound."""
-        return {"item": self.as_item(call.project, self.find(call, request.namespace_name))}
+        return {"item": self.as_item(call.project, self._read(call, request.namespace_name))}
 
     def _update(self, call: Call, request: Any) -> dict[str, Any]:
         """What is omitted, null or empty stays as it is. Raises NotFound, Denied, Invalid, Conflict while it is deleted."""
         row = self.find(call, request.namespace_name)
-        return {"item": self.as_item(call.project, self.update(actor=call.actor, namespace=row, **self._given(request)))}
+        changed = self.update(actor=call.actor, namespace=row, **self._given(request))
+        return {"item": self.as_item(call.project, self._of_model(changed))}
 
     def _delete(self, call: Call, request: Any) -> dict[str, Any]:
         """With everything in it; a large one is emptied in the background. Raises NotFound, Denied."""
         row = self.find(call, request.namespace_name)
-        gone = self.as_item(call.project, row)
+        gone = self.as_item(call.project, self._of_model(row))
         self.delete(actor=call.actor, namespace=row)
         return {"item": gone}

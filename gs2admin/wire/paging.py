@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Sequence
-from typing import Any
-
-from django.db.models import QuerySet
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from gs2admin.errors import Invalid
 from gs2admin.text import storable
 
 # One answer holds about this many characters of rows; the page ends earlier then.
 PAGE_CHARACTERS = 4 * 1024 * 1024
+R = TypeVar("R")
 
 
 def page_token(kind: str, key: int | str) -> str:
@@ -40,28 +39,18 @@ def key_of(token: str | None, kind: str, of: type, *, component: str, word: str)
     return found[1]
 
 
-def page(
-    rows: QuerySet, *, by: str, after: Any, limit: int, kind: str, item: Callable[[Any], dict[str, Any]], size: Any = None
-) -> dict[str, Any]:
-    """{"items": [...], "nextPageToken": ...}: at most `limit` rows in the order of the unique column `by`.
+def cut(rows: Sequence[R], *, by: str, limit: int, kind: str, size: str = "") -> tuple[list[R], str | None]:
+    """Of the rows of a page and one more, where there is one: the rows that the page shows, and the token of the next one.
 
-    after: the key that a token held. size: an expression for a row's characters, when rows can be large; they are then
-    measured before they are read.
+    by: the member that the rows are ordered by. size: the member with a row's characters, when rows can be large.
     """
-    rows = rows.order_by(by)
-    if after is not None:
-        rows = rows.filter(**{f"{by}__gt": after})
-    if size is not None:
-        sizes = list(rows.annotate(_size=size).values_list(by, "_size")[: limit + 1])
-        shown = fitting([count or 0 for _, count in sizes[:limit]])
-        found = list(rows.filter(**{f"{by}__lte": sizes[shown - 1][0]})) if shown else []
-        more = len(sizes) > shown
-    else:
-        found = list(rows[: limit + 1])
-        more = len(found) > limit
-        found = found[:limit]
-    token = page_token(kind, getattr(found[-1], by)) if more and found else None
-    return {"items": [item(row) for row in found], "nextPageToken": token}
+    shown = fitting([getattr(row, size) for row in rows[:limit]], PAGE_CHARACTERS) if size else min(limit, len(rows))
+    return list(rows[:shown]), page_token(kind, getattr(rows[shown - 1], by)) if shown < len(rows) else None
+
+
+def small(limit: int) -> int:
+    """So many characters each row of a page may have that the page holds them all."""
+    return PAGE_CHARACTERS // limit
 
 
 def fitting(sizes: Sequence[int], cap: int = PAGE_CHARACTERS) -> int:

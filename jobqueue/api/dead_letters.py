@@ -4,14 +4,14 @@ from __future__ import annotations
 from typing import Any
 
 from gs2admin.errors import NotFound
-from gs2admin.namespaces.api import milliseconds
 from gs2admin.wire.call import Call
-from gs2admin.wire.paging import PAGE_CHARACTERS, key_of, page
+from gs2admin.wire.paging import PAGE_CHARACTERS, cut, small
 from gs2admin.wire.shapes import Integer, Result, Text, field
 from jobqueue.api.namespaces import NAMESPACES
 from jobqueue.api.shapes import JobResultBodyModel, UserRequest, method, result_body, user_grn
-from jobqueue.models import Job, JobResult, Namespace
+from jobqueue.models import Job, Namespace
 from jobqueue.reads import player_jobs
+from jobqueue.reads.player_jobs import GivenUpJob
 from jobqueue.services import delete_job
 
 WORD = "jobQueue.deadLetterJob"
@@ -56,47 +56,59 @@ class DeadLettersResult(Result):
     next_page_token: str | None = None
 
 
-def _item(namespace: Namespace, user_id: str, job: Job) -> dict[str, Any]:
-    results: list[JobResult] = []
-    total = 0
-    for row in JobResult.objects.filter(job=job).order_by("-try_number").iterator(chunk_size=4):
-        total += len(row.result)
-        if results and total > PAGE_CHARACTERS:
-            break
-        results.append(row)
-    return {
-        "deadLetterJobId": f"{user_grn(namespace.project, namespace, user_id)}:dead:{job.name}",
-        "name": str(job.name),
-        "userId": user_id,
-        "scriptId": job.script_id,
-        "args": job.args,
-        "result": [result_body(row) for row in reversed(results)],
-        "createdAt": milliseconds(job.created_at),
-        "updatedAt": milliseconds(job.updated_at),
-    }
+def _items(call: Call, request: UserRequest, jobs: list[GivenUpJob]) -> list[dict[str, Any]]:
+    front = user_grn(call.project, request.namespace_name, request.user_id)
+    args, attempts = player_jobs.arguments_of(jobs), player_jobs.attempts_of(jobs, most=PAGE_CHARACTERS)
+    return [
+        {
+            "deadLetterJobId": f"{front}:dead:{job.uuid}",
+            "name": job.uuid,
+            "userId": request.user_id,
+            "scriptId": job.script_id,
+            "args": args[job.id],
+            "result": [result_body(*attempt) for attempt in attempts[job.id]],
+            "createdAt": job.created_ms,
+            "updatedAt": job.updated_ms,
+        }
+        for job in jobs if job.id in args
+    ]  # fmt: skip
 
 
 def describe_dead_letter_jobs(call: Call, request: DeadLettersRequest) -> dict[str, Any]:
     """Raises NotFound, Invalid."""
-    namespace = NAMESPACES.find(call, request.namespace_name)
-    after = key_of(request.page_token, "dead", int, component="deadLetterJob", word=f"{WORD}.pageToken")
-    return page(
-        player_jobs.given_up(namespace, request.user_id), by="id", after=after, limit=request.limit, kind="dead",
-        item=lambda job: _item(namespace, request.user_id, job), size=player_jobs.SIZE_WITH_RESULTS,
-    )  # fmt: skip
+    NAMESPACES.may_view(call)
+    after = NAMESPACES.after(
+        call, request.namespace_name, request.page_token, "dead", int, component="deadLetterJob", word=f"{WORD}.pageToken"
+    )
+    rows = player_jobs.given_up_after(
+        call.project, request.namespace_name, request.user_id, after=after or 0, limit=request.limit, small=small(request.limit)
+    )
+    if not rows:
+        NAMESPACES.find(call, request.namespace_name)
+        return {"items": [], "nextPageToken": None}
+    shown, token = cut(rows, by="id", limit=request.limit, kind="dead", size="size")
+    return {"items": _items(call, request, shown), "nextPageToken": token}
 
 
 def get_dead_letter_job(call: Call, request: DeadLetterRequest) -> dict[str, Any]:
     """Raises NotFound."""
-    namespace = NAMESPACES.find(call, request.namespace_name)
-    return {"item": _item(namespace, request.user_id, _find(namespace, request))}
+    NAMESPACES.may_view(call)
+    return {"item": _read(call, request)}
+
+
+def _read(call: Call, request: DeadLetterRequest) -> dict[str, Any]:
+    job = player_jobs.given_up_job(call.project, request.namespace_name, request.user_id, request.dead_letter_job_name)
+    if job is None:
+        NAMESPACES.find(call, request.namespace_name)
+        raise _none()
+    return _items(call, request, [job])[0]
 
 
 def delete_dead_letter_job(call: Call, request: DeadLetterRequest) -> dict[str, Any]:
     """Raises NotFound, Denied."""
     namespace = NAMESPACES.find(call, request.namespace_name)
     job = _find(namespace, request)
-    gone = _item(namespace, request.user_id, job)
+    gone = _read(call, request)
     delete_job(actor=call.actor, namespace=namespace, job=job)
     return {"item": gone}
 
@@ -105,11 +117,15 @@ def _find(namespace: Namespace, request: DeadLetterRequest) -> Job:
     jobs = player_jobs.given_up(namespace, request.user_id).select_related("queue")
     job = player_jobs.named(jobs, request.dead_letter_job_name)
     if job is None:
-        raise NotFound(
-            "There is no such given-up job, or it is no longer kept.", component="deadLetterJob",
-            message=f"{WORD}.deadLetterJob.error.notFound",
-        )  # fmt: skip
+        raise _none()
     return job
+
+
+def _none() -> NotFound:
+    return NotFound(
+        "There is no such given-up job, or it is no longer kept.", component="deadLetterJob",
+        message=f"{WORD}.deadLetterJob.error.notFound",
+    )  # fmt: skip
 
 
 _DEAD = "/{namespaceName}/user/{userId}/dead"

@@ -3,8 +3,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from gs2admin.db.columns import milliseconds
 from gs2admin.wire.call import Call
-from gs2admin.wire.paging import key_of, page
+from gs2admin.wire.paging import cut, small
 from gs2admin.wire.shapes import Integer, Result, Shape, Text, field
 from jobqueue.api.namespaces import NAMESPACES
 from jobqueue.api.shapes import (
@@ -19,6 +20,8 @@ from jobqueue.api.shapes import (
     method,
     no_job,
     result_body,
+    row_of,
+    user_grn,
 )
 from jobqueue.models import Job, Namespace
 from jobqueue.reads import player_jobs
@@ -75,22 +78,29 @@ class RunResult(Result):
 
 def describe_jobs(call: Call, request: JobsRequest) -> dict[str, Any]:
     """Waiting and running ones, the next first. Raises NotFound, Invalid."""
-    namespace = NAMESPACES.find(call, request.namespace_name)
-    after = key_of(request.page_token, "job", int, component="job", word="jobQueue.job.pageToken")
-    return page(
-        player_jobs.queued_after(namespace, request.user_id, after=after, limit=request.limit), by="id", after=after,
-        limit=request.limit, kind="job",
-        item=lambda job: job_item(namespace, request.user_id, job), size=player_jobs.SIZE_OF_JOB,
-    )  # fmt: skip
+    NAMESPACES.may_view(call)
+    after = NAMESPACES.after(
+        call, request.namespace_name, request.page_token, "job", int, component="job", word="jobQueue.job.pageToken"
+    )
+    rows = player_jobs.queued_after(
+        call.project, request.namespace_name, request.user_id, after=after or 0, limit=request.limit, small=small(request.limit)
+    )
+    if not rows:
+        NAMESPACES.find(call, request.namespace_name)
+    shown, token = cut(rows, by="id", limit=request.limit, kind="job", size="size")
+    front = user_grn(call.project, request.namespace_name, request.user_id)
+    items = [job_item(front, request.user_id, job) for job in player_jobs.with_arguments(shown)]
+    return {"items": items, "nextPageToken": token}
 
 
 def get_job(call: Call, request: JobRequest) -> dict[str, Any]:
     """A job that waits or runs. Raises NotFound."""
-    namespace = NAMESPACES.find(call, request.namespace_name)
-    job = player_jobs.named(player_jobs.queued(namespace, request.user_id), request.job_name)
+    NAMESPACES.may_view(call)
+    job = player_jobs.queued_job(call.project, request.namespace_name, request.user_id, request.job_name)
     if job is None:
+        NAMESPACES.find(call, request.namespace_name)
         raise no_job()
-    return {"item": job_item(namespace, request.user_id, job)}
+    return {"item": job_item(user_grn(call.project, request.namespace_name, request.user_id), request.user_id, job)}
 
 
 def push(call: Call, request: PushRequest) -> dict[str, Any]:
@@ -98,7 +108,8 @@ def push(call: Call, request: PushRequest) -> dict[str, Any]:
     namespace = NAMESPACES.find(call, request.namespace_name)
     entries = [Entry(entry.script_id, entry.args, entry.max_try_count) for entry in request.jobs]
     jobs, auto = push_jobs(actor=call.actor, namespace=namespace, user_id=request.user_id, entries=entries)
-    return {"items": [job_item(namespace, request.user_id, job) for job in jobs], "autoRun": auto}
+    front = user_grn(call.project, namespace.name, request.user_id)
+    return {"items": [job_item(front, request.user_id, row_of(job)) for job in jobs], "autoRun": auto}
 
 
 def run(call: Call, request: NamespaceRequest) -> dict[str, Any]:
@@ -113,12 +124,15 @@ def run_by_user_id(call: Call, request: UserRequest) -> dict[str, Any]:
 
 def _run(call: Call, namespace_name: str, user_id: str) -> dict[str, Any]:
     namespace = NAMESPACES.find(call, namespace_name)
+    front = user_grn(call.project, namespace.name, user_id)
 
     def answer(ran: Ran) -> dict[str, Any]:
-        done = ran.job is not None and ran.result is not None
+        job, result = ran.job, ran.result
+        done = job is not None and result is not None
         return {
-            "item": job_item(namespace, user_id, ran.job) if done else None,
-            "result": result_body(ran.result) if done else None,
+            "item": job_item(front, user_id, row_of(job)) if done else None,
+            "result": result_body(result.try_number, result.status_code, result.result, milliseconds(result.tried_at))
+            if done else None,
             "isLastJob": ran.last,
         }
 
@@ -142,7 +156,8 @@ def _delete(call: Call, namespace_name: str, user_id: str, name: str) -> dict[st
     job: Job | None = player_jobs.named(player_jobs.queued(namespace, user_id).select_related("queue"), name)
     if job is None:
         raise no_job()
-    return {"item": job_item(namespace, user_id, delete_job(actor=call.actor, namespace=namespace, job=job))}
+    gone = delete_job(actor=call.actor, namespace=namespace, job=job)
+    return {"item": job_item(user_grn(call.project, namespace.name, user_id), user_id, row_of(gone))}
 
 
 _JOBS = "/{namespaceName}/user/{userId}/job"

@@ -4,12 +4,11 @@ from __future__ import annotations
 from typing import Any
 
 from gs2admin.errors import NotFound
-from gs2admin.namespaces.api import milliseconds
 from gs2admin.wire.call import Call
 from gs2admin.wire.shapes import Integer, Result, field
 from jobqueue.api.jobs import JobRequest, OwnJobRequest
 from jobqueue.api.namespaces import NAMESPACES
-from jobqueue.api.shapes import JobResultModel, job_grn, method, no_job
+from jobqueue.api.shapes import JobResultModel, method, no_job, user_grn
 from jobqueue.reads import player_jobs
 
 
@@ -46,28 +45,33 @@ def get_job_result_by_user_id(call: Call, request: ResultRequest) -> dict[str, A
 
 
 def _result(call: Call, request: OwnResultRequest | ResultRequest, user_id: str) -> dict[str, Any]:
-    namespace = NAMESPACES.find(call, request.namespace_name)
-    job = player_jobs.named(player_jobs.jobs_of(namespace, user_id), request.job_name)
-    if job is None:
-        raise no_job()
-    row = player_jobs.result_of(job, request.try_number)
+    NAMESPACES.may_view(call)
+    row = player_jobs.attempt(call.project, request.namespace_name, user_id, request.job_name, request.try_number)
     if row is None:
-        raise NotFound(
-            "This job has no such attempt yet.", component="jobResult", message="jobQueue.jobResult.jobResult.error.notFound"
-        )
-    grn = job_grn(namespace.project, namespace, user_id, job)
+        raise _none(call, request, user_id)
+    grn = f"{user_grn(call.project, request.namespace_name, user_id)}:job:{row.uuid}"
     return {
         "item": {
             "jobResultId": f"{grn}:jobResult:{row.try_number}",
             "jobId": grn,
-            "scriptId": job.script_id,
-            "args": job.args,
+            "scriptId": row.script_id,
+            "args": row.args,
             "tryNumber": row.try_number,
             "statusCode": row.status_code,
             "result": row.result,
-            "tryAt": milliseconds(row.tried_at),
+            "tryAt": row.tried_ms,
         }
     }
+
+
+def _none(call: Call, request: OwnResultRequest | ResultRequest, user_id: str) -> NotFound:
+    """Which of its parents is missing, or the attempt alone."""
+    namespace = NAMESPACES.find(call, request.namespace_name)
+    if player_jobs.named(player_jobs.jobs_of(namespace, user_id), request.job_name) is None:
+        return no_job()
+    return NotFound(
+        "This job has no such attempt yet.", component="jobResult", message="jobQueue.jobResult.jobResult.error.notFound"
+    )
 
 
 METHODS = [

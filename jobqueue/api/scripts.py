@@ -4,12 +4,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from gs2admin.db.columns import milliseconds
 from gs2admin.errors import NotFound
 from gs2admin.identity.models import Project
-from gs2admin.namespaces.api import milliseconds
-from gs2admin.text import starts_with
 from gs2admin.wire.call import Call
-from gs2admin.wire.paging import key_of, page
+from gs2admin.wire.paging import cut, small
 from gs2admin.wire.table import Method
 from jobqueue.api.script_namespaces import NAMESPACES
 from jobqueue.api.script_shapes import (
@@ -27,7 +26,8 @@ from jobqueue.api.script_shapes import (
     UpdateScriptRequest,
 )
 from jobqueue.models import Script
-from jobqueue.reads.scripts import SIZE_OF_SCRIPT, scripts_of
+from jobqueue.reads import script_rows
+from jobqueue.reads.scripts import scripts_of
 from jobqueue.services.scripts import Invoked, create_script, delete_script, invoke_script, try_script, update_script
 
 # A character may take 6 bytes in JSON text.
@@ -38,36 +38,51 @@ def _find(call: Call, request: ScriptRequest) -> Script:
     namespace = NAMESPACES.find(call, request.namespace_name)
     row = scripts_of(namespace).filter(name=request.script_name).first()
     if row is None:
-        raise NotFound(
-            f"There is no script {request.script_name}.", component="script", message="script.script.script.error.notFound"
-        )
+        raise _none(request.script_name)
     return row
 
 
-def _item(project: Project, row: Script) -> dict[str, Any]:
+def _none(name: str) -> NotFound:
+    return NotFound(f"There is no script {name}.", component="script", message="script.script.script.error.notFound")
+
+
+def _item_of_model(project: Project, row: Script) -> dict[str, Any]:
+    made = script_rows.ScriptRow(
+        row.pk, row.name, row.description, row.source, row.disable_string_number_to_number, milliseconds(row.created_at),
+        milliseconds(row.updated_at), row.revision, 0,
+    )  # fmt: skip
+    return _item(NAMESPACES.grn_of(project, row.namespace.name), made)
+
+
+def _item(front: str, row: script_rows.ScriptRow) -> dict[str, Any]:
     return {
-        "scriptId": f"{NAMESPACES.grn_of(project, row.namespace.name)}:script:{row.name}",
+        "scriptId": f"{front}:script:{row.name}",
         "name": row.name,
         "description": row.description or None,
-        "script": row.source,
+        "script": row.small_source,
         "disableStringNumberToNumber": row.disable_string_number_to_number,
-        "createdAt": milliseconds(row.created_at),
-        "updatedAt": milliseconds(row.updated_at),
+        "createdAt": row.created_ms,
+        "updatedAt": row.updated_ms,
         "revision": row.revision,
     }
 
 
 def describe_scripts(call: Call, request: ScriptsRequest) -> dict[str, Any]:
     """By name. Raises NotFound, Invalid."""
-    namespace = NAMESPACES.find(call, request.namespace_name)
-    rows = scripts_of(namespace)
-    if request.name_prefix:
-        rows = rows.filter(starts_with("name", request.name_prefix))
-    return page(
-        rows, by="name", limit=request.limit, kind="script", item=lambda row: _item(call.project, row),
-        after=key_of(request.page_token, "script", str, component="script", word=f"{WORD}.pageToken"),
-        size=SIZE_OF_SCRIPT,
+    NAMESPACES.may_view(call)
+    after = NAMESPACES.after(
+        call, request.namespace_name, request.page_token, "script", str, component="script", word=f"{WORD}.pageToken"
+    )
+    rows = script_rows.scripts_after(
+        call.project, request.namespace_name, after=after, prefix=request.name_prefix, limit=request.limit,
+        small=small(request.limit),
     )  # fmt: skip
+    if not rows:
+        NAMESPACES.find(call, request.namespace_name)
+    shown, token = cut(rows, by="name", limit=request.limit, kind="script", size="size")
+    front = NAMESPACES.grn_of(call.project, request.namespace_name)
+    items = [_item(front, row) for row in script_rows.whole(shown)]
+    return {"items": items, "nextPageToken": token}
 
 
 def create(call: Call, request: CreateScriptRequest) -> dict[str, Any]:
@@ -76,12 +91,17 @@ def create(call: Call, request: CreateScriptRequest) -> dict[str, Any]:
         actor=call.actor, namespace=NAMESPACES.find(call, request.namespace_name), name=request.name, source=request.script,
         description=request.description or "", disable_string_number_to_number=request.disable_string_number_to_number,
     )  # fmt: skip
-    return {"item": _item(call.project, row)}
+    return {"item": _item_of_model(call.project, row)}
 
 
 def get(call: Call, request: ScriptRequest) -> dict[str, Any]:
     """Raises NotFound."""
-    return {"item": _item(call.project, _find(call, request))}
+    NAMESPACES.may_view(call)
+    row = script_rows.script(call.project, request.namespace_name, request.script_name)
+    if row is None:
+        NAMESPACES.find(call, request.namespace_name)
+        raise _none(request.script_name)
+    return {"item": _item(NAMESPACES.grn_of(call.project, request.namespace_name), row)}
 
 
 def update(call: Call, request: UpdateScriptRequest) -> dict[str, Any]:
@@ -91,12 +111,12 @@ def update(call: Call, request: UpdateScriptRequest) -> dict[str, Any]:
         "disable_string_number_to_number": request.disable_string_number_to_number,
     }  # fmt: skip
     changes = {name: value for name, value in given.items() if value is not None}
-    return {"item": _item(call.project, update_script(actor=call.actor, script=_find(call, request), **changes))}
+    return {"item": _item_of_model(call.project, update_script(actor=call.actor, script=_find(call, request), **changes))}
 
 
 def delete(call: Call, request: ScriptRequest) -> dict[str, Any]:
     """With its versions. Raises NotFound, Denied."""
-    return {"item": _item(call.project, delete_script(actor=call.actor, script=_find(call, request)))}
+    return {"item": _item_of_model(call.project, delete_script(actor=call.actor, script=_find(call, request)))}
 
 
 def invoke(call: Call, request: InvokeRequest) -> dict[str, Any]:

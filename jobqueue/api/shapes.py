@@ -6,16 +6,19 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
+from gs2admin.db.columns import milliseconds
 from gs2admin.errors import NotFound
 from gs2admin.identity.models import Project
-from gs2admin.namespaces.api import milliseconds
 from gs2admin.wire.shapes import Integer, Result, Shape, Text, field
 from gs2admin.wire.table import Auth, Method
-from jobqueue.models import Job, JobResult, Namespace
+from jobqueue.models import Job
+from jobqueue.reads.player_jobs import JobRow
 from jobqueue.states import JobState
 
 # 10 jobs of 128 KB each; in JSON text a character of the arguments may take 6 bytes.
 PUSH_BODY = 10 * 131_072 * 6 + 64 * 1024
+# States in which the newest attempt has not failed.
+_BEGUN = frozenset({JobState.RUNNING, JobState.DONE})
 
 
 def _somebody(value: Any) -> Any:
@@ -88,40 +91,37 @@ class JobsRequest(UserRequest):
     limit: Integer = field("jobQueue.job.limit", 30, ge=1, le=1000)
 
 
-def user_grn(project: Project, namespace: Namespace, user_id: str) -> str:
-    """The front of the GRNs of a player's things."""
-    return f"grn:gs2:{project.region}:{project.owner_id}:queue:{namespace.name}:user:{user_id}"
+def user_grn(project: Project, namespace: str, user_id: str) -> str:
+    """The front of the GRNs of a player's things. namespace: its name."""
+    return f"grn:gs2:{project.region}:{project.owner_id}:queue:{namespace}:user:{user_id}"
 
 
-def job_grn(project: Project, namespace: Namespace, user_id: str, job: Job) -> str:
-    """The GRN of a job."""
-    return f"{user_grn(project, namespace, user_id)}:job:{job.name}"
+def row_of(job: Job) -> JobRow:
+    """A job that a service returned, as reads give it."""
+    return JobRow(
+        job.pk, str(job.name), job.script_id, job.args, job.state, job.try_count, job.max_try_count,
+        milliseconds(job.created_at), milliseconds(job.updated_at),
+    )  # fmt: skip
 
 
-def job_item(namespace: Namespace, user_id: str, job: Job) -> dict[str, Any]:
-    """The contract's Job."""
-    failed = job.try_count - (job.state in {JobState.RUNNING, JobState.DONE})
+def job_item(front: str, user_id: str, job: JobRow) -> dict[str, Any]:
+    """The contract's Job. front: user_grn of its player."""
     return {
-        "jobId": job_grn(namespace.project, namespace, user_id, job),
-        "name": str(job.name),
+        "jobId": f"{front}:job:{job.uuid}",
+        "name": job.uuid,
         "userId": user_id,
         "scriptId": job.script_id,
         "args": job.args,
-        "currentRetryCount": failed,
+        "currentRetryCount": job.try_count - (job.state in _BEGUN),
         "maxTryCount": job.max_try_count,
-        "createdAt": milliseconds(job.created_at),
-        "updatedAt": milliseconds(job.updated_at),
+        "createdAt": job.created_ms,
+        "updatedAt": job.updated_ms,
     }
 
 
-def result_body(row: JobResult) -> dict[str, Any]:
-    """The contract's JobResultBody."""
-    return {
-        "tryNumber": row.try_number + 1,
-        "statusCode": row.status_code,
-        "result": row.result,
-        "tryAt": milliseconds(row.tried_at),
-    }
+def result_body(try_number: int, status_code: int, result: str, tried_ms: int) -> dict[str, Any]:
+    """The contract's JobResultBody. try_number: 0 is the first."""
+    return {"tryNumber": try_number + 1, "statusCode": status_code, "result": result, "tryAt": tried_ms}
 
 
 def no_job() -> NotFound:

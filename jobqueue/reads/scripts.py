@@ -22,8 +22,6 @@ EDITABLE = 400_000
 BEGINNING = 40_000
 DIFF_LINES = 4_000
 DAY = timedelta(hours=24)
-# How many characters a row holds, for pages of methods that must stay small.
-SIZE_OF_SCRIPT = Length("source")
 _GRN = re.compile(r"grn:gs2:[^:]*:([^:]*):script:([^:]+):script:([^:]+)\Z")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gs2admin.wire.call import Call
-from gs2admin.wire.paging import key_of, page
+from gs2admin.wire.paging import cut, key_of
 from gs2admin.wire.table import Auth, Method
 from locks import reads, services
 from locks.api.namespaces import NAMESPACES, within
@@ -64,7 +64,7 @@ def _mutex(call: Call, request: OwnMutexRequest | MutexRequest, act: Callable[[d
 
     def item(namespace: LockNamespace) -> dict[str, Any]:
         state = act({"namespace": namespace, "user_id": user_id, "property_id": request.property_id})
-        return {"item": mutex_item(call, namespace, user_id, request.property_id, state)}
+        return {"item": mutex_item(call, namespace.name, user_id, request.property_id, state)}
 
     return within(call, request.namespace_name, item)
 
@@ -78,12 +78,13 @@ def describe_mutexes(call: Call, request: OwnMutexesRequest | MutexesRequest) ->
     """What a player holds. Raises NotFound, Invalid."""
     user_id = _player(call, request)
     after = key_of(request.page_token, "mutex", int, component="mutex", word="lock.mutex.pageToken")
-    # Not `within`: an empty list does not tell whether the namespace that is remembered is still there.
-    namespace = NAMESPACES.find(call, request.namespace_name)
-    return page(
-        reads.held_by(namespace, user_id), by="id", after=after, limit=request.limit, kind="mutex",
-        item=lambda row: mutex_item(call, namespace, user_id, row.property_id, row),
-    )  # fmt: skip
+    NAMESPACES.may_view(call)
+    rows = reads.held_by(call.project, request.namespace_name, user_id, after=after or 0, limit=request.limit)
+    if not rows:
+        NAMESPACES.find(call, request.namespace_name)
+    shown, token = cut(rows, by="id", limit=request.limit, kind="mutex")
+    items = [mutex_item(call, request.namespace_name, user_id, row.property_id, row) for row in shown]
+    return {"items": items, "nextPageToken": token}
 
 
 def _method(

@@ -56,7 +56,6 @@ def within(call: Call, name: str, act: Callable[[LockNamespace], T]) -> T:
     if cached is None:
         return act(_find(call, name))
     require(call.actor, "project.view", call.project)  # as _find does
-    cached.project = call.project
     try:
         return act(cached)
     except NotFound:

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from gs2admin.wire.call import Call
 from gs2admin.wire.shapes import Integer, Result, Shape, Text, field
-from locks.models import LockNamespace, Mutex
+from locks.reads import HeldMutex
 from locks.sql import State
 from locks.states import FOREVER_MS, MAX_TTL_S
 
@@ -119,10 +119,10 @@ class MutexesResult(Result):
     next_page_token: str | None = None
 
 
-def mutex_item(call: Call, namespace: LockNamespace, user_id: str, property_id: str, state: State | Mutex) -> dict[str, Any]:
-    """The contract's Mutex. Its times are shown on the caller's clock, which a time offset moves; it ends by ours."""
+def mutex_item(call: Call, namespace: str, user_id: str, property_id: str, state: State | HeldMutex) -> dict[str, Any]:
+    """The contract's Mutex. namespace: its name. Times are on the caller's clock, which a time offset moves; it ends by ours."""
     project, shift_ms = call.project, call.time_offset_s * 1000
-    front = f"grn:gs2:{project.region}:{project.owner_id}:lock:{namespace.name}"
+    front = f"grn:gs2:{project.region}:{project.owner_id}:lock:{namespace}"
     return {
         "mutexId": f"{front}:user:{user_id}:property:{property_id}",
         "userId": user_id,

@@ -7,7 +7,7 @@ from django.db import connection
 from gs2admin.db.raw import raw_cursor
 from gs2admin.identity.actors import SYSTEM
 from jobqueue.models import Job, Queue
-from jobqueue.reads import overview, player_jobs, players, search
+from jobqueue.reads import overview, players, search
 from jobqueue.services.namespaces import create_namespace
 from jobqueue.sql import run
 from jobqueue.sql.text import raw_text
@@ -62,7 +62,6 @@ def test_what_runs_is_found_by_the_index_of_what_runs(asked):
 def test_a_players_jobs_are_read_in_the_order_of_their_index(asked, rewards):
     queue = Queue.objects.get()
     for call in (
-        lambda: list(player_jobs.queued_after(rewards, "u-1", after=None, limit=30)),
         lambda: players.waiting(queue, after=1, limit=30), lambda: players.running(queue),
         lambda: players.past(queue, before=9, limit=30),
     ):  # fmt: skip
