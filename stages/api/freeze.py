@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, Literal
-
-from django.db.models.functions import Length
+from uuid import UUID
 
 from gs2admin.errors import Invalid, NotFound
 from gs2admin.identity.models import Project
 from gs2admin.wire.call import Call
-from gs2admin.wire.paging import fitting, key_of, page_token
+from gs2admin.wire.paging import cut, key_of, small
 from gs2admin.wire.shapes import Integer, Nothing, Result, Shape, Text, field
 from gs2admin.wire.table import Method
-from stages.api.find import find_stage, viewing
-from stages.models import Output, Stage
-from stages.plan.previews import source_versions, versions_of
+from stages.api.find import find_stage, no_stage, rows, viewing
+from stages.api.find.rows import OutputRow, StageDetail, StageRow
+from stages.models import Version
 from stages.rollouts.services import promote_stage, rollback_stage
 from stages.states import stage_status
 
@@ -114,57 +112,70 @@ class OutputsResult(Result):
 @viewing
 def describe_stages(call: Call, request: Nothing) -> dict[str, Any]:
     """By sortNumber, then name."""
-    rows = Stage.objects.existing(call.project.pk).with_last_rollout().select_related("source")
-    return {"items": [stage_item(call.project, row) for row in rows]}
+    return {"items": [_stage_item(call.project, row) for row in rows.stages(call.project.pk)]}
 
 
 @viewing
 def get_stage(call: Call, request: StageRequest) -> dict[str, Any]:
     """Raises NotFound."""
-    row = find_stage(call, request.stage_name)
+    row = rows.stage_detail(call.project.pk, request.stage_name)
+    if row is None:
+        raise no_stage(request.stage_name)
+    source = row.source_versions if row.source_id else Version.objects.latest(call.project.pk)
     return {
-        "item": stage_item(call.project, row),
-        "source": _microservices(source_versions(row)),
-        "current": _microservices(versions_of(row.current_set)),
+        "item": _stage_item(call.project, row),
+        "source": _microservices(source or {}),
+        "current": _microservices(row.versions or {}),
     }
 
 
 def promote(call: Call, request: StageRequest) -> dict[str, Any]:
     """Raises NotFound, Denied, Conflict while the stage is Updating, Invalid."""
     promote_stage(actor=call.actor, stage=find_stage(call, request.stage_name))
-    return {"item": stage_item(call.project, find_stage(call, request.stage_name))}
+    return _stage(call, request.stage_name)
 
 
 def rollback(call: Call, request: StageRequest) -> dict[str, Any]:
     """Raises NotFound, Denied, Conflict while the stage is Updating, Invalid when there is nothing to go back to."""
     rollback_stage(actor=call.actor, stage=find_stage(call, request.stage_name))
-    return {"item": stage_item(call.project, find_stage(call, request.stage_name))}
+    return _stage(call, request.stage_name)
+
+
+def _stage(call: Call, name: str) -> dict[str, Any]:
+    return {"item": _stage_item(call.project, _there(call, name))}
+
+
+def _there(call: Call, name: str) -> StageRow:
+    row = rows.stage(call.project.pk, name)
+    if row is None:
+        raise no_stage(name)
+    return row
 
 
 @viewing
 def describe_outputs(call: Call, request: OutputsRequest) -> dict[str, Any]:
     """Oldest first, over all rollouts of the stage whose output is still stored (30 days). Raises NotFound, Invalid."""
-    stage = find_stage(call, request.stage_name)
-    after = _position(stage, request.page_token)
-    following = Output.objects.kept().filter(stage=stage, id__gt=after).order_by("id")
-    measured = list(following.annotate(size=Length("text")).values("id", "size")[: request.limit + 1])
-    shown = fitting([row["size"] for row in measured[: request.limit]])  # one piece of output may hold 1 MiB
-    last = measured[shown - 1]["id"] if shown else 0
-    rows = following.filter(id__lte=last) if shown else []
-    return {
-        "items": [_output_item(call.project, stage, row) for row in rows],
-        "nextPageToken": page_token("output", last) if shown < len(measured) else None,
-    }
+    after = _position(call, request)
+    found = rows.outputs_after(
+        call.project.pk, request.stage_name, after=after, limit=request.limit, small=small(request.limit)
+    )
+    if not found:
+        _there(call, request.stage_name)
+    shown, token = cut(found, by="id", limit=request.limit, kind="output", size="size")  # one piece may hold 1 MiB
+    texts = rows.texts_of(shown)
+    front = _front(call.project, request.stage_name)
+    items = [_output_item(front, row, texts[row.id]) for row in shown if row.id in texts]
+    return {"items": items, "nextPageToken": token}
 
 
 @viewing
 def get_output(call: Call, request: OutputRequest) -> dict[str, Any]:
     """Raises NotFound with component stage when there is no such stage, else with component output."""
-    stage = find_stage(call, request.stage_name)
     if _UUID.fullmatch(request.output_name):
-        row = Output.objects.kept().filter(stage=stage, name=request.output_name).first()
+        row = rows.output(call.project.pk, request.stage_name, UUID(request.output_name))
         if row:
-            return {"item": _output_item(call.project, stage, row)}
+            return {"item": _output_item(_front(call.project, request.stage_name), row, row.small_text)}
+    stage = _there(call, request.stage_name)
     raise NotFound(
         f"{stage.name} has no such output, or it is older than 30 days.",
         component="output",
@@ -172,49 +183,52 @@ def get_output(call: Call, request: OutputRequest) -> dict[str, Any]:
     )
 
 
-def stage_item(project: Project, row: Stage) -> dict[str, Any]:
-    """The contract's Stage of a row that `with_last_rollout` annotated."""
+def _front(project: Project, stage: str) -> str:
+    return f"grn:gs2:{project.region}:{project.owner_id}:freeze:{stage}"
+
+
+def _stage_item(project: Project, row: StageRow | StageDetail) -> dict[str, Any]:
+    """The contract's Stage."""
     return {
-        "stageId": f"grn:gs2:{project.region}:{project.owner_id}:freeze:{row.name}",
+        "stageId": _front(project, row.name),
         "name": row.name,
-        "sourceStageName": row.source.name if row.source_id else None,
+        "sourceStageName": row.source_name,
         "sortNumber": row.sort_number,
         "status": stage_status(row.last_state, row.last_consistent is not False).value,
-        "createdAt": _ms(row.created_at),
-        "updatedAt": _ms(row.updated_at),
+        "createdAt": row.created_ms,
+        "updatedAt": row.updated_ms,
         "revision": row.revision,
     }
 
 
-def _output_item(project: Project, stage: Stage, row: Output) -> dict[str, Any]:
-    return {
-        "outputId": f"grn:gs2:{project.region}:{project.owner_id}:freeze:{stage.name}:output:{row.name}",
-        "name": str(row.name),
-        "text": row.text,
-        "createdAt": _ms(row.at),
-        "revision": 0,
-    }
+def _output_item(front: str, row: OutputRow, text: str) -> dict[str, Any]:
+    return {"outputId": f"{front}:output:{row.uuid}", "name": row.uuid, "text": text, "createdAt": row.at_ms, "revision": 0}
 
 
 def _microservices(versions: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"name": name, "version": versions[name]} for name in sorted(versions)]
 
 
-def _ms(at: datetime) -> int:
-    return int(at.timestamp() * 1000)
+def _position(call: Call, request: OutputsRequest) -> int:
+    """The id of the output that the page token names, ours or the name of an output; 0 without one.
 
-
-def _position(stage: Stage, token: str | None) -> int:
-    """The id of the output that a page token names, ours or the name of an output; 0 without one. Raises Invalid."""
-    if token is None or not _UUID.fullmatch(token):
-        return key_of(token, "output", int, component="output", word="freeze.output.pageToken") or 0
-    found = Output.objects.kept().filter(stage=stage, name=token).values_list("id", flat=True).first()
-    if found is None:
+    Raises NotFound, which a missing stage is first, and Invalid.
+    """
+    token = request.page_token
+    if token is not None and _UUID.fullmatch(token):
+        found = rows.output(call.project.pk, request.stage_name, UUID(token))
+        if found is not None:
+            return found.id
+        _there(call, request.stage_name)
         raise Invalid(
             "The output of this page token was deleted; begin again without one.", component="output",
             message="freeze.output.pageToken.error.invalid",
         )
-    return found
+    try:
+        return key_of(token, "output", int, component="output", word="freeze.output.pageToken") or 0
+    except Invalid:
+        _there(call, request.stage_name)
+        raise
 
 
 def _method(component: str, function: str, verb: str, path: str, request, result, handler, summary: str) -> Method:

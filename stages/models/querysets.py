@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import NamedTuple
 
 from django.apps import apps
 from django.conf import settings
@@ -10,6 +11,7 @@ from django.db.models import OuterRef, Q, Subquery
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 
+from gs2admin.db.prepared import Places, Prepared
 from stages.states import LIVE, WORKABLE, Kind, RolloutState
 
 
@@ -25,15 +27,22 @@ class VersionQuerySet(models.QuerySet):
 
         This is the source of a stage without a source stage (contract: decisions, Freeze).
         """
-        newest = Subquery(
-            self.model.objects.filter(microservice=OuterRef("pk"), withdrawn_at=None)
-            .order_by("-id")
-            .values("version")[:1]
-        )
-        # models imports this file, so it is found by its name.
-        services = apps.get_model("stages", "Microservice").objects.filter(project_id=project_id)
-        rows = services.annotate(newest=newest).exclude(newest=None)
-        return dict(rows.order_by("name").values_list("name", "newest"))
+        return dict(_LATEST.rows(project=project_id))
+
+
+class _Latest(NamedTuple):
+    name: str
+    newest: str
+
+
+def _latest(at: Places) -> models.QuerySet:
+    # models imports this file, so they are found by their names.
+    newest = apps.get_model("stages", "Version").objects.filter(microservice=OuterRef("pk"), withdrawn_at=None).order_by("-id")
+    services = apps.get_model("stages", "Microservice").objects.filter(project_id=at.project)
+    return services.annotate(newest=Subquery(newest.values("version")[:1])).exclude(newest=None).order_by("name")
+
+
+_LATEST = Prepared(_Latest, _latest)
 
 
 class StageQuerySet(models.QuerySet):
@@ -54,6 +63,10 @@ class StageQuerySet(models.QuerySet):
             last_state=_deciding("state", models.CharField()),
             last_consistent=_deciding("consistent", models.BooleanField()),
         )
+
+    def with_last_number(self) -> StageQuerySet:
+        """Annotate `last_number`, that rollout's number."""
+        return self.annotate(last_number=_deciding("number", models.IntegerField()))
 
 
 def _deciding(column: str, kind: models.Field) -> RawSQL:

@@ -39,8 +39,13 @@ def find_stage(call: Call, name: str) -> Stage:
     rows = Stage.objects.existing(call.project.pk).with_last_rollout().select_related("source", "current_set")
     row = rows.filter(name=name).first()
     if row is None:
-        raise NotFound(f"There is no stage {name}.", component="stage", message="freeze.stage.stage.error.notFound")
+        raise no_stage(name)
     return row
+
+
+def no_stage(name: str) -> NotFound:
+    """The project has no stage of that name."""
+    return NotFound(f"There is no stage {name}.", component="stage", message="freeze.stage.stage.error.notFound")
 
 
 def find_rollout(call: Call, number: int) -> Rollout:
@@ -48,5 +53,10 @@ def find_rollout(call: Call, number: int) -> Rollout:
     rows = Rollout.objects.of_project(call.project.pk).select_related("stage", "from_set", "to_set")
     row = rows.filter(number=number).first()
     if row is None:
-        raise NotFound(f"There is no rollout {number}.", component="rollout", message="freeze.rollout.rollout.error.notFound")
+        raise no_rollout(number)
     return row
+
+
+def no_rollout(number: int) -> NotFound:
+    """The project has no rollout of that number."""
+    return NotFound(f"There is no rollout {number}.", component="rollout", message="freeze.rollout.rollout.error.notFound")

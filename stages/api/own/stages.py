@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from gs2admin.errors import NotFound
+from gs2admin.db.columns import moment
 from gs2admin.wire.call import Call
 from gs2admin.wire.shapes import Boolean, Nothing, Result, Text, field
 from gs2admin.wire.table import Answer
-from stages.api.find import find_rollout, find_stage, viewing
+from stages.api.find import find_stage, no_stage, rows, viewing
 from stages.api.own.shapes import RolloutModel, StageRequest, api_method, iso, rollout_item
 from stages.canary.resolve import resolve_in, splits
-from stages.models import Rollout, Stage
-from stages.plan.previews import source_versions, versions_of
+from stages.models import Rollout, Version
 from stages.rollouts.services import promote_stage, rollback_stage
 from stages.states import stage_status
 
@@ -78,20 +77,21 @@ class ResolveResult(Result):
 @viewing
 def list_stages(call: Call, request: Nothing) -> dict[str, Any]:
     """In display order."""
-    rows = Stage.objects.existing(call.project.pk).with_last_rollout().select_related("source")
-    return {"items": [_item(row) for row in rows]}
+    return {"items": [_item(row) for row in rows.stages(call.project.pk)]}
 
 
 @viewing
 def get_stage(call: Call, request: StageRequest) -> dict[str, Any]:
     """Raises NotFound."""
-    row = find_stage(call, request.name)
-    last = Rollout.objects.filter(pk=row.last_rollout_id).values_list("number", flat=True).first()
+    row = rows.stage_detail(call.project.pk, request.name)
+    if row is None:
+        raise no_stage(request.name)
+    source = row.source_versions if row.source_id else Version.objects.latest(call.project.pk)
     return {
         **_item(row),
-        "versions": versions_of(row.current_set),
-        "sourceVersions": source_versions(row),
-        "lastRollout": last,
+        "versions": row.versions or {},
+        "sourceVersions": source or {},
+        "lastRollout": row.last_number,
     }
 
 
@@ -108,7 +108,7 @@ def rollback(call: Call, request: StartRequest) -> Answer:
 def _started(call: Call, request: StartRequest, start: Callable[..., Rollout]) -> Answer:
     sent = {"reason": request.reason, "request_key": request.request_key, "override": request.override}
     rollout = start(actor=call.actor, stage=find_stage(call, request.name), **sent)
-    return Answer(rollout_item(find_rollout(call, rollout.number)), 202)
+    return Answer(rollout_item(call, rollout.number), 202)
 
 
 @viewing
@@ -116,7 +116,7 @@ def resolve(call: Call, request: ResolveRequest) -> Answer:
     """At most one query; ETag changes exactly when the answer does. Raises NotFound."""
     split = splits.get(call.project.pk, request.name)
     if split is None:
-        raise NotFound(f"There is no stage {request.name}.", component="stage", message="freeze.stage.stage.error.notFound")
+        raise no_stage(request.name)
     found = resolve_in(split, request.user_id)
     body: dict[str, Any] = {
         "stage": request.name, "userId": request.user_id, "versions": dict(found.versions), "gray": found.gray,
@@ -125,15 +125,15 @@ def resolve(call: Call, request: ResolveRequest) -> Answer:
     return Answer(body, etag=found.etag)
 
 
-def _item(row: Stage) -> dict[str, Any]:
+def _item(row: rows.StageRow | rows.StageDetail) -> dict[str, Any]:
     return {
         "name": row.name,
-        "source": row.source.name if row.source_id else None,
+        "source": row.source_name,
         "sortNumber": row.sort_number,
         "status": stage_status(row.last_state, row.last_consistent is not False).value,
         "revision": row.revision,
-        "createdAt": iso(row.created_at),
-        "updatedAt": iso(row.updated_at),
+        "createdAt": iso(moment(row.created_ms)),
+        "updatedAt": iso(moment(row.updated_ms)),
     }
 
 
