@@ -1,6 +1,7 @@
 """Counts: refused tries cost the mutex nothing, nothing is counted twice, and old minutes become spans."""
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -52,7 +53,8 @@ def test_a_refused_try_writes_nothing_itself(mutexes, monkeypatch, django_assert
     writes = []
     monkeypatch.setattr(sql, "lock", lambda *_: writes.append(1))
     if settings.ON_SQLITE:
-        assert mutexes.lock("b") == LOCKED and not writes, "the plain read spares the hopeless try"
+        assert mutexes.lock("b") == LOCKED and len(writes) == 1
+        assert mutexes.lock("c") == LOCKED and len(writes) == 1, "the plain read spares the next ones the hopeless try"
 
 
 def test_what_is_held_is_noted_for_the_chart_and_old_minutes_become_spans(mutexes):
@@ -107,10 +109,11 @@ def test_a_dry_run_counts_nothing(mutexes, credential):
 
 
 def test_the_hot_path_is_a_statement_a_move(mutexes, credential, monkeypatch, django_assert_num_queries, tmp_path):
-    """Through the method table: no query of Django's, and on PostgreSQL one statement for each lock and unlock."""
+    """Through the method table: no query of Django's, and one statement for each lock and unlock."""
     from gs2admin.identity.actors import from_credential
     from gs2admin.wire.call import Call
     from gs2admin.wire.dispatch import dispatch
+    from gs2admin.wire.failures import Failure
     from gs2admin.wire.table import table
 
     monkeypatch.setattr(settings, "PROCESS", "web"), monkeypatch.setattr(settings, "DATA_DIR", tmp_path)
@@ -120,13 +123,16 @@ def test_the_hot_path_is_a_statement_a_move(mutexes, credential, monkeypatch, dj
     ran, run = [], sql._rows
     monkeypatch.setattr(sql, "_rows", lambda *given: ran.append(given) or run(*given))
 
-    def statements(function: str) -> int:
+    def statements(function: str, **more: str) -> int:
         ran.clear()
-        dispatch(table().by_name["lock", "mutex", function], call, fields | {"ttl": 5})
+        with suppress(Failure):
+            dispatch(table().by_name["lock", "mutex", function], call, fields | {"ttl": 5} | more)
         return len(ran)
 
     statements("lockByUserId"), statements("unlockByUserId")
     with django_assert_num_queries(0):
-        assert statements("lockByUserId") == (2 if settings.ON_SQLITE else 1)
+        assert statements("lockByUserId") == 1
+        # A mutex that others were refused is looked at first on SQLite, where a try that changes nothing locks every writer out.
+        assert [statements("lockByUserId", transactionId="other") for _ in range(2)] == [2, 1 if settings.ON_SQLITE else 2]
         assert statements("getMutexByUserId") == 1 and statements("unlockByUserId") == 1
     stats.flush()

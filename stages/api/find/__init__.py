@@ -53,5 +53,10 @@ def find_rollout(call: Call, number: int) -> Rollout:
     rows = Rollout.objects.of_project(call.project.pk).select_related("stage", "from_set", "to_set")
     row = rows.filter(number=number).first()
     if row is None:
-        raise NotFound(f"There is no rollout {number}.", component="rollout", message="freeze.rollout.rollout.error.notFound")
+        raise no_rollout(number)
     return row
+
+
+def no_rollout(number: int) -> NotFound:
+    """The project has no rollout of that number."""
+    return NotFound(f"There is no rollout {number}.", component="rollout", message="freeze.rollout.rollout.error.notFound")

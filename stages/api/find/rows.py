@@ -1,17 +1,18 @@
-"""What answers say of stages and their output, each read by one statement that names the project (gs2admin/db/prepared.py)."""
+"""What answers say of stages, rollouts and versions, each by one statement that names the project (gs2admin/db/prepared.py)."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import Case, F, QuerySet, When
-from django.db.models.functions import Length
+from django.db.models import Case, F, QuerySet, Value, When
+from django.db.models.functions import Coalesce, Length
 from django.db.models.lookups import LessThanOrEqual
 
 from gs2admin.db.columns import Milliseconds, UuidText
 from gs2admin.db.prepared import MOST, Places, Prepared
-from stages.models import Output, Stage
+from stages.models import Output, Rollout, Stage, Version
 
 
 class StageRow(NamedTuple):
@@ -46,6 +47,42 @@ class StageDetail(NamedTuple):
     last_number: int | None
     versions: dict[str, str] | None
     source_versions: dict[str, str] | None
+
+
+class RolloutRow(NamedTuple):
+    """A rollout. from_versions, to_versions: {microservice: version}, None where there are none. part: as Rollout.part."""
+
+    number: int
+    stage_name: str
+    kind: str
+    state: str
+    strategy: str
+    leg: str
+    gray_weight: int
+    scenario_copy: dict[str, Any]
+    reason: str
+    requested_by: str
+    steps_done: int
+    steps_total: int
+    from_versions: dict[str, str] | None
+    to_versions: dict[str, str] | None
+    part: list[str] | None
+    error: str
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class VersionRow(NamedTuple):
+    """A registered version of a microservice."""
+
+    id: int
+    service: str
+    version: str
+    note: str
+    registered_by: str
+    registered_at: datetime
+    withdrawn_at: datetime | None
 
 
 class OutputRow(NamedTuple):
@@ -89,6 +126,37 @@ def stage_detail(project_id: int, name: str) -> StageDetail | None:
     """One of them with its versions."""
     rows = _DETAIL.rows(project=project_id, name=name)
     return rows[0] if rows else None
+
+
+def _rollouts(at: Places) -> QuerySet[Rollout]:
+    rows = Rollout.objects.of_project(at.project).filter(number=at.number).order_by()
+    return rows.annotate(
+        stage_name=F("stage__name"), gray_weight=Coalesce(F("canary__weight"), Value(0)),
+        from_versions=F("from_set__versions"), to_versions=F("to_set__versions"),
+    )  # fmt: skip
+
+
+def _versions(at: Places) -> QuerySet[Version]:
+    rows = Version.objects.of_project(at.project).annotate(service=F("microservice__name")).order_by("-id")
+    rows = rows.filter(microservice__name=at.microservice) if "microservice" in at else rows
+    return (rows.filter(id__lt=at.before) if "before" in at else rows)[:MOST]
+
+
+_ROLLOUTS = Prepared(RolloutRow, _rollouts)
+_VERSIONS = Prepared(VersionRow, _versions)
+
+
+def rollout(project_id: int, number: int) -> RolloutRow | None:
+    """The project's rollout of that number."""
+    rows = _ROLLOUTS.rows(project=project_id, number=number)
+    return rows[0] if rows else None
+
+
+def versions_before(project_id: int, *, microservice: str | None, before: int | None, limit: int) -> list[VersionRow]:
+    """The `limit` versions that were registered last, and one more where there is one; only ids below `before`, newest first."""
+    given = {"microservice": microservice, "before": before}
+    only = {name: value for name, value in given.items() if value is not None}
+    return _VERSIONS.rows(project=project_id, **only, most=limit + 1)
 
 
 def _outputs(at: Places) -> QuerySet[Output]:

@@ -39,7 +39,7 @@ def advance(call: Call, request: AdvanceRequest) -> dict[str, Any]:
 
 def _decided(call: Call, request: ReasonedRequest, act: Callable[..., Rollout], **more: Any) -> dict[str, Any]:
     act(actor=call.actor, rollout=find_rollout(call, request.number), reason=request.reason, **more)
-    return rollout_item(find_rollout(call, request.number))
+    return rollout_item(call, request.number)
 
 
 def _decision(function: str, path: str, request: type[ReasonedRequest], handler: Any, summary: str) -> Method:

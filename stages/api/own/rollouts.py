@@ -36,13 +36,13 @@ class DecisionModel(Result):
 @viewing
 def get_rollout(call: Call, request: RolloutRequest) -> dict[str, Any]:
     """Raises NotFound."""
-    return rollout_item(find_rollout(call, request.number))
+    return rollout_item(call, request.number)
 
 
 def cancel(call: Call, request: ReasonedRequest) -> dict[str, Any]:
     """The rollout, canceled or canceling. Raises NotFound, Denied, Conflict when it has ended."""
     cancel_rollout(actor=call.actor, rollout=find_rollout(call, request.number), reason=request.reason)
-    return rollout_item(find_rollout(call, request.number))
+    return rollout_item(call, request.number)
 
 
 def approve(call: Call, request: ReasonedRequest) -> dict[str, Any]:

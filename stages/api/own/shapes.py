@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from gs2admin.wire.call import Call
 from gs2admin.wire.shapes import Integer, Result, Shape, Text, field
 from gs2admin.wire.table import API, Method
+from stages.api.find import find_rollout, no_rollout, rows
 from stages.core.accounts import BAD, account
 from stages.models import Rollout
 from stages.plan.helps import helps_of
-from stages.plan.previews import versions_of
 
 MOST_PLACES = 100
 
@@ -85,11 +86,14 @@ class RolloutModel(Result):
     ended_at: str | None
 
 
-def rollout_item(row: Rollout) -> dict[str, Any]:
-    """The RolloutModel of a row with its stage and both version sets (find_rollout)."""
+def rollout_item(call: Call, number: int) -> dict[str, Any]:
+    """The RolloutModel of the caller's rollout as it is now. Raises NotFound."""
+    row = rows.rollout(call.project.pk, number)
+    if row is None:
+        raise no_rollout(number)
     return {
         "number": row.number,
-        "stage": row.stage.name,
+        "stage": row.stage_name,
         "kind": row.kind,
         "state": row.state,
         "strategy": row.strategy,
@@ -100,11 +104,11 @@ def rollout_item(row: Rollout) -> dict[str, Any]:
         "requestedBy": row.requested_by,
         "stepsDone": row.steps_done,
         "stepsTotal": row.steps_total,
-        "fromVersions": versions_of(row.from_set),
-        "toVersions": versions_of(row.to_set),
+        "fromVersions": row.from_versions or {},
+        "toVersions": row.to_versions or {},
         "part": row.part,
         "error": row.error,
-        "failure": _failure(row),
+        "failure": _failure(find_rollout(call, number)) if row.state in BAD else None,
         "createdAt": iso(row.created_at),
         "startedAt": iso(row.started_at),
         "endedAt": iso(row.ended_at),
@@ -112,7 +116,7 @@ def rollout_item(row: Rollout) -> dict[str, Any]:
 
 
 def _failure(row: Rollout) -> dict[str, Any] | None:
-    steps = list(row.steps.order_by("position").defer("config", "memo")) if row.state in BAD else []
+    steps = list(row.steps.order_by("position").defer("config", "memo"))
     found = account(row, steps)
     if found is None:
         return None

@@ -10,7 +10,7 @@ from gs2admin.db.columns import moment
 from gs2admin.wire.call import Call
 from gs2admin.wire.shapes import Boolean, Nothing, Result, Text, field
 from gs2admin.wire.table import Answer
-from stages.api.find import find_rollout, find_stage, no_stage, rows, viewing
+from stages.api.find import find_stage, no_stage, rows, viewing
 from stages.api.own.shapes import RolloutModel, StageRequest, api_method, iso, rollout_item
 from stages.canary.resolve import resolve_in, splits
 from stages.models import Rollout, Version
@@ -120,7 +120,7 @@ def rollback(call: Call, request: StartRequest) -> Answer:
 def _started(call: Call, request: StartRequest, start: Callable[..., Rollout]) -> Answer:
     sent = {"reason": request.reason, "request_key": request.request_key, "override": request.override}
     rollout = start(actor=call.actor, stage=find_stage(call, request.name), **sent)
-    return Answer(rollout_item(find_rollout(call, rollout.number)), 202)
+    return Answer(rollout_item(call, rollout.number), 202)
 
 
 @viewing

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from gs2admin.wire.call import Call
-from gs2admin.wire.paging import key_of, page_token
+from gs2admin.wire.paging import cut, key_of
 from gs2admin.wire.shapes import Integer, Result, Shape, Text, field
 from gs2admin.wire.table import Answer
-from stages.api.find import viewing
+from stages.api.find import rows, viewing
 from stages.api.own.shapes import api_method, iso
 from stages.models import Version
 from stages.setup.versions import register_version
@@ -59,30 +59,23 @@ def register(call: Call, request: RegisterRequest) -> Answer:
     )
     if created:
         row = Version.objects.select_related("microservice").get(pk=row.pk)  # the database made registered_at
-    return Answer(_item(row), 201 if created else 200)
+    shown = rows.VersionRow(row.pk, row.microservice.name, row.version, row.note, row.registered_by, row.registered_at,
+                            row.withdrawn_at)  # fmt: skip
+    return Answer(_item(shown), 201 if created else 200)
 
 
 @viewing
 def list_versions(call: Call, request: VersionsRequest) -> dict[str, Any]:
     """Newest first, in pages. Raises Invalid for a page token that is not ours."""
-    rows = Version.objects.of_project(call.project.pk).select_related("microservice").order_by("-id")
-    if request.microservice is not None:
-        rows = rows.filter(microservice__name=request.microservice)
     before = key_of(request.page_token, "version", int, component="microservice", word="freeze.microservice.pageToken")
-    if before is not None:
-        rows = rows.filter(id__lt=before)
-    found = list(rows[: request.limit + 1])
-    more = len(found) > request.limit
-    found = found[: request.limit]
-    return {
-        "items": [_item(row) for row in found],
-        "nextPageToken": page_token("version", found[-1].pk) if more else None,
-    }
+    found = rows.versions_before(call.project.pk, microservice=request.microservice, before=before, limit=request.limit)
+    shown, token = cut(found, by="id", limit=request.limit, kind="version")
+    return {"items": [_item(row) for row in shown], "nextPageToken": token}
 
 
-def _item(row: Version) -> dict[str, Any]:
+def _item(row: rows.VersionRow) -> dict[str, Any]:
     return {
-        "microservice": row.microservice.name,
+        "microservice": row.service,
         "version": row.version,
         "note": row.note,
         "registeredBy": row.registered_by,
