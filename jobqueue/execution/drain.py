@@ -26,7 +26,7 @@ AHEAD = 50
 LONG_S = 0.7
 
 
-def drain(queue_id: int) -> bool:
+def drain(queue_id: int, slice_s: float | None = None) -> bool:
     """Lease the queue and run its jobs for one slice; wake a worker when jobs are left. False: somebody else has the lease.
 
     A paused namespace's queue is let go as it is: it stays ready, and has its turn when the namespace is resumed.
@@ -34,18 +34,21 @@ def drain(queue_id: int) -> bool:
     lease = QueueLease.take(queue_id)
     if lease is None:
         return False
-    serve(lease)
+    serve(lease, slice_s=slice_s)
     return True
 
 
-def serve(lease: QueueLease, finished: int = 0) -> None:
-    """Run jobs under a lease for one slice, and end the lease. finished: how many jobs left the queue under it before."""
+def serve(lease: QueueLease, finished: int = 0, slice_s: float | None = None) -> None:
+    """Run jobs under a lease for one slice of slice_s seconds (SLICE_S), and end the lease.
+
+    finished: how many jobs left the queue under it before.
+    """
     queue_id = lease.queue_id
     namespace, auto, paused, untried = namespaces.current(lease.namespace_id)
     wait_s = 0.0
     try:
         if auto and not paused:
-            turn = Slice(lease, namespace, 0.0 if untried else SLICE_S)
+            turn = Slice(lease, namespace, SLICE_S if slice_s is None else slice_s)
             more, wait_s = turn.run()
             finished += more
             auto = not turn.switched_off

@@ -18,6 +18,8 @@ from jobqueue.execution.shares import Shares
 from jobqueue.sql import Ready
 
 log = logging.getLogger(__name__)
+# Where jobs take long, or may, a turn is hardly more than one job.
+BRIEF_S = 0.02
 # A task gives turns for so long, then another one goes on: the cluster may want to end, and tasks of other kinds may wait.
 TURNS_S = 0.25
 # After its turns it looks so often for more, s apart: while somebody pushes, that costs less than another task, and jobs that
@@ -50,7 +52,7 @@ def drain(queue_id: int) -> None:
         began = time.monotonic()
         try:
             # Jobs that take long, or may, are run one by one.
-            if not (drains.drain(chosen.queue_id) if chosen.slow else together.turn(chosen)):
+            if not (drains.drain(chosen.queue_id, BRIEF_S) if chosen.slow else together.turn(chosen)):
                 skip = random.randint(1, APART)
         finally:
             if is_long:

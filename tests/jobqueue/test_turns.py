@@ -32,6 +32,7 @@ def _fresh(monkeypatch):
 def one_turn(monkeypatch):
     """one_turn() is what a worker does that is woken once, for a single turn."""
     monkeypatch.setattr(turns, "TURNS_S", 0.0)
+    monkeypatch.setattr(turns, "BRIEF_S", 0.0)
     monkeypatch.setattr(drains, "SLICE_S", 0.0)
     return lambda: turns.drain(0)
 
@@ -132,7 +133,7 @@ def test_the_place_for_long_work_is_given_back_whatever_the_turn_does(namespaces
     one_turn()
     assert scripts.ran and places == []
 
-    def broken(_) -> bool:
+    def broken(*_) -> bool:
         raise RuntimeError("the worker is lost")
 
     monkeypatch.setattr(drains, "drain", broken)
