@@ -27,7 +27,7 @@ from gs2admin.db.raw import raw_cursor
 from gs2admin.db.redis_pool import Pool
 from gs2admin.engine import connections, inside
 from gs2admin.engine.hosts import tell_hosts
-from gs2admin.engine.wakeup import TASKS, Listener, wait_for
+from gs2admin.engine.wakeup import TASKS, Listener, wait_for, wake_up
 
 log = logging.getLogger(__name__)
 AWAY_S = 0.5
@@ -157,7 +157,10 @@ class DatabaseBroker(_WakeBroker, ORM):
     _tell = False
 
     def enqueue(self, task: str) -> int | None:
-        """Put a signed task into the queue; returns the row's id, None where enough wait. Raises a database error."""
+        """Put a signed task into the queue, and wake who takes it after the commit; returns the row's id.
+
+        None where enough wait. Raises a database error.
+        """
         # Stock asks for the connection by closing stale ones, in the middle of the caller's work: not needed. And the
         # ORM's way of inserting a row costs as much as all the rest of waking.
         link = db.connections[Conf.ORM]
@@ -165,13 +168,16 @@ class DatabaseBroker(_WakeBroker, ORM):
             values = [self.list_key, task, link.ops.adapt_datetimefield_value(timezone.now())]
             if not self.at_most:
                 cursor.execute("INSERT INTO django_q_ormq (key, payload, lock) VALUES (%s, %s, %s) RETURNING id", values)
-                return cursor.fetchone()[0]
-            # On its own, PostgreSQL's commit need not wait for the disk: it may be lost with the server, as any wake-up.
-            alone = link.vendor == "postgresql" and not link.in_atomic_block
-            cursor.execute(_ADD_ALONE if alone else _ADD, [*values, self.list_key, self.at_most, self.at_most])
+            else:
+                # On its own, PostgreSQL's commit need not wait for the disk: it may be lost with the server, as any wake-up.
+                alone = link.vendor == "postgresql" and not link.in_atomic_block
+                cursor.execute(_ADD_ALONE if alone else _ADD, [*values, self.list_key, self.at_most, self.at_most])
             found = cursor.fetchone()
-            self._refused = found is None
-            return found[0] if found else None
+        self._refused = found is None
+        if found is None:
+            return None
+        wake_up(TASKS)
+        return found[0]
 
     def _take(self, free: Sequence[Source]) -> Taken | None:
         if self._listener is None:

@@ -6,9 +6,9 @@ waits and never fails its sender. It may be lost or doubled: who waits looks by 
 """
 from __future__ import annotations
 
-import itertools
 import logging
 import os
+import secrets
 import select
 import socket
 import time
@@ -29,7 +29,6 @@ FOLDER = "wakeup"
 # How often somebody looks who can not be woken. s.
 POLL_S = 0.05
 OLD_S = 86_400
-_numbers = itertools.count()
 
 
 def wake_up(topic: str) -> None:
@@ -181,7 +180,7 @@ class Listener:
     def _open(self) -> None:
         made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         made.setblocking(False)
-        name = f"{_boot()}-{self.topic}-{os.getpid()}-{next(_numbers)}"
+        name = f"{_boot()}-{self.topic}-{os.getpid()}-{secrets.token_hex(3)}"
         try:
             (settings.DATA_DIR / FOLDER).mkdir(mode=0o700, exist_ok=True)
             with _folder() as folder:

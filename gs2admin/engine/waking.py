@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import transaction
 
-from gs2admin.engine.wakeup import CHORES, TASKS, wake_up
+from gs2admin.engine.wakeup import CHORES, wake_up
 
 if TYPE_CHECKING:
     from django_q.brokers import Broker
@@ -53,16 +53,13 @@ def _wake_outside(dotted: str, row_id: int | str, queue: str | None) -> None:
 
 
 def push(dotted: str, argument: str | float, queue: str | None = None) -> None:
-    """Put a task into a queue now, and wake who takes it. Raises what the broker raises."""
+    """Put a task into a queue now. Raises what the broker raises."""
     from django_q.tasks import async_task
 
     queue = queue or settings.TASK_QUEUES.get(dotted) or settings.Q_CLUSTER["name"]
     taker = broker(queue, settings.TASK_BOUNDS.get(dotted, 0))
-    if taker.full():
-        return
-    async_task(dotted, argument, q_options={"broker": taker})
-    if settings.BROKER == "database":
-        wake_up(TASKS)
+    if not taker.full():
+        async_task(dotted, argument, q_options={"broker": taker})
 
 
 def wake_chores() -> None:

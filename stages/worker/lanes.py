@@ -148,9 +148,9 @@ class _Loop:
         for context in contexts:
             context.write_memo(self._claim)
         now = time.monotonic()
+        ripe = now - self._flushed >= FLUSH_S or any(context.full for context in contexts)
         # After a pause the first line is written at once; those that follow it wait for each other.
-        due = now - self._flushed >= FLUSH_S or any(context.full for context in contexts)
-        if due and (lines := [line for context in contexts for line in context.take()]):
+        if ripe and (lines := [line for context in contexts for line in context.take()]):
             self._flushed = now
             patiently(lambda: journal.write(self._claim, lines))
         state = self._watch.look()

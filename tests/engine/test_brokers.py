@@ -192,6 +192,14 @@ def test_with_redis_only_a_few_wakes_of_job_workers_wait_and_of_other_tasks_all(
     assert not OrmQ.objects.exists()
 
 
+def test_a_task_that_was_not_added_wakes_nobody(db, settings, django_capture_on_commit_callbacks):
+    for number in range(settings.TASK_BOUNDS["jobqueue.tasks.drain"]):
+        engine.wake("jobqueue.tasks.drain", number)
+    with django_capture_on_commit_callbacks() as sent:
+        engine.wake("jobqueue.tasks.drain", 99)
+    assert sent == []
+
+
 @with_redis
 @pytest.mark.processes
 def test_with_redis_the_work_goes_on_and_redis_may_be_away_for_a_while(new_host):

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.db import OperationalError
@@ -17,7 +18,7 @@ from stages.plan.previews import preview_promote, preview_rollback
 from stages.rollouts.services import cancel_rollout, promote_stage, retry_rollout, rollback_stage
 from stages.steps import KINDS
 from stages.steps.base import LeaseLost, StepBroken, StepFailed
-from stages.worker import begin, context, executor
+from stages.worker import begin, context, executor, lanes
 from stages.worker.chores import free_rollouts_of, remove_old_output, wake_lost_rollouts
 
 pytestmark = pytest.mark.django_db
@@ -129,6 +130,30 @@ def test_a_retry_is_a_new_rollout_to_the_same_versions(stage, kind, run, registe
     assert retried.retry_of == failed and retried.to_set == failed.to_set
     assert pins(stage)["auth"] == "2"
     assert retry_rollout(actor=SYSTEM, rollout=failed, request_key="r") == retried
+
+
+def test_a_line_after_a_pause_is_stored_at_once_and_those_that_follow_it_together(stage, kind, run, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(lanes, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    seen = []
+
+    def act(ctx):
+        for text, later_s in (("first", 0.0), ("second", 0.01), ("third", lanes.FLUSH_S / 2), ("", lanes.FLUSH_S)):
+            now[0] += later_s
+            if text:
+                ctx.emit(text)
+            ctx.tick()
+            seen.append(Output.objects.filter(stream="stdout").count())
+
+    def quiet_first(ctx):
+        now[0] += 10 * lanes.FLUSH_S
+        ctx.tick()
+        now[0] += 0.01
+        act(ctx)
+
+    kind.acts["auth", "deploy"] = quiet_first
+    assert run(promote_stage(actor=SYSTEM, stage=stage)).state == "succeeded"
+    assert seen == [1, 1, 1, 3]
 
 
 def test_cancel_is_seen_inside_a_running_step(stage, kind, run, pins, monkeypatch):
