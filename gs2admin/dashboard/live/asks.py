@@ -53,7 +53,7 @@ class Ask(NamedTuple):
 
 _UNKNOWN = Headers(False)
 _known: Cache[tuple[bytes, str], Headers] = Cache(
-    ttl_s=FOR_EVER, entries=4_096, max_bytes=4_000_000, size=lambda headers: 400 + len(headers.session)
+    ttl_s=FOR_EVER, entries=4_096, max_bytes=2_500_000, size=lambda headers: 400 + len(headers.session)
 )
 
 
