@@ -29,7 +29,7 @@ emptying.use_it()
 
 
 # Whoever uses one of these asks the database; pytest-django lets nobody else. server, new_program: other processes ask it.
-ASK_A_DATABASE = {"db", "transactional_db", "django_db_setup", "django_db_blocker", "server", "new_program"}
+ASK_A_DATABASE = {"db", "transactional_db", "django_db_setup", "server", "new_program"}
 
 
 def _asks_a_database(item) -> bool:
