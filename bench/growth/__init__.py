@@ -9,26 +9,28 @@ from __future__ import annotations
 import os
 import time
 
-from bench.growth import load, page, rows
+from bench.growth import page
 from bench.growth.results import AXES, Axis, keep
 from bench.report import machine, table
-
-MEASURES = {
-    "jobs": rows.jobs, "players": rows.players, "stages": rows.stages, "watchers": load.watchers, "sockets": load.sockets,
-    "workers": load.workers, "hosts": load.hosts,
-}  # fmt: skip
 
 
 def main() -> bool:
     """Measures what was chosen on the database of this run; True always: it judges nothing."""
+    # Here, so that the page is drawn without Django.
+    from bench.growth import load, rows
+
+    measures = {
+        "jobs": rows.jobs, "players": rows.players, "stages": rows.stages, "watchers": load.watchers, "sockets": load.sockets,
+        "workers": load.workers, "hosts": load.hosts,
+    }  # fmt: skip
     kind = "postgres" if os.environ["DATABASE_URL"].startswith("postgres") else "sqlite"
     chosen = {word.strip() for word in os.environ.get("BENCH_GROWTH", "").split(",") if word.strip()}
     long = "long" in chosen
-    for name in [name for name in MEASURES if not chosen - {"long"} or name in chosen]:
+    for name in [name for name in measures if not chosen - {"long"} or name in chosen]:
         axis, began = AXES[name], time.monotonic()
         if kind not in axis.kinds:
             continue
-        points = MEASURES[name](long)
+        points = measures[name](long)
         keep(kind, name, points, load=machine(), long=long)
         _print(axis, kind, points, time.monotonic() - began)
     page.write()

@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 from bench.growth.figures import count, figure
 from bench.growth.results import Axis
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 330, 62, 236, 40, 52
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 800, 330, 62, 276, 40, 52
 DASHES = ("", "6 4")
 STYLE = """
   text { font: 12px system-ui, "DejaVu Sans", sans-serif; fill: #1b2536; } .title { font-weight: 600; font-size: 13px; }

@@ -18,8 +18,8 @@ VARIANT = os.environ.get("BENCH_PEER_VARIANT") or "plain"
 # It reuses no number, and a job is gone once it is done.
 _DONE = {
     "kept": "SELECT count(*) FROM bench_result",
-    "": "SELECT CASE WHEN is_called THEN last_value ELSE 0 END - (SELECT count(*) FROM graphile_worker._private_jobs)"
-        " FROM graphile_worker._private_jobs_id_seq",
+    "": "SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('graphile_worker._private_jobs', 'id')::regclass), 0)"
+        " - (SELECT count(*) FROM graphile_worker._private_jobs)",
 }  # fmt: skip
 
 
