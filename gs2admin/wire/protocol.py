@@ -179,7 +179,6 @@ class Protocol:
         raw = bodies.read_raw(meta, words, self.body_cap) if verb != "GET" else b""
         credential = self.caller(request, target(meta), raw)
         route, found = self._route(verb, path.removeprefix(self.prefix.removeprefix(self.root)), path)
-        request.wire_method = f"{words}.{route.name}"  # for the access log
         call = Request(
             actor=from_credential(
                 credential, door="api", ip=client_of(request), request_id=getattr(request, "request_id", "")
