@@ -101,11 +101,16 @@ class _WakeBroker:
             for queue, _ in free:
                 if taken is None or queue != taken.queue:
                     inside.give_slot(queue)
+        if taken is None and not self._away:
+            self._rest(bool(free))
         return [taken] if taken else None
 
     def _take(self, free: Sequence[Source]) -> Taken | None:
-        """A task of one of these, which have an idle worker; waits for a moment where there is none."""
+        """A task of one of these, which have an idle worker; None where there is none, or nothing new since the last look."""
         raise NotImplementedError
+
+    def _rest(self, any_free: bool) -> None:
+        """Wait for a moment, or until there may be something to take. any_free: some worker is idle."""
 
     def _let_go(self) -> None:
         """Drop a broken connection."""
@@ -185,7 +190,7 @@ class DatabaseBroker(_WakeBroker, ORM):
         queues = {queue for queue, _ in free}
         if not free:
             self._pass_on()
-        if self._empty.issuperset(queues) and not self._woken(bool(free)) or not free or inside.draining():
+        if not free or (self._empty.issuperset(queues) and not self._is_due()):
             return None
         connections.refresh()
         self._listener.attend()
@@ -197,12 +202,14 @@ class DatabaseBroker(_WakeBroker, ORM):
             self._pass_on(needed=len(queues) < len(inside.queues()))
         return found and Taken(sources[found[0]], found[1])
 
-    def _woken(self, any_free: bool) -> bool:
-        """Wait for a wake-up, a slot that was refused, or the next look; whether to look now."""
-        woken = self._listener.wait(self._looked_at + LOOK_S - time.monotonic() if any_free else LOOK_S, *inside.interrupts())
-        if woken:
+    def _is_due(self) -> bool:
+        return not self._listener.works or time.monotonic() - self._looked_at >= LOOK_S
+
+    def _rest(self, any_free: bool) -> None:
+        # Until a wake-up, a slot that was refused, or the next look; not where the last look left something.
+        timeout_s = self._looked_at + LOOK_S - time.monotonic() if any_free else LOOK_S
+        if self._listener.wait(timeout_s if self._empty or not any_free else 0.0, *inside.interrupts()):
             self._empty, self._tell = frozenset(), self._tell or self._listener.local
-        return woken or not self._listener.works or time.monotonic() - self._looked_at >= LOOK_S
 
     def _pass_on(self, needed: bool = True) -> None:
         """Tell other hosts of what this machine was woken for and may have no idle worker for."""
@@ -287,9 +294,12 @@ class RedisBroker(_WakeBroker, Redis):
     def _take(self, free: Sequence[Source]) -> Taken | None:
         # A queue whose workers are all busy is looked into again soon.
         if not free:
-            wait_for(Conf.POLL, inside.interrupts())
             return None
         lists = {f"django_q:{private_queue(lane)}:q": queue for queue, lane in free if lane}
         lists |= {self.list_key if queue == self.list_key else f"django_q:{queue}:q": queue for queue, _ in free}
         found = self.connection.blpop(list(lists), timeout=TAKE_S if len(free) >= len(inside.queues()) else Conf.POLL)
         return Taken(lists[found[0].decode()], found[1]) if found else None
+
+    def _rest(self, any_free: bool) -> None:
+        if not any_free:
+            wait_for(Conf.POLL, inside.interrupts())
