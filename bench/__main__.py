@@ -19,7 +19,7 @@ BENCHES = {
     "promotes": 240, "approvals": 1500, "cancels": 900, "resolve": 300, "published": 300, "board": 420, "live_delay": 240,
     "watchers": 480, "sockets": 600, "faults": 1200, "jobs_faults": 2400, "jobs": 1500, "fair": 90, "jobs_pages": 900,
     "player_pages": 1500, "lua": 300, "zips": 120, "frozen_calls": 1800, "locks": 600, "locks_check": 600, "locks_pages": 600,
-    "requests": 170, "hostile_polls": 600, "fuzz": 1200, "away": 600, "windows": 2400, "start": 240, "growth": 3600,
+    "requests": 400, "hostile_polls": 600, "fuzz": 1200, "away": 600, "windows": 2400, "start": 240, "growth": 3600,
     "held": 300, "mixed": 2400, "idle": 240,
 }  # fmt: skip
 INSIDE = "--inside"

@@ -42,7 +42,7 @@ from stages.models import Rollout, Stage, VersionSet
 from stages.setup.stages import create_stage
 from tests.conditions import until
 
-LAPS, EACH, CLIENTS = int(os.environ.get("BENCH_LAPS", "9")), int(os.environ.get("BENCH_EACH", "200")), 4
+LAPS, EACH, CLIENTS = int(os.environ.get("BENCH_LAPS", "9")), int(os.environ.get("BENCH_EACH", "120")), 4
 SERVERS = {"ours": {}, "bare": {"DJANGO_SETTINGS_MODULE": "bench.baresettings"},
            "least": {"DJANGO_SETTINGS_MODULE": "bench.baresettings", "BENCH_BARE": "least"}}
 PLAYER, ACCESS = "user-0001", "access-token-of-a-bench"

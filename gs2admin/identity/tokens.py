@@ -17,7 +17,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, transaction
 from django.utils.crypto import constant_time_compare
 
 from gs2admin.cache import Cache
@@ -155,10 +155,8 @@ def _is_secret_of(credential: Credential | None, secret: str) -> bool:
 
 # ── Access tokens ───────────────────────────────────────────────────────────────────────────────────────────
 
-_ACCESS = (
-    f"SELECT user_id, time_offset_s, expires_at <= %s FROM {AccessToken._meta.db_table}"
-    " WHERE token_hash = %s AND project_id = %s"
-)
+_ACCESS = f"SELECT user_id, time_offset_s, expires_at FROM {AccessToken._meta.db_table} WHERE token_hash = %s AND project_id = %s"
+
 
 def issue_access_token(*, project: Project, user_id: str, time_offset_s: int) -> tuple[str, int]:
     """A player's token (64 characters) and the time it ends, in Unix milliseconds."""
@@ -176,12 +174,11 @@ def issue_access_token(*, project: Project, user_id: str, time_offset_s: int) ->
 
 def access_of(token: str, project: Project) -> Offset:
     """Whose token of this project it is, and how far that player's clock runs ahead. Raises BadToken."""
-    now = connections[DEFAULT_DB_ALIAS].ops.adapt_datetimefield_value(clock.now())
-    found = _row(_ACCESS, now, _digest(token), project.pk)
+    found = _row(_ACCESS, _digest(token), project.pk)
     if found is None:
         raise BadToken("invalid")
-    user_id, time_offset_s, over = found
-    if over:
+    user_id, time_offset_s, expires_at = found
+    if expires_at.replace(tzinfo=UTC) <= clock.now():
         raise BadToken("expired")
     return Offset(user_id, time_offset_s)
 
