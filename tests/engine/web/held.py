@@ -8,6 +8,10 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 
+from gs2admin.processes.web import long_polls
+
+# News are to be seen because something has changed, and not because everything is looked at now and then.
+long_polls.CHECK_S = 60.0
 _LINE = re.compile(rb"GET /held/([a-z]+)(\?wait=1)? HTTP/1\.1\r\n")
 
 
