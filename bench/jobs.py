@@ -23,7 +23,7 @@ from tests.conditions import until
 
 COUNT = int(os.environ.get("BENCH_JOBS", "4000"))
 LIMIT_S = 120.0
-LOOK_S = 0.1
+LOOK_S = 0.05
 WARM = 20
 # Ours: one worker for rollouts and two for jobs.
 IDLE = 3
@@ -164,7 +164,9 @@ def backlog(peer: Peer, environ: dict[str, str]) -> Rate:
             if peer.ours:
                 # It starts a second cluster, for rollouts, and their supervision, which are not what is measured here.
                 until(lambda: workers.named("qc-idle") == IDLE, LIMIT_S, "the start of all clusters")
-                call(peer, environ, "begin")
+                # Beside the looks: it takes as long to end as a few thousand jobs.
+                with subprocess.Popen([sys.executable, "-m", peer.module, "begin"], env=environ, cwd=place.ROOT):
+                    return rate(count, workers, COUNT)
             return rate(count, workers, COUNT)
     finally:
         count.close()

@@ -26,6 +26,14 @@ from gs2admin.engine import connections, inside
 
 log = logging.getLogger(__name__)
 AWAY_S = 0.5
+_ADD = """
+    INSERT INTO django_q_ormq (key, payload, lock) SELECT %s, %s, %s
+    WHERE (SELECT COUNT(*) FROM (SELECT 1 FROM django_q_ormq WHERE key = %s LIMIT %s) waiting) < %s RETURNING id
+"""
+_ADD_ALONE = f"""
+    WITH soon AS (SELECT set_config('synchronous_commit', 'off', TRUE))
+    {_ADD.replace("RETURNING", "AND EXISTS (SELECT 1 FROM soon) RETURNING")}
+"""
 PRIVATE_EVERY_S = 0.1
 # How long one look into Redis waits for a task. s.
 TAKE_S = 1
@@ -93,6 +101,13 @@ class _WakeBroker:
     def get_stats(self, pattern: str) -> list:
         return []
 
+    # The last task was refused, because enough wait.
+    _refused = False
+
+    def full(self) -> bool:
+        """Whether it would take no task now."""
+        return False
+
 
 class DatabaseBroker(_WakeBroker, ORM):
     """The queue in the database: a task is part of the caller's transaction."""
@@ -109,12 +124,11 @@ class DatabaseBroker(_WakeBroker, ORM):
             if not self.at_most:
                 cursor.execute("INSERT INTO django_q_ormq (key, payload, lock) VALUES (%s, %s, %s) RETURNING id", values)
                 return cursor.fetchone()[0]
-            cursor.execute(
-                "INSERT INTO django_q_ormq (key, payload, lock) SELECT %s, %s, %s WHERE (SELECT COUNT(*) FROM"
-                " (SELECT 1 FROM django_q_ormq WHERE key = %s LIMIT %s) waiting) < %s RETURNING id",
-                [*values, self.list_key, self.at_most, self.at_most],
-            )
+            # On its own, PostgreSQL's commit need not wait for the disk: it may be lost with the server, as any wake-up.
+            alone = link.vendor == "postgresql" and not link.in_atomic_block
+            cursor.execute(_ADD_ALONE if alone else _ADD, [*values, self.list_key, self.at_most, self.at_most])
             found = cursor.fetchone()
+            self._refused = found is None
             return found[0] if found else None
 
     def _take(self) -> Taken | None:
@@ -140,6 +154,15 @@ class DatabaseBroker(_WakeBroker, ORM):
 
     def _let_go(self) -> None:
         connections.refresh()
+
+    def full(self) -> bool:
+        """Whether a task would be refused, where the last one was: to make one and throw it away costs more than to ask."""
+        if self._refused:
+            with db.connections[Conf.ORM].cursor() as cursor:
+                cursor.execute("SELECT COUNT(*) FROM (SELECT 1 FROM django_q_ormq WHERE key = %s LIMIT %s) waiting",
+                               [self.list_key, self.at_most])
+                self._refused = cursor.fetchone()[0] >= self.at_most
+        return self._refused
 
 
 class RedisBroker(_WakeBroker, Redis):

@@ -52,4 +52,7 @@ def push(dotted: str, argument: str | float, queue: str | None = None) -> None:
     from django_q.tasks import async_task
 
     queue = queue or settings.TASK_QUEUES.get(dotted) or settings.Q_CLUSTER["name"]
-    async_task(dotted, argument, q_options={"broker": broker(queue, settings.TASK_BOUNDS.get(dotted, 0))})
+    taker = broker(queue, settings.TASK_BOUNDS.get(dotted, 0))
+    if taker.full():
+        return
+    async_task(dotted, argument, q_options={"broker": taker})

@@ -26,7 +26,7 @@ AHEAD = 50
 LONG_S = 0.7
 
 
-def drain(queue_id: int) -> bool:
+def drain(queue_id: int, slice_s: float | None = None) -> bool:
     """Lease the queue and run its jobs for one slice; wake a worker when jobs are left. False: somebody else has the lease.
 
     A paused namespace's queue is let go as it is: it stays ready, and has its turn when the namespace is resumed.
@@ -34,18 +34,29 @@ def drain(queue_id: int) -> bool:
     lease = QueueLease.take(queue_id)
     if lease is None:
         return False
+    serve(lease, slice_s=slice_s)
+    return True
+
+
+def serve(lease: QueueLease, finished: int = 0, slice_s: float | None = None) -> None:
+    """Run jobs under a lease for one slice of slice_s seconds (SLICE_S), and end the lease.
+
+    finished: how many jobs left the queue under it before.
+    """
+    queue_id = lease.queue_id
     namespace, auto, paused, untried = namespaces.current(lease.namespace_id)
-    finished, wait_s = 0, 0.0
+    wait_s = 0.0
     try:
         if auto and not paused:
-            turn = Slice(lease, namespace)
-            finished, wait_s = turn.run()
+            turn = Slice(lease, namespace, SLICE_S if slice_s is None else slice_s)
+            more, wait_s = turn.run()
+            finished += more
             auto = not turn.switched_off
             if untried and not turn.long:
                 sql.note_quick(lease.namespace_id)
     except LeaseLost:
         log.warning("a queue was taken over", extra={"queue_id": queue_id})
-        return True
+        return
     with transaction.atomic():
         left = lease.release(finished=finished, wait_s=wait_s, stop=not auto)
         if left and not wait_s and auto and not paused:
@@ -53,7 +64,6 @@ def drain(queue_id: int) -> bool:
     # Auto-run was turned on again before that was written: that update found the queue draining and did not wake it.
     if left and not auto and namespaces.current(lease.namespace_id).auto:
         begin(queue_id)
-    return True
 
 
 def begin(queue_id: int) -> bool:
@@ -67,10 +77,10 @@ def begin(queue_id: int) -> bool:
 
 
 class Slice:
-    """One turn of one queue."""
+    """One turn of one queue. slice_s: after so many seconds no other job is begun."""
 
-    def __init__(self, lease: QueueLease, namespace: Namespace) -> None:
-        self.lease, self.namespace = lease, namespace
+    def __init__(self, lease: QueueLease, namespace: Namespace, slice_s: float) -> None:
+        self.lease, self.namespace, self.slice_s = lease, namespace, slice_s
         self.finished = 0
         self.switched_off = self.long = False
         self._began = 0.0
@@ -82,7 +92,7 @@ class Slice:
 
         Raises LeaseLost.
         """
-        ends = time.monotonic() + SLICE_S
+        ends = time.monotonic() + self.slice_s
         job = self._first()
         while job is not None:
             if engine.beat("jobs"):

@@ -41,7 +41,7 @@ class QueueLease:
         lease = cls(queue_id, taken.fence, taken.namespace_id, taken.user_id)
         if taken.last_was_lost:
             try:
-                lease._clear_up()
+                lease.clear_up()
             except LeaseLost:
                 return None
         return lease
@@ -88,7 +88,7 @@ class QueueLease:
                 return False
             return sql.release(self.queue_id, self.fence, finished=finished, stop=stop, wait_s=wait_s)
 
-    def _clear_up(self) -> None:
+    def clear_up(self) -> None:
         """Write what the last holder did not: the end of its attempt, and the queue's counters. Raises LeaseLost.
 
         The queue's row stays locked from before the count to the commit, and the fence is checked then: otherwise a holder

@@ -13,12 +13,18 @@ import time
 from gs2admin import engine
 from jobqueue import sql
 from jobqueue.execution import drain as drains
+from jobqueue.execution import together
 from jobqueue.execution.shares import Shares
 from jobqueue.sql import Ready
 
 log = logging.getLogger(__name__)
+# Where jobs take long, or may, a turn is hardly more than one job.
+BRIEF_S = 0.02
 # A task gives turns for so long, then another one goes on: the cluster may want to end, and tasks of other kinds may wait.
 TURNS_S = 0.25
+# After its turns it looks so often for more, s apart: while somebody pushes, that costs less than another task, and jobs that
+# came together are run together.
+LOOKS, LOOK_S = 2, 0.002
 # What a turn costs at least, also one that another worker was quicker to take.
 LEAST_S = 0.0005
 # Two workers that look at the same moment see the same queue; who comes too late takes one of the next.
@@ -28,8 +34,15 @@ _shares = Shares()
 
 def drain(queue_id: int) -> None:
     """Give turns to queues that wait, for about TURNS_S; wake a worker when some are left. queue_id: not used any more."""
-    ends, skip = time.monotonic() + TURNS_S, 0
-    while (ready := sql.ready(skip)) or skip:
+    ends, skip, looks = time.monotonic() + TURNS_S, 0, 0
+    while True:
+        ready = sql.ready(skip)
+        if not ready and not skip:
+            if not looks:
+                return
+            looks -= 1
+            time.sleep(LOOK_S)
+            continue
         chosen, is_long = _choose(ready)
         if chosen is None and not skip:
             return  # what is left is for the workers that do long work; they wake each other
@@ -38,12 +51,13 @@ def drain(queue_id: int) -> None:
             continue
         began = time.monotonic()
         try:
-            if not drains.drain(chosen.queue_id):
+            # Jobs that take long, or may, are run one by one.
+            if not (drains.drain(chosen.queue_id, BRIEF_S) if chosen.slow else together.turn(chosen)):
                 skip = random.randint(1, APART)
         finally:
             if is_long:
                 engine.end_long()
-        now = time.monotonic()
+        now, looks = time.monotonic(), LOOKS
         _shares.charge(chosen, max(LEAST_S, now - began))
         if now > ends or engine.beat("jobs"):
             if left := sql.ready():

@@ -66,6 +66,8 @@ class Runner:
         self.body = self.rest = b""
         self.cpu_granted = 0.0
         self.wall_end = self.cpu_end = 0.0
+        # Run before its job is claimed: no call gets out, and the first one ends the script.
+        self.ahead = False
         self.memory_bytes = 0
         # As bytecode: reading it is several times quicker than compiling it.
         self.setup = self._compile(
@@ -104,6 +106,9 @@ class Runner:
         if operation == KNOWN:
             return given in self.known
         if operation == CALL_OUT:
+            if self.ahead:
+                self.body, self.wall_end = b"", 0.0
+                return 0
             service, method, params = given
             # Lua must not run out of memory while Python hands it the answer: no limit until it has it.
             self.lua.set_max_memory(0)
@@ -159,8 +164,10 @@ class Runner:
             data = self.receive()
             kind = data[:1]
             if kind == frames.RUN:
-                self.run(data)
+                self.channel.sendall(self.run(data, self.wall_s))
                 self.prepare()
+            elif kind == frames.AHEAD:
+                self.channel.sendall(self.run_ahead(data))
             elif kind == frames.LIMITS:
                 self.wall_s, self.cpu_s, self.memory_bytes, *self.caps = frames.LIMITS_HEAD.unpack_from(data, 1)
             elif kind == frames.METHODS:
@@ -168,27 +175,59 @@ class Runner:
             else:
                 os._exit(3)
 
-    def run(self, data: bytes) -> None:
-        """Run one script and send its outcome."""
+    def run_ahead(self, data: bytes) -> bytes:
+        """Run scripts one after the other, each in a state of its own, without a way out. Returns the ENDED frame.
+
+        The worker counts the end of those that succeeded, and runs the others anew: then their calls are carried out.
+        """
         frames = self.frames
-        wall, cpu = time.monotonic(), time.thread_time()
-        self.wall_end, self.cpu_end = wall + self.wall_s, cpu + self.cpu_s
-        if self.cpu_end + 1 > self.cpu_granted:
-            # The kernel's own limit follows at a distance, for C code that never looks at the clock.
-            self.cpu_granted = self.cpu_end + 60
-            resource.setrlimit(resource.RLIMIT_CPU, (int(self.cpu_granted) + 1, resource.RLIM_INFINITY))
-        slot, flags, seed, skip, user_size, args_size = frames.RUN_HEAD.unpack_from(data, 1)
+        each_s, all_s = frames.AHEAD_HEAD.unpack_from(data, 1)
+        ends = time.monotonic() + all_s
+        ended, size, good = [], 0, True
+        self.ahead = True
+        for item in frames.inner(data, 1 + frames.AHEAD_HEAD.size):
+            head = frames.RUN_HEAD.unpack_from(item, 1)
+            good = good or not head[1] & frames.FOLLOWS
+            if not good or size > frames.PIECE or time.monotonic() > ends:
+                self.source_of(item, head)
+                ended.append(frames.frame(frames.DONE))
+                good = False
+                continue
+            ended.append(self.run(item, each_s))
+            size += len(ended[-1])
+            (status,) = frames.STATUS.unpack_from(ended[-1], 5)
+            good = status == 200
+            self.prepare()
+        self.ahead = False
+        return frames.frame(frames.ENDED, *ended)
+
+    def source_of(self, data: bytes, head: tuple) -> tuple[list, bytes, bytes | None]:
+        """(the entry of a RUN frame's script, the arguments, the user's id); keeps the script's source if it is in there."""
+        frames = self.frames
+        slot, flags, _, _, user_size, args_size = head
         at = 1 + frames.RUN_HEAD.size
         user = None
         if user_size != frames.NO_USER:
             user = data[at : at + user_size]
             at += user_size
-        args = data[at : at + args_size]
         if flags & frames.FORGET:
             self.sources.clear()
         if flags & frames.HAS_SOURCE:
             self.sources[slot] = [data[at + args_size :], None]
-        entry = self.sources[slot]
+        return self.sources[slot], data[at : at + args_size], user
+
+    def run(self, data: bytes, wall_s: float) -> bytes:
+        """Run one script and return its DONE frame."""
+        frames = self.frames
+        wall, cpu = time.monotonic(), time.thread_time()
+        self.wall_end, self.cpu_end = wall + wall_s, cpu + self.cpu_s
+        if self.cpu_end + 1 > self.cpu_granted:
+            # The kernel's own limit follows at a distance, for C code that never looks at the clock.
+            self.cpu_granted = self.cpu_end + 60
+            resource.setrlimit(resource.RLIMIT_CPU, (int(self.cpu_granted) + 1, resource.RLIM_INFINITY))
+        head = frames.RUN_HEAD.unpack_from(data, 1)
+        _, flags, seed, skip, _, args_size = head
+        entry, args, user = self.source_of(data, head)
         source, bytecode = entry
         if not flags & frames.HAS_SEED:
             seed = int.from_bytes(os.urandom(4), "little")
@@ -213,7 +252,7 @@ class Runner:
             status, retry, int((time.monotonic() - wall) * 1e6), int((time.thread_time() - cpu) * 1e6),
             max(0, self.lua.get_memory_used(total=True)), seed, min(draws, 0xFFFFFFFF), lines, len(text), len(moves),
         )  # fmt: skip
-        self.channel.sendall(frames.frame(frames.DONE, head, text, moves, result))
+        return frames.frame(frames.DONE, head, text, moves, result)
 
 
 def main() -> None:

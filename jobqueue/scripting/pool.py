@@ -3,11 +3,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 
 from django.conf import settings
 
+from jobqueue.scripting.ahead import Run, run_ahead
 from jobqueue.scripting.messages import Methods
 from jobqueue.scripting.outcome import Limits, Outcome, RunnerDied, RunnersBusy, failure
 from jobqueue.scripting.process import Call, NotStarted, RunnerProcess
@@ -102,6 +103,21 @@ class Runner:
             if depth == 0:
                 self._places.put(None)
 
+    def run_ahead(self, runs: Sequence[Run], methods: Methods = NO_METHODS) -> list[Outcome | None]:
+        """As ahead.run_ahead, with the limits of the settings. Raises RunnersBusy too, when no runner is free at once."""
+        try:
+            self._places.get(block=False)
+        except Empty:
+            raise RunnersBusy("all script runners of this process are busy") from None
+        try:
+            process = self._take(self.limits)
+            try:
+                return run_ahead(process, runs, methods, self.limits)
+            finally:
+                self._give_back(process)
+        finally:
+            self._places.put(None)
+
     def _take(self, limits: Limits) -> RunnerProcess:
         while self._idle:
             try:
@@ -123,7 +139,10 @@ class Runner:
             self._all.discard(process)
             return
         worn = process.scripts >= SCRIPTS_PER_RUNNER
-        if worn or (process.scripts % LOOK_EVERY == 0 and process.memory_kb() > GROWN_KB):
+        look = process.scripts - process.looked_at >= LOOK_EVERY
+        if look:
+            process.looked_at = process.scripts
+        if worn or (look and process.memory_kb() > GROWN_KB):
             self._drop(process)
         else:
             self._idle.append(process)

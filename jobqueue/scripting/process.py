@@ -78,7 +78,9 @@ class RunnerProcess:
         # One system call waits and reads; poll() before every read would be a second one.
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TICK)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _TICK)
-        self.alive, self.ready, self.answered, self.scripts = True, False, False, 0
+        self.alive, self.ready, self.answered = True, False, False
+        # looked_at: how many scripts it had run when its memory was read last.
+        self.scripts = self.looked_at = 0
         self.slots: dict[str, int] = {}
         self.slot_bytes = 0
         self.oom_kills = oom_kills()
@@ -118,7 +120,7 @@ class RunnerProcess:
         return int(pages) * (os.sysconf("SC_PAGESIZE") // 1024)
 
     # ── frames ──────────────────────────────────────────────────────────────────────────────────────────────
-    def _receive(self, wait: Callable[[], None], cap: int) -> bytes:
+    def receive(self, wait: Callable[[], None], cap: int) -> bytes:
         """The next frame without its length; `wait` is called whenever nothing came for TICK_S. Raises RunnerDied."""
         recv = self.channel.recv
         data, need = b"", 0
@@ -164,7 +166,7 @@ class RunnerProcess:
             raise Killed(failure(500, MEMORY, "the machine ran out of memory, and ended the script for it"))
         raise RunnerDied(f"the script runner ended in the middle of a script (exit code {code})") from problem
 
-    def _send(self, data: bytes, wait: Callable[[], None]) -> None:
+    def send(self, data: bytes, wait: Callable[[], None]) -> None:
         """Send it all; `wait` is called whenever the runner took nothing for TICK_S."""
         rest: bytes | memoryview = data
         while rest:
@@ -190,7 +192,7 @@ class RunnerProcess:
                 self.kill()
                 raise RunnerDied(f"the script runner did not start within {START_S} s")
 
-        greeting = self._receive(wait, 1024)
+        greeting = self.receive(wait, 1024)
         if greeting[:1] != frames.READY:
             self.kill()
             raise RunnerDied("the script runner did not greet")
@@ -198,11 +200,8 @@ class RunnerProcess:
         self.ready = True
 
     # ── scripts ─────────────────────────────────────────────────────────────────────────────────────────────
-    def _frames_of(
-        self, source: str, limits: Limits, methods: Methods, *, args: str, user_id: str | None, as_text: bool,
-        floats: bool, random_status: dict | None,
-    ) -> bytes:  # fmt: skip
-        """What to send to run a script: limits and methods where they changed, and its text where the runner lacks it."""
+    def settings_frames(self, limits: Limits, methods: Methods) -> bytes:
+        """What to send before scripts that have these limits and methods, where they changed."""
         out = b""
         if limits is not self.limits:
             out += messages.limits_frame(limits)
@@ -210,17 +209,24 @@ class RunnerProcess:
         if methods is not self.methods:
             out += messages.methods_frame(methods)
             self.methods = methods
-        slot, flags, text = self.slots.get(source), 0, b""
+        return out
+
+    def run_frame(
+        self, source: str, *, args: str, user_id: str | None, as_text: bool, floats: bool, random_status: dict | None = None,
+        flags: int = 0,
+    ) -> bytes:  # fmt: skip
+        """What to send to run a script, with its text where the runner lacks it."""
+        slot, text = self.slots.get(source), b""
         if slot is None:
             text = source.encode("utf-8", "surrogatepass")
-            flags = frames.HAS_SOURCE
+            flags |= frames.HAS_SOURCE
             self.slot_bytes += len(text) + 200
             if self.slot_bytes > SOURCES_BYTES:
                 flags |= frames.FORGET
                 self.slots.clear()
                 self.slot_bytes = len(text) + 200
             slot = self.slots[source] = len(self.slots)
-        return out + messages.run_frame(
+        return messages.run_frame(
             slot, flags, text, args=args, user_id=user_id, as_text=as_text, floats=floats, random_status=random_status
         )
 
@@ -238,16 +244,16 @@ class RunnerProcess:
         try:
             if not self.ready:
                 self.start_up(tick)
-            out = self._frames_of(
-                source, limits, methods, args=args, user_id=user_id, as_text=disable_number_strings, floats=keep_whole_floats,
+            out = self.settings_frames(limits, methods) + self.run_frame(
+                source, args=args, user_id=user_id, as_text=disable_number_strings, floats=keep_whole_floats,
                 random_status=random_status,
             )
             began = time.monotonic()
             watch = Watch(self.cpu_s, limits, tick)
-            self._send(out, watch.wait)
+            self.send(out, watch.wait)
             cap = 4096 + limits.output_bytes * 2 + limits.result_chars * 4 + limits.memory_mb * 1024 * 1024
             while True:
-                data = self._receive(watch.wait, cap)
+                data = self.receive(watch.wait, cap)
                 if data[:1] == frames.DONE:
                     self.scripts += 1
                     return messages.outcome_of(data)
@@ -273,4 +279,4 @@ class RunnerProcess:
         watch.tick()
         status, text = call(*asked)
         watch.check_wall()
-        self._send(messages.answer_frame(status, text), watch.wait)
+        self.send(messages.answer_frame(status, text), watch.wait)

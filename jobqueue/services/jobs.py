@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import IntegrityError, transaction
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -29,6 +29,10 @@ from jobqueue.states import DEFAULT_TRIES, NOBODY, QUEUED, JobState
 
 MAX_ENTRIES = 10
 MAX_REPLAYED = 1000
+_COLUMNS = [
+    "id", "queue_id", "name", "script_id", "args", "max_try_count", "try_count", "state", "created_at", "updated_at",
+    "generation", "replay_of_id",
+]  # fmt: skip
 # Programs push and delete too many jobs for a line each in the activity log.
 LOGGED = frozenset({"person", "script"})
 
@@ -65,10 +69,12 @@ def push_jobs(*, actor: Actor, namespace: Namespace, user_id: str, entries: Sequ
     now, made_by = clock.now(), generations.of_a_new_job()
     rows = [sql.NewJob(uuid.uuid4(), e.script_id, e.args, e.max_try_count or DEFAULT_TRIES, made_by) for e in entries]
     try:
-        if actor.kind not in LOGGED and not notifications.tells_of_pushes(namespace):
-            joined = sql.join(namespace.pk, user_id, rows, at=now)
-            if joined:
-                return _pushed(joined, rows, now), auto
+        if sql.pushes_alone() and actor.kind not in LOGGED and not notifications.tells_of_pushes(namespace):
+            push = sql.push(namespace.pk, user_id, rows, auto=auto, at=now)
+            if push.begins:
+                # The jobs are there: a worker that is not woken by this is woken by the sweep.
+                transaction.on_commit(lambda: engine.wake(DRAIN, push.queue_id), robust=True)
+            return _pushed(push, rows, now), auto
         with transaction.atomic():
             push = sql.push(namespace.pk, user_id, rows, auto=auto, at=now)
             jobs = _pushed(push, rows, now)
@@ -85,9 +91,11 @@ def push_jobs(*, actor: Actor, namespace: Namespace, user_id: str, entries: Sequ
 
 
 def _pushed(push: sql.Push, rows: Sequence[sql.NewJob], at: datetime) -> list[Job]:
+    """The jobs as if they were read."""
     return [
-        Job(id=pk, queue_id=push.queue_id, name=row.name, script_id=row.script_id, args=row.args, max_try_count=row.max_tries,
-            created_at=at, updated_at=at, generation=row.generation)
+        Job.from_db(DEFAULT_DB_ALIAS, _COLUMNS, (
+            pk, push.queue_id, row.name, row.script_id, row.args, row.max_tries, 0, JobState.WAITING, at, at, row.generation, None
+        ))
         for pk, row in zip(push.job_ids, rows, strict=True)
     ]  # fmt: skip
 
@@ -101,13 +109,18 @@ def _refuse_if_closing(namespace: Namespace) -> None:
         )
 
 
+def _refuse(word: str) -> None:
+    raise ValueError(word)
+
+
+# NaN and Infinity are Python's, not JSON's. A decoder for each text costs twice the reading of a short one.
+_strict = json.JSONDecoder(parse_constant=_refuse)
+
+
 def check_args(text: str) -> None:
     """Check that arguments are JSON text. Raises Invalid."""
-    def refuse(word: str) -> None:
-        raise ValueError(word)
-
     try:
-        json.loads(text, parse_constant=refuse)  # NaN and Infinity are Python's, not JSON's
+        _strict.decode(text)
     except (ValueError, RecursionError):
         raise Invalid(
             "The arguments are not JSON text.", component="jobEntry", message="jobQueue.jobEntry.args.error.invalid"

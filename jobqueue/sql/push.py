@@ -26,7 +26,8 @@ _UPSERT = """
         draining = jobqueue_queue.draining OR excluded.draining
     RETURNING id, draining AND started_rev = rev
 """
-# A queue that is being drained takes more without a wake-up: that is one statement, and needs no transaction around it.
+# SQLite writes each index of a column that is named anew, whether it changes or not: into a queue that is being drained a push
+# names few.
 _JOIN = """
     UPDATE jobqueue_queue SET
         rev = rev + 1,
@@ -64,42 +65,38 @@ def push(
     auto: the server drains the queue. at: when the jobs are made. Raises IntegrityError when the namespace is gone.
     """
     if vendor() == "postgresql":
-        return _push_at_once(f"{_UPSERT} AS begins", [namespace_id, user_id, len(jobs), auto, at], jobs, at)
+        return _push_at_once([namespace_id, user_id, len(jobs), auto, at], jobs, at)
     moment = connection.ops.adapt_datetimefield_value(at)
     with raw_cursor() as cursor:
-        cursor.execute(raw_text(_UPSERT), [namespace_id, user_id, len(jobs), auto, moment])
-        (queue_id, begins), = cursor.fetchall()
+        found = cursor.execute(raw_text(_JOIN), [moment, len(jobs), namespace_id, user_id]).fetchall()
+        if not found:
+            cursor.execute(raw_text(_UPSERT), [namespace_id, user_id, len(jobs), auto, moment])
+            found = cursor.fetchall()
+        queue_id, *begins = found[0]
         values = [value for name, *row in jobs for value in (queue_id, name.hex, *row, moment, moment)]
         insert = f"INSERT INTO jobqueue_job ({_JOB}) VALUES {repeated(_INSERT_JOB, len(jobs))} RETURNING id"
         cursor.execute(raw_text(insert), values)
-        return Push(queue_id, bool(begins), sorted(row[0] for row in cursor.fetchall()))
+        return Push(queue_id, begins == [1], sorted(row[0] for row in cursor.fetchall()))
 
 
-def join(namespace_id: int, user_id: str, jobs: Sequence[NewJob], *, at: datetime) -> Push | None:
-    """`push` into a queue that is being drained, in one statement that needs no transaction.
-
-    None, and nothing is written, when nobody drains it, and always on SQLite, where a push is two statements.
-    """
-    if vendor() != "postgresql":
-        return None
-    return _push_at_once(f"{_JOIN}, FALSE AS begins", [at, len(jobs), namespace_id, user_id], jobs, at)
+def pushes_alone() -> bool:
+    """Whether `push` is one statement that needs no transaction around it, and stands in none."""
+    return vendor() == "postgresql" and not connection.in_atomic_block
 
 
-def _push_at_once(
-    queue: str, head: list, jobs: Sequence[NewJob], at: datetime
-) -> Push | None:
-    """All of a push in one round trip, for PostgreSQL. queue: what finds the queue's row, with its parameters `head`."""
+def _push_at_once(queue: list, jobs: Sequence[NewJob], at: datetime) -> Push:
+    """All of a push in one round trip, for PostgreSQL. queue: the parameters of _UPSERT."""
     values = [value for number, row in enumerate(jobs) for value in (number, *row)]
     with raw_cursor() as cursor:
-        found = cursor.execute(_push_text(queue, len(jobs)), [*head, at, at, *values]).fetchone()
-    return found and Push(found[0], found[1], sorted(found[2]))
+        found = cursor.execute(_push_text(len(jobs)), [*queue, at, at, *values]).fetchone()
+    return Push(found[0], found[1], sorted(found[2]))
 
 
 @cache
-def _push_text(queue: str, count: int) -> str:
+def _push_text(count: int) -> str:
     values = repeated("(%s::int, %s::uuid, %s, %s, %s::int, %s::int)", count)
     return f"""
-        WITH queue AS ({text(queue)}),
+        WITH queue AS ({text(_UPSERT)} AS begins),
         made AS (
             INSERT INTO jobqueue_job ({_JOB})
             SELECT queue.id, entry.name, entry.script_id, entry.args, entry.tries, entry.generation, 0, 'waiting', %s, %s

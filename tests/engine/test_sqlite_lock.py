@@ -25,7 +25,9 @@ def holder():
 
 
 def patience() -> int:
-    return connection.connection.execute("PRAGMA busy_timeout").fetchone()[0]
+    """Of a statement outside of a transaction; one inside has the only lock already."""
+    with connection.cursor() as cursor:
+        return cursor.execute("PRAGMA busy_timeout").fetchone()[0]
 
 
 def test_the_lock_is_had_while_others_let_it_go_in_time(holder):

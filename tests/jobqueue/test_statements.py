@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from gs2admin import engine
 from gs2admin.identity.actors import SYSTEM
 from jobqueue import sql
 from jobqueue.execution.lease import QueueLease
@@ -287,16 +288,16 @@ def test_a_push_goes_into_its_own_queue_alone(auto, other, push, user):
     assert after[mine.pk] == before[mine.pk] | {"waiting": 3, "rev": mine.rev + 1}
 
 
-def test_a_push_joins_a_queue_that_is_being_drained_where_one_statement_does_it(auto, other, push):
-    job = push(auto)
-    new = [sql.NewJob(job.name.__class__(int=n), "s", "{}", 3) for n in (1, 2)]
-    for namespace, user in ((other, "u"), (auto, "v")):
-        assert sql.join(namespace.pk, user, new, at=timezone.now()) is None, "there is no such queue"
-    joined = sql.join(auto.pk, "u", new, at=timezone.now())
-    if connection.vendor == "sqlite":
-        assert joined is None and Job.objects.count() == 1
-        return
-    assert (joined.queue_id, joined.begins, len(joined.job_ids)) == (job.queue_id, False, 2)
-    Queue.objects.update(draining=False)
-    new = [sql.NewJob(job.name.__class__(int=3), "s", "{}", 3)]
-    assert sql.join(auto.pk, "u", new, at=timezone.now()) is None and Job.objects.count() == 3
+@pytest.mark.django_db(transaction=True)
+def test_a_push_that_is_one_statement_stands_where_nobody_can_be_woken_and_another_is_undone(auto, push, monkeypatch):
+    def broken(*_) -> None:
+        raise OSError("the queue of tasks is away")
+
+    monkeypatch.setattr(engine, "wake", broken)
+    if connection.vendor == "postgresql":
+        job = push(auto)
+        assert Job.objects.get() == job and Queue.objects.get().draining
+    else:
+        with pytest.raises(OSError):
+            push(auto)
+        assert not Job.objects.exists()

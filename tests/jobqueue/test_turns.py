@@ -13,7 +13,7 @@ from gs2admin.db.raw import raw_cursor
 from gs2admin.engine import waking
 from jobqueue import sql
 from jobqueue.execution import drain as drains
-from jobqueue.execution import turns
+from jobqueue.execution import together, turns
 from jobqueue.execution.shares import KEPT, Level, Shares
 from jobqueue.models import Namespace
 from jobqueue.sql import Ready
@@ -32,6 +32,7 @@ def _fresh(monkeypatch):
 def one_turn(monkeypatch):
     """one_turn() is what a worker does that is woken once, for a single turn."""
     monkeypatch.setattr(turns, "TURNS_S", 0.0)
+    monkeypatch.setattr(turns, "BRIEF_S", 0.0)
     monkeypatch.setattr(drains, "SLICE_S", 0.0)
     return lambda: turns.drain(0)
 
@@ -108,7 +109,7 @@ def test_one_wake_gives_many_turns_and_wakes_again_for_what_is_left(namespaces, 
         push(namespaces[0], user=f"p{number}")
     rings.clear()
     turns.drain(0)
-    assert len(scripts.ran) == 5 and rings == []
+    assert len(scripts.ran) == 5 and len(rings) <= 1, "one for the others, while this worker is at the first queue"
     monkeypatch.setattr(turns, "TURNS_S", 0.0)
     push(namespaces[0], user="a"), push(namespaces[0], user="b")
     rings.clear()
@@ -132,10 +133,11 @@ def test_the_place_for_long_work_is_given_back_whatever_the_turn_does(namespaces
     one_turn()
     assert scripts.ran and places == []
 
-    def broken(queue_id: int) -> bool:
+    def broken(*_) -> bool:
         raise RuntimeError("the worker is lost")
 
     monkeypatch.setattr(drains, "drain", broken)
+    monkeypatch.setattr(together, "turn", broken)
     with pytest.raises(RuntimeError):
         one_turn()
     assert places == []
@@ -148,7 +150,7 @@ def test_who_comes_too_late_for_a_queue_pays_a_little_and_looks_further_on(names
     charged, skips, ready = [], [], sql.ready
     Namespace.objects.update(slow_until=Now() - timedelta(seconds=1))
     monkeypatch.setattr(turns.sql, "ready", lambda skip=0: skips.append(skip) or ready(skip))
-    monkeypatch.setattr(drains, "drain", lambda queue_id: False)
+    monkeypatch.setattr(together, "turn", lambda chosen: False)
     monkeypatch.setattr(turns._shares, "charge", lambda chosen, seconds: charged.append(seconds))
     turns.drain(0)
     assert len(charged) > 3 and min(charged) >= turns.LEAST_S

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import random
 import threading
+from datetime import timedelta
 from queue import SimpleQueue
 
 import pytest
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from gs2admin import engine
 from gs2admin.identity.actors import SYSTEM
 from jobqueue import sql
 from jobqueue.chores.queues import wake_due_queues
-from jobqueue.execution import attempt
+from jobqueue.execution import ahead, attempt, turns
 from jobqueue.execution import drain as drains
 from jobqueue.execution.attempt import Ended
 from jobqueue.models import Job, Namespace, Queue
 from jobqueue.services import Entry, push_jobs
 from jobqueue.services.namespaces import create_namespace, update_namespace
+from jobqueue.sql import Done
 from jobqueue.states import JobState
 from tests.conditions import until
 from tests.races.conftest import together
@@ -41,6 +44,7 @@ class Bells:
         self.rings: SimpleQueue[int | None] = SimpleQueue()
         self.rung = 0
         self.problems: list[BaseException] = []
+        self.drain = drains.drain
 
     def ring(self, task: str, pk: int) -> None:
         """Wake a drain."""
@@ -50,7 +54,7 @@ class Bells:
     def answer(self) -> None:
         """Drain what is rung for, until None comes."""
         while (pk := self.rings.get()) is not None:
-            drains.drain(pk)
+            self.drain(pk)
 
     def thread(self, act) -> threading.Thread:
         """A started thread whose exception is kept and whose connection is closed."""
@@ -86,6 +90,19 @@ def auto(bells, project):
     return create_namespace(actor=SYSTEM, project=project, name="auto", enable_auto_run=True)
 
 
+@pytest.fixture
+def together_too(auto, bells, monkeypatch):
+    """Several queues have their turn at once, and every script runs well ahead of its claim."""
+
+    def run(project, users, jobs) -> ahead.Ran:
+        found = [Done(job.id, queue, job.tries, "{}", "", 0, None, job.script_id) for queue, some in jobs.items() for job in some]
+        return ahead.Ran(found, set())
+
+    monkeypatch.setattr(ahead, "run", run)
+    Namespace.objects.filter(pk=auto.pk).update(slow_until=Now() - timedelta(seconds=1))
+    bells.drain = turns.drain
+
+
 def push(namespace, user: str) -> None:
     push_jobs(actor=SYSTEM, namespace=namespace, user_id=user, entries=[Entry("s")])
 
@@ -105,17 +122,15 @@ def assert_all_ran(count: int, tick=lambda: None) -> None:
         assert (queue.waiting, queue.draining, queue.lease_until, queue.head_at) == (0, False, None, None)
 
 
-@pytest.mark.parametrize("joins", [True, False], ids=["joins", "upserts"])
-def test_a_push_that_is_not_committed_when_a_drain_takes_its_last_look_is_run(joins, auto, bells, monkeypatch):
-    """The last of eight producers has inserted its job when the drain of the others' jobs comes to its end.
+@pytest.mark.parametrize("by", ["drain", "turn"])
+def test_a_push_that_is_not_committed_when_a_drain_takes_its_last_look_is_run(by, auto, bells, monkeypatch, request):
+    """The last of eight producers has inserted its job when the drain of the others' jobs comes to its end."""
+    name = "lock" if by == "drain" else "release_all"
+    real = getattr(sql, name)
+    if by == "turn":
+        request.getfixturevalue("together_too")
 
-    joins: by the one statement for a queue that is being drained, where the database has it.
-    """
-    real_lock = sql.lock
-    if not joins:
-        monkeypatch.setattr(sql, "join", lambda *given, **more: None)
-
-    def lock(queue_id: int, fence: int) -> bool:
+    def last_look(*given):
         if armed.is_set() and not gate.is_set():
             gate.set()
             # In vain on SQLite, where the drain has the only write lock here.
@@ -123,9 +138,9 @@ def test_a_push_that_is_not_committed_when_a_drain_takes_its_last_look_is_run(jo
                 threading.Timer(3 * WINDOW_S, commit.set).start()
             else:
                 commit.set()
-        return real_lock(queue_id, fence)
+        return real(*given)
 
-    monkeypatch.setattr(sql, "lock", lock)
+    monkeypatch.setattr(sql, name, last_look)
     for number in range(5):
         armed, gate, inside, commit = (threading.Event() for _ in range(4))
 
@@ -149,8 +164,11 @@ def test_a_push_that_is_not_committed_when_a_drain_takes_its_last_look_is_run(jo
     assert_all_ran(5 * PRODUCERS)
 
 
-def test_no_push_of_eight_producers_is_left_lying(auto, bells):
+@pytest.mark.parametrize("by", ["drain", "turn"])
+def test_no_push_of_eight_producers_is_left_lying(by, auto, bells, request):
     """As it comes. Only the last push to a queue can be left lying, since any later one would wake a drain for both."""
+    if by == "turn":
+        request.getfixturevalue("together_too")
     start = threading.Barrier(PRODUCERS)
 
     def produce() -> None:

@@ -54,10 +54,9 @@ class DatabaseWrapper(FencedCommits, base.DatabaseWrapper):
         """Count the time of a statement from here, and see to it that it waits for locks no longer than this thread may wait."""
         limit_s = patience.left(self._statement_s)
         self._until = float("inf") if limit_s is None else time.monotonic() + limit_s
-        wanted = self._wanted_busy_ms()
-        if wanted != self._busy_ms and self.connection is not None:
-            self.connection.execute(f"PRAGMA busy_timeout = {wanted}")
-            self._busy_ms = wanted
+        if self.in_atomic_block or self.connection is None:
+            return  # it has the only lock already
+        self._set_busy_ms(self.connection, self._wanted_busy_ms())
 
     def _wanted_busy_ms(self) -> int:
         return int(patience.left(self.settings_dict["OPTIONS"].get("timeout", 5)) * 1000)
@@ -66,29 +65,31 @@ class DatabaseWrapper(FencedCommits, base.DatabaseWrapper):
         with self.wrap_database_errors:
             if self._begins_soon(self.connection):
                 return
+            self._set_busy_ms(self.connection, self._wanted_busy_ms())
         # Django's own way waits on, and says what is wrong.
         super()._start_transaction_under_autocommit()
 
+    def _set_busy_ms(self, raw: sqlite3.Connection, wanted: int) -> None:
+        if wanted != self._busy_ms:
+            raw.execute(f"PRAGMA busy_timeout = {wanted}")
+            self._busy_ms = wanted
+
     def _begins_soon(self, raw: sqlite3.Connection) -> bool:
         """Whether the transaction could be begun within NIMBLE_S."""
-        raw.execute("PRAGMA busy_timeout = 0")
+        self._set_busy_ms(raw, 0)
         began = 0.0
-        try:
-            while True:
-                try:
-                    raw.execute(f"BEGIN {self.transaction_mode or ''}")
-                    return True
-                except sqlite3.OperationalError as problem:
-                    if getattr(problem, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
-                        return False
-                now = time.monotonic()
-                began = began or now
-                if now - began < YIELD_S:
-                    os.sched_yield()
-                elif now - began < NIMBLE_S:
-                    time.sleep(STEP_S)
-                else:
+        while True:
+            try:
+                raw.execute(f"BEGIN {self.transaction_mode or ''}")
+                return True
+            except sqlite3.OperationalError as problem:
+                if getattr(problem, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
                     return False
-        finally:
-            self._busy_ms = self._wanted_busy_ms()
-            raw.execute(f"PRAGMA busy_timeout = {self._busy_ms}")
+            now = time.monotonic()
+            began = began or now
+            if now - began < YIELD_S:
+                os.sched_yield()
+            elif now - began < NIMBLE_S:
+                time.sleep(STEP_S)
+            else:
+                return False
