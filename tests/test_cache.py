@@ -215,6 +215,7 @@ def ours() -> dict[int, Cache]:
 def test_all_caches_of_a_process_are_small_together_and_documented():
     """A web process needs some 80 MB without them, and stays below 200."""
     import gs2admin.urls  # noqa: F401  everything that a web process imports
+    import jobqueue.tasks  # noqa: F401  and what a worker does
     from gs2admin.wire.table import table
 
     table()

@@ -20,7 +20,7 @@ from jobqueue.sql import NextJob
 log = logging.getLogger(__name__)
 # A script that was not fit to run ahead is not tried again for so long. s.
 APART_S = 60.0
-_apart: Cache[tuple[int, int | None], bool] = Cache(ttl_s=APART_S, entries=10_000, max_bytes=500_000)
+_apart: Cache[tuple[int, int | None], bool] = Cache(ttl_s=APART_S, entries=1_000, max_bytes=500_000)
 
 
 class Ran(NamedTuple):

@@ -26,7 +26,7 @@ QUEUES, JOBS, EACH = 16, 64, 4
 WAKE_S = 0.02
 _woken = {"at": 0.0}
 # How many queues a turn of a namespace takes: fewer while most of its jobs have to be claimed first.
-_counts: Cache[int, int] = Cache(ttl_s=60.0, entries=10_000, max_bytes=500_000)
+_counts: Cache[int, int] = Cache(ttl_s=60.0, entries=1_000, max_bytes=500_000)
 
 
 def turn(chosen: Ready) -> bool:

@@ -16,7 +16,7 @@ from jobqueue.scripting.process import NotStarted, RunnerProcess
 from jobqueue.scripting.watch import Killed
 
 # Of one script; of all of them, then no other one is begun; and how long a runner is waited for that does not look at its clock.
-EACH_S, ALL_S, STALLED_S = 0.02, 0.01, 0.5
+EACH_S, ALL_S, STALLED_S = 0.02, 0.01, 2.0
 # Arguments of one frame, in characters.
 ROOM = 256 * 1024
 
