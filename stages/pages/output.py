@@ -23,7 +23,7 @@ def line_html(line: Output) -> str:
         text = text[:most]
     css = {"stderr": " is-err", "note": " is-note"}.get(line.stream, "")
     return (
-        f'<div class="ln{css}" data-seq="{line.seq}" id="L{line.seq}"><i><a href="#L{line.seq}">{line.seq}</a></i>'
+        f'<div class="ln{css}" data-seq="{line.seq}" id="L{line.seq}"><i>{line.seq}</i>'
         f'<time data-clock datetime="{at.isoformat(timespec="milliseconds")}" title="{at:%Y-%m-%d %H:%M:%S} UTC">'
         f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}</time>"
         f"<b>{escape(line.microservice)}</b><span>{marked(text)}{cut}</span></div>"

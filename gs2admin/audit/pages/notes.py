@@ -70,6 +70,8 @@ def remove(request: HttpRequest, project: Project, pk: int) -> HttpResponse:
 def _address_of(project: Project, row: Note) -> str:
     if row.about == notes.PLAYER:
         return address(project, row.about_id)
+    if not row.about_id.isdecimal():
+        return reverse("rollouts", kwargs={"project": project.name})
     return reverse("rollout", kwargs={"project": project.name, "number": int(row.about_id)})
 
 
