@@ -12,7 +12,6 @@ from gs2admin.identity.actors import SYSTEM
 from stages.gates.services import WindowPlan, save_window, stop_promotions
 from stages.models import Rollout
 from stages.models.governance import FreezeWindow, Stop
-from stages.pages import board_html
 from stages.pages.board_html import boards
 from tests.pages.test_moves import at, fields
 
@@ -103,7 +102,6 @@ def test_stopping_shows_on_board_stage_and_preview_and_holds_the_button(world, p
 
 def test_the_board_notices_a_window_that_opens_by_itself(world, producer, sign_in, monkeypatch):
     monkeypatch.setattr(boards._boards, "ttl_s", 0.0)
-    monkeypatch.setattr(board_html, "LOOK_AGAIN_S", 0.0)
     client = sign_in(producer)
     html = client.get(at("board", world)).content.decode()
     after = re.search(r'data-after="(\d+)"', html)[1]
@@ -111,6 +109,7 @@ def test_the_board_notices_a_window_that_opens_by_itself(world, producer, sign_i
     assert client.get(live).status_code == 204
     now = timezone.now()
     FreezeWindow.objects.create(project=world.project, name="Quiet", starts_at=now, ends_at=now + timedelta(hours=1))
+    boards._seen.clear()  # as after LOOK_AGAIN_S
     answer = client.get(live)
     assert answer.status_code == 200 and "The freeze window Quiet is on" in answer.content.decode()
 
