@@ -10,22 +10,19 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from functools import cache
 from typing import NamedTuple
 
 import redis
 from django import db
 from django.conf import settings
-from django.utils import timezone
 from django_q.brokers.orm import ORM
 from django_q.brokers.redis_broker import Redis
 from django_q.conf import Conf
 
 from gs2admin import outage
 from gs2admin.db import patience
-from gs2admin.db.raw import raw_cursor
 from gs2admin.db.redis_pool import Pool
-from gs2admin.engine import connections, inside
+from gs2admin.engine import connections, inside, task_rows
 from gs2admin.engine.hosts import tell_hosts
 from gs2admin.engine.wakeup import TASKS, Listener, wait_for, wake_up
 
@@ -33,14 +30,6 @@ log = logging.getLogger(__name__)
 AWAY_S = 0.5
 # How often the queue is looked into without a wake-up: what a lost one costs. s.
 LOOK_S = 1.0
-_ADD = """
-    INSERT INTO django_q_ormq (key, payload, lock) SELECT %s, %s, %s
-    WHERE (SELECT COUNT(*) FROM (SELECT 1 FROM django_q_ormq WHERE key = %s LIMIT %s) waiting) < %s RETURNING id
-"""
-_ADD_ALONE = f"""
-    WITH soon AS (SELECT set_config('synchronous_commit', 'off', TRUE))
-    {_ADD.replace("RETURNING", "AND EXISTS (SELECT 1 FROM soon) RETURNING")}
-"""
 # How long one look into Redis waits for a task. s.
 TAKE_S = 1
 
@@ -168,21 +157,11 @@ class DatabaseBroker(_WakeBroker, ORM):
         """
         # Stock asks for the connection by closing stale ones, in the middle of the caller's work: not needed. And the
         # ORM's way of inserting a row costs as much as all the rest of waking.
-        link = db.connections[Conf.ORM]
-        with link.cursor() as cursor:
-            values = [self.list_key, task, link.ops.adapt_datetimefield_value(timezone.now())]
-            if not self.at_most:
-                cursor.execute("INSERT INTO django_q_ormq (key, payload, lock) VALUES (%s, %s, %s) RETURNING id", values)
-            else:
-                # On its own, PostgreSQL's commit need not wait for the disk: it may be lost with the server, as any wake-up.
-                alone = link.vendor == "postgresql" and not link.in_atomic_block
-                cursor.execute(_ADD_ALONE if alone else _ADD, [*values, self.list_key, self.at_most, self.at_most])
-            found = cursor.fetchone()
+        found = task_rows.add(self.list_key, task, at_most=self.at_most)
         self._refused = found is None
-        if found is None:
-            return None
-        wake_up(TASKS)
-        return found[0]
+        if found is not None:
+            wake_up(TASKS)
+        return found
 
     def _take(self, free: Sequence[Source]) -> Taken | None:
         if self._listener is None:
@@ -196,7 +175,7 @@ class DatabaseBroker(_WakeBroker, ORM):
         self._listener.attend()
         self._looked_at = time.monotonic()
         sources = {private_queue(lane): queue for queue, lane in free if lane} | {queue: queue for queue, _ in free}
-        found, more = _first_of(list(sources))
+        found, more = task_rows.take_first(list(sources))
         self._empty = frozenset() if more else frozenset(queues)
         if not more:
             self._pass_on(needed=len(queues) < len(inside.queues()))
@@ -228,49 +207,8 @@ class DatabaseBroker(_WakeBroker, ORM):
     def full(self) -> bool:
         """Whether a task would be refused, where the last one was: to make one and throw it away costs more than to ask."""
         if self._refused:
-            with db.connections[Conf.ORM].cursor() as cursor:
-                cursor.execute("SELECT COUNT(*) FROM (SELECT 1 FROM django_q_ormq WHERE key = %s LIMIT %s) waiting",
-                               [self.list_key, self.at_most])
-                self._refused = cursor.fetchone()[0] >= self.at_most
+            self._refused = task_rows.waiting(self.list_key, self.at_most) >= self.at_most
         return self._refused
-
-
-def _first_of(keys: Sequence[str]) -> tuple[tuple[str, str] | None, bool]:
-    """Remove the first task, of one key after the other. Returns ((key, payload) or None, whether more may wait)."""
-    with raw_cursor() as cursor:
-        if settings.ON_POSTGRES:
-            found = cursor.execute(_text(_TAKE, len(keys)), (*keys, *keys, *keys)).fetchone()
-            return (found[:2], found[2]) if found else (None, False)
-        # Looked for first: a DELETE that finds nothing would wait for SQLite's one write lock.
-        seen = cursor.execute(_text(_SEE, len(keys)), (*keys, *keys, *keys)).fetchone()
-        if seen is None:
-            return None, False
-        found = cursor.execute("DELETE FROM django_q_ormq WHERE id = ? RETURNING key, payload", (seen[0],)).fetchone()
-        # Another cluster may have been quicker; then there may be more.
-        return found, bool(seen[1]) or found is None
-
-
-_FIRST = "FROM django_q_ormq WHERE key IN ({keys}) ORDER BY CASE key {places} END, id LIMIT 1"
-# A crash of the server may bring a taken task back, which does no harm: its commit need not wait for the disk.
-_TAKE = f"""
-    WITH soon AS (SELECT set_config('synchronous_commit', 'off', TRUE)), taken AS (
-        DELETE FROM django_q_ormq WHERE id = (SELECT id {_FIRST} FOR UPDATE SKIP LOCKED) AND EXISTS (SELECT 1 FROM soon)
-        RETURNING id, key, payload
-    )
-    SELECT key, payload, EXISTS (SELECT 1 FROM django_q_ormq other WHERE other.key IN ({{keys}}) AND other.id <> taken.id)
-    FROM taken
-"""
-_SEE = f"""
-    SELECT first.id, EXISTS (SELECT 1 FROM django_q_ormq other WHERE other.key IN ({{keys}}) AND other.id <> first.id)
-    FROM (SELECT id {_FIRST}) first
-"""
-
-
-@cache
-def _text(statement: str, count: int) -> str:
-    places = " ".join(f"WHEN %s THEN {place}" for place in range(count))
-    text = statement.replace("{keys}", ", ".join(["%s"] * count)).replace("{places}", places)
-    return text if settings.ON_POSTGRES else text.replace("%s", "?")
 
 
 class RedisBroker(_WakeBroker, Redis):
