@@ -98,7 +98,7 @@ def test_a_cancel_just_before_it_begins_is_carried_out_at_once(stage, monkeypatc
 
 def test_a_fault_before_it_begins_ends_it_instead_of_leaving_it_queued(stage, monkeypatch):
     rollout = rollout_to(stage, "1.0")
-    monkeypatch.setattr(executor, "_opening", lambda _: 1 / 0)
+    monkeypatch.setattr(executor, "opening", lambda _: 1 / 0)
     executor.run(rollout.pk)
     rollout.refresh_from_db()
     assert rollout.state == RolloutState.ERRORED and "internal fault" in rollout.error
