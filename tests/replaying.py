@@ -79,3 +79,12 @@ def _write(rows: Rows) -> None:
                 columns, found = columns[:at] + columns[at + 1 :], [row[:at] + row[at + 1 :] for row in found]
             names, places = ", ".join(f'"{name}"' for name in columns), ", ".join(["%s"] * len(columns))
             cursor.executemany(f'INSERT INTO "{table}" ({names}) VALUES ({places})', found)
+        if connection.vendor == "postgresql":
+            # Rows that a test makes then follow these without a gap, as after a build.
+            numbered = [table for table in rows if "id" in _columns()[table]]
+            last = ", ".join(
+                f"CASE WHEN pg_get_serial_sequence('{table}', 'id') IS NOT NULL THEN"
+                f" setval(pg_get_serial_sequence('{table}', 'id'), (SELECT MAX(id)::bigint FROM \"{table}\")) END"
+                for table in numbered
+            )
+            cursor.execute(f"SELECT {last}")
