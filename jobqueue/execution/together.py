@@ -29,16 +29,19 @@ _woken = {"at": 0.0}
 _counts: Cache[int, int] = Cache(ttl_s=60.0, entries=1_000, max_bytes=500_000)
 
 
-def turn(chosen: Ready) -> bool:
-    """Give a turn to queues of that namespace, those that wait longest first. False: all were taken by others meanwhile."""
+def turn(chosen: Ready) -> int | None:
+    """Give a turn to queues of that namespace, those that wait longest first.
+
+    Returns how many jobs were run ahead and written, EACH at least where jobs were run one by one; None: all were taken by others
+    meanwhile.
+    """
     namespace, auto, paused, _ = namespaces.current(chosen.namespace_id)
     if not auto or paused or notifications.wanted(namespace.run_notification):
-        return drains.drain(chosen.queue_id)
+        return EACH if drains.drain(chosen.queue_id) else None
     count = _counts.get(chosen.namespace_id, QUEUES)
-    with transaction.atomic():
-        held = sql.take_ready(chosen.namespace_id, count, settings.JOB_LEASE_S, engine.worker_label())
+    held = sql.take_ready(chosen.namespace_id, count, settings.JOB_LEASE_S, engine.worker_label())
     if not held:
-        return False
+        return None
     # Where the last holder was lost, its script may be why: there each job is claimed before it runs, so that its tries count.
     lost = [one for one in held if one.last_was_lost]
     sound = [one for one in held if not one.last_was_lost]
@@ -52,7 +55,8 @@ def turn(chosen: Ready) -> bool:
     finished = _write(chosen.namespace_id, sound, own, ran)
     if own:
         _serve_alone(own, chosen.namespace_id, finished)
-    return True
+        return EACH
+    return len(ran.done)
 
 
 def _write(namespace_id: int, held: list[Held], own: Held | None, ran: ahead.Ran) -> int:

@@ -25,6 +25,8 @@ TURNS_S = 0.25
 # After its turns it looks so often for more, s apart: while somebody pushes, that costs less than another task, and jobs that
 # came together are run together.
 LOOKS, LOOK_S = 2, 0.002
+# After a turn of fewer jobs it waits for so long too: what is pushed meanwhile is one turn, not many. s.
+FEW, REST_S = 4, 0.003
 # What a turn costs at least, also one that another worker was quicker to take.
 LEAST_S = 0.0005
 # Two workers that look at the same moment see the same queue; who comes too late takes one of the next.
@@ -52,7 +54,8 @@ def drain(queue_id: int) -> None:
         began = time.monotonic()
         try:
             # Jobs that take long, or may, are run one by one.
-            if not (drains.drain(chosen.queue_id, BRIEF_S) if chosen.slow else together.turn(chosen)):
+            done = _turn(chosen)
+            if done is None:
                 skip = random.randint(1, APART)
         finally:
             if is_long:
@@ -63,6 +66,15 @@ def drain(queue_id: int) -> None:
             if left := sql.ready():
                 engine.wake(drains.DRAIN, left[0].queue_id)
             return
+        if done is not None and done < FEW:
+            time.sleep(REST_S)
+
+
+def _turn(chosen: Ready) -> int | None:
+    """As together.turn."""
+    if chosen.slow:
+        return FEW if drains.drain(chosen.queue_id, BRIEF_S) else None
+    return together.turn(chosen)
 
 
 def _choose(ready: list[Ready]) -> tuple[Ready | None, bool]:

@@ -150,7 +150,7 @@ def test_who_comes_too_late_for_a_queue_pays_a_little_and_looks_further_on(names
     charged, skips, ready = [], [], sql.ready
     Namespace.objects.update(slow_until=Now() - timedelta(seconds=1))
     monkeypatch.setattr(turns.sql, "ready", lambda skip=0: skips.append(skip) or ready(skip))
-    monkeypatch.setattr(together, "turn", lambda chosen: False)
+    monkeypatch.setattr(together, "turn", lambda chosen: None)
     monkeypatch.setattr(turns._shares, "charge", lambda chosen, seconds: charged.append(seconds))
     turns.drain(0)
     assert len(charged) > 3 and min(charged) >= turns.LEAST_S
