@@ -19,7 +19,7 @@ from bench.client import Broken, Link, request
 from bench.live_delay import WRITTEN
 from bench.report import SPREAD, machine, spread, table
 from bench.server import Server
-from bench.watchers import CURSOR, PAUSE, cpu_s, end, pss_mb
+from bench.watchers import CURSOR, PAUSE, WEB, cpu_s, end, pss_mb
 from bench.world import PASSWORD, people, register, stage, world
 from gs2admin.identity.actors import SYSTEM
 from stages.models import Rollout, Stage, Step
@@ -108,7 +108,7 @@ def main() -> bool:
         for title, version, pace in (("says nothing", "1.1", QUIET), ("a line every 2.5 s", "1.2", SLOW)):
             watched = start(here.project, row, server, version, pace)
             path = f"/p/{here.project.name}/rollouts/{watched.number}/live"
-            before, own, began = cpu_s(server, "gunicorn"), time.process_time(), time.monotonic()
+            before, own, began = cpu_s(server, WEB), time.process_time(), time.monotonic()
             sizes: list[float] = []
 
             async def both(path: str = path, sizes: list[float] = sizes) -> Seen:
@@ -119,7 +119,7 @@ def main() -> bool:
 
             seen = asyncio.run(both())
             lasted = time.monotonic() - began
-            used, own = cpu_s(server, "gunicorn") - before, time.process_time() - own
+            used, own = cpu_s(server, WEB) - before, time.process_time() - own
             end(watched, 30)
             rows.append([title, sum(seen.codes.values()), seen.codes[204], f"{used / lasted:.3f}",
                          f"{used * 1000 / lasted / WATCHERS:.4f}", f"{(sizes[0] - empty_mb) * 1024 / WATCHERS:.1f}",

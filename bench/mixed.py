@@ -20,7 +20,7 @@ from bench.client import Link, request
 from bench.held import Seen, watch
 from bench.report import machine, percentile, table
 from bench.server import Server
-from bench.watchers import cpu_s, end, pss_mb
+from bench.watchers import WEB, cpu_s, end, pss_mb
 from bench.world import PASSWORD, World, people, register, stage, world
 from gs2admin.identity.actors import SYSTEM
 from jobqueue.services.namespaces import create_namespace as create_queues
@@ -92,10 +92,10 @@ def begin(here: World, row: Stage, version: str) -> Rollout:
 async def keep_measuring(server: Server, run: Run) -> None:
     """A minute after the other."""
     loop = asyncio.get_running_loop()
-    used = cpu_s(server, "gunicorn")
+    used = cpu_s(server, WEB)
     while loop.time() < run.over:
         await asyncio.sleep(min(MINUTE_S, max(0.0, run.over - loop.time())))
-        now = cpu_s(server, "gunicorn")
+        now = cpu_s(server, WEB)
         run.minutes[-1].mb, run.minutes[-1].cpu_s, used = pss_mb(server), now - used, now
         run.minutes.append(Minute())
     run.minutes.pop()

@@ -159,17 +159,20 @@ def took(rollout: Rollout) -> list[str]:
     return [f"{whole:.2f}", f"{percentile(spans, 0.5):.2f}", f"{max(spans):.2f}", f"{(whole - sum(spans)) * 1000:.0f}"]
 
 
+# What the web processes call themselves.
+WEB = "gs-web"
+
+
 def cpu_s(server: Server, name: str) -> float:
-    """CPU seconds that the processes with that word in their command line have used."""
-    ticks = 0
+    """CPU seconds that the processes of that name have used. Raises RuntimeError where there are none."""
+    ticks, found = 0, 0
     for look in server.processes():
-        try:
-            with open(f"/proc/{look.process.pid}/cmdline") as line, open(f"/proc/{look.process.pid}/stat") as stat:
-                if name in line.read():
-                    fields = stat.read().rpartition(") ")[2].split()
-                    ticks += int(fields[11]) + int(fields[12])
-        except OSError:
-            continue
+        with contextlib.suppress(OSError):
+            if look.name == name:
+                fields = Path(f"/proc/{look.process.pid}/stat").read_text().rpartition(") ")[2].split()
+                ticks, found = ticks + int(fields[11]) + int(fields[12]), found + 1
+    if not found:
+        raise RuntimeError(f"no process is called {name}")
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
@@ -179,7 +182,7 @@ def pss_mb(server: Server) -> float:
     for look in server.processes():
         place = Path(f"/proc/{look.process.pid}")
         with contextlib.suppress(OSError):
-            if "gunicorn" in (place / "cmdline").read_text():
+            if look.name == WEB:
                 sizes = (place / "smaps_rollup").read_text().splitlines()
                 found += int(next(size for size in sizes if size.startswith("Pss:")).split()[1])
     return found / 1024
@@ -199,9 +202,9 @@ def main() -> bool:
         alone = end(start(here, row, server, "1.1", SECONDS // 2), SECONDS + 30)
         watched = start(here, row, server, "1.2", SECONDS)
         path = f"/p/{here.project.name}/rollouts/{watched.number}/live"
-        before, began, own = cpu_s(server, "gunicorn"), time.monotonic(), time.process_time()
+        before, began, own = cpu_s(server, WEB), time.monotonic(), time.process_time()
         seen = asyncio.run(crowd(server, path, cookies, 0, 0, count=WATCHERS, seconds=SECONDS + 8))
-        lasted, used, own = time.monotonic() - began, cpu_s(server, "gunicorn") - before, time.process_time() - own
+        lasted, used, own = time.monotonic() - began, cpu_s(server, WEB) - before, time.process_time() - own
         load = machine()
         watched = end(watched, 30)
         again = end(start(here, row, server, "1.3", SECONDS // 2), SECONDS + 30)

@@ -20,7 +20,7 @@ from bench.client import Link, request
 from bench.growth.results import point
 from bench.report import percentile
 from bench.server import Server
-from bench.watchers import cpu_s, crowd, people, stage, start, world
+from bench.watchers import WEB, cpu_s, crowd, people, stage, start, world
 from bench.world import PASSWORD
 from tests.conditions import until
 
@@ -48,9 +48,9 @@ def watchers(long: bool) -> list[dict]:
         rollout = start(here, row, server, "1.1", (WATCH_S + 8) * len(crowds) + 20)
         path = f"/p/{here.project.name}/rollouts/{rollout.number}/live"
         for count in crowds:
-            before = cpu_s(server, "gunicorn")
+            before = cpu_s(server, WEB)
             seen = asyncio.run(crowd(server, path, [one.cookies for one in browsers], 0, 0, count=count, seconds=WATCH_S))
-            used, answers = cpu_s(server, "gunicorn") - before, len(seen.latencies_ms)
+            used, answers = cpu_s(server, WEB) - before, len(seen.latencies_ms)
             points.append(point(count, CPU_per_answer=used / answers * 1000, p50=percentile(seen.latencies_ms, 0.5),
                                 p99=percentile(seen.latencies_ms, 0.99), errors=sum(seen.codes.values()) - answers))  # fmt: skip
     return points
@@ -91,7 +91,7 @@ def _memory_kb(server: Server) -> float:
     total = 0
     for look in server.processes():
         with contextlib.suppress(OSError):
-            if b"gunicorn" in Path(f"/proc/{look.process.pid}/cmdline").read_bytes():
+            if look.name == WEB:
                 rollup = Path(f"/proc/{look.process.pid}/smaps_rollup").read_text()
                 total += int(rollup.partition("\nPss:")[2].split()[0])
     return total
@@ -103,7 +103,6 @@ def workers(long: bool) -> list[dict]:
     points, peers.COUNT = [], JOBS
     for count in PROCESSES:
         more = {"WORKERS": "1", "JOB_WORKERS": str(count), "LOG_LEVEL": "ERROR"}
-        peers.IDLE = 1 + count
         with place.place(kind) as environ:
             found = peers.backlog(OURS, environ | more)
         points.append(point(count, **{"jobs/s": found.per_s, "CPU_ms_per_job": found.cpu_ms}))
@@ -124,7 +123,7 @@ def hosts(long: bool) -> list[dict]:
             counter = peers.Counter(OURS, environ)
             stack.callback(counter.close)
             crew = Crew([stack.enter_context(_host(environ)) for _ in range(count)])
-            idle = count * (1 + EACH)
+            idle = count * peers.IDLE
             until(lambda crew=crew, idle=idle: crew.named("qc-idle") >= idle, peers.LIMIT_S, "the start of all hosts")
             peers.call(OURS, environ, "begin")
             found = peers.rate(counter, crew, JOBS)
