@@ -31,7 +31,7 @@ ASKED = 150
 PROCESSES = (1, 2, 4, 8)
 HOSTS = (1, 2, 3)
 EACH = 2
-JOBS = int(os.environ.get("BENCH_JOBS", "2000"))
+JOBS = int(os.environ.get("BENCH_JOBS", "12000"))
 OURS = peers.Peer("gs2admin", "bench.peers.ours")
 # PostgreSQL's socket is a file, which a process reaches from every network namespace.
 SOCKETS = Path("/var/run/postgresql")
@@ -125,8 +125,9 @@ def hosts(long: bool) -> list[dict]:
             crew = Crew([stack.enter_context(_host(environ)) for _ in range(count)])
             idle = count * peers.IDLE
             until(lambda crew=crew, idle=idle: crew.named("qc-idle") >= idle, peers.LIMIT_S, "the start of all hosts")
-            peers.call(OURS, environ, "begin")
-            found = peers.rate(counter, crew, JOBS)
+            # Beside the looks: it takes as long to end as a few thousand jobs.
+            with subprocess.Popen([sys.executable, "-m", OURS.module, "begin"], env=environ, cwd=place.ROOT):
+                found = peers.rate(counter, crew, JOBS)
         points.append(point(count, **{"jobs/s": found.per_s, "CPU_ms_per_job": found.cpu_ms}))
     return points
 
