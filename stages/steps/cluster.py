@@ -175,7 +175,7 @@ def _errors_of_this_thread() -> Iterator[list[str]]:
 
     class Ear(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            if record.thread == mine:
+            if threading.get_ident() == mine:  # a record is handled by the thread that makes it; ours name none
                 found.append(record.getMessage())
 
     ear = Ear(logging.ERROR)
