@@ -4,12 +4,11 @@ docs/operations.md has the table of variables for administrators.
 """
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-import dj_database_url
 from csp.constants import NONE, SELF
 
+from gs2admin import databases
 from gs2admin.env import Env
 
 env = Env()
@@ -31,73 +30,8 @@ for _origin in CSRF_TRUSTED_ORIGINS:
         env.refuse(f"CSRF_TRUSTED_ORIGINS has {_origin!r}; each entry begins with https:// or http://.")
 
 # ── Database ────────────────────────────────────────────────────────────────────────────────────────────────
-_database_url = env.text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'gs2admin.db.sqlite3'}")
-try:
-    _database = dj_database_url.parse(_database_url)
-except Exception:  # noqa: BLE001  the library raises several kinds; the URL may hold a password, so it is not repeated
-    env.refuse("DATABASE_URL cannot be read; it looks like postgres://user:password@host:5432/name or sqlite:////path.")
-    _database = dj_database_url.parse("sqlite://:memory:")
-ON_SQLITE = _database["ENGINE"].endswith("sqlite3")
-ON_POSTGRES = _database["ENGINE"].endswith("postgresql")
-if not (ON_SQLITE or ON_POSTGRES):
-    env.refuse("DATABASE_URL names a database that is not supported; use postgres:// or sqlite://.")
-# What may be waited for, in s: the server or a free connection; a lock; a statement. Shorter where somebody waits for an answer;
-# a command of an administrator waits for locks as a worker does, and for statements as long as they take.
-DB_WAIT_S = env.number("DB_WAIT_S", 3, 1, 60)
-_web_waits = {"DB_LOCK_S": env.number("DB_LOCK_S", 5, 1, 300), "DB_STATEMENT_S": env.number("DB_STATEMENT_S", 10, 1, 3600)}
-_worker_waits = {
-    "DB_LOCK_S": env.number("DB_WORKER_LOCK_S", 20, 1, 300), "DB_STATEMENT_S": env.number("DB_WORKER_STATEMENT_S", 30, 1, 3600),
-}
-_waits = {"web": _web_waits, "worker": _worker_waits, "command": {**_worker_waits, "DB_STATEMENT_S": None}}
-if ON_SQLITE:
-    _database["ENGINE"] = "gs2admin.db.sqlite3"
-    # A file, so that tests of races use the same locking as production; the process id keeps parallel runs apart.
-    _database["TEST"] = {"NAME": str(DATA_DIR / f"test-{os.getpid()}.sqlite3")}
-    _options = {
-        # IMMEDIATE: a transaction that will write takes the write lock at its start, instead of failing in the middle.
-        "transaction_mode": "IMMEDIATE",
-        # A checkpoint every 40 MB of the log instead of 4: checkpoints are over a third of what small commits cost.
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000; "
-        "PRAGMA wal_autocheckpoint=10000;",
-    }
-else:
-    _database["ENGINE"] = "gs2admin.db.postgresql"
-    _database["TEST"] = {"NAME": f"test_gs2admin_{os.getpid()}"}
-    _options = _database.setdefault("OPTIONS", {})
-    # gs2admin.db.raw's statements are prepared from their third run on. Off where a pooler in front of the server hands
-    # each transaction another connection and knows no prepared statements.
-    _direct = env.flag("DB_PREPARE", True)
-    _options["prepare_threshold"] = 3 if _direct else None
-    _options.setdefault("connect_timeout", max(2, DB_WAIT_S))
-    # A link that died without a word is noticed by the kernel.
-    _alive = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
-    _options.update({name: value for name, value in _alive.items() if name not in _options})
-# A pool survives a server restart under load, but not the forks of the worker: in the web processes only. Three more than the
-# threads use, for probes, for the counts of locks, and for who looks for all that watch. Short turns of trying, so that a
-# server's return is noticed.
-_pool = {"min_size": 1, "max_size": env.number("DB_POOL", 8, 1, 200) + 3, "timeout": DB_WAIT_S, "reconnect_timeout": DB_WAIT_S}
-
-
-def _database_of(process: str) -> dict:
-    """The database as this kind of process uses it."""
-    lock_s, statement_s, options = _waits[process]["DB_LOCK_S"], _waits[process]["DB_STATEMENT_S"], dict(_options)
-    if ON_SQLITE:
-        options |= {"timeout": lock_s, "statement_s": statement_s}
-    elif statement_s:
-        options["statement_s"] = statement_s
-        # The server's own limits. A pooler takes no options of a session; there they belong to the role (docs/operations.md).
-        # A transaction of a machine that was paused holds its locks for no longer than its work may be late.
-        limits = {"statement_timeout": statement_s, "lock_timeout": lock_s, "idle_in_transaction_session_timeout": 20}
-        if _direct:
-            given = " ".join(f"-c {name}={value}s" for name, value in limits.items())
-            options["options"] = f"{given} {options.get('options', '')}".strip()
-    pooled = process == "web" and ON_POSTGRES
-    if pooled:
-        options["pool"] = _pool
-    age = {"CONN_MAX_AGE": 0 if pooled else None, "CONN_HEALTH_CHECKS": True}
-    return {**_database, "OPTIONS": options, "TEST": dict(_database["TEST"]), **age}
-
-
+_database = databases.read(env, DATA_DIR)
+ON_SQLITE, ON_POSTGRES, DB_WAIT_S = _database.on_sqlite, _database.on_postgres, _database.wait_s
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Start on a database that has migrations which this code does not know: it was migrated by the next release.
 NEWER_DATABASE = env.flag("GS2ADMIN_NEWER_DATABASE", False)
@@ -236,10 +170,10 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 # What differs by the kind of process; a fork becomes one of another kind (gs2admin/processes/kinds.py).
 BY_PROCESS = {
     process: {
-        "PROCESS": process, **_waits[process], "DATABASES": {"default": _database_of(process)},
+        "PROCESS": process, **_database.waits[process], "DATABASES": {"default": _database.of(process)},
         **(_web_runners if process == "web" else {"SCRIPT_RUNNERS": _runners, "SCRIPT_RUNNER_WAIT_S": 10}),
     }
-    for process in _waits
+    for process in _database.waits
 }
 globals().update(BY_PROCESS[PROCESS])
 
